@@ -1,1 +1,9 @@
-export {};
+export type {
+  BrokerProcess,
+  ConformanceTarget,
+  Endpoint,
+  ForeignListener,
+  ForeignMessage,
+  ForeignPeer,
+  Quirk,
+} from "./target.ts";

@@ -1,0 +1,70 @@
+import type { Address, Driver } from "@waybill/core/spi";
+
+/** A TCP address. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * What the suite is pointed at: an adapter and the broker behind it. `driver` is
+ * all it needs; each further part lets it prove more, and a case that lacks its
+ * part is reported as not run, with the part's name.
+ */
+export interface ConformanceTarget {
+  /** The adapter's short name, e.g. `kafka`. */
+  readonly adapter: string;
+  /**
+   * A fresh driver, not yet connected. With `through`, every connection it makes
+   * goes to that address instead of the broker's own (a fault proxy listens there).
+   */
+  driver(through?: Endpoint): Driver;
+  /** Where the broker listens. Lets the suite put its proxy in between. */
+  readonly endpoint?: Endpoint;
+  /** A driver like the others but with credentials that the broker refuses. */
+  readonly refused?: () => Driver;
+  /** The secret that `refused` uses, which must never show in an error. */
+  readonly refusedSecret?: string;
+  /** The vendor client on its own, knowing nothing of Waybill. */
+  readonly foreign?: () => Promise<ForeignPeer>;
+  /** Power over the broker's process. */
+  readonly broker?: BrokerProcess;
+  /** Cases that are known to fail here, each with why. A quirk whose case passes is itself a failure. */
+  readonly quirks?: readonly Quirk[];
+}
+
+export interface Quirk {
+  /** The id of the case. */
+  readonly case: string;
+  /** One sentence, for the documentation. */
+  readonly reason: string;
+}
+
+/** A message as the vendor client sees it. */
+export interface ForeignMessage {
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly key?: string;
+}
+
+/** Produces and reads with the vendor client alone. Addresses are `topic` or `queue`, and exist. */
+export interface ForeignPeer {
+  publish(to: Address, message: ForeignMessage): Promise<void>;
+  /** Starts to read what is published from now on; resolves once nothing would be missed. */
+  listen(from: Address): Promise<ForeignListener>;
+  close(): Promise<void>;
+}
+
+export interface ForeignListener {
+  /** The next message; rejects after ten seconds without one. */
+  next(): Promise<ForeignMessage>;
+  close(): Promise<void>;
+}
+
+/** The broker's own process. Its data outlives both. */
+export interface BrokerProcess {
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** Starts it again at the same address; resolves when it takes connections. */
+  start(): Promise<void>;
+}

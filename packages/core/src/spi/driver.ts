@@ -1,0 +1,109 @@
+import type { ErrorCode } from "../errors/codes.ts";
+import type { Address, Source } from "./address.ts";
+import type { Capabilities } from "./capabilities.ts";
+import type { Delivery, WireMessage } from "./message.ts";
+import type { NamingRule } from "./naming.ts";
+import type { PublishOutcome, Settlement, SettleOutcome } from "./settlement.ts";
+import type { Topology } from "./topology.ts";
+
+/** What accompanies every call from core. */
+export interface Call {
+  /** Fires when core gives up on the call. The driver then ends it soon, with an error or with what it has. */
+  readonly signal: AbortSignal;
+}
+
+/** A vendor error in Waybill's words. */
+export interface Classification {
+  readonly code: ErrorCode;
+  /** Default: what the code says. */
+  readonly retryable?: boolean;
+  /** What to do about it. */
+  readonly remedy?: string;
+}
+
+/**
+ * One broker, as core sees it. A driver moves batches and keeps no policy:
+ * validation, encoding, batching, retry, order, leases, recovery and drain are
+ * core's. It is inert until `connect`, and may connect more than once.
+ */
+export interface Driver<C extends Capabilities = Capabilities> {
+  /** The version of this interface. */
+  readonly spec: 1;
+  /** For messages and documents only, e.g. `kafka`. */
+  readonly name: string;
+  readonly capabilities: C;
+  readonly naming: NamingRule;
+  /** Connects, and rejects if the broker cannot be reached or refuses the credentials. One attempt: core repeats. */
+  connect(hooks: ConnectionHooks, call: Call): Promise<Connection>;
+  /** Pure: tells what a vendor error means; `undefined` when it is not the vendor's. */
+  classify(cause: unknown): Classification | undefined;
+}
+
+/** How a connection speaks to core when nobody has asked it anything. */
+export interface ConnectionHooks {
+  /**
+   * The connection is dead, with every consumer on it. Core closes it and connects
+   * anew. A client that heals itself never calls this: its calls fail meanwhile.
+   */
+  lost(cause: unknown): void;
+  /** Something went wrong in the background that is not fatal; it goes to the client's `onError`. */
+  report(cause: unknown): void;
+}
+
+export interface Connection {
+  /** The vendor client, for those who need it. */
+  readonly native: unknown;
+  /** What the broker says of itself, where it does. */
+  readonly broker?: { readonly name: string; readonly version: string | undefined };
+  /**
+   * Stores a batch and resolves when the broker has confirmed it: one outcome per
+   * message, in order. Messages with the same key are stored in batch order; after
+   * a failed one, later ones of its key fail too wherever the broker makes that
+   * possible. A rejection means all failed. Publishing to what does not exist is
+   * `NOT_FOUND` and makes nothing.
+   */
+  publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]>;
+  /** Starts consuming. The address exists (core saw to it, or the user vouches for it). */
+  consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer>;
+  readonly topology: Topology;
+  /** Closes everything, consumers too, in bounded time. Idempotent, never rejects. */
+  close(): Promise<void>;
+}
+
+/** How a consumer tells core that lanes move to someone else. */
+export interface ConsumerHooks {
+  /**
+   * These lanes are going. Core stops handing out their deliveries, lets running
+   * handlers end, settles what ended, and then resolves. Wait for it, but not
+   * longer than the broker allows; then let the lanes go.
+   */
+  revoking(lanes: readonly string[]): Promise<void>;
+  /** These lanes are gone; their unsettled deliveries are someone else's. */
+  revoked(lanes: readonly string[]): void;
+}
+
+export interface Consumer {
+  /**
+   * Waits for deliveries and resolves with 1 to `max` of them as soon as there is
+   * one, or with none after a few seconds or when the signal fires. Called again
+   * only after it has resolved. Never loses what has arrived: what is not returned
+   * stays for the next call or is handed back by `close`. Rejects when this
+   * consumer cannot go on; core then closes it and consumes anew.
+   */
+  receive(max: number, call: Call): Promise<readonly Delivery[]>;
+  /** Settles; one outcome per settlement, in order. One call at a time. */
+  settle(batch: readonly Settlement[], call: Call): Promise<readonly SettleOutcome[]>;
+  /** Renews the lease of these. Needed where `capabilities.lease` is set. What is already lost is ignored. */
+  extend?(batch: readonly Delivery[], call: Call): Promise<void>;
+  /**
+   * These lanes, and no others, are to be held back: fetch no more of them until
+   * a later call leaves them out. Where the broker cannot, leave it away.
+   */
+  holdBack?(lanes: readonly string[]): void;
+  /**
+   * Stops, and hands back at once all that was delivered and not settled: to other
+   * members where there are any. Bounded in time, idempotent, never rejects. For
+   * an ephemeral source or an inbox it also leaves nothing behind on the broker.
+   */
+  close(): Promise<void>;
+}

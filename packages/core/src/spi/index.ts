@@ -1,0 +1,45 @@
+/** What an adapter implements, and the pieces it may build on. Applications import `@waybill/core` instead. */
+export type { ErrorCode } from "../errors/codes.ts";
+export { MessagingError, type MessagingErrorOptions, UnsupportedError } from "../errors/messaging-error.ts";
+export type { Adapter } from "./adapter.ts";
+export type { Address, Filter, HeaderCondition, Source, StartPosition } from "./address.ts";
+export {
+  allFeatures,
+  type Capabilities,
+  type DelaySupport,
+  type Feature,
+  type Features,
+  type FeaturesOf,
+  type ReplaySupport,
+  type Support,
+} from "./capabilities.ts";
+export type {
+  Call,
+  Classification,
+  Connection,
+  ConnectionHooks,
+  Consumer,
+  ConsumerHooks,
+  Driver,
+} from "./driver.ts";
+export {
+  type Delivery,
+  type Headers,
+  metadataHeaders,
+  reservedHeaderPrefix,
+  type WireMessage,
+} from "./message.ts";
+export { checkPortableName, derivedSeparator, type NamingRule } from "./naming.ts";
+export {
+  type Option,
+  type OptionInput,
+  type OptionSources,
+  type OptionTable,
+  type OptionValues,
+  option,
+  readOptions,
+  unknownOption,
+} from "./options.ts";
+export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
+export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
+export type { Topology, TopologyItem, TopologyState } from "./topology.ts";

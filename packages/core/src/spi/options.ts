@@ -1,0 +1,204 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+
+/** One documented option of an adapter: how it reads as text (URL, environment) and as a value (object). */
+export interface Option<T> {
+  /** What it is for: meaning, unit. One sentence; it becomes the documentation. */
+  readonly describe: string;
+  /** What values it takes, for error messages and documentation. */
+  readonly takes: string;
+  readonly fallback: T;
+  /** The environment variable that gives it when neither the object nor the URL does. */
+  readonly env?: string;
+  /** Never shown in an error, log or `inspect` output; better not put in a URL. */
+  readonly secret?: boolean;
+  /** `undefined` from `parse` or `accept`: not a legal value. Absent `parse`: only in the object form. */
+  readonly parse?: (text: string) => T | undefined;
+  readonly accept: (value: unknown) => T | undefined;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a table holds options of many types; OptionValues recovers them
+export type OptionTable = Readonly<Record<string, Option<any>>>;
+
+/** What an option table resolves to. */
+export type OptionValues<T extends OptionTable> = {
+  readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never;
+};
+
+/** What a factory takes for an option table: every option may be left out. */
+export type OptionInput<T extends OptionTable> = {
+  readonly [K in keyof T]?: T[K] extends Option<infer V> ? Exclude<V, undefined> : never;
+};
+
+interface Common {
+  readonly env?: string;
+  readonly secret?: boolean;
+}
+
+/** The kinds of option. Each takes its description and fallback; `fallback: undefined` makes it optional. */
+export const option = {
+  string<T extends string | undefined>(
+    describe: string,
+    fallback: T,
+    common: Common = {},
+  ): Option<string | T> {
+    const accept = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+    return { describe, takes: "a non-empty string", fallback, ...common, parse: accept, accept };
+  },
+
+  /** A whole number between `min` and `max`, both included. Name the unit in the option's own name (`timeoutMs`). */
+  integer<T extends number | undefined>(
+    describe: string,
+    fallback: T,
+    range: { readonly min: number; readonly max: number },
+    common: Common = {},
+  ): Option<number | T> {
+    const accept = (value: unknown) =>
+      typeof value === "number" && Number.isSafeInteger(value) && value >= range.min && value <= range.max
+        ? value
+        : undefined;
+    return {
+      describe,
+      takes: `a whole number from ${range.min} to ${range.max}`,
+      fallback,
+      ...common,
+      parse: (text) => (/^-?\d+$/.test(text) ? accept(Number(text)) : undefined),
+      accept,
+    };
+  },
+
+  boolean<T extends boolean | undefined>(
+    describe: string,
+    fallback: T,
+    common: Common = {},
+  ): Option<boolean | T> {
+    return {
+      describe,
+      takes: "true or false",
+      fallback,
+      ...common,
+      parse: (text) => (text === "true" ? true : text === "false" ? false : undefined),
+      accept: (value) => (typeof value === "boolean" ? value : undefined),
+    };
+  },
+
+  oneOf<const V extends readonly string[], T extends V[number] | undefined>(
+    describe: string,
+    values: V,
+    fallback: T,
+    common: Common = {},
+  ): Option<V[number] | T> {
+    const accept = (value: unknown): V[number] | undefined =>
+      values.includes(value as string) ? (value as V[number]) : undefined;
+    return { describe, takes: `one of ${values.join(", ")}`, fallback, ...common, parse: accept, accept };
+  },
+
+  /** Text items, comma-separated in a URL. */
+  list<T extends readonly string[] | undefined>(
+    describe: string,
+    fallback: T,
+    common: Common = {},
+  ): Option<readonly string[] | T> {
+    const accept = (value: unknown) =>
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((item) => typeof item === "string" && item !== "")
+        ? (value as readonly string[])
+        : undefined;
+    return {
+      describe,
+      takes: "a list of non-empty strings",
+      fallback,
+      ...common,
+      parse: (text) => accept(text.split(",").map((item) => item.trim())),
+      accept,
+    };
+  },
+
+  /** A value that only code can give: a function, the vendor client's own options. */
+  object<V>(
+    describe: string,
+    takes: string,
+    accept: (value: unknown) => V | undefined,
+  ): Option<V | undefined> {
+    return { describe, takes, fallback: undefined, accept };
+  },
+};
+
+/** Where the values of an option table may come from, strongest first: `object`, `query`, `env`. */
+export interface OptionSources {
+  readonly object?: Readonly<Record<string, unknown>>;
+  readonly query?: URLSearchParams;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads and checks options; nothing unknown passes.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`, never with a secret in it.
+ */
+export function readOptions<T extends OptionTable>(
+  adapter: string,
+  table: T,
+  sources: OptionSources,
+): OptionValues<T> {
+  for (const name of [...Object.keys(sources.object ?? {}), ...(sources.query?.keys() ?? [])]) {
+    if (!Object.hasOwn(table, name)) throw unknownOption(adapter, name, Object.keys(table));
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, definition] of Object.entries(table))
+    values[name] = readOne(adapter, name, definition, sources);
+  return values as OptionValues<T>;
+}
+
+function readOne(
+  adapter: string,
+  name: string,
+  definition: Option<unknown>,
+  sources: OptionSources,
+): unknown {
+  const given = sources.object?.[name];
+  if (given !== undefined) return checked(adapter, name, definition, given, definition.accept(given));
+
+  const inQuery = sources.query?.getAll(name) ?? [];
+  if (inQuery.length > 1) throw invalid(adapter, name, definition, "it is given more than once");
+  const text = inQuery[0];
+  if (text !== undefined) {
+    if (definition.parse === undefined) throw invalid(adapter, name, definition, "a URL cannot carry it");
+    return checked(adapter, name, definition, text, definition.parse(text));
+  }
+
+  const fromEnv = definition.env === undefined ? undefined : sources.env?.[definition.env];
+  if (fromEnv !== undefined && fromEnv !== "" && definition.parse !== undefined) {
+    return checked(adapter, definition.env ?? name, definition, fromEnv, definition.parse(fromEnv));
+  }
+  return definition.fallback;
+}
+
+function checked(
+  adapter: string,
+  name: string,
+  definition: Option<unknown>,
+  given: unknown,
+  value: unknown,
+): unknown {
+  if (value !== undefined) return value;
+  const shown = definition.secret || typeof given === "object" ? "the value given" : JSON.stringify(given);
+  throw invalid(adapter, name, definition, `${shown ?? String(given)} is not`);
+}
+
+function invalid(adapter: string, name: string, definition: Option<unknown>, why: string): MessagingError {
+  return new MessagingError(
+    "INVALID_ARGUMENT",
+    `Option "${name}" of ${adapter} takes ${definition.takes}; ${why}.`,
+    {
+      details: { adapter, option: name },
+    },
+  );
+}
+
+/** The error for an option that nobody reads. Shared with core, whose own options are checked the same way. */
+export function unknownOption(owner: string, name: string, known: readonly string[]): MessagingError {
+  return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${name}".`, {
+    remedy: known.length === 0 ? "It takes none." : `It takes: ${[...known].sort().join(", ")}.`,
+    details: { owner, option: name, known },
+  });
+}
