@@ -13,6 +13,7 @@ export {
   type ReplaySupport,
   type Support,
 } from "./capabilities.ts";
+export { type Clock, systemClock } from "./clock.ts";
 export type {
   Call,
   Classification,

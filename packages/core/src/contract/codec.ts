@@ -1,0 +1,44 @@
+/** Turns values into bytes and back. */
+export interface Codec<T> {
+  /** The media type that travels with the body. */
+  readonly contentType: string;
+  encode(value: T): Uint8Array;
+  /** @throws anything when the bytes are not of this codec; the message is then dead-lettered as undecodable. */
+  decode(body: Uint8Array): T;
+}
+
+const encoder = new TextEncoder();
+// `fatal`: bytes that are not UTF-8 are an error, not a question mark in somebody's data.
+// `ignoreBOM: true` keeps a leading U+FEFF, since it is part of the text that was sent.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** JSON, the default. What JSON cannot hold (`undefined`, functions, `BigInt`, cycles) is refused, never dropped. */
+export const json: Codec<unknown> = {
+  contentType: "application/json",
+  encode(value) {
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`);
+    return encoder.encode(text);
+  },
+  decode: (body) => JSON.parse(decoder.decode(body)),
+};
+
+/** UTF-8 text. */
+export const text: Codec<string> = {
+  contentType: "text/plain; charset=utf-8",
+  encode(value) {
+    if (typeof value !== "string") throw new TypeError(`text takes a string, not ${typeof value}`);
+    return encoder.encode(value);
+  },
+  decode: (body) => decoder.decode(body),
+};
+
+/** Bytes as they are. */
+export const bytes: Codec<Uint8Array> = {
+  contentType: "application/octet-stream",
+  encode(value) {
+    if (!(value instanceof Uint8Array)) throw new TypeError(`bytes takes a Uint8Array, not ${typeof value}`);
+    return value;
+  },
+  decode: (body) => body,
+};

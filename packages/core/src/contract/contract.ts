@@ -1,0 +1,139 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+import { checkPortableName } from "../spi/naming.ts";
+import { unknownOption } from "../spi/options.ts";
+import { type Codec, json } from "./codec.ts";
+import type { StandardSchema } from "./standard-schema.ts";
+
+/** How the values of one direction look: a schema, a codec, or both. */
+export interface Payload<In, Out> {
+  readonly schema: StandardSchema<In, Out> | undefined;
+  readonly codec: Codec<unknown>;
+}
+
+/** What publishers and subscribers of one topic agree on. Made by `topic()`. */
+export interface TopicContract<In = unknown, Out = In> extends Payload<In, Out> {
+  readonly kind: "topic";
+  readonly name: string;
+  readonly ordered: boolean;
+  readonly retained: boolean;
+  readonly key: ((value: In) => string | undefined) | undefined;
+}
+
+/** What senders and consumers of one queue agree on. Made by `queue()`. */
+export interface QueueContract<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>
+  extends Payload<In, Out> {
+  readonly kind: "queue";
+  readonly name: string;
+  readonly ordered: boolean;
+  readonly retained: false;
+  readonly key: ((value: In) => string | undefined) | undefined;
+  /** How replies look; only on a queue that is asked with `request`. */
+  readonly reply: Payload<ReplyIn, ReplyOut> | undefined;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: stands for contracts of every type
+export type AnyTopic = TopicContract<any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: stands for contracts of every type
+export type AnyQueue = QueueContract<any, any, any, any>;
+export type Contract = AnyTopic | AnyQueue;
+
+export interface PayloadOptions<In, Out> {
+  /** Any Standard Schema. Checked on publish and again on receive. What travels is the value as published. */
+  readonly schema?: StandardSchema<In, Out>;
+  /** Default: `json`. */
+  // biome-ignore lint/suspicious/noExplicitAny: the codec's own type is checked by its encode
+  readonly codec?: Codec<any>;
+}
+
+interface OrderOptions<In> {
+  /**
+   * The ordering key of a message: messages with the same key are handled one at a
+   * time, in order, within a group. `undefined` for a message without one.
+   * Giving this makes the contract ordered, for which some brokers use other
+   * facilities (a FIFO queue, a single active consumer).
+   */
+  readonly key?: (value: In) => string | undefined;
+}
+
+export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOptions<In> {
+  /**
+   * Keep messages after they were consumed, for replay and for groups that come
+   * late. A log keeps them anyway; others keep a copy (see the adapter's page).
+   * Default false.
+   */
+  readonly retained?: boolean;
+}
+
+export interface QueueOptions<In, Out, ReplyIn, ReplyOut> extends PayloadOptions<In, Out>, OrderOptions<In> {
+  /** Makes the queue one that answers: `request` awaits a reply of this form, `respond` gives it. */
+  readonly reply?: PayloadOptions<ReplyIn, ReplyOut>;
+}
+
+/**
+ * Describes a topic: every group subscribed to it gets every message.
+ * @throws MessagingError `INVALID_NAME`, `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
+ */
+export function topic<In = unknown, Out = In>(
+  name: string,
+  options: TopicOptions<In, Out> = {},
+): TopicContract<In, Out> {
+  checkPortableName(name, "topic");
+  checkKeys("topic()", options, ["schema", "codec", "key", "retained"]);
+  return Object.freeze({
+    kind: "topic",
+    name,
+    ordered: options.key !== undefined,
+    retained: options.retained ?? false,
+    key: options.key,
+    ...payload("topic()", options),
+  });
+}
+
+/**
+ * Describes a queue: each message is handled by one consumer.
+ * @throws MessagingError `INVALID_NAME`, `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
+ */
+export function queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>(
+  name: string,
+  options: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
+): QueueContract<In, Out, ReplyIn, ReplyOut> {
+  checkPortableName(name, "queue");
+  checkKeys("queue()", options, ["schema", "codec", "key", "reply"]);
+  if (options.reply !== undefined) checkKeys("queue() reply", options.reply, ["schema", "codec"]);
+  return Object.freeze({
+    kind: "queue",
+    name,
+    ordered: options.key !== undefined,
+    retained: false,
+    key: options.key,
+    reply: options.reply === undefined ? undefined : payload("queue() reply", options.reply),
+    ...payload("queue()", options),
+  });
+}
+
+function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payload<In, Out> {
+  const { schema, codec = json } = options;
+  if (schema !== undefined && typeof schema["~standard"]?.validate !== "function") {
+    throw new MessagingError("INVALID_ARGUMENT", `The schema given to ${owner} is not a Standard Schema.`, {
+      remedy: "Pass a schema of a library that implements it, such as Zod, Valibot or ArkType.",
+    });
+  }
+  if (
+    typeof codec?.encode !== "function" ||
+    typeof codec.decode !== "function" ||
+    typeof codec.contentType !== "string"
+  ) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `The codec given to ${owner} lacks contentType, encode or decode.`,
+      {
+        remedy: "Pass json, text, bytes, or an object with all three.",
+      },
+    );
+  }
+  return { schema, codec };
+}
+
+function checkKeys(owner: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(owner, name, known);
+}

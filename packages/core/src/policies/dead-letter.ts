@@ -1,0 +1,56 @@
+import type { Consumed, DeadLetter } from "../client/types.ts";
+import { bytes } from "../contract/codec.ts";
+import type { QueueContract } from "../contract/contract.ts";
+import type { Headers } from "../spi/message.ts";
+import { derivedSeparator } from "../spi/naming.ts";
+
+/** The headers that every dead letter has, on every broker, next to those of the message itself. */
+export const deadLetterHeaders = {
+  source: "waybill-dead-source",
+  group: "waybill-dead-group",
+  attempts: "waybill-dead-attempts",
+  firstFailedAt: "waybill-dead-first-failed-at",
+  lastFailedAt: "waybill-dead-last-failed-at",
+  errorCode: "waybill-dead-error-code",
+  errorMessage: "waybill-dead-error-message",
+} as const;
+
+/**
+ * The queue that holds the dead letters of a queue or of a topic's group, to be
+ * consumed like any other; bodies come as the bytes that failed.
+ */
+export function deadLetterOf(from: Consumed): QueueContract<Uint8Array> {
+  const parts = "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
+  return Object.freeze({
+    kind: "queue",
+    name: parts.join(derivedSeparator),
+    ordered: false,
+    retained: false,
+    key: undefined,
+    schema: undefined,
+    codec: bytes,
+    reply: undefined,
+  }) as QueueContract<Uint8Array>;
+}
+
+/** What the headers say of why a message is a dead letter; `undefined` when it is none. */
+export function deadLetterDetails(letter: {
+  readonly id: string;
+  readonly headers: Headers;
+}): DeadLetter | undefined {
+  const { headers } = letter;
+  const source = headers[deadLetterHeaders.source];
+  if (source === undefined) return undefined;
+  const numberIn = (name: string) => Number(headers[name] ?? "0") || 0;
+  return {
+    id: letter.id,
+    source,
+    group: headers[deadLetterHeaders.group],
+    attempts: numberIn(deadLetterHeaders.attempts),
+    firstFailedAt: numberIn(deadLetterHeaders.firstFailedAt),
+    lastFailedAt: numberIn(deadLetterHeaders.lastFailedAt),
+    errorCode: headers[deadLetterHeaders.errorCode] ?? "",
+    errorMessage: headers[deadLetterHeaders.errorMessage] ?? "",
+    headers,
+  };
+}
