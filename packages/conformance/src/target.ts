@@ -27,10 +27,28 @@ export interface ConformanceTarget {
   readonly refusedSecret?: string;
   /** The vendor client on its own, knowing nothing of Waybill. */
   readonly foreign?: () => Promise<ForeignPeer>;
+  /**
+   * Makes every connection of this driver vanish as if its process had died:
+   * nothing is said to the broker, and it makes no further ones. For brokers
+   * without an `endpoint`, where the suite cannot do it with its proxy.
+   */
+  readonly crash?: (driver: Driver) => Promise<void>;
+  /** How another process reaches the same broker, for cases in which a consumer's process dies. */
+  readonly url?: ReachableUrl;
+  /** A driver whose leases are short, so that outliving one takes seconds. For brokers with `capabilities.lease`. */
+  readonly shortLease?: (through?: Endpoint) => Driver;
   /** Power over the broker's process. */
   readonly broker?: BrokerProcess;
   /** Cases that are known to fail here, each with why. A quirk whose case passes is itself a failure. */
   readonly quirks?: readonly Quirk[];
+}
+
+/** What another process needs to connect. */
+export interface ReachableUrl {
+  /** What `connect(url)` takes. */
+  readonly href: string;
+  /** The module that exports `adapter`, as `import()` takes it: `import.meta.resolve("./index.js")` of the adapter. */
+  readonly module: string;
 }
 
 export interface Quirk {

@@ -1,0 +1,66 @@
+import type { Capabilities, Feature } from "@waybill/core/spi";
+import type { Context } from "./context.ts";
+import type { Part } from "./parts.ts";
+
+/** The promises that the suite proves. The README says each in a sentence. */
+export type PromiseId = `P${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13}`;
+
+/** One behaviour, proven. */
+export interface Case {
+  /** `chapter.kebab-name`. Quirks and saboteurs refer to it, so it never changes its meaning. */
+  readonly id: string;
+  /** A sentence that reads like the promise it proves. */
+  readonly title: string;
+  readonly promise: PromiseId;
+  /** Features it uses. Where one is absent, the refusal of that feature is proven instead. */
+  readonly needs: readonly Feature[];
+  /** Parts of the target it uses. Where one is not given, the case is not run, and the report says why. */
+  readonly parts: readonly Part[];
+  /** For what depends on a value in the capabilities: `true`, or why the case means nothing here. */
+  readonly applies: (capabilities: Capabilities) => true | string;
+  /** How long it may take, in milliseconds: generous, since it is only there to end what hangs. */
+  readonly timeoutMs: number;
+  /** Runs alone: it measures time or memory, or harms the broker. */
+  readonly exclusive: boolean;
+  readonly run: (context: Context) => Promise<void>;
+}
+
+/** A case as a chapter writes it: what is left out has a default. */
+export interface CaseDefinition {
+  /** The part of the id after the chapter's name. */
+  readonly id: string;
+  readonly title: string;
+  readonly promise: PromiseId;
+  /** Default: none. */
+  readonly needs?: readonly Feature[];
+  /** Default: none. */
+  readonly parts?: readonly Part[];
+  /** Default: always. */
+  readonly applies?: (capabilities: Capabilities) => true | string;
+  /** Default: 60 000. */
+  readonly timeoutMs?: number;
+  /** Default: false. */
+  readonly exclusive?: boolean;
+  readonly run: (context: Context) => Promise<void>;
+}
+
+const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
+/** The cases of one chapter, which is also one file. */
+export function chapter(name: string, definitions: readonly CaseDefinition[]): readonly Case[] {
+  return definitions.map((definition) => {
+    if (!kebab.test(definition.id)) throw new Error(`"${definition.id}" is not a kebab-case name.`);
+    return {
+      needs: [],
+      parts: [],
+      applies: () => true,
+      timeoutMs: 60_000,
+      exclusive: false,
+      ...definition,
+      id: `${name}.${definition.id}`,
+    };
+  });
+}
+
+/** The name of the chapter that a case id belongs to. */
+export const chapterOf = (id: string): string => id.slice(0, id.indexOf("."));

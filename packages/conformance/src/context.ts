@@ -1,0 +1,246 @@
+import {
+  type AnyQueue,
+  type AnyTopic,
+  type Client,
+  type ClientOptions,
+  type ConsumeOptions,
+  connect,
+  type Feature,
+  type Handler,
+  type MessagingError,
+  type QueueContract,
+  type QueueOptions,
+  queue,
+  type SubscribeOptions,
+  type TopicContract,
+  type TopicOptions,
+  topic,
+} from "@waybill/core";
+import type { Address, Capabilities, Driver } from "@waybill/core/spi";
+import { type Collector, collect } from "./collector.ts";
+import { type FaultProxy, openProxy } from "./faults/proxy.ts";
+import { type Counts, History, type HistoryOptions, noCounts } from "./history.ts";
+import type { ConformanceTarget } from "./target.ts";
+import { eventually, never, patienceMs, within } from "./waiting.ts";
+import { wrapDriver } from "./wrap.ts";
+
+/** A client that may use every feature: a case says which in `needs`, and is not run without them. */
+export type AnyClient = Client<Feature>;
+
+/** A driver that can be made to die. */
+export interface Mortal {
+  readonly driver: Driver;
+  /** Its connections vanish without a word to the broker, and it gets no others. */
+  die(): Promise<void>;
+}
+
+const cleanupMs = 15_000;
+/** What a client that a case left open may take to close: its handlers are of no interest any more. */
+const abandonMs = 1_000;
+
+/** What a case gets to work with. All that it opens and makes through it is gone when the case ends. */
+export class Context {
+  readonly target: ConformanceTarget;
+  readonly capabilities: Capabilities;
+  /** Fires when the case is out of time. */
+  readonly signal: AbortSignal;
+  /** What reached `onError` of this case's clients, unless they were given their own. */
+  readonly background: MessagingError[] = [];
+  readonly #prefix: string;
+  readonly #histories: History[] = [];
+  readonly #clients: AnyClient[] = [];
+  readonly #made = new Map<string, Address>();
+  readonly #endings: (() => unknown)[] = [];
+  #named = 0;
+
+  /** @param id Unique among the cases that may run at the same broker, and short. */
+  constructor(target: ConformanceTarget, id: string, signal: AbortSignal) {
+    this.target = target;
+    this.capabilities = target.driver().capabilities;
+    this.#prefix = id;
+    this.signal = signal;
+  }
+
+  // ── Names and contracts ─────────────────────────────────────────────────────
+
+  /** A short portable name that nothing else on this broker has. */
+  name(): string {
+    return `${this.#prefix}-${(this.#named++).toString(36)}`;
+  }
+
+  topic<In = unknown, Out = In>(options?: TopicOptions<In, Out>): TopicContract<In, Out> {
+    return topic<In, Out>(this.name(), options);
+  }
+
+  queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>(
+    options?: QueueOptions<In, Out, ReplyIn, ReplyOut>,
+  ): QueueContract<In, Out, ReplyIn, ReplyOut> {
+    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), options);
+  }
+
+  // ── Clients ─────────────────────────────────────────────────────────────────
+
+  /** A fresh driver whose topology is taken away when the case ends. */
+  driver(through?: { readonly host: string; readonly port: number }): Driver {
+    return this.recorded(through === undefined ? this.target.driver() : this.target.driver(through));
+  }
+
+  /** The same driver, but all that is made through it is taken away when the case ends. */
+  recorded(driver: Driver): Driver {
+    return wrapDriver(driver, {
+      connection: (connection) => ({
+        topology: {
+          ensure: (items, call) => {
+            for (const { address } of items) this.#remember(address);
+            return connection.topology.ensure(items, call);
+          },
+          inspect: (addresses, call) => connection.topology.inspect(addresses, call),
+          remove: (addresses, call) => connection.topology.remove(addresses, call),
+        },
+      }),
+    });
+  }
+
+  /** Connects; the client is closed when the case ends, if it is not by then. */
+  async connect(options: ClientOptions = {}, driver: Driver = this.driver()): Promise<AnyClient> {
+    const client = (await connect(driver, {
+      onError: (error) => this.background.push(error),
+      ...options,
+    })) as unknown as AnyClient;
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Subscribes and remembers what comes. Without `handle` everything is acked. */
+  collect<T>(
+    client: AnyClient,
+    // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter here
+    from: TopicContract<any, T>,
+    options: SubscribeOptions,
+    handle?: Handler<T>,
+  ): Promise<Collector<T>>;
+  collect<T>(
+    client: AnyClient,
+    // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter here
+    from: QueueContract<any, T, any, any>,
+    options?: ConsumeOptions,
+    handle?: Handler<T>,
+  ): Promise<Collector<T>>;
+  collect<T>(
+    client: AnyClient,
+    from: AnyTopic | AnyQueue,
+    options: SubscribeOptions | ConsumeOptions = {},
+    handle?: Handler<T>,
+  ): Promise<Collector<T>> {
+    return collect<T>(
+      (handler) =>
+        from.kind === "topic"
+          ? client.subscribe(from, options as SubscribeOptions, handler)
+          : client.consume(from, options as ConsumeOptions, handler),
+      handle,
+      (what, condition, withinMs = patienceMs) => this.#eventually(what, condition, withinMs),
+    );
+  }
+
+  /** A driver behind a way to kill its connections. Needs the part `crash`. */
+  async mortal(): Promise<Mortal> {
+    const { crash } = this.target;
+    if (crash !== undefined) {
+      const own = this.target.driver();
+      return { driver: this.recorded(own), die: () => crash(own) };
+    }
+    const proxy = await this.proxy();
+    return {
+      driver: this.driver(proxy.endpoint),
+      die: async () => {
+        await proxy.refuse();
+        proxy.reset();
+      },
+    };
+  }
+
+  /** A proxy in front of the broker. Needs the part `endpoint`. */
+  async proxy(): Promise<FaultProxy> {
+    const { endpoint } = this.target;
+    if (endpoint === undefined) throw new Error("This case should have named the part `endpoint`.");
+    const proxy = await openProxy(endpoint);
+    this.atEnd(() => proxy.close());
+    return proxy;
+  }
+
+  // ── Judging ─────────────────────────────────────────────────────────────────
+
+  /** A history whose counts go into the report of this case. */
+  history(options?: HistoryOptions): History {
+    const history = new History(options);
+    this.#histories.push(history);
+    return history;
+  }
+
+  /** Waits for a condition, and returns what it gave. Rejects with `what` after `withinMs` (default 30 000). */
+  eventually<T>(what: string, condition: () => T | Promise<T>, withinMs = patienceMs): Promise<T> {
+    return this.#eventually(() => what, condition, withinMs);
+  }
+
+  /** Rejects at once if the condition comes to hold within `forMs`. The only wait for time itself: keep it short. */
+  never(what: string, condition: () => unknown, forMs = 200): Promise<void> {
+    return never(what, condition, forMs, this.signal);
+  }
+
+  /** Rejects if the promise takes longer than `ms`. */
+  within<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
+    return within(promise, ms, () => new Error(`Took longer than ${ms} ms: ${what}.`));
+  }
+
+  // ── The end ─────────────────────────────────────────────────────────────────
+
+  /** Runs when the case has ended, the last given first, whatever came of it. */
+  atEnd(ending: () => unknown): void {
+    this.#endings.push(ending);
+  }
+
+  counts(): Counts {
+    const sum = noCounts();
+    for (const history of this.#histories) {
+      const counts = history.counts();
+      for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name];
+    }
+    return sum;
+  }
+
+  /** Closes and takes away all that the case left, in bounded time. Never rejects. */
+  async end(): Promise<void> {
+    const clients = this.#clients.map((client) => client.close({ deadlineMs: abandonMs }));
+    await quietly(Promise.allSettled(clients));
+    for (const ending of this.#endings.reverse()) await quietly(Promise.resolve().then(ending));
+    if (this.#made.size > 0) await quietly(this.#takeAway());
+  }
+
+  async #takeAway(): Promise<void> {
+    const call = { signal: AbortSignal.timeout(cleanupMs) };
+    const hooks = { lost: () => undefined, report: () => undefined };
+    const connection = await this.target.driver().connect(hooks, call);
+    try {
+      await connection.topology.remove([...this.#made.values()], call);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  #remember(address: Address): void {
+    if (address.kind === "inbox") return;
+    this.#made.set(`${address.kind} ${address.physical} ${address.physicalGroup ?? ""}`, address);
+  }
+
+  #eventually<T>(what: () => string, condition: () => T | Promise<T>, withinMs: number): Promise<T> {
+    return eventually(what, condition, withinMs, this.signal);
+  }
+}
+
+async function quietly(work: Promise<unknown>): Promise<void> {
+  try {
+    await within(work, cleanupMs, () => new Error("The clean-up took too long."));
+  } catch {
+    // What a case leaves behind has a unique name and harms no other case.
+  }
+}

@@ -1,0 +1,18 @@
+import type { ConformanceTarget } from "./target.ts";
+
+/** What a case may need of its target beyond a driver. */
+export type Part = "endpoint" | "refused" | "foreign" | "broker" | "crash";
+
+const given: Readonly<Record<Part, (target: ConformanceTarget) => boolean>> = {
+  endpoint: (target) => target.endpoint !== undefined,
+  refused: (target) => target.refused !== undefined,
+  foreign: (target) => target.foreign !== undefined,
+  broker: (target) => target.broker !== undefined,
+  // With an endpoint, a proxy in between that goes away is as good as a dead process.
+  crash: (target) => target.crash !== undefined || target.endpoint !== undefined,
+};
+
+/** The first of these parts that the target does not give. */
+export function missingPart(target: ConformanceTarget, parts: readonly Part[]): Part | undefined {
+  return parts.find((part) => !given[part](target));
+}
