@@ -1,0 +1,3 @@
+import { examplesBehave } from "./behaves.ts";
+
+examplesBehave("the embedded broker", "memory:");
