@@ -1,0 +1,56 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BrokerProblem } from "../problem.ts";
+import { withLock } from "../process/lock.ts";
+import { findOnPath } from "../process/on-path.ts";
+import { run } from "../process/run.ts";
+import type { NativeSite } from "../recipe.ts";
+import { type MavenArtifact, pom } from "./maven-pom.ts";
+
+/**
+ * Jars and all they need, in `<downloads>/<name>/libs`; returns that folder. Takes a while the first time only.
+ *
+ * @throws BrokerProblem if Maven is missing or cannot get them
+ */
+export async function ensureJars(
+  name: string,
+  artifacts: readonly MavenArtifact[],
+  site: NativeSite,
+): Promise<string> {
+  const folder = join(site.downloads, name);
+  const wanted = pom(artifacts);
+  await withLock(
+    `${folder}.lock`,
+    async () => {
+      if (isComplete(folder, wanted)) return;
+      await site.progress.during(`downloading ${name} with Maven (45 MB, once)`, () =>
+        download(folder, wanted, site.environment),
+      );
+    },
+    (pid) => site.progress.say(`waiting for process ${pid}, which is downloading ${name}`),
+  );
+  return join(folder, "libs");
+}
+
+/** The folder gets its name only when the download is whole; another version or list has another pom. */
+function isComplete(folder: string, wanted: string): boolean {
+  const file = join(folder, "pom.xml");
+  return existsSync(file) && readFileSync(file, "utf8") === wanted;
+}
+
+async function download(folder: string, wanted: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  const maven = findOnPath("mvn", environment);
+  if (maven === null) {
+    throw new BrokerProblem("Maven (`mvn`) is needed to download the jars, and is not on PATH", {
+      remedy: "install it: `apt-get install maven` or `brew install maven`",
+    });
+  }
+  const partial = `${folder}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  writeFileSync(join(partial, "pom.xml"), wanted);
+  const goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs"];
+  await run(maven, ["-q", "-B", "-Dstyle.color=never", ...goal], { cwd: partial, env: environment });
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(partial, folder);
+}

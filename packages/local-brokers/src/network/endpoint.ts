@@ -1,0 +1,30 @@
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** Speak TLS first. Default false. */
+  readonly tls?: boolean;
+}
+
+const urlShape = /^(?<scheme>[a-z][a-z0-9+.-]*):\/\/(?:[^@/?#]*@)?(?<hosts>[^/?#]+)/i;
+const hostShape = /^(?<host>\[[^\]]+\]|[^:]+)(?::(?<port>\d+))?$/;
+const tlsSchemes = new Set(["amqps", "rediss", "kafkas"]);
+
+/**
+ * The first endpoint a broker URL names, or null where it names none.
+ * Not `new URL`: a Kafka URL may list several hosts, which it refuses.
+ */
+export function endpointOfUrl(url: string, defaultPort: number): Endpoint | null {
+  const { scheme, hosts } = urlShape.exec(url)?.groups ?? {};
+  const { host, port } = hostShape.exec(hosts?.split(",")[0] ?? "")?.groups ?? {};
+  if (scheme === undefined || host === undefined) return null;
+  return {
+    host: host.replace(/^\[|\]$/g, ""),
+    port: port === undefined ? defaultPort : Number(port),
+    tls: tlsSchemes.has(scheme.toLowerCase()),
+  };
+}
+
+/** The URL without its password, for messages. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/?#]*):[^@/]*@/i, "$1:***@");
+}

@@ -1,0 +1,24 @@
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
+
+// Below the range systems take outgoing ports from (Linux from 32768, others from 49152), so that no
+// connection can sit on the port while a killed broker is being started again.
+const lowest = 20_000;
+const highest = 30_000;
+
+/** A port on 127.0.0.1 that nobody listens on now. */
+export async function findFreePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(lowest, highest);
+    if (await isFree(port)) return port;
+  }
+}
+
+/** Whether a server could listen on this port of 127.0.0.1 now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,45 @@
+import { ensureDebianTree, versionInTree } from "../install/debian-tree.ts";
+import { insideTree, type Program } from "../install/private-root.ts";
+import { findOnPath, isExecutable } from "../process/on-path.ts";
+import { runAnyway } from "../process/run.ts";
+import type { NativeSite } from "../recipe.ts";
+import { oldestUsable } from "../versions.ts";
+
+export interface RabbitmqPrograms {
+  readonly version: string;
+  readonly server: Program;
+  /** Erlang's port mapper, without which the server does not start. */
+  readonly epmd: Program;
+}
+
+// Debian's packages put a wrapper on PATH that changes to a user of its own, who may not write to our folder.
+const behindDebiansWrapper = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+/** The RabbitMQ on this computer if it is new enough, else one in a Debian folder made for it. */
+export async function findRabbitmq(site: NativeSite): Promise<RabbitmqPrograms> {
+  return (await installed(site)) ?? (await fromDebian(site));
+}
+
+async function installed(site: NativeSite): Promise<RabbitmqPrograms | null> {
+  const find = (program: string) => findOnPath(program, site.environment);
+  const server = isExecutable(behindDebiansWrapper) ? behindDebiansWrapper : find("rabbitmq-server");
+  const [control, epmd] = [find("rabbitmqctl"), find("epmd")];
+  if (server === null || control === null || epmd === null) return null;
+  const version = /^\d+\.\d+\.\d+/m.exec((await runAnyway(control, ["version"])).output)?.[0];
+  if (version === undefined || Number.parseInt(version, 10) < oldestUsable.rabbitmq) return null;
+  const folder = site.folder;
+  return {
+    version,
+    server: { command: server, args: [], folder },
+    epmd: { command: epmd, args: [], folder },
+  };
+}
+
+async function fromDebian(site: NativeSite): Promise<RabbitmqPrograms> {
+  const tree = await ensureDebianTree(`rabbitmq-server ${oldestUsable.rabbitmq} or newer`, site);
+  return {
+    version: await versionInTree(tree, "rabbitmq-server"),
+    server: insideTree(tree, site.folder, behindDebiansWrapper, []),
+    epmd: insideTree(tree, site.folder, "/usr/bin/epmd", []),
+  };
+}

@@ -1,0 +1,23 @@
+import type { Compose } from "../container/compose.ts";
+import { lastLines } from "../process/run.ts";
+import type { Started } from "./started.ts";
+
+/** A broker that runs in a container. */
+export function containerBroker(compose: Compose): Started {
+  const isRunning = async () => (await compose("ps", "--quiet", "--status", "running")).trim() !== "";
+  const quietly = async (command: string, ...args: string[]) => {
+    await compose(command, ...args);
+  };
+  return {
+    isRunning,
+    log: async () => lastLines(await compose("logs", "--no-color", "--tail", "20"), 20),
+    async kill() {
+      // The signal goes to the container's first process, which in all three images is the broker.
+      if (await isRunning()) await quietly("kill", "--signal", "SIGKILL");
+    },
+    start: () => quietly("start"),
+    pause: () => quietly("pause"),
+    resume: () => quietly("unpause"),
+    remove: () => quietly("down", "--volumes", "--timeout", "0"),
+  };
+}
