@@ -1,13 +1,15 @@
 import type { ConformanceTarget } from "./target.ts";
 
 /** What a case may need of its target beyond a driver. */
-export type Part = "endpoint" | "refused" | "foreign" | "broker" | "crash";
+export type Part = "endpoint" | "refused" | "foreign" | "broker" | "crash" | "url" | "shortLease";
 
 const given: Readonly<Record<Part, (target: ConformanceTarget) => boolean>> = {
   endpoint: (target) => target.endpoint !== undefined,
   refused: (target) => target.refused !== undefined,
   foreign: (target) => target.foreign !== undefined,
   broker: (target) => target.broker !== undefined,
+  url: (target) => target.url !== undefined,
+  shortLease: (target) => target.shortLease !== undefined,
   // With an endpoint, a proxy in between that goes away is as good as a dead process.
   crash: (target) => target.crash !== undefined || target.endpoint !== undefined,
 };

@@ -35,17 +35,24 @@ export interface ConformanceTarget {
   readonly crash?: (driver: Driver) => Promise<void>;
   /** How another process reaches the same broker, for cases in which a consumer's process dies. */
   readonly url?: ReachableUrl;
-  /** A driver whose leases are short, so that outliving one takes seconds. For brokers with `capabilities.lease`. */
-  readonly shortLease?: (through?: Endpoint) => Driver;
+  /** A driver with short leases or sessions, so that outliving one takes seconds. */
+  readonly shortLease?: ShortLease;
   /** Power over the broker's process. */
   readonly broker?: BrokerProcess;
   /** Cases that are known to fail here, each with why. A quirk whose case passes is itself a failure. */
   readonly quirks?: readonly Quirk[];
 }
 
+/** A variant of the driver for cases in which a lease or a session must run out. */
+export interface ShortLease {
+  /** How long the broker waits for a sign of life before it gives a message, or the membership, to another. */
+  readonly ms: number;
+  driver(through?: Endpoint): Driver;
+}
+
 /** What another process needs to connect. */
 export interface ReachableUrl {
-  /** What `connect(url)` takes. */
+  /** What `connect(url)` takes; with short leases or sessions where the broker has them. */
   readonly href: string;
   /** The module that exports `adapter`, as `import()` takes it: `import.meta.resolve("./index.js")` of the adapter. */
   readonly module: string;
