@@ -28,7 +28,7 @@ export function startHere(name: BrokerName, settings: Settings): Promise<void> {
       await startFresh(name, settings, progress);
       await waitAndRecord(name, settings, progress);
     },
-    (pid) => progress.say(`waiting for process ${pid}, which works on it`),
+    (holder) => progress.say(`waiting for ${holder}, which works on it`),
   );
 }
 

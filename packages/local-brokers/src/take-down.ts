@@ -49,7 +49,7 @@ function takeDownOne(name: BrokerName, settings: Settings): Promise<TakeDownOutc
       rmSync(folderOf(settings.home, name), { recursive: true, force: true });
       return { name, wasStartedHere: instance !== null };
     },
-    (pid) => progress.say(`waiting for process ${pid}, which works on it`),
+    (holder) => progress.say(`waiting for ${holder}, which works on it`),
   );
 }
 

@@ -32,7 +32,7 @@ export async function ensureDebianTree(wantedFor: string, site: NativeSite): Pro
         () => make(tree, debootstrap),
       );
     },
-    (pid) => site.progress.say(`waiting for process ${pid}, which is making the Debian folder`),
+    (holder) => site.progress.say(`waiting for the Debian folder, which ${holder} is making`),
   );
   return tree;
 }

@@ -27,7 +27,7 @@ export async function ensureJars(
         download(folder, wanted, site.environment),
       );
     },
-    (pid) => site.progress.say(`waiting for process ${pid}, which is downloading ${name}`),
+    (holder) => site.progress.say(`waiting for ${name}, which ${holder} is downloading`),
   );
   return join(folder, "libs");
 }

@@ -24,8 +24,11 @@ function startedOnLinux(pid: number): string | null {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the program's name in parentheses and may hold any character, so count from its end.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (state === "Z" || state === "X") return null;
+    const threads = Number(fields[16]);
     const ticksSinceBoot = fields[18];
+    // The first thread of a killed process is a zombie as soon as it is dead itself; sockets and files are open
+    // until the last one is.
+    if (state === "X" || (state === "Z" && threads <= 1)) return null;
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     return `${boot}/${ticksSinceBoot}`;
   } catch {

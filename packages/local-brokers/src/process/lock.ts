@@ -11,12 +11,12 @@ const takeoverIsStaleAfterMs = 10_000;
  * Does the work while holding `file`, so that no other call, in this process or another, does it at the same time.
  * A lock whose holder is gone is taken over.
  *
- * @param onWait called once with the holder's pid if there is somebody to wait for
+ * @param onWait called once, with a word for the holder, if there is somebody to wait for
  */
 export async function withLock<T>(
   file: string,
   work: () => Promise<T>,
-  onWait?: (pid: number) => void,
+  onWait?: (holder: string) => void,
 ): Promise<T> {
   const self = identify(process.pid);
   if (self === null) throw new Error("this process cannot identify itself");
@@ -26,7 +26,7 @@ export async function withLock<T>(
     if (!isAlive(holder)) removeStale(file);
     else if (!told) {
       told = true;
-      onWait?.(holder.pid);
+      onWait?.(holder.pid === self.pid ? "another start" : `process ${holder.pid}`);
     }
   }
   try {
