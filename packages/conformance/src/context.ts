@@ -4,6 +4,7 @@ import {
   type Client,
   type ClientOptions,
   type ConsumeOptions,
+  type Contract,
   connect,
   type Feature,
   type Handler,
@@ -20,7 +21,7 @@ import type { Address, Capabilities, Driver } from "@waybill/core/spi";
 import { type Collector, collect } from "./collector.ts";
 import { type FaultProxy, openProxy } from "./faults/proxy.ts";
 import { type Counts, History, type HistoryOptions, noCounts } from "./history.ts";
-import type { ConformanceTarget } from "./target.ts";
+import type { ConformanceTarget, Endpoint } from "./target.ts";
 import { eventually, never, patienceMs, within } from "./waiting.ts";
 import { wrapDriver } from "./wrap.ts";
 
@@ -30,6 +31,8 @@ export type AnyClient = Client<Feature>;
 /** A driver that can be made to die. */
 export interface Mortal {
   readonly driver: Driver;
+  /** For whoever takes over: with leases as short as the dying one's, where the target has short ones. */
+  readonly heir: Driver;
   /** Its connections vanish without a word to the broker, and it gets no others. */
   die(): Promise<void>;
 }
@@ -78,11 +81,19 @@ export class Context {
     return queue<In, Out, ReplyIn, ReplyOut>(this.name(), options);
   }
 
+  /** The address of a contract on this broker, for the SPI and the vendor client. */
+  address(contract: Contract): Address {
+    const { kind, name, ordered, retained } = contract;
+    const physical = this.target.driver().naming.toPhysical(name, kind);
+    if (physical === undefined) throw new Error(`${name} has no name on this broker.`);
+    return { kind, name, group: undefined, physical, physicalGroup: undefined, ordered, retained };
+  }
+
   // ── Clients ─────────────────────────────────────────────────────────────────
 
   /** A fresh driver whose topology is taken away when the case ends. */
-  driver(through?: { readonly host: string; readonly port: number }): Driver {
-    return this.recorded(through === undefined ? this.target.driver() : this.target.driver(through));
+  driver(through?: Endpoint): Driver {
+    return this.recorded(this.target.driver(through));
   }
 
   /** The same driver, but all that is made through it is taken away when the case ends. */
@@ -144,16 +155,19 @@ export class Context {
 
   /** A driver behind a way to kill its connections. Needs the part `crash`. */
   async mortal(): Promise<Mortal> {
-    const { crash } = this.target;
+    const { crash, shortLease } = this.target;
+    const fresh = (through?: Endpoint) => (shortLease ?? this.target).driver(through);
+    const heir = this.recorded(fresh());
     if (crash !== undefined) {
-      const own = this.target.driver();
-      return { driver: this.recorded(own), die: () => crash(own) };
+      const own = fresh();
+      return { driver: this.recorded(own), heir, die: () => crash(own) };
     }
     const proxy = await this.proxy();
     return {
-      driver: this.driver(proxy.endpoint),
+      driver: this.recorded(fresh(proxy.endpoint)),
+      heir,
       die: async () => {
-        await proxy.refuse();
+        proxy.refuse();
         proxy.reset();
       },
     };

@@ -1,3 +1,9 @@
+export type { PromiseId } from "./case.ts";
+export type { Counts } from "./history.ts";
+export { type ConformanceCase, conformanceCases } from "./run/cases.ts";
+export type { CaseResult, Outcome, Report, Totals } from "./run/result.ts";
+export { type CaseFilter, type RunOptions, runCases } from "./run/run-cases.ts";
+export { type ConformanceOptions, runConformance, type TestRunner } from "./run/run-conformance.ts";
 export type {
   BrokerProcess,
   ConformanceTarget,
@@ -6,4 +12,6 @@ export type {
   ForeignMessage,
   ForeignPeer,
   Quirk,
+  ReachableUrl,
+  ShortLease,
 } from "./target.ts";

@@ -1,4 +1,5 @@
 import type { Case } from "../case.ts";
+import { refusals } from "./refusals.ts";
 
-/** Every case, in the order in which they are reported. Each chapter file exports its cases. */
-export const allCases: readonly Case[] = [];
+/** Every case, in the order in which they are reported. Each chapter is a file and exports its cases. */
+export const allCases: readonly Case[] = [...refusals];

@@ -1,0 +1,43 @@
+import type { Case } from "../case.ts";
+import { Context } from "../context.ts";
+import { type Counts, noCounts } from "../history.ts";
+import type { ConformanceTarget } from "../target.ts";
+import { within } from "../waiting.ts";
+
+/** How one run of a case's body ended. */
+export interface Attempt {
+  readonly error: unknown;
+  readonly ms: number;
+  readonly counts: Counts;
+}
+
+/** Runs the body of a case once, in a context of its own, and clears up after it. Never rejects. */
+export async function attempt(
+  target: ConformanceTarget,
+  { run, timeoutMs }: Pick<Case, "run" | "timeoutMs">,
+  signal?: AbortSignal,
+): Promise<Attempt> {
+  const outOfTime = new AbortController();
+  const signals = signal === undefined ? [outOfTime.signal] : [outOfTime.signal, signal];
+  const started = performance.now();
+  let context: Context | undefined;
+  let error: unknown;
+  try {
+    signal?.throwIfAborted();
+    const opened = new Context(target, shortId(), AbortSignal.any(signals));
+    context = opened;
+    // Starting in a callback turns a synchronous throw into a rejection.
+    const running = Promise.resolve().then(() => run(opened));
+    await within(running, timeoutMs, () => new Error(`The case was not done after ${timeoutMs} ms.`));
+  } catch (caught) {
+    error = caught ?? new Error("The case threw nothing.");
+  }
+  const ms = Math.round(performance.now() - started);
+  outOfTime.abort(new Error("The case is over."));
+  const counts = context?.counts() ?? noCounts();
+  await context?.end();
+  return { error, ms, counts };
+}
+
+/** Unique among the runs that share a broker, and short, since it is in every name that a case uses. */
+const shortId = (): string => `wb${Math.random().toString(36).slice(2, 8).padEnd(6, "0")}`;
