@@ -1,8 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
+/** Packages are tested as they are written, not as they were last built. */
+export const sourceConditions = {
   resolve: { conditions: ["@waybill/source", "module", "node", "development|production"] },
   ssr: { resolve: { conditions: ["@waybill/source", "node", "development|production"] } },
+};
+
+export default defineConfig({
+  ...sourceConditions,
   test: {
     include: ["packages/*/{src,test}/**/*.test.ts", "examples/test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.broker.test.ts"],

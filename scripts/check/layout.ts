@@ -1,0 +1,85 @@
+import { files, packages, read } from "../workspace.ts";
+import { extraAdapterFiles, longFiles } from "./allowances.ts";
+import type { Step } from "./step.ts";
+
+const adapterFiles = [
+  "index",
+  "options",
+  "capabilities",
+  "connection",
+  "consumer",
+  "topology",
+  "mapping",
+  "errors",
+  "conformance",
+];
+
+const readmeSections = ["Install", "Use", "Mapping", "Delivery semantics", "Limits", "Native access"];
+
+const longest = 300;
+const namesThatSayNothing = /(^|\/)(utils?|common|misc|helpers?)(\/|\.|$)/;
+
+export const layout: Step = {
+  title: "Layout: where things are and what they are called",
+  run: async () => [
+    ...packages.flatMap(({ folder }) => whatPublishingNeeds(folder)),
+    ...packages.filter(({ isAdapter }) => isAdapter).flatMap(({ folder }) => adapterLayout(folder)),
+    ...sources().flatMap(nameAndLength),
+    ...staleAllowances(),
+  ],
+};
+
+function sources(): readonly string[] {
+  return files("packages/*/{src,test}/**/*.ts", "examples/**/*.ts", "scripts/**/*.ts", "*.ts");
+}
+
+function whatPublishingNeeds(folder: string): readonly string[] {
+  return ["README.md", "LICENSE", "tsconfig.json", "tsconfig.build.json"]
+    .filter((name) => files(`packages/${folder}/${name}`).length === 0)
+    .map((name) => `packages/${folder}/${name} is missing`);
+}
+
+function adapterLayout(folder: string): readonly string[] {
+  const source = `packages/${folder}/src/`;
+  const present = files(`${source}**/*.ts`).filter((path) => !path.endsWith(".test.ts"));
+  const agreed = adapterFiles.map((name) => `${source}${name}.ts`);
+  const missing = agreed.filter((path) => !present.includes(path));
+  const extra = present.filter((path) => !agreed.includes(path) && extraAdapterFiles[path] === undefined);
+  return [
+    ...missing.map((path) => `${path} is missing: every adapter has the same files`),
+    ...extra.map((path) => `${path} is not in the agreed list: give a reason in scripts/check/allowances.ts`),
+    ...readmeProblems(`packages/${folder}/README.md`),
+  ];
+}
+
+function readmeProblems(path: string): readonly string[] {
+  if (files(path).length === 0) return [];
+  const sections = [...read(path).matchAll(/^## (.+)$/gm)].map((match) => match[1]);
+  if (sections.join() === readmeSections.join()) return [];
+  return [
+    `${path} has the sections ${sections.join(", ") || "(none)"}; it needs ${readmeSections.join(", ")}`,
+  ];
+}
+
+function nameAndLength(path: string): readonly string[] {
+  const problems: string[] = [];
+  if (namesThatSayNothing.test(path)) problems.push(`${path}: name it for what it is about`);
+  const lines = lineCount(path);
+  if (lines > longest && longFiles[path] === undefined) {
+    problems.push(`${path} has ${lines} lines: split it, or give a reason in scripts/check/allowances.ts`);
+  }
+  return problems;
+}
+
+function staleAllowances(): readonly string[] {
+  const present = sources();
+  const stale = [
+    ...Object.keys(extraAdapterFiles).filter((path) => !present.includes(path)),
+    ...Object.keys(longFiles).filter((path) => !present.includes(path) || lineCount(path) <= longest),
+  ];
+  return stale.map((path) => `scripts/check/allowances.ts need not name ${path} any more`);
+}
+
+function lineCount(path: string): number {
+  return read(path).trimEnd().split("\n").length;
+}

@@ -1,0 +1,45 @@
+// `npm run test:all`: everything, on every broker. A broker that cannot be had is a failure, not something to skip.
+import { addUp, type Tally, writeTally } from "./tally.ts";
+import { brokerList } from "./testing/broker-list.ts";
+import { heading } from "./testing/heading.ts";
+import { OwnBrokers } from "./testing/own-brokers.ts";
+import { runVitest } from "./testing/vitest.ts";
+
+// The tests get the signal too and end; this process stays to take the brokers down.
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (interrupted = true));
+
+heading("Starting the brokers");
+const brokers = await OwnBrokers.prepare();
+const tallies: Tally[] = [];
+try {
+  const outcomes = await brokers.up();
+  for (const { problem } of outcomes) {
+    if (problem === null) continue;
+    tallies.push({ passed: 0, failed: 1 });
+    console.error(`  ${problem.message}${problem.remedy === null ? "" : ` (${problem.remedy})`}`);
+    if (problem.log !== null) console.error(problem.log);
+  }
+  const list = brokerList(outcomes.map(({ status }) => status));
+  console.log(list);
+
+  if (!interrupted) {
+    heading("Tests that need no broker");
+    tallies.push(await runVitest("unit", []));
+  }
+  if (!interrupted) {
+    heading("Tests on every broker");
+    tallies.push(await runVitest("brokers", ["--config", "vitest.broker.config.ts"], brokers.environment));
+  }
+
+  heading("Brokers used");
+  console.log(list);
+} finally {
+  heading("Taking the brokers down");
+  await brokers.down();
+}
+
+const total = addUp(tallies);
+writeTally("test-all", interrupted ? { ...total, failed: total.failed + 1 } : total);
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 && !interrupted ? 0 : 1;

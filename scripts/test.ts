@@ -1,0 +1,29 @@
+// `npm test`: all that needs no broker, then the conformance suite and the examples on every broker that runs.
+import { brokerNames, statusOf } from "@waybill/local-brokers";
+import { addUp } from "./tally.ts";
+import { brokerList } from "./testing/broker-list.ts";
+import { heading } from "./testing/heading.ts";
+import { runVitest } from "./testing/vitest.ts";
+
+heading("Tests that need no broker");
+const tallies = [await runVitest("unit", [])];
+
+heading("Brokers");
+const brokers = await statusOf(brokerNames);
+const found = brokers.filter(({ state }) => state === "up");
+const missing = brokers.filter(({ state }) => state !== "up").map(({ name }) => name);
+console.log(brokerList(brokers));
+
+if (found.length > 0) {
+  heading(`Tests on ${found.map(({ name }) => name).join(", ")}`);
+  tallies.push(await runVitest("brokers", ["--config", "vitest.broker.config.ts"]));
+}
+
+const { passed, failed } = addUp(tallies);
+console.log(`\n${passed} passed, ${failed} failed`);
+if (missing.length > 0) {
+  console.log(
+    `Not tested, since it does not run: ${missing.join(", ")}. \`npx waybill brokers up\` starts it.`,
+  );
+}
+process.exitCode = failed === 0 ? 0 : 1;
