@@ -1,0 +1,129 @@
+import type { Address, PublishOutcome, Source, WireMessage } from "@waybill/core/spi";
+import { DeliveryQueue } from "./delivery-queue.ts";
+import { connectionLost, mismatch, removed, title, unreachable } from "./errors.ts";
+import { sameFilter } from "./filter.ts";
+import { type BrokerOptions, type BrokerSettings, readBrokerOptions } from "./options.ts";
+import { Places } from "./places.ts";
+
+/** What the broker does to a connection that fails. */
+interface Breakable {
+  break(cause: unknown): void;
+}
+
+/** A queue that a consumer may take from, and what to do when it is done. */
+export interface Outlet {
+  readonly queue: DeliveryQueue;
+  release(): void;
+}
+
+/**
+ * The embedded broker: topics with their groups, queues and inboxes, all in this
+ * process. Several drivers, and so several clients, can share one.
+ */
+export class MemoryBroker {
+  readonly settings: BrokerSettings;
+  readonly places = new Places();
+  readonly #connections = new Set<Breakable>();
+  #stopped = false;
+
+  /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
+  constructor(options: BrokerOptions = {}) {
+    this.settings = readBrokerOptions(options);
+  }
+
+  /**
+   * Stores a batch; one outcome per message, in order.
+   * @throws MessagingError `NOT_FOUND`
+   */
+  publish(to: Address, batch: readonly WireMessage[]): readonly PublishOutcome[] {
+    const place = to.kind === "topic" ? this.places.topic(to) : this.places.queue(to);
+    const now = this.settings.clock.now();
+    const outcomes: PublishOutcome[] = [];
+    const failedKeys = new Map<string, PublishOutcome>();
+    for (const message of batch) {
+      const { key } = message;
+      const failed = key === undefined ? undefined : failedKeys.get(key);
+      const outcome = failed ?? place.publish(message, now);
+      // What follows a failed message of its key fails too, or it would be stored before it.
+      if (!outcome.ok && key !== undefined) failedKeys.set(key, outcome);
+      outcomes.push(outcome);
+    }
+    place.wake();
+    return outcomes;
+  }
+
+  /**
+   * A place to consume from. A topic gets a subscription for it and an inbox is
+   * made, both gone with their release.
+   * @throws MessagingError `NOT_FOUND`, `TOPOLOGY_MISMATCH`
+   */
+  open({ address, start, filter }: Source): Outlet {
+    switch (address.kind) {
+      case "queue":
+      case "group": {
+        const queue = this.places.queue(address);
+        if (filter !== undefined && !sameFilter(filter, queue.nature.filter)) {
+          throw mismatch(address, "it has another filter.");
+        }
+        return { queue, release() {} };
+      }
+      case "topic": {
+        const topic = this.places.topic(address);
+        if (start.from !== "latest" && !topic.retained)
+          throw mismatch(address, "it keeps nothing for replay.");
+        const nature = { title: `subscription to ${title(address)}`, ordered: address.ordered, filter };
+        const queue = topic.addSubscription(nature, start);
+        return { queue, release: () => topic.removeSubscription(queue) };
+      }
+      case "inbox": {
+        const { inboxes } = this.places;
+        if (inboxes.has(address.physical)) throw mismatch(address, "it is in use.");
+        const queue = new DeliveryQueue(
+          { title: title(address), ordered: false, autoAck: true },
+          this.settings,
+        );
+        inboxes.set(address.physical, queue);
+        return {
+          queue,
+          release() {
+            inboxes.delete(address.physical);
+            queue.end(removed(title(address)));
+          },
+        };
+      }
+    }
+  }
+
+  /** @throws MessagingError `UNREACHABLE` while the broker is stopped */
+  attach(connection: Breakable): void {
+    if (this.#stopped) throw unreachable();
+    this.#connections.add(connection);
+  }
+
+  detach(connection: Breakable): void {
+    this.#connections.delete(connection);
+  }
+
+  /** Cuts every connection. What their consumers had in hand goes back to the queues at once. */
+  disconnect(): void {
+    for (const connection of [...this.#connections]) {
+      this.#connections.delete(connection);
+      connection.break(connectionLost());
+    }
+  }
+
+  /** Cuts every connection and takes no new ones until `start`. What was confirmed stays. */
+  stop(): void {
+    this.#stopped = true;
+    this.disconnect();
+  }
+
+  start(): void {
+    this.#stopped = false;
+  }
+
+  restart(): void {
+    this.stop();
+    this.start();
+  }
+}

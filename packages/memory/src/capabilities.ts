@@ -1,0 +1,27 @@
+import type { Capabilities } from "@waybill/core/spi";
+
+const native = { how: "native" } as const;
+const anyStart = { how: "native", from: ["earliest", "time", "position"] } as const;
+const tenYearsMs = 315_360_000_000;
+
+/** What the embedded broker can do: everything. The lease and the largest message are the broker's own options. */
+export const capabilities = {
+  features: {
+    delay: { how: "native", maxMs: tenYearsMs, lateMs: 50, note: "A heap of due times with one timer." },
+    ttl: native,
+    ordering: { how: "native", note: "One member at a time has a key." },
+    filters: native,
+    broadcast: native,
+    replay: anyStart,
+    groupStart: anyStart,
+    requestReply: native,
+  },
+  settlement: "individual",
+  retry: { how: "native", maxDelayMs: tenYearsMs },
+  attempts: "exact",
+  retention: "groups",
+  lease: { ms: 30_000 },
+  reportsUnrouted: true,
+  publishing: { maxMessages: 1_000, maxBytes: 16_777_216, inFlight: 4 },
+  limits: { messageBytes: 1_048_576 },
+} satisfies Capabilities;

@@ -1,0 +1,86 @@
+import type { Delivery } from "@waybill/core/spi";
+import type { Timed } from "./due-heap.ts";
+import type { Lane } from "./keyed-backlog.ts";
+import type { Linked } from "./linked-list.ts";
+import type { StoredMessage } from "./mapping.ts";
+import type { Member } from "./member.ts";
+
+/**
+ * One message on its way to one consumer, from publish to settlement. It is handed
+ * out once: when it goes back, a successor takes its place in the queue, so that
+ * a settlement which comes too late finds a delivery that is over.
+ */
+export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
+  readonly message: StoredMessage;
+  readonly redeliveries: number;
+  /** Its place in the queue's order. */
+  sequence = 0;
+  state: "delayed" | "waiting" | "held" | "over" = "waiting";
+  /** Who has it in hand. */
+  holder: Member | undefined = undefined;
+  leaseEnd = 0;
+  keyLane: Lane | undefined = undefined;
+  previous: MemoryDelivery | undefined = undefined;
+  next: MemoryDelivery | undefined = undefined;
+  dueAt = 0;
+  dueOrder = 0;
+  dueIndex = -1;
+  #body: Uint8Array | undefined = undefined;
+
+  constructor(message: StoredMessage, redeliveries = 0) {
+    this.message = message;
+    this.redeliveries = redeliveries;
+  }
+
+  /** The same message, to be delivered once more. */
+  successor(): MemoryDelivery {
+    const successor = new MemoryDelivery(this.message, this.redeliveries + 1);
+    successor.sequence = this.sequence;
+    successor.keyLane = this.keyLane;
+    return successor;
+  }
+
+  hasExpired(now: number): boolean {
+    const { expiresAt } = this.message;
+    return expiresAt !== undefined && expiresAt <= now;
+  }
+
+  /** A copy, since other groups and later deliveries get the same message. */
+  get body(): Uint8Array {
+    this.#body ??= Buffer.from(this.message.body);
+    return this.#body;
+  }
+  get id(): string {
+    return this.message.id;
+  }
+  get contentType(): string {
+    return this.message.contentType;
+  }
+  get key(): string | undefined {
+    return this.message.key;
+  }
+  get timestamp(): number {
+    return this.message.timestamp;
+  }
+  get headers(): Delivery["headers"] {
+    return this.message.headers;
+  }
+  get expiresAt(): number | undefined {
+    return this.message.expiresAt;
+  }
+  get replyTo(): string | undefined {
+    return this.message.replyTo;
+  }
+  get correlationId(): string | undefined {
+    return this.message.correlationId;
+  }
+  get lane(): string | undefined {
+    return this.keyLane?.key;
+  }
+  get position(): string {
+    return String(this.message.position);
+  }
+  get native(): StoredMessage {
+    return this.message;
+  }
+}

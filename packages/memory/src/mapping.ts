@@ -1,0 +1,48 @@
+import type { Headers, WireMessage } from "@waybill/core/spi";
+
+/** A message as the broker keeps it: one copy, shared by all who will get it. */
+export interface StoredMessage extends Omit<WireMessage, "delayMs"> {
+  /** Its number in its topic or queue, counted from 0. */
+  readonly position: number;
+  /** When the broker took it, milliseconds since the epoch. */
+  readonly storedAt: number;
+  /** Not to be delivered before this time, milliseconds since the epoch. */
+  readonly dueAt: number;
+  /** What it counts against the bounds. */
+  readonly bytes: number;
+}
+
+const noHeaders: Headers = Object.freeze(Object.create(null));
+
+/**
+ * Copies what the publisher may change after it was told that the message is
+ * stored. `Buffer.from` takes small bodies from a pool, which is ten times faster
+ * than an array of their own.
+ */
+export function toStored(message: WireMessage, position: number, now: number): StoredMessage {
+  const { id, body, contentType, key, timestamp, headers, delayMs, expiresAt, replyTo, correlationId } =
+    message;
+  let copy = noHeaders;
+  let bytes = body.byteLength + (key === undefined ? 0 : key.length);
+  for (const name in headers) {
+    if (copy === noHeaders) copy = Object.create(null);
+    const value = headers[name] as string;
+    (copy as Record<string, string>)[name] = value;
+    bytes += name.length + value.length;
+  }
+  return {
+    id,
+    body: Buffer.from(body),
+    contentType,
+    key,
+    timestamp,
+    headers: copy === noHeaders ? copy : Object.freeze(copy),
+    expiresAt,
+    replyTo,
+    correlationId,
+    position,
+    storedAt: now,
+    dueAt: now + delayMs,
+    bytes,
+  };
+}

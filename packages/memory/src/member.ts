@@ -1,0 +1,113 @@
+import type { Clock } from "@waybill/core/spi";
+import type { MemoryDelivery } from "./delivery.ts";
+import type { DeliveryQueue } from "./delivery-queue.ts";
+import { closed } from "./errors.ts";
+import type { Lane } from "./keyed-backlog.ts";
+import { LinkedList } from "./linked-list.ts";
+
+/** How long `receive` waits before it resolves with nothing. */
+const longestWaitMs = 5_000;
+
+type Batch = readonly MemoryDelivery[];
+
+/**
+ * One consumer as a queue sees it: which keys it has, and whether it waits. When it
+ * ends, for whatever reason, the queue gets back what it had in hand.
+ */
+export class Member {
+  /** Lanes it holds in which something waits. */
+  readonly lanes = new LinkedList<Lane>();
+  /** Keys of which it wants no more for now. */
+  heldBack: ReadonlySet<string> = new Set();
+  /** Whose turn it is, its own lanes' or the free ones'. */
+  ownTurn = false;
+  readonly #queue: DeliveryQueue;
+  readonly #clock: Clock;
+  #failure: { readonly cause: unknown } | undefined;
+  #wanted = 0;
+  #resolve: ((batch: Batch) => void) | undefined;
+  #reject: ((cause: unknown) => void) | undefined;
+  #signal: AbortSignal | undefined;
+  #waitingSince = 0;
+  #timer: unknown;
+
+  constructor(queue: DeliveryQueue, clock: Clock) {
+    this.#queue = queue;
+    this.#clock = clock;
+    queue.join(this);
+  }
+
+  receive(max: number, signal: AbortSignal): Promise<Batch> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.cause);
+    if (signal.aborted) return Promise.resolve([]);
+    const batch = this.#queue.take(this, max);
+    if (batch.length > 0) return Promise.resolve(batch);
+    this.#wanted = max;
+    this.#listenTo(signal);
+    this.#waitingSince = this.#clock.now();
+    if (this.#timer === undefined) this.#setTimer(longestWaitMs);
+    this.#queue.await(this);
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** The queue has something, of which this member's share is so many. */
+  offer(share: number): void {
+    const batch = this.#queue.take(this, Math.min(share, this.#wanted));
+    if (batch.length > 0) this.#answer(batch);
+  }
+
+  /** Nothing more can be had, for this cause. */
+  fail(cause: unknown): void {
+    const reject = this.#reject;
+    this.#end(cause);
+    reject?.(cause);
+  }
+
+  /** Wants nothing more. */
+  close(): void {
+    const resolve = this.#resolve;
+    this.#end(closed("consumer"));
+    resolve?.([]);
+  }
+
+  #answer(batch: Batch): void {
+    this.#queue.stopAwaiting(this);
+    const resolve = this.#resolve;
+    this.#resolve = undefined;
+    this.#reject = undefined;
+    resolve?.(batch);
+  }
+
+  #end(cause: unknown): void {
+    this.#failure ??= { cause };
+    this.#resolve = undefined;
+    this.#reject = undefined;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#clock.clearTimeout(this.#timer);
+    this.#queue.leave(this);
+  }
+
+  readonly #onAbort = (): void => this.#answer([]);
+
+  /** Core passes the same signal every time, so listening once will do. */
+  #listenTo(signal: AbortSignal): void {
+    if (signal === this.#signal) return;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** One timer runs on over many calls, and looks at each ring whether the present one has waited long enough. */
+  #setTimer(ms: number): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#resolve === undefined) return;
+      const rest = this.#waitingSince + longestWaitMs - this.#clock.now();
+      if (rest > 0) this.#setTimer(rest);
+      else this.#answer([]);
+    }, ms);
+  }
+}

@@ -1,0 +1,32 @@
+import { MessagingError } from "@waybill/core/spi";
+import { MemoryBroker } from "./broker.ts";
+import { type BrokerSettings, readBrokerOptions } from "./options.ts";
+
+const brokers = new Map<string, MemoryBroker>();
+
+/**
+ * The broker that `memory:<name>` leads to: made on first use, shared by all in
+ * this process who know its name, and kept until the process ends.
+ * @throws MessagingError `INVALID_ARGUMENT` when it exists with other options than these
+ */
+export function namedBroker(name: string, query = new URLSearchParams()): MemoryBroker {
+  const broker = brokers.get(name);
+  if (broker === undefined) {
+    const made = new MemoryBroker(readBrokerOptions({}, query));
+    brokers.set(name, made);
+    return made;
+  }
+  const wanted = readBrokerOptions({}, query);
+  for (const option of query.keys() as Iterable<keyof BrokerSettings>) {
+    if (wanted[option] !== broker.settings[option]) {
+      throw new MessagingError(
+        "INVALID_ARGUMENT",
+        `The embedded broker "${name}" exists with another ${option}.`,
+        {
+          remedy: "Give its options where it is first used, or use another name.",
+        },
+      );
+    }
+  }
+  return broker;
+}

@@ -1,0 +1,39 @@
+import type { Address } from "@waybill/core/spi";
+import type { DeliveryQueue } from "./delivery-queue.ts";
+import { notFound } from "./errors.ts";
+import type { Topic } from "./topic.ts";
+
+/** All that exists on the broker, by physical name. */
+export class Places {
+  readonly topics = new Map<string, Topic>();
+  readonly queues = new Map<string, DeliveryQueue>();
+  readonly inboxes = new Map<string, DeliveryQueue>();
+
+  /** The group, queue or inbox with this address. */
+  findQueue(address: Address): DeliveryQueue | undefined {
+    switch (address.kind) {
+      case "group":
+        return this.topics.get(address.physical)?.groups.get(address.physicalGroup ?? "");
+      case "queue":
+        return this.queues.get(address.physical);
+      case "inbox":
+        return this.inboxes.get(address.physical);
+      case "topic":
+        return undefined;
+    }
+  }
+
+  /** @throws MessagingError `NOT_FOUND` */
+  queue(address: Address): DeliveryQueue {
+    const queue = this.findQueue(address);
+    if (queue === undefined) throw notFound(address);
+    return queue;
+  }
+
+  /** @throws MessagingError `NOT_FOUND` */
+  topic(address: Address): Topic {
+    const topic = this.topics.get(address.physical);
+    if (topic === undefined) throw notFound(address);
+    return topic;
+  }
+}

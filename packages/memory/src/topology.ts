@@ -1,0 +1,104 @@
+import type { Address, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
+import type { MemoryBroker } from "./broker.ts";
+import { DeliveryQueue } from "./delivery-queue.ts";
+import { mismatch, removed, title } from "./errors.ts";
+import { sameFilter } from "./filter.ts";
+import { Topic } from "./topic.ts";
+
+/** Makes, shows and takes away what is on the broker. */
+export class MemoryTopology implements Topology {
+  readonly #broker: MemoryBroker;
+
+  constructor(broker: MemoryBroker) {
+    this.#broker = broker;
+  }
+
+  async ensure(items: readonly TopologyItem[]): Promise<void> {
+    for (const item of items) {
+      if (item.address.kind === "queue") this.#ensureQueue(item.address);
+      else if (item.address.kind !== "inbox") this.#ensureTopic(item);
+    }
+  }
+
+  async inspect(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
+    return addresses.map((address) =>
+      address.kind === "topic" ? this.#topicState(address) : this.#queueState(address),
+    );
+  }
+
+  async remove(addresses: readonly Address[]): Promise<void> {
+    const { topics, queues } = this.#broker.places;
+    for (const { kind, physical, physicalGroup } of addresses) {
+      if (kind === "group") {
+        topics.get(physical)?.removeGroup(physicalGroup ?? "");
+      } else if (kind === "topic") {
+        topics.get(physical)?.end();
+        topics.delete(physical);
+      } else if (kind === "queue") {
+        const queue = queues.get(physical);
+        queues.delete(physical);
+        queue?.end(removed(queue.nature.title));
+      }
+    }
+  }
+
+  #ensureQueue(address: Address): void {
+    const { queues } = this.#broker.places;
+    const queue = queues.get(address.physical);
+    if (queue !== undefined) {
+      checkOrder(address, queue);
+    } else {
+      const nature = { title: title(address), ordered: address.ordered };
+      queues.set(address.physical, new DeliveryQueue(nature, this.#broker.settings));
+    }
+  }
+
+  /** The topic, which also learns here that it is to be retained, and for a `group` its group. */
+  #ensureTopic({ address, start, filter }: TopologyItem): void {
+    const { topics } = this.#broker.places;
+    const topic = topics.get(address.physical) ?? new Topic(this.#broker.settings);
+    topics.set(address.physical, topic);
+    if (address.retained) topic.retain();
+    if (address.physicalGroup === undefined) return;
+    const group = topic.groups.get(address.physicalGroup);
+    if (group === undefined) {
+      topic.addGroup(
+        address.physicalGroup,
+        { title: title(address), ordered: address.ordered, filter },
+        start,
+      );
+    } else {
+      checkOrder(address, group);
+      if (!sameFilter(filter, group.nature.filter)) throw mismatch(address, "it has another filter.");
+    }
+  }
+
+  #topicState(address: Address): TopologyState {
+    const topic = this.#broker.places.topics.get(address.physical);
+    if (topic === undefined) return { address, exists: false, differences: [] };
+    const lacksLog = address.retained && !topic.retained;
+    return { address, exists: true, differences: lacksLog ? ["It keeps nothing for replay."] : [] };
+  }
+
+  #queueState(address: Address): TopologyState {
+    const queue = this.#broker.places.findQueue(address);
+    if (queue === undefined) return { address, exists: false, differences: [] };
+    const difference = orderDifference(address, queue);
+    return {
+      address,
+      exists: true,
+      differences: difference === undefined ? [] : [difference],
+      backlog: queue.backlog,
+    };
+  }
+}
+
+/** One that keeps order serves those who do not ask for it, but not the other way round. */
+function orderDifference(address: Address, queue: DeliveryQueue): string | undefined {
+  return address.ordered && !queue.nature.ordered ? "It does not keep order per key." : undefined;
+}
+
+function checkOrder(address: Address, queue: DeliveryQueue): void {
+  const difference = orderDifference(address, queue);
+  if (difference !== undefined) throw mismatch(address, difference);
+}

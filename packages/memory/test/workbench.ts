@@ -1,0 +1,145 @@
+import type {
+  Address,
+  Call,
+  Connection,
+  ConnectionHooks,
+  Consumer,
+  ConsumerHooks,
+  Delivery,
+  Settlement,
+  Source,
+  WireMessage,
+} from "@waybill/core/spi";
+import { type BrokerOptions, MemoryBroker, memory, virtualClock } from "../src/index.ts";
+
+const call = { signal: new AbortController().signal };
+const consumerHooks: ConsumerHooks = { revoking: async () => {}, revoked: () => {} };
+
+type Nature = Partial<Pick<Address, "ordered" | "retained">>;
+
+export function topic(name: string, nature: Nature = {}): Address {
+  return {
+    kind: "topic",
+    name,
+    group: undefined,
+    physical: name,
+    physicalGroup: undefined,
+    ordered: false,
+    retained: false,
+    ...nature,
+  };
+}
+
+export function group(name: string, group: string, nature: Nature = {}): Address {
+  return { ...topic(name, nature), kind: "group", group, physicalGroup: group };
+}
+
+export function queue(name: string, nature: Nature = {}): Address {
+  return { ...topic(name, nature), kind: "queue" };
+}
+
+export function inbox(name: string): Address {
+  return { ...topic(name), kind: "inbox" };
+}
+
+let count = 0;
+
+export function message(text: string, rest: Partial<WireMessage> = {}): WireMessage {
+  return {
+    id: `m-${++count}`,
+    body: new TextEncoder().encode(text),
+    contentType: "text/plain",
+    key: undefined,
+    timestamp: 0,
+    headers: {},
+    delayMs: 0,
+    expiresAt: undefined,
+    replyTo: undefined,
+    correlationId: undefined,
+    ...rest,
+  };
+}
+
+export function texts(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map((delivery) => new TextDecoder().decode(delivery.body));
+}
+
+/** A broker on a virtual clock, and short words for what core says to a driver. */
+export async function workbench(options: BrokerOptions = {}) {
+  const clock = virtualClock(1_000_000);
+  const broker = new MemoryBroker({ clock, ...options });
+  const lost: unknown[] = [];
+  const hooks: ConnectionHooks = { lost: (cause) => lost.push(cause), report: () => {} };
+  const connect = () => memory({ broker }).connect(hooks, call);
+  const connection = await connect();
+  return {
+    clock,
+    broker,
+    lost,
+    connect,
+    connection,
+    ensure: (...addresses: Address[]) =>
+      connection.topology.ensure(
+        addresses.map((address) => ({ address, start: { from: "latest" }, filter: undefined })),
+        call,
+      ),
+    publish: (to: Address, ...batch: (string | WireMessage)[]) =>
+      connection.publish(
+        to,
+        batch.map((item) => (typeof item === "string" ? message(item) : item)),
+        call,
+      ),
+    consume: (address: Address, source: Partial<Source> & { over?: Connection } = {}) => {
+      const { over = connection, ...rest } = source;
+      return over
+        .consume(
+          { address, start: { from: "latest" }, filter: undefined, prefetch: 100, ...rest },
+          consumerHooks,
+          call,
+        )
+        .then((consumer) => new Hand(consumer));
+    },
+  };
+}
+
+/** A consumer, and what it has in hand. */
+export class Hand {
+  readonly consumer: Consumer;
+
+  constructor(consumer: Consumer) {
+    this.consumer = consumer;
+  }
+
+  receive(max = 100, signal: Call["signal"] = call.signal): Promise<readonly Delivery[]> {
+    return this.consumer.receive(max, { signal });
+  }
+
+  /** What is there now, or nothing. */
+  async poll(max = 100): Promise<readonly Delivery[]> {
+    const abort = new AbortController();
+    const received = this.consumer.receive(max, { signal: abort.signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    abort.abort();
+    return received;
+  }
+
+  settle(batch: readonly Settlement[]) {
+    return this.consumer.settle(batch, call);
+  }
+
+  ack(...deliveries: readonly Delivery[]) {
+    return this.settle(deliveries.map((delivery) => ({ delivery, outcome: "ack" })));
+  }
+
+  retry(delivery: Delivery | undefined, delayMs = 0) {
+    return this.settle([{ delivery: delivery as Delivery, outcome: "retry", delayMs }]);
+  }
+
+  extend(...deliveries: readonly Delivery[]) {
+    return this.consumer.extend?.(deliveries, call);
+  }
+
+  close() {
+    return this.consumer.close();
+  }
+}
