@@ -1,0 +1,543 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { inspect } from "node:util";
+import { connect, topic } from "@waybill/core";
+import { chapter } from "../case.ts";
+import type { AnyClient, Context } from "../context.ts";
+import { assertMessagingError, failure } from "../failing.ts";
+import { watched } from "../refusing.ts";
+
+/** Every call that a closed client refuses. */
+const operations: Readonly<Record<string, (client: AnyClient, context: Context) => unknown>> = {
+  publish: (client, context) => client.publish(context.topic(), 1),
+  "publish-batch": (client, context) => client.publishBatch(context.topic(), [1, 2]),
+  send: (client, context) => client.send(context.queue(), 1),
+  subscribe: (client, context) =>
+    client.subscribe(context.topic(), { group: context.name() }, () => undefined),
+  consume: (client, context) => client.consume(context.queue(), () => undefined),
+  messages: (client, context) => client.messages(context.queue()).next(),
+  declare: (client, context) => client.topology.declare(context.queue()),
+  inspect: (client, context) => client.topology.inspect(context.queue()),
+  redrive: (client, context) => client.redrive({ queue: context.queue() }),
+};
+
+/** What begins, ends; and what has ended says so. */
+export const lifecycle = chapter("lifecycle", [
+  {
+    id: "opens-closes-opens",
+    title: "A driver whose client was closed connects again, and what was stored in between is still there.",
+    promise: "P1",
+    async run(context) {
+      const driver = context.driver();
+      const queue = context.queue<number>();
+      const first = await context.connect({}, driver);
+      await first.send(queue, 1);
+      await first.close();
+      const second = await context.connect({}, driver);
+      await second.send(queue, 2);
+      const seen = await context.collect(second, queue);
+      await seen.first(2);
+      assert.deepEqual([...seen.values].sort(), [1, 2]);
+    },
+  },
+  {
+    id: "closes-twice",
+    title: "Closing a client twice, at once or later, is closing it once.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      await context.collect(client, context.queue());
+      await Promise.all([client.close(), client.close()]);
+      await client.close();
+      assert.equal(client.health().status, "closed");
+    },
+  },
+  {
+    id: "closes-when-disposed",
+    title: "`await using` closes the client at the end of its block.",
+    promise: "P9",
+    async run(context) {
+      let outer: AnyClient;
+      {
+        await using client = await context.connect();
+        await client.send(context.queue(), 1);
+        outer = client;
+      }
+      assert.equal(outer.health().status, "closed");
+    },
+  },
+  {
+    id: "closes-at-once-when-idle",
+    title: "A client with an idle subscription closes without waiting for anything.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      await context.collect(client, context.queue());
+      await context.within("closing an idle client", 10_000, client.close());
+    },
+  },
+  ...Object.entries(operations).map(([name, operation]) => ({
+    id: `closed-refuses-${name}`,
+    title: `After close, ${name.replace("-", " ")} fails as CLOSED, which is not retryable, without any I/O.`,
+    promise: "P12" as const,
+    async run(context: Context) {
+      const { driver, calls } = watched(context.driver());
+      const client = await context.connect({}, driver);
+      await client.close();
+      calls.length = 0;
+      const error = await failure(() => operation(client, context), "CLOSED");
+      assert.equal(error.retryable, false);
+      assert.deepEqual(calls, []);
+    },
+  })),
+  {
+    id: "closed-refuses-request",
+    title: "After close, request and respond fail as CLOSED.",
+    promise: "P12",
+    needs: ["requestReply"],
+    async run(context) {
+      const client = await context.connect();
+      await client.close();
+      const queue = context.queue<number, number, number>({ reply: {} });
+      await failure(() => client.request(queue, 1, { timeoutMs: 2000 }), "CLOSED");
+      await failure(() => client.respond(queue, () => 1), "CLOSED");
+    },
+  },
+  {
+    id: "closing-refuses-subscribe",
+    title: "A client that is closing takes no new subscription, and says that it is closing.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue();
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const seen = await context.collect(client, queue, {}, () => held);
+      await client.send(queue, 1);
+      await seen.first(1);
+      const closing = client.close();
+      try {
+        assert.equal(client.health().status, "closing");
+        await failure(() => client.consume(context.queue(), () => undefined), "CLOSED");
+      } finally {
+        release();
+      }
+      await closing;
+      assert.equal(client.health().status, "closed");
+    },
+  },
+  {
+    id: "close-flushes-publishes-in-flight",
+    title: "Every publish that is under way when the client closes is confirmed or fails; none is forgotten.",
+    promise: "P9",
+    async run(context) {
+      const queue = context.queue<{ p: string; k: string; n: number }>();
+      const history = context.history();
+      const consumer = await context.connect();
+      await context.collect(consumer, queue, {}, (message) => history.deliver(message));
+      const client = await context.connect();
+      await client.send(queue, history.next());
+      const sends = Array.from({ length: 200 }, () =>
+        history.publish((message) => client.send(queue, message)),
+      );
+      const settled = Promise.allSettled(sends);
+      await client.close();
+      const results = await context.within("the publishes to settle", 10_000, settled);
+      for (const result of results) if (result.status === "rejected") assertMessagingError(result.reason);
+      assert.equal(
+        results.filter(({ status }) => status === "fulfilled").length,
+        200,
+        "a calm close flushes",
+      );
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      history.check();
+    },
+  },
+  {
+    id: "close-waits-for-a-handler",
+    title: "Close waits for a running handler, and its message is acked.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      let finished = false;
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const seen = await context.collect(client, queue, {}, async () => {
+        await held;
+        finished = true;
+      });
+      await client.send(queue, 1);
+      await seen.first(1);
+      let closed = false;
+      const closing = client.close().then(() => {
+        closed = true;
+      });
+      await context.never("the client to be closed", () => closed, 150);
+      release();
+      await closing;
+      assert.equal(finished, true);
+      const next = await context.connect();
+      const again = await context.collect(next, queue);
+      await next.send(queue, 2);
+      await again.first(1);
+      assert.deepEqual(again.values, [2]);
+    },
+  },
+  {
+    id: "stopped-subscription-gets-nothing",
+    title:
+      "Once its close has resolved, a subscription's handler is not called again, and the message waits.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      const seen = await context.collect(client, queue);
+      await client.send(queue, 1);
+      await seen.first(1);
+      await seen.subscription.close();
+      assert.equal(seen.subscription.state, "closed");
+      await client.send(queue, 2);
+      await context.never("a delivery after close", () => seen.deliveries.length > 1);
+      const next = await context.collect(client, queue);
+      await next.first(1);
+      assert.deepEqual(next.values, [2]);
+    },
+  },
+  {
+    id: "subscription-closes-twice",
+    title: "A subscription may be closed twice; `ended` resolves with nothing, and only then.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const { subscription } = await context.collect(client, context.queue());
+      let ended: unknown = "no";
+      void subscription.ended.then((error) => {
+        ended = error;
+      });
+      await context.never("an end before close", () => ended !== "no", 50);
+      await Promise.all([subscription.close(), subscription.close()]);
+      await subscription[Symbol.asyncDispose]();
+      assert.equal(await subscription.ended, undefined);
+    },
+  },
+  {
+    id: "one-subscription-of-two-stops",
+    title: "When one of two subscriptions of a client stops, the other goes on.",
+    promise: "P11",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const stopping = await context.collect(client, topic, { group: context.name() });
+      const going = await context.collect(client, topic, { group: context.name() });
+      await client.publish(topic, 1);
+      await Promise.all([stopping.first(1), going.first(1)]);
+      await stopping.subscription.close();
+      await client.publish(topic, 2);
+      await going.first(2);
+      assert.deepEqual(stopping.values, [1]);
+    },
+  },
+  {
+    id: "one-client-of-two-closes",
+    title: "When one of two clients of a driver closes, the other goes on.",
+    promise: "P11",
+    async run(context) {
+      const driver = context.driver();
+      const closing = await context.connect({}, driver);
+      const going = await context.connect({}, driver);
+      const queue = context.queue<number>();
+      await closing.send(queue, 1);
+      await closing.close();
+      const seen = await context.collect(going, queue);
+      await going.send(queue, 2);
+      await seen.first(2);
+    },
+  },
+  {
+    id: "subscribe-publish-close-race",
+    title:
+      "Subscribing, publishing and closing at once ends: each call resolves or fails with a documented error.",
+    promise: "P9",
+    async run(context) {
+      for (let round = 0; round < 3; round++) {
+        const client = await context.connect();
+        const topic = context.topic<number>();
+        const calls = [
+          client.subscribe(topic, { group: context.name() }, () => undefined),
+          client.publish(topic, 1),
+          client.publish(topic, 2),
+          client.subscribe(topic, { group: context.name() }, () => undefined),
+        ];
+        const settled = Promise.allSettled(calls);
+        if (round > 0) await Promise.race(calls);
+        await context.within("the client to close", 20_000, client.close());
+        for (const result of await context.within("the calls to settle", 20_000, settled)) {
+          if (result.status === "rejected") assertMessagingError(result.reason);
+        }
+        assert.equal(client.health().status, "closed");
+        assert.deepEqual(
+          client.health().subscriptions.filter(({ state }) => state === "running"),
+          [],
+        );
+      }
+    },
+  },
+  {
+    id: "aborted-before-publish",
+    title: "A publish or send whose signal has fired already is ABORTED, and nothing is stored.",
+    promise: "P12",
+    async run(context) {
+      const { driver, calls } = watched(context.driver());
+      const client = await context.connect({}, driver);
+      calls.length = 0;
+      const signal = AbortSignal.abort();
+      await failure(() => client.publish(context.topic(), 1, { signal }), "ABORTED");
+      await failure(() => client.send(context.queue(), 1, { signal }), "ABORTED");
+      assert.equal(calls.includes("publish"), false);
+    },
+  },
+  {
+    id: "aborted-during-publish",
+    title:
+      "A publish whose signal fires stops waiting, as ABORTED; if it was confirmed by then, it resolves.",
+    promise: "P12",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      await client.send(queue, 0);
+      const aborter = new AbortController();
+      const sends = Array.from({ length: 50 }, (_, n) => client.send(queue, n, { signal: aborter.signal }));
+      const settled = Promise.allSettled(sends);
+      aborter.abort();
+      for (const result of await context.within("the sends to settle", 5_000, settled)) {
+        if (result.status === "fulfilled") continue;
+        assertMessagingError(result.reason);
+        assert.equal(result.reason.code, "ABORTED");
+      }
+      await client.send(queue, 1);
+    },
+  },
+  {
+    id: "aborted-before-subscribe",
+    title: "Subscribing or consuming with a signal that has fired already is ABORTED.",
+    promise: "P12",
+    async run(context) {
+      const client = await context.connect();
+      const signal = AbortSignal.abort();
+      await failure(
+        () => client.subscribe(context.topic(), { group: context.name(), signal }, () => undefined),
+        "ABORTED",
+      );
+      await failure(() => client.consume(context.queue(), { signal }, () => undefined), "ABORTED");
+    },
+  },
+  {
+    id: "signal-closes-the-subscription",
+    title: "A subscription whose signal fires closes as if it had been told to.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      const aborter = new AbortController();
+      const seen = await context.collect(client, queue, { signal: aborter.signal });
+      await client.send(queue, 1);
+      await seen.first(1);
+      aborter.abort();
+      assert.equal(await context.within("the end", 10_000, seen.subscription.ended), undefined);
+      assert.equal(seen.subscription.state, "closed");
+      await client.send(queue, 2);
+      await context.never("a delivery after the end", () => seen.deliveries.length > 1);
+    },
+  },
+  {
+    id: "iterator-ends-with-its-loop",
+    title: "Leaving a `for await` loop closes its subscription, and hands back what was not settled.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      await client.sendBatch(queue, [1, 2, 3]);
+      const values: number[] = [];
+      for await (const delivery of client.messages(queue)) {
+        values.push(delivery.value);
+        await delivery.ack();
+        if (values.length === 2) break;
+      }
+      assert.deepEqual(
+        client.health().subscriptions.filter(({ state }) => state === "running"),
+        [],
+      );
+      const rest = await context.collect(client, queue);
+      await rest.first(1);
+      await context.never("more than the rest", () => rest.deliveries.length > 1);
+      assert.deepEqual([...values, ...rest.values].sort(), [1, 2, 3]);
+    },
+  },
+  {
+    id: "iterator-ends-with-its-client",
+    title: "A `for await` loop that waits for a message ends when its client closes.",
+    promise: "P9",
+    async run(context) {
+      const client = await context.connect();
+      const iterator = client.messages(context.queue());
+      await iterator.ready();
+      const waiting = iterator.next();
+      await client.close();
+      const last = await context.within("the loop to end", 10_000, waiting);
+      assert.equal(last.done, true);
+    },
+  },
+  {
+    id: "iterator-misses-nothing",
+    title: "What is published once `ready` has resolved reaches the loop.",
+    promise: "P1",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      await using iterator = client.messages(topic, { group: context.name() });
+      await iterator.ready();
+      await client.publish(topic, 7);
+      const { value, done } = await iterator.next();
+      assert.equal(done, false);
+      assert.equal(value.value, 7);
+      assert.equal(await value.ack(), "settled");
+    },
+  },
+  {
+    id: "health-tells",
+    title: "Health tells the client's state, its subscriptions, and what is running and held in them.",
+    promise: "P10",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const group = context.name();
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const seen = await context.collect(client, topic, { group }, () => held);
+      await client.publish(topic, 1);
+      await seen.first(1);
+      const health = client.health();
+      assert.equal(health.status, "up");
+      assert.equal(health.error, undefined);
+      assert.equal(health.pendingPublishes, 0);
+      assert.deepEqual(health.subscriptions, [
+        { source: topic.name, group, state: "running", running: 1, held: 1 },
+      ]);
+      assert.equal(seen.subscription.running, 1);
+      release();
+      await context.eventually("the handler to end", () => client.health().subscriptions[0]?.held === 0);
+      await client.close();
+      assert.equal(client.health().status, "closed");
+    },
+  },
+  {
+    id: "tells-its-broker",
+    title: "A client tells which adapter and broker it has, and gives the vendor's own client.",
+    promise: "P12",
+    async run(context) {
+      const driver = context.driver();
+      const client = await context.connect({}, driver);
+      assert.equal(client.broker.adapter, driver.name);
+      assert.equal(typeof client.broker.name, "string");
+      assert(client.native !== undefined && client.native !== null);
+    },
+  },
+  {
+    id: "nobody-there",
+    title: "Connecting where nobody listens fails within its bound, as UNREACHABLE and retryable.",
+    promise: "P10",
+    parts: ["endpoint"],
+    async run(context) {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as { port: number };
+      server.close();
+      await once(server, "close");
+      const driver = context.driver({ host: "127.0.0.1", port });
+      const began = performance.now();
+      const error = await failure(
+        () => connect(driver, { connectTimeoutMs: 1_500, onError: () => undefined }),
+        "UNREACHABLE",
+      );
+      assert(performance.now() - began < 11_500, "fails within its bound");
+      assert.equal(error.retryable, true);
+    },
+  },
+  {
+    id: "silent-broker",
+    title: "Connecting to something that takes the connection and says nothing fails within its bound.",
+    promise: "P10",
+    parts: ["endpoint"],
+    async run(context) {
+      const sockets: { destroy(): void }[] = [];
+      const server = createServer((socket) => {
+        socket.on("error", () => undefined);
+        sockets.push(socket);
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      context.atEnd(() => {
+        for (const socket of sockets) socket.destroy();
+        server.close();
+      });
+      const { port } = server.address() as { port: number };
+      const driver = context.driver({ host: "127.0.0.1", port });
+      const began = performance.now();
+      const error = await failure(
+        () => connect(driver, { connectTimeoutMs: 1_500, onError: () => undefined }),
+        "UNREACHABLE",
+        "TIMEOUT",
+      );
+      assert(performance.now() - began < 11_500, "fails within its bound");
+      assert.equal(error.retryable, true);
+    },
+  },
+  {
+    id: "bad-credentials",
+    title:
+      "Credentials that the broker refuses are AUTHENTICATION_FAILED, at once, and the secret shows nowhere.",
+    promise: "P12",
+    parts: ["refused"],
+    async run(context) {
+      const { refused, refusedSecret } = context.target;
+      const driver = (refused as NonNullable<typeof refused>)();
+      const background: unknown[] = [];
+      const error = await context.within(
+        "to be refused",
+        15_000,
+        failure(
+          () => connect(driver, { connectTimeoutMs: 20_000, onError: (report) => background.push(report) }),
+          "AUTHENTICATION_FAILED",
+        ),
+      );
+      assert.equal(error.retryable, false);
+      if (refusedSecret === undefined) return;
+      const shown = inspect([error, background, driver], { depth: 10, showHidden: false });
+      assert(!shown.includes(refusedSecret), "the secret shows in the error or the driver");
+      assert(!JSON.stringify([error, error.details]).includes(refusedSecret));
+    },
+  },
+  {
+    id: "topic-needs-no-order-of-events",
+    title: "A topic may be published to and subscribed to by clients that come in any order.",
+    promise: "P2",
+    async run(context) {
+      const name = context.name();
+      const contract = () => topic<string>(name);
+      const publisher = await context.connect();
+      await publisher.publish(contract(), "to nobody");
+      const subscriber = await context.connect();
+      const seen = await context.collect(subscriber, contract(), { group: context.name() });
+      await publisher.publish(contract(), "to somebody");
+      await seen.first(1);
+      assert.deepEqual(seen.values, ["to somebody"]);
+    },
+  },
+]);
