@@ -1,6 +1,9 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Capabilities, Feature, FeaturesOf } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
+import { BrokerClient } from "./broker-client.ts";
+import { checkKnownOptions, decideOptions } from "./decide-options.ts";
+import { loadAdapter } from "./load-adapter.ts";
 import type { ClientOptions, ConnectConfig } from "./options.ts";
 import type { Client } from "./types.ts";
 
@@ -9,13 +12,70 @@ export async function connect<C extends Capabilities>(
   driver: Driver<C>,
   options?: ClientOptions,
 ): Promise<Client<FeaturesOf<C>>>;
-/** Connects by URL: the client is typed by what `requires` names. */
+/**
+ * Connects by URL: the client is typed by what `requires` names.
+ * @throws MessagingError before any I/O when the URL, an option or a required
+ * feature is not to be had; `UNREACHABLE` or `AUTHENTICATION_FAILED` afterwards.
+ */
 export async function connect<const R extends Feature = never>(
   url: string | URL,
   options?: ClientOptions<R>,
 ): Promise<Client<R>>;
+/** Connects as one object says. */
 export async function connect<const R extends Feature = never>(config: ConnectConfig<R>): Promise<Client<R>>;
 // biome-ignore lint/suspicious/noExplicitAny: the overloads above are what callers see
-export async function connect(_target: unknown, _options?: unknown): Promise<any> {
-  throw new MessagingError("CLOSED", "under construction");
+export async function connect(
+  target: string | URL | Driver | ConnectConfig,
+  more: ClientOptions = {},
+): Promise<any> {
+  const { url, driver: given, options } = read(target, more);
+  checkKnownOptions(options);
+  const driver = given ?? (await driverFor(url, options));
+  if (driver.spec !== 1) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `The driver "${driver.name}" is made for another version of @waybill/core.`,
+      {
+        remedy: "Install versions of both that belong together.",
+      },
+    );
+  }
+  const client = new BrokerClient(driver, decideOptions(options, driver));
+  await client.open();
+  return client;
+}
+
+interface Target {
+  readonly url: string;
+  readonly driver: Driver | undefined;
+  readonly options: ClientOptions;
+}
+
+function read(target: string | URL | Driver | ConnectConfig, more: ClientOptions): Target {
+  if (typeof target === "string") return { url: target, driver: undefined, options: more };
+  if (target instanceof URL) return { url: target.href, driver: undefined, options: more };
+  if (typeof target === "object" && target !== null) {
+    if ("spec" in target && "capabilities" in target) return { url: "", driver: target, options: more };
+    const { url, driver, ...options } = target as ConnectConfig;
+    if (driver !== undefined) return { url: "", driver, options };
+    if (url !== undefined) return { url: String(url), driver: undefined, options };
+  }
+  throw new MessagingError(
+    "INVALID_ARGUMENT",
+    "`connect` takes a URL, a driver, or an object with one of them.",
+    {
+      remedy: 'For example: connect("memory:").',
+    },
+  );
+}
+
+async function driverFor(url: string, options: ClientOptions): Promise<Driver> {
+  const adapter = await loadAdapter(url, options.adapters ?? []);
+  return adapter.fromUrl(url, options.env ?? environment());
+}
+
+/** The process environment, on runtimes that have one. */
+function environment(): Readonly<Record<string, string | undefined>> {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env ?? {};
 }

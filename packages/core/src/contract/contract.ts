@@ -35,6 +35,8 @@ export interface QueueContract<In = unknown, Out = In, ReplyIn = never, ReplyOut
 export type AnyTopic = TopicContract<any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: stands for contracts of every type
 export type AnyQueue = QueueContract<any, any, any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: stands for payloads of every type
+export type AnyPayload = Payload<any, any>;
 export type Contract = AnyTopic | AnyQueue;
 
 export interface PayloadOptions<In, Out> {

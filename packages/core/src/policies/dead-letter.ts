@@ -13,6 +13,8 @@ export const deadLetterHeaders = {
   lastFailedAt: "waybill-dead-last-failed-at",
   errorCode: "waybill-dead-error-code",
   errorMessage: "waybill-dead-error-message",
+  /** The ordering key, so that a redrive can give it back. */
+  key: "waybill-dead-key",
 } as const;
 
 /**

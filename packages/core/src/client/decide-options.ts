@@ -1,0 +1,108 @@
+import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
+import { allFeatures, type Feature } from "../spi/capabilities.ts";
+import { type Clock, systemClock } from "../spi/clock.ts";
+import type { Driver } from "../spi/driver.ts";
+import { unknownOption } from "../spi/options.ts";
+import type { ClientOptions } from "./options.ts";
+
+/** Client options with every default decided. */
+export interface DecidedOptions {
+  readonly features: ReadonlySet<Feature>;
+  readonly topology: "create" | "verify" | "assume";
+  readonly prefix: string;
+  readonly names: Readonly<Record<string, string>>;
+  readonly connectTimeoutMs: number;
+  readonly publishTimeoutMs: number;
+  readonly maxPendingMessages: number;
+  readonly maxPendingBytes: number;
+  readonly drainTimeoutMs: number;
+  readonly reconnectInitialMs: number;
+  readonly reconnectMaxMs: number;
+  readonly middleware: NonNullable<ClientOptions["middleware"]>;
+  readonly onError: (error: MessagingError) => void;
+  readonly observer: ClientOptions["observer"];
+  readonly clock: Clock;
+}
+
+/** Every option, so that a new one is a compile error here until it is listed. */
+const known = Object.keys({
+  requires: true,
+  topology: true,
+  prefix: true,
+  names: true,
+  connectTimeoutMs: true,
+  publishTimeoutMs: true,
+  maxPending: true,
+  drainTimeoutMs: true,
+  reconnect: true,
+  middleware: true,
+  onError: true,
+  observer: true,
+  adapters: true,
+  env: true,
+  clock: true,
+} satisfies Record<keyof ClientOptions, true>);
+
+/** Checks that no option is unknown, before anything is loaded. @throws MessagingError `UNKNOWN_OPTION` */
+export function checkKnownOptions(options: object): void {
+  for (const name of Object.keys(options))
+    if (!known.includes(name)) throw unknownOption("connect", name, known);
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT`, `UNSUPPORTED` */
+export function decideOptions(options: ClientOptions, driver: Driver): DecidedOptions {
+  const { requires = [], topology = "create", prefix = "", names = {} } = options;
+  const features = new Set(
+    allFeatures.filter((feature) => driver.capabilities.features[feature] !== undefined),
+  );
+  for (const feature of requires) {
+    if (!allFeatures.includes(feature)) {
+      throw notLegal("requires", feature, `names of features (${allFeatures.join(", ")})`);
+    }
+    if (!features.has(feature)) {
+      throw new UnsupportedError(
+        `"${feature}"`,
+        driver.name,
+        "Do without it, or use a broker that has it: see the matrix of adapters.",
+      );
+    }
+  }
+  if (!["create", "verify", "assume"].includes(topology))
+    throw notLegal("topology", topology, '"create", "verify" or "assume"');
+  if (!/^(?:[A-Za-z0-9_-]+\.?)*$/.test(prefix))
+    throw notLegal("prefix", prefix, 'letters, digits, "_", "-" and single dots');
+  const reconnectInitialMs = duration("reconnect.initialMs", options.reconnect?.initialMs, 100);
+  return {
+    features,
+    topology,
+    prefix,
+    names,
+    connectTimeoutMs: duration("connectTimeoutMs", options.connectTimeoutMs, 10_000),
+    publishTimeoutMs: duration("publishTimeoutMs", options.publishTimeoutMs, 30_000),
+    maxPendingMessages: duration("maxPending.messages", options.maxPending?.messages, 100_000),
+    maxPendingBytes: duration("maxPending.bytes", options.maxPending?.bytes, 256 * 1024 * 1024),
+    drainTimeoutMs: duration("drainTimeoutMs", options.drainTimeoutMs, 30_000),
+    reconnectInitialMs,
+    reconnectMaxMs: Math.max(
+      reconnectInitialMs,
+      duration("reconnect.maxMs", options.reconnect?.maxMs, 5_000),
+    ),
+    middleware: options.middleware ?? {},
+    onError: options.onError ?? ((error) => console.error(error)),
+    observer: options.observer,
+    clock: options.clock ?? systemClock,
+  };
+}
+
+function duration(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === "number" && value >= 0 && !Number.isNaN(value)) return value;
+  throw notLegal(name, value, "a number of at least 0");
+}
+
+function notLegal(name: string, value: unknown, takes: string): MessagingError {
+  return new MessagingError(
+    "INVALID_ARGUMENT",
+    `\`${name}\` takes ${takes}, not ${JSON.stringify(value) ?? String(value)}.`,
+  );
+}

@@ -1,0 +1,62 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+import { withoutCredentials } from "../errors/normalise.ts";
+import type { Adapter } from "../spi/adapter.ts";
+
+/** Which package speaks a URL scheme. Data, so that core imports none of them. */
+const packages: Readonly<Record<string, string>> = {
+  memory: "@waybill/memory",
+  kafka: "@waybill/kafka",
+  amqp: "@waybill/rabbitmq",
+  amqps: "@waybill/rabbitmq",
+  redis: "@waybill/redis",
+  rediss: "@waybill/redis",
+};
+
+/**
+ * The adapter for a URL: one of those given, else the known package, loaded now.
+ * @throws MessagingError `INVALID_ARGUMENT`, `UNKNOWN_SCHEME`, `ADAPTER_MISSING`
+ */
+export async function loadAdapter(url: string, given: readonly Adapter[]): Promise<Adapter> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) {
+    throw new MessagingError("INVALID_ARGUMENT", `"${withoutCredentials(url)}" is not a URL.`, {
+      remedy: 'It begins with a scheme, such as "memory:" or "kafka://localhost:9092".',
+    });
+  }
+  const adapter = given.find((each) => each.schemes.includes(scheme));
+  if (adapter !== undefined) return adapter;
+  const name = Object.hasOwn(packages, scheme) ? packages[scheme] : undefined;
+  if (name === undefined) {
+    const known = [...new Set([...Object.keys(packages), ...given.flatMap((each) => each.schemes)])].sort();
+    throw new MessagingError("UNKNOWN_SCHEME", `No adapter is known for "${scheme}:".`, {
+      remedy: `Known are ${known.map((each) => `${each}:`).join(", ")}. Pass others in \`adapters\`.`,
+      details: { scheme },
+    });
+  }
+  return loadPackage(name);
+}
+
+async function loadPackage(name: string): Promise<Adapter> {
+  try {
+    // A variable, so that bundlers do not look for packages that are not there.
+    const module: { readonly adapter: Adapter } = await import(/* @vite-ignore */ name);
+    return module.adapter;
+  } catch (cause) {
+    if (!isMissing(cause, name)) throw cause;
+    throw new MessagingError("ADAPTER_MISSING", `The adapter package ${name} is not installed.`, {
+      remedy: `Run: npm install ${name}`,
+      cause,
+      details: { package: name },
+    });
+  }
+}
+
+/** True when it is the package itself that was not found, not something inside it. */
+function isMissing(cause: unknown, name: string): boolean {
+  if (!(cause instanceof Error)) return false;
+  const code = "code" in cause ? cause.code : undefined;
+  return (
+    (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" || /resolve|find/i.test(cause.message)) &&
+    cause.message.includes(name)
+  );
+}

@@ -1,0 +1,47 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { Filter, HeaderCondition } from "../spi/address.ts";
+import type { Headers } from "../spi/message.ts";
+
+/** Whether headers meet all conditions. For brokers that do not filter themselves. */
+export function matches(filter: Filter, headers: Headers): boolean {
+  for (const name in filter) {
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    if (!meets(filter[name] as HeaderCondition, value)) return false;
+  }
+  return true;
+}
+
+function meets(condition: HeaderCondition, value: string | undefined): boolean {
+  if (typeof condition === "object" && "exists" in condition)
+    return (value !== undefined) === condition.exists;
+  if (value === undefined) return false;
+  if (typeof condition === "string") return value === condition;
+  if ("prefix" in condition) return value.startsWith(condition.prefix);
+  return condition.includes(value);
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` */
+export function checkFilter(filter: unknown): asserts filter is Filter {
+  if (typeof filter !== "object" || filter === null || Array.isArray(filter))
+    throw notLegal("it is not an object");
+  for (const [name, condition] of Object.entries(filter)) {
+    if (typeof condition === "string") continue;
+    if (
+      Array.isArray(condition) &&
+      condition.length > 0 &&
+      condition.every((item) => typeof item === "string")
+    )
+      continue;
+    if (typeof condition === "object" && condition !== null && Object.keys(condition).length === 1) {
+      if ("prefix" in condition && typeof condition.prefix === "string") continue;
+      if ("exists" in condition && typeof condition.exists === "boolean") continue;
+    }
+    throw notLegal(`"${name}" is no condition`);
+  }
+}
+
+function notLegal(why: string): MessagingError {
+  return new MessagingError("INVALID_ARGUMENT", `A filter was given that cannot be read: ${why}.`, {
+    remedy: 'Per header: a string, a list of strings, { prefix: "…" } or { exists: true | false }.',
+  });
+}

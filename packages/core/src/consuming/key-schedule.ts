@@ -1,0 +1,50 @@
+import { Deque } from "../structures/deque.ts";
+import type { Held } from "./held.ts";
+
+interface BusyKey {
+  current: Held;
+  followers: Deque<Held> | undefined;
+}
+
+/** Lets one delivery per ordering key be worked on at a time, in order of receipt. */
+export class KeySchedule {
+  readonly #busy = new Map<string, BusyKey>();
+
+  /** True if it is this delivery's turn; otherwise it waits for those before it. */
+  enter(key: string, held: Held): boolean {
+    const busy = this.#busy.get(key);
+    if (busy === undefined) {
+      this.#busy.set(key, { current: held, followers: undefined });
+      return true;
+    }
+    busy.followers ??= new Deque();
+    busy.followers.push(held);
+    return false;
+  }
+
+  /** The current one has ended: answers whose turn it is now. */
+  leave(key: string, held: Held): Held | undefined {
+    const busy = this.#busy.get(key);
+    if (busy === undefined || busy.current !== held) return undefined;
+    const next = busy.followers?.shift();
+    if (next === undefined) this.#busy.delete(key);
+    else busy.current = next;
+    return next;
+  }
+
+  /**
+   * Takes away deliveries that are not being worked on. What is being worked on
+   * stays, so that the same key, delivered again, waits until that has ended.
+   * Answers those whose turn has come through it.
+   */
+  drop(matches: (held: Held) => boolean): Held[] {
+    const promoted: Held[] = [];
+    for (const [key, busy] of this.#busy) {
+      busy.followers?.retain((held) => !matches(held));
+      if (!matches(busy.current)) continue;
+      const next = this.leave(key, busy.current);
+      if (next !== undefined) promoted.push(next);
+    }
+    return promoted;
+  }
+}

@@ -1,0 +1,58 @@
+import { Deque } from "../structures/deque.ts";
+import type { Held } from "./held.ts";
+
+/**
+ * What moves from member to member as one (a partition, a message group), and
+ * under cumulative settlement the keeper of its watermark.
+ */
+export class Lane {
+  readonly name: string;
+  /** It is going: nothing of it is started any more. */
+  revoking = false;
+  /** Deliveries whose handler runs or that are on their way to be settled. */
+  working = 0;
+  /** Under cumulative settlement: all that the watermark has not passed, in order of receipt. */
+  readonly #open = new Deque<Held>();
+  /** Ended, but behind one that has not. */
+  #blocked = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** How many are done and cannot be settled yet because an earlier one is not. */
+  get blocked(): number {
+    return this.#blocked;
+  }
+
+  track(held: Held): void {
+    this.#open.push(held);
+  }
+
+  /** Marks one as done; answers the last one that the watermark has now passed, if it moved. */
+  complete(held: Held): Held | undefined {
+    held.done = true;
+    this.#blocked++;
+    let passed: Held | undefined;
+    for (let head = this.#open.peek(); head?.done; head = this.#open.peek()) {
+      passed = this.#open.shift();
+      this.#blocked--;
+    }
+    return passed;
+  }
+
+  started(): void {
+    this.working++;
+  }
+
+  ended(): void {
+    this.working--;
+    if (this.working === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Resolves when nothing of it is being worked on. */
+  idle(): Promise<void> {
+    return this.working === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  }
+}

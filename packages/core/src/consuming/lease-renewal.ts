@@ -1,0 +1,54 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+import { normalise } from "../errors/normalise.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Driver } from "../spi/driver.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Generation } from "./generation.ts";
+
+export interface LeaseRenewalContext {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  readonly maxLeaseMs: number;
+  readonly onError: (error: MessagingError) => void;
+}
+
+/**
+ * Renews the leases of all that is held, every third of the lease, so that one
+ * renewal may fail. What is held for longer than the maximum is let go.
+ */
+export function renewLeases(generation: Generation, context: LeaseRenewalContext): void {
+  const { driver, clock, dispatcher, maxLeaseMs } = context;
+  const { lease } = driver.capabilities;
+  const { consumer } = generation;
+  if (lease === undefined || consumer.extend === undefined) return;
+
+  const renew = async () => {
+    if (generation.signal.aborted) return;
+    const now = clock.now();
+    dispatcher.lose(
+      (held) => held.generation === generation && !held.lost && now - held.receivedAt >= maxLeaseMs,
+      new MessagingError("LEASE_LOST", `A message was held for its maximum of ${maxLeaseMs} ms.`, {
+        remedy: "Raise `maxLeaseMs`, or make the handler quicker.",
+      }),
+    );
+    const held = dispatcher.leased(generation);
+    if (held.length > 0) {
+      try {
+        await consumer.extend?.(
+          held.map((each) => each.wire),
+          { signal: generation.signal },
+        );
+      } catch (cause) {
+        if (!generation.signal.aborted) context.onError(normalise(driver, cause));
+      }
+    }
+    schedule();
+  };
+  let timer: unknown;
+  const schedule = () => {
+    timer = clock.setTimeout(() => void renew(), Math.min(lease.ms / 3, maxLeaseMs));
+  };
+  generation.signal.addEventListener("abort", () => clock.clearTimeout(timer), { once: true });
+  schedule();
+}

@@ -1,0 +1,64 @@
+import type { ConsumeOptions, Handler } from "../client/types.ts";
+import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
+import { type DecidedRetryPolicy, decideRetryPolicy } from "../policies/backoff.ts";
+import type { Capabilities } from "../spi/capabilities.ts";
+import type { Driver } from "../spi/driver.ts";
+
+/** Consume options with every default decided. */
+export interface ConsumeSettings {
+  readonly concurrency: number;
+  readonly prefetch: number;
+  readonly retry: DecidedRetryPolicy;
+  readonly maxLeaseMs: number;
+}
+
+const twelveHoursMs = 12 * 60 * 60 * 1_000;
+
+/** @throws MessagingError `INVALID_ARGUMENT` */
+export function decideSettings(options: ConsumeOptions, driver: Driver): ConsumeSettings {
+  const concurrency = checkCount("concurrency", options.concurrency ?? 10);
+  const prefetch = checkCount("prefetch", options.prefetch ?? Math.max(100, 4 * concurrency));
+  if (prefetch < concurrency) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `\`prefetch\` (${prefetch}) is less than \`concurrency\` (${concurrency}), so that many handlers could never run.`,
+      { remedy: "Raise `prefetch` or lower `concurrency`." },
+    );
+  }
+  const { backoff } = options.retry ?? {};
+  const longestMs = longestRetryDelay(driver.capabilities);
+  if (typeof backoff === "object" && (backoff.maxMs ?? 0) > longestMs) {
+    throw new UnsupportedError(
+      `a retry delay of ${backoff.maxMs} ms`,
+      driver.name,
+      `Lower \`backoff.maxMs\` to at most ${longestMs}.`,
+    );
+  }
+  const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
+  if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
+  return { concurrency, prefetch, retry: decideRetryPolicy(options.retry), maxLeaseMs };
+}
+
+/** How long a failed message may wait on the broker. Without any way to wait there, it waits in place, for any time. */
+export function longestRetryDelay(capabilities: Capabilities): number {
+  const { retry, features } = capabilities;
+  const native = retry.how === "native" ? retry.maxDelayMs : 0;
+  return Math.max(native, features.delay?.maxMs ?? 0) || Number.POSITIVE_INFINITY;
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` */
+export function checkCount(name: string, value: unknown): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1) return value;
+  throw new MessagingError(
+    "INVALID_ARGUMENT",
+    `\`${name}\` takes a whole number of at least 1, not ${String(value)}.`,
+  );
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` */
+export function checkHandler(handler: unknown): asserts handler is Handler<unknown> {
+  if (typeof handler === "function") return;
+  throw new MessagingError("INVALID_ARGUMENT", "The handler is not a function.", {
+    remedy: "Pass the handler as the last argument.",
+  });
+}

@@ -1,0 +1,57 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { Backoff, RetryPolicy } from "./failure-policy.ts";
+
+/** A retry policy with everything decided. */
+export interface DecidedRetryPolicy {
+  readonly attempts: number;
+  /** Milliseconds to wait after this attempt failed. */
+  delayAfter(attempt: number, error: unknown): number;
+  retryable(error: unknown): boolean;
+}
+
+/** Exponential with additive jitter: never earlier than the exponential part. */
+export function exponential(
+  backoff: Backoff,
+  random: () => number = Math.random,
+): (attempt: number) => number {
+  const { initialMs = 1_000, factor = 2, maxMs = 300_000, jitter = 0.2 } = backoff;
+  checkAtLeast("backoff.initialMs", initialMs, 0);
+  checkAtLeast("backoff.factor", factor, 1);
+  checkAtLeast("backoff.maxMs", maxMs, 0);
+  checkAtLeast("backoff.jitter", jitter, 0);
+  return (attempt) => {
+    const base = Math.min(maxMs, initialMs * factor ** (attempt - 1));
+    return Math.round(base * (1 + jitter * random()));
+  };
+}
+
+export function decideRetryPolicy(policy: RetryPolicy = {}): DecidedRetryPolicy {
+  const { attempts = 5, backoff = {}, retryable = retryableByDefault } = policy;
+  if (attempts !== Number.POSITIVE_INFINITY) {
+    checkAtLeast("retry.attempts", attempts, 1);
+    if (!Number.isInteger(attempts)) throw notLegal("retry.attempts", attempts, "a whole number");
+  }
+  const wait = typeof backoff === "function" ? backoff : exponential(backoff);
+  return {
+    attempts,
+    delayAfter(attempt, error) {
+      const delayMs = wait(attempt, error);
+      // A policy function that returns nonsense must not turn into a tight loop.
+      return Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : 1_000;
+    },
+    retryable,
+  };
+}
+
+function retryableByDefault(error: unknown): boolean {
+  return !(MessagingError.isInstance(error) && !error.retryable);
+}
+
+function checkAtLeast(name: string, value: unknown, least: number): void {
+  if (typeof value !== "number" || !(value >= least))
+    throw notLegal(name, value, `a number of at least ${least}`);
+}
+
+function notLegal(name: string, value: unknown, takes: string): MessagingError {
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${String(value)}.`);
+}

@@ -1,0 +1,18 @@
+/**
+ * Message ids: 128 random bits once, then a counter. As unique as a UUID, at a
+ * fraction of its cost per message, and those of one client sort by age.
+ */
+export function idSource(): () => string {
+  const prefix = randomName();
+  let counter = 0;
+  return () => `${prefix}-${(counter++).toString(36)}`;
+}
+
+/** 22 characters of `A–Z a–z 0–9 - _` with 128 random bits. */
+export function randomName(): string {
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...random))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
+}

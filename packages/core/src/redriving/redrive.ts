@@ -1,0 +1,143 @@
+import type {
+  ConsumeOptions,
+  DeadLetter,
+  Delivery,
+  RedriveOptions,
+  RedriveReport,
+  Subscription,
+} from "../client/types.ts";
+import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { deadLetterDetails, deadLetterHeaders } from "../policies/dead-letter.ts";
+import { randomName } from "../publishing/ids.ts";
+import type { Outbox } from "../publishing/outbox.ts";
+import { wireSize } from "../publishing/wire-size.ts";
+import type { Clock } from "../spi/clock.ts";
+import type { Headers, WireMessage } from "../spi/message.ts";
+
+export interface RedriveContext {
+  readonly clock: Clock;
+  /** To where the messages failed. */
+  readonly back: Outbox;
+  /** To the dead letters, for those that stay. */
+  readonly letters: Outbox;
+  backlog(): Promise<{ readonly backlog: number | undefined } | undefined>;
+  consume(
+    options: ConsumeOptions,
+    handler: (value: Uint8Array, delivery: Delivery) => Promise<void>,
+  ): Promise<Subscription>;
+}
+
+/** Marks a letter that a redrive has put back, so that it does not meet it again. */
+const runHeader = "waybill-redrive-run";
+/** How long nothing may come before the queue counts as seen to its end, in milliseconds. */
+const quietMs = 1_500;
+
+/**
+ * Takes each dead letter in turn: publishes it to where it failed, or puts it back
+ * at the end, and acks it only then. A crash in between leaves one copy too many,
+ * never one too few.
+ */
+export async function redrive(options: RedriveOptions, context: RedriveContext): Promise<RedriveReport> {
+  const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
+  if (!(max >= 1))
+    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${String(max)}.`);
+  const run = randomName();
+  const known = (await context.backlog())?.backlog;
+  let seen = 0;
+  let redriven = 0;
+  let finish: () => void = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let quiet: unknown;
+  const stillBusy = () => {
+    context.clock.clearTimeout(quiet);
+    quiet = context.clock.setTimeout(finish, quietMs);
+  };
+
+  const handle = async (_body: Uint8Array, delivery: Delivery): Promise<void> => {
+    // Put back by this very run: all before it has been seen.
+    if (delivery.headers[runHeader] === run) return finish();
+    if (redriven >= max) return finish();
+    stillBusy();
+    seen++;
+    const letter = deadLetterDetails(delivery);
+    if (!dryRun && letter !== undefined && filter(letter)) {
+      redriven++;
+      await publish(
+        context.back,
+        delivery,
+        revived(delivery, letter),
+        delivery.headers[deadLetterHeaders.key],
+      );
+    } else {
+      await publish(context.letters, delivery, { ...delivery.headers, [runHeader]: run }, undefined);
+    }
+    await delivery.ack();
+    if (redriven >= max || (known !== undefined && seen >= known)) finish();
+  };
+
+  if (known === 0) return { seen, redriven };
+  const subscription = await context.consume(
+    { concurrency: 1, prefetch: 100, retry: { attempts: Number.POSITIVE_INFINITY } },
+    // A letter that is not to be touched stays unsettled, and goes back when this ends.
+    (body, delivery) =>
+      handle(body, delivery).then(() => (isSettled(delivery) ? undefined : untilAborted(delivery))),
+  );
+  stillBusy();
+  const onAbort = () => finish();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) finish();
+  try {
+    const failure = await Promise.race([finished, subscription.ended]);
+    if (failure !== undefined) throw failure;
+  } finally {
+    context.clock.clearTimeout(quiet);
+    signal?.removeEventListener("abort", onAbort);
+    await subscription.close({ deadlineMs: 0 });
+  }
+  return { seen, redriven };
+}
+
+function isSettled(delivery: Delivery): boolean {
+  return (delivery as unknown as { readonly claimed: boolean }).claimed;
+}
+
+function untilAborted(delivery: Delivery): Promise<void> {
+  return new Promise((resolve) => delivery.signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+function publish(
+  outbox: Outbox,
+  delivery: Delivery,
+  headers: Headers,
+  key: string | undefined,
+): Promise<unknown> {
+  const message: WireMessage = {
+    id: delivery.id,
+    body: delivery.body,
+    contentType: delivery.contentType,
+    key,
+    timestamp: delivery.timestamp,
+    headers,
+    delayMs: 0,
+    expiresAt: undefined,
+    replyTo: undefined,
+    correlationId: delivery.correlationId,
+  };
+  return outbox.add(message, wireSize(message));
+}
+
+/** The message as it was before it failed: its attempts begin anew. */
+function revived(delivery: Delivery, letter: DeadLetter): Headers {
+  const ours = new Set<string>([
+    ...Object.values(deadLetterHeaders),
+    runHeader,
+    attemptHeader,
+    firstFailedHeader,
+  ]);
+  return Object.fromEntries(
+    Object.entries(letter.headers ?? delivery.headers).filter(([name]) => !ours.has(name)),
+  );
+}

@@ -1,0 +1,77 @@
+import type { Delivery, Handler } from "../client/types.ts";
+import type { Attempt } from "../consuming/attempt.ts";
+import type { QueueContract } from "../contract/contract.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { withoutCredentials } from "../errors/normalise.ts";
+import { encodeBody, validate } from "../publishing/encode.ts";
+import { isInboxName, replyHeaders } from "./reply-headers.ts";
+
+/** A reply ready to be sent. */
+export interface Reply {
+  readonly inbox: string;
+  readonly correlationId: string;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Turns a responder's handler into one that answers: what it returns or throws is
+ * sent to the requester's inbox. The request is acked after that, and not retried,
+ * since the requester decides whether to ask again.
+ */
+export function answering<Out, ReplyIn>(
+  // biome-ignore lint/suspicious/noExplicitAny: the requester's side does not matter here
+  contract: QueueContract<any, Out, ReplyIn, any>,
+  handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>,
+  send: (reply: Reply) => Promise<unknown>,
+): Handler<Uint8Array> {
+  const { reply } = contract;
+  if (reply === undefined) {
+    throw new MessagingError("INVALID_ARGUMENT", `The queue "${contract.name}" answers nothing.`, {
+      remedy: "Give its contract `reply: { … }`.",
+    });
+  }
+
+  const answer = async (delivery: Delivery<Uint8Array>): Promise<Pick<Reply, "body" | "headers">> => {
+    try {
+      const { value } = await validate(contract, contract.codec.decode(delivery.body), contract.name);
+      const attempt = delivery as unknown as Attempt;
+      attempt.value = value;
+      const result = await handler(value, attempt as unknown as Delivery<Out>);
+      await validate(reply, result, `reply of ${contract.name}`);
+      return { body: encodeBody(reply, result, `reply of ${contract.name}`), headers: {} };
+    } catch (error) {
+      return { body: new Uint8Array(), headers: errorHeaders(error) };
+    }
+  };
+
+  return async (_body, delivery) => {
+    const { replyTo } = (delivery as unknown as Attempt).held.wire;
+    const { correlationId } = delivery;
+    const { body, headers } = await answer(delivery);
+    if (replyTo === undefined || correlationId === undefined || !isInboxName(replyTo)) return;
+    try {
+      await send({ inbox: replyTo, correlationId, body, contentType: reply.codec.contentType, headers });
+    } catch (error) {
+      // Whoever asked is gone: there is nobody left to tell.
+      if (!(MessagingError.isInstance(error) && error.code === "NOT_FOUND")) throw error;
+    }
+  };
+}
+
+function errorHeaders(error: unknown): Record<string, string> {
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    [replyHeaders.errorCode]: codeOf(error),
+    [replyHeaders.errorMessage]: withoutCredentials(message).slice(0, 1_000).toWellFormed(),
+  };
+}
+
+/** An application's own errors may carry a `code`, which then travels with the reply. */
+function codeOf(error: unknown): string {
+  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string") {
+    return error.code.slice(0, 100).toWellFormed();
+  }
+  return "HANDLER_FAILED";
+}
