@@ -24,9 +24,17 @@ export {
   type PublishFailure,
   UnsupportedError,
 } from "./errors/messaging-error.ts";
+export { type CircuitBreakerOptions, circuitBreaker } from "./policies/circuit-breaker.ts";
 export { deadLetterDetails, deadLetterOf } from "./policies/dead-letter.ts";
+export {
+  type DeduplicateOptions,
+  type DeduplicationStore,
+  deduplicate,
+  recentMessages,
+} from "./policies/deduplicate.ts";
 export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./policies/failure-policy.ts";
 export type { HandleMiddleware, OutgoingMessage, PublishMiddleware } from "./policies/middleware.ts";
+export { timeout } from "./policies/timeout.ts";
 export type { Adapter } from "./spi/adapter.ts";
 export type { Filter, HeaderCondition } from "./spi/address.ts";
 export type { Capabilities, Feature, Features, FeaturesOf } from "./spi/capabilities.ts";

@@ -23,10 +23,10 @@ export async function connect<const R extends Feature = never>(
 ): Promise<Client<R>>;
 /** Connects as one object says. */
 export async function connect<const R extends Feature = never>(config: ConnectConfig<R>): Promise<Client<R>>;
-// biome-ignore lint/suspicious/noExplicitAny: the overloads above are what callers see
 export async function connect(
   target: string | URL | Driver | ConnectConfig,
   more: ClientOptions = {},
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads above are what callers see
 ): Promise<any> {
   const { url, driver: given, options } = read(target, more);
   checkKnownOptions(options);

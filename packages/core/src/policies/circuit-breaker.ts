@@ -1,0 +1,46 @@
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { HandleMiddleware } from "./middleware.ts";
+
+export interface CircuitBreakerOptions {
+  /** Pauses the subscription after so many failures in a row. Default 5. */
+  readonly failures?: number;
+  /** For how long, in milliseconds. Default 10 000. After that one more failure pauses it again. */
+  readonly pauseMs?: number;
+  /** Which errors mean that what the handler depends on is down. Default: all. */
+  readonly counts?: (error: unknown) => boolean;
+}
+
+/**
+ * Stops asking a dependency that is down: after failures in a row the subscription
+ * pauses, which keeps its messages where they are, and then tries again. Use one
+ * for each subscription.
+ */
+export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddleware {
+  const { failures: most = 5, pauseMs = 10_000, counts = () => true } = options;
+  if (!(most >= 1) || !(pauseMs >= 0)) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      "`circuitBreaker` takes `failures` of at least 1 and `pauseMs` of at least 0.",
+    );
+  }
+  let failures = 0;
+  let open = false;
+  return async (delivery, next) => {
+    try {
+      await next();
+      failures = 0;
+    } catch (error) {
+      if (counts(error) && ++failures >= most && !open) {
+        open = true;
+        const { subscription } = delivery;
+        subscription.pause();
+        setTimeout(() => {
+          open = false;
+          failures = most - 1;
+          subscription.resume();
+        }, pauseMs);
+      }
+      throw error;
+    }
+  };
+}
