@@ -1,0 +1,427 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Delivery, Driver } from "@waybill/core/spi";
+import { type Case, chapter } from "../case.ts";
+import { assertMessagingError, failure } from "../failing.ts";
+import { Gate } from "../gate.ts";
+import { Gauge } from "../gauge.ts";
+import { liveBytes } from "../heap.ts";
+import type { Numbered } from "../history.ts";
+import { Load } from "../load.ts";
+import { wrapDriver } from "../wrap.ts";
+
+/** P7 and P11. What runs, what is held and what waits is bounded, and nobody waits for somebody else's trouble. */
+export const flow: readonly Case[] = chapter("flow", [
+  {
+    id: "concurrency",
+    title: "As many handlers run at once as `concurrency` says, and never more.",
+    promise: "P7",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>();
+      const gauge = new Gauge();
+      const gate = new Gate();
+      let done = 0;
+      const subscription = await client.consume(jobs, { concurrency: 7 }, () =>
+        gauge.during(async () => {
+          await gate.opened;
+          await new Promise(setImmediate);
+          done++;
+        }),
+      );
+      await client.sendBatch(jobs, numbers(100));
+      await context.eventually("seven handlers at once", () => gauge.running === 7);
+      assert.equal(subscription.running, 7);
+      await context.never("an eighth handler", () => gauge.running > 7, 300);
+      gate.open();
+      await context.eventually("all are handled", () => done === 100);
+      assert.equal(gauge.peak, 7);
+    },
+  },
+  {
+    id: "prefetch",
+    title: "No more than `prefetch` messages are ever taken from the broker and unsettled.",
+    promise: "P7",
+    async run(context) {
+      const ledger = new Ledger();
+      const client = await context.connect({}, ledger.watch(context.driver()));
+      const jobs = context.queue<number>();
+      await client.topology.declare(jobs);
+      await client.sendBatch(jobs, numbers(200));
+      const gate = new Gate();
+      let done = 0;
+      let mostHeld = 0;
+      const options = { concurrency: 5, prefetch: 20 };
+      const subscription = await client.consume(jobs, options, async (_, delivery) => {
+        mostHeld = Math.max(mostHeld, delivery.subscription.held);
+        await gate.opened;
+        done++;
+      });
+      await context.eventually("five handlers at once", () => subscription.running === 5);
+      await context.never("more is held than the prefetch", () => subscription.held > 20, 300);
+      gate.open();
+      await context.eventually("all are handled", () => done === 200);
+      assert.ok(mostHeld <= 20, `${mostHeld} held at once`);
+      assert.ok(ledger.peak <= 20, `${ledger.peak} taken from the driver and unsettled`);
+    },
+  },
+  {
+    id: "prefetch-leaves-the-rest",
+    title: "What one consumer has no room for is there for another.",
+    promise: "P7",
+    applies: ({ settlement }) =>
+      settlement === "individual" || "a lane belongs to one consumer, with all that is in it",
+    async run(context) {
+      const stuck = await context.connect();
+      const jobs = context.queue<number>();
+      await stuck.topology.declare(jobs);
+      await stuck.sendBatch(jobs, numbers(200));
+      const gate = new Gate();
+      const first = await context.collect(stuck, jobs, { concurrency: 2, prefetch: 10 }, () => gate.opened);
+      await first.first(2);
+      const second = await context.collect(await context.connect(), jobs);
+      await second.first(190);
+      gate.open();
+      await context.eventually(
+        "all are handled",
+        () => first.deliveries.length + second.deliveries.length >= 200,
+      );
+      const values = [...first.values, ...second.values].sort((a, b) => a - b);
+      assert.deepEqual(values, numbers(200));
+    },
+  },
+  {
+    id: "raise-concurrency",
+    title: "Raised while running, the concurrency is used at once, without a new message coming in.",
+    promise: "P7",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>();
+      const gauge = new Gauge();
+      const gate = new Gate();
+      const subscription = await client.consume(jobs, { concurrency: 2, prefetch: 50 }, () =>
+        gauge.during(() => gate.opened),
+      );
+      await client.sendBatch(jobs, numbers(20));
+      await context.eventually("two handlers at once", () => gauge.running === 2);
+      await context.never("a third handler", () => gauge.running > 2);
+      subscription.setConcurrency(6);
+      await context.eventually("six handlers at once", () => gauge.running === 6);
+      await context.never("a seventh handler", () => gauge.running > 6);
+      gate.open();
+      await context.eventually("all are handled", () => subscription.held === 0);
+    },
+  },
+  {
+    id: "lower-concurrency",
+    title: "Lowered while running, the concurrency is kept from the next handler on.",
+    promise: "P7",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>();
+      const gauge = new Gauge();
+      const first = new Gate();
+      const second = new Gate();
+      let calls = 0;
+      const subscription = await client.consume(jobs, { concurrency: 6 }, () =>
+        gauge.during(() => (++calls <= 6 ? first.opened : second.opened)),
+      );
+      await client.sendBatch(jobs, numbers(20));
+      await context.eventually("six handlers at once", () => gauge.running === 6);
+      subscription.setConcurrency(2);
+      first.open();
+      await context.eventually("two handlers at once", () => gauge.running === 2 && calls === 8);
+      await context.never("a third handler", () => gauge.running > 2);
+      gauge.peak = 0;
+      second.open();
+      await context.eventually("all are handled", () => calls === 20 && gauge.running === 0);
+      assert.ok(gauge.peak <= 2, `${gauge.peak} handlers at once after lowering to 2`);
+    },
+  },
+  {
+    id: "pause-and-resume",
+    title: "A paused subscription starts no handler, keeps what it has, and goes on when resumed.",
+    promise: "P7",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<Numbered>();
+      const history = context.history();
+      const subscription = await client.consume(jobs, { concurrency: 3 }, async (message) => {
+        await new Promise(setImmediate);
+        history.deliver(message);
+      });
+      const send = (count: number) =>
+        new Load(history, (message) => client.send(jobs, message), { count }).done;
+      await send(30);
+      await context.eventually("the first are handled", () => history.complete());
+      subscription.pause();
+      assert.equal(subscription.state, "paused");
+      await send(30);
+      await context.never("a handler starts while paused", () => history.distinct() > 30, 400);
+      subscription.resume();
+      assert.equal(subscription.state, "running");
+      await context.eventually("all are handled", () => history.complete());
+      history.check();
+    },
+  },
+  {
+    id: "pause-while-running",
+    title: "Pausing lets running handlers end and their messages be settled.",
+    promise: "P7",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>();
+      const gate = new Gate();
+      const seen = await context.collect(client, jobs, { concurrency: 2 }, () => gate.opened);
+      await client.sendBatch(jobs, numbers(10));
+      await seen.first(2);
+      seen.subscription.pause();
+      gate.open();
+      await context.eventually("running handlers have ended", () => seen.subscription.running === 0);
+      await context.never("a handler starts while paused", () => seen.deliveries.length > 2);
+      await seen.subscription.close();
+      const rest = await context.collect(client, jobs);
+      await rest.first(8);
+      await context.never("what was handled comes again", () => rest.deliveries.length > 8);
+    },
+  },
+  {
+    id: "backlog-heap-flat",
+    title: "Memory stays flat while a backlog of 100,000 messages is worked off.",
+    promise: "P7",
+    exclusive: true,
+    timeoutMs: 240_000,
+    async run(context) {
+      const client = await context.connect();
+      // 1 KiB each: held in memory as a whole, the backlog would be over 100 MB.
+      const jobs = context.queue<Numbered & { readonly pad: string }>();
+      const pad = "x".repeat(1000);
+      const history = context.history();
+      await client.topology.declare(jobs);
+      const load = new Load(history, (message) => client.send(jobs, { ...message, pad }), {
+        count: 100_000,
+        window: 2000,
+      });
+      await load.done;
+      const before = liveBytes();
+      let most = 0;
+      const subscription = await client.consume(jobs, { concurrency: 50, prefetch: 500 }, ({ p, k, n }) => {
+        history.deliver({ p, k, n });
+        if (history.distinct() % 10_000 === 0) most = Math.max(most, liveBytes());
+      });
+      await context.eventually("all are handled", () => history.distinct() >= 100_000, 180_000);
+      await subscription.close();
+      history.check();
+      const grownMiB = (most - before) / 2 ** 20;
+      assert.ok(grownMiB < 32, `memory grew by ${grownMiB.toFixed(1)} MiB`);
+    },
+  },
+  {
+    id: "slow-consumer-keeps-membership",
+    title: "A consumer slower than three sessions or leases keeps its messages, those that wait included.",
+    promise: "P7",
+    parts: ["shortLease"],
+    timeoutMs: 180_000,
+    async run(context) {
+      const { shortLease } = context.target;
+      if (shortLease === undefined) throw new Error("This case should have named the part `shortLease`.");
+      const events = context.topic<number>();
+      const member = async () => {
+        const client = await context.connect({}, context.recorded(shortLease.driver()));
+        return context.collect(client, events, { group: "group", concurrency: 1 }, () =>
+          sleep(shortLease.ms * 1.2),
+        );
+      };
+      const members = [await member(), await member()];
+      const publisher = await context.connect();
+      await publisher.publishBatch(events, numbers(4));
+      await context.eventually(
+        "all four are handled",
+        () =>
+          sum(members.map(({ deliveries }) => deliveries.length)) >= 4 &&
+          members.every(({ subscription }) => subscription.held === 0),
+        shortLease.ms * 6 + 30_000,
+      );
+      const values = members.flatMap((one) => one.values).sort((a, b) => a - b);
+      assert.deepEqual(values, numbers(4), "each was handled once");
+      assert.deepEqual(
+        members.map(({ subscription }) => subscription.state),
+        ["running", "running"],
+      );
+      assert.deepEqual(context.background, []);
+    },
+  },
+  {
+    id: "overloaded-by-messages",
+    title:
+      "Publishing faster than the broker takes it ends in OVERLOADED at the bound, and what was taken arrives.",
+    promise: "P7",
+    async run(context) {
+      const gate = new Gate();
+      const client = await context.connect(
+        { maxPending: { messages: 100 } },
+        wrapDriver(context.driver(), {
+          connection: (own) => ({
+            async publish(to, batch, call) {
+              await gate.opened;
+              return own.publish(to, batch, call);
+            },
+          }),
+        }),
+      );
+      const jobs = context.queue<Numbered>();
+      const history = context.history();
+      await client.topology.declare(jobs);
+      const taken = Array.from({ length: 100 }, () =>
+        history.publish((message) => client.send(jobs, message)),
+      );
+      await context.eventually("a hundred wait", () => client.health().pendingPublishes === 100);
+      const error = await failure(() => client.send(jobs, history.next()), "OVERLOADED");
+      assert.equal(error.retryable, true);
+      gate.open();
+      await Promise.all(taken);
+      await client.consume(jobs, (message) => history.deliver(message));
+      await context.eventually("all that was taken arrives", () => history.complete());
+      history.check();
+      await history.publish((message) => client.send(jobs, message));
+    },
+  },
+  {
+    id: "overloaded-by-bytes",
+    title: "The bound counts bytes as well as messages.",
+    promise: "P7",
+    async run(context) {
+      const gate = new Gate();
+      const client = await context.connect(
+        { maxPending: { bytes: 100_000 } },
+        wrapDriver(context.driver(), {
+          connection: (own) => ({
+            async publish(to, batch, call) {
+              await gate.opened;
+              return own.publish(to, batch, call);
+            },
+          }),
+        }),
+      );
+      const jobs = context.queue<string>();
+      await client.topology.declare(jobs);
+      const body = "x".repeat(10_000);
+      let refused = 0;
+      const sending = numbers(12).map(() =>
+        client.send(jobs, body).catch((error: unknown) => {
+          assertMessagingError(error);
+          assert.equal(error.code, "OVERLOADED");
+          refused++;
+        }),
+      );
+      await context.eventually("what is over the bound is refused", () => refused >= 2);
+      gate.open();
+      await Promise.all(sending);
+      assert.ok(refused <= 4, `${refused} of 12 were refused`);
+      await client.send(jobs, body);
+    },
+  },
+  {
+    id: "stuck-handler",
+    title: "A handler that never ends does not stop the others.",
+    promise: "P11",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>();
+      const gate = new Gate();
+      const seen = await context.collect(client, jobs, { concurrency: 4 }, (value) =>
+        value === 0 ? gate.opened : undefined,
+      );
+      await client.send(jobs, 0);
+      await seen.first(1);
+      await client.sendBatch(jobs, numbers(60).slice(1));
+      await seen.first(60);
+      assert.equal(seen.subscription.running, 1);
+      gate.open();
+      await context.eventually("it ends too", () => seen.subscription.held === 0);
+    },
+  },
+  {
+    id: "stuck-subscription",
+    title: "A subscription that is stuck as a whole does not stop the others of its client.",
+    promise: "P11",
+    async run(context) {
+      const client = await context.connect();
+      const stuck = context.queue<number>();
+      const fine = context.queue<number>();
+      const gate = new Gate();
+      const first = await context.collect(client, stuck, { concurrency: 2, prefetch: 2 }, () => gate.opened);
+      await client.sendBatch(stuck, numbers(20));
+      await first.first(2);
+      const second = await context.collect(client, fine);
+      await client.sendBatch(fine, numbers(200));
+      await second.first(200);
+      assert.equal(first.deliveries.length, 2);
+      gate.open();
+      await first.first(20);
+    },
+  },
+  {
+    id: "stuck-group",
+    title: "A group that is stuck does not hold up another group of its topic.",
+    promise: "P11",
+    async run(context) {
+      const client = await context.connect();
+      const events = context.topic<number>();
+      const gate = new Gate();
+      const options = { concurrency: 1, prefetch: 1 };
+      const stuck = await context.collect(client, events, { group: "stuck", ...options }, () => gate.opened);
+      const fine = await context.collect(client, events, { group: "fine" });
+      await client.publishBatch(events, numbers(100));
+      await fine.first(100);
+      assert.ok(stuck.deliveries.length <= 1);
+      gate.open();
+      await stuck.first(100);
+    },
+  },
+]);
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+/** Counts what a driver handed out and was not told the end of. */
+class Ledger {
+  peak = 0;
+  readonly #lanes = new Map<string | undefined, Set<Delivery>>();
+
+  watch(driver: Driver): Driver {
+    const cumulative = driver.capabilities.settlement === "cumulative";
+    return wrapDriver(driver, {
+      consumer: (own) => ({
+        receive: async (max, call) => {
+          const batch = await own.receive(max, call);
+          for (const delivery of batch) this.#lane(delivery).add(delivery);
+          this.peak = Math.max(this.peak, sum([...this.#lanes.values()].map(({ size }) => size)));
+          return batch;
+        },
+        settle: (batch, call) => {
+          for (const { delivery } of batch) this.#settle(delivery, cumulative);
+          return own.settle(batch, call);
+        },
+      }),
+    });
+  }
+
+  #settle(delivery: Delivery, cumulative: boolean): void {
+    const lane = this.#lane(delivery);
+    if (!cumulative) lane.delete(delivery);
+    else if (lane.has(delivery)) {
+      for (const earlier of lane) {
+        lane.delete(earlier);
+        if (earlier === delivery) return;
+      }
+    }
+  }
+
+  #lane({ lane }: Delivery): Set<Delivery> {
+    const held = this.#lanes.get(lane) ?? new Set();
+    this.#lanes.set(lane, held);
+    return held;
+  }
+}
