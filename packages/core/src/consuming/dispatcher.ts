@@ -8,11 +8,12 @@ import type { Address, Filter } from "../spi/address.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Delivery as WireDelivery } from "../spi/message.ts";
 import { Deque } from "../structures/deque.ts";
-import { Attempt, type AttemptOwner } from "./attempt.ts";
+import { Attempt } from "./attempt.ts";
 import { attemptOf, withoutAttemptHeaders } from "./attempt-headers.ts";
 import type { Failures } from "./failures.ts";
 import { matches } from "./filter.ts";
 import type { Generation } from "./generation.ts";
+import { HandSettlement } from "./hand-settlement.ts";
 import { Held, HeldList } from "./held.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import type { Lane } from "./lane.ts";
@@ -39,11 +40,12 @@ export interface DispatcherContext {
 }
 
 /** Decides which delivery is handled when, and what becomes of it. One for the life of a subscription. */
-export class Dispatcher implements AttemptOwner {
+export class Dispatcher {
   readonly #context: DispatcherContext;
   readonly #held = new HeldList();
   readonly #ready = new Deque<Held>();
   readonly #keys = new KeySchedule();
+  readonly #byHand: HandSettlement;
   readonly #idle: (() => void)[] = [];
   #concurrency: number;
   #paused = false;
@@ -59,11 +61,15 @@ export class Dispatcher implements AttemptOwner {
   constructor(context: DispatcherContext) {
     this.#context = context;
     this.#concurrency = context.settings.concurrency;
+    const { subscription, settings, failures } = context;
+    this.#byHand = new HandSettlement({
+      subscription,
+      settings,
+      failures,
+      isCancelled: () => this.#cancelled,
+    });
   }
 
-  get subscription(): Subscription {
-    return this.#context.subscription;
-  }
   get running(): number {
     return this.#running;
   }
@@ -130,7 +136,7 @@ export class Dispatcher implements AttemptOwner {
     ) {
       return this.#handlerEnded(held, () => this.#ack(held));
     }
-    const attempt = new Attempt(this, held);
+    const attempt = new Attempt(this.#byHand, held);
     held.current = attempt;
     let decoded: Validated | Promise<Validated>;
     try {
@@ -230,8 +236,7 @@ export class Dispatcher implements AttemptOwner {
       return void this.#toDeadLetter(held, error);
     }
     const delayMs = askedDelayMs ?? retry.delayAfter(held.attempt, error);
-    const keyed = this.#context.address.ordered && held.wire.key !== undefined;
-    const way = keyed ? "in place" : failures.way(delayMs);
+    const way = failures.way(held, delayMs);
     if (way === "in place") return this.#waitInPlace(held, delayMs);
     if (way === "republish") return void this.#republish(held, delayMs);
     held.ending = "retry";
@@ -267,87 +272,6 @@ export class Dispatcher implements AttemptOwner {
     if (stored && !this.#cancelled) this.#ack(held);
     else this.#ended(held);
     this.#startReady();
-  }
-
-  // ── Settlement by hand ──────────────────────────────────────────────────────
-
-  ackNow(attempt: Attempt): Promise<SettleResult> {
-    if (this.#refuses(attempt)) return Promise.resolve("lost");
-    if (!attempt.claim()) return Promise.resolve("already-settled");
-    const { held } = attempt;
-    return new Promise((resolve) => {
-      held.generation.settler.ack(held, resolve);
-      attempt.onSettled?.();
-    });
-  }
-
-  async retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult> {
-    if (delayMs !== undefined && !(delayMs >= 0)) {
-      throw new MessagingError(
-        "INVALID_ARGUMENT",
-        `\`delayMs\` takes a number of at least 0, not ${String(delayMs)}.`,
-      );
-    }
-    if (this.#refuses(attempt)) return "lost";
-    const { held } = attempt;
-    const { settings, failures, address } = this.#context;
-    if (attempt.claimed) return "already-settled";
-    if (held.attempt >= settings.retry.attempts)
-      return this.rejectNow(attempt, reason ?? "the last attempt asked for a retry");
-    attempt.claim();
-    failures.noteFailure(held);
-    held.ending = "retry";
-    const waitMs = delayMs ?? settings.retry.delayAfter(held.attempt, reason);
-    const way = address.ordered && held.wire.key !== undefined ? "in place" : failures.way(waitMs);
-    if (way === "in place") {
-      attempt.retryAfterMs = waitMs;
-      attempt.onSettled?.();
-      return "settled";
-    }
-    if (way === "native")
-      return this.#settledByHand(attempt, (done) => held.generation.settler.retry(held, waitMs, done));
-    if (await failures.republish(held, waitMs)) {
-      return this.#settledByHand(attempt, (done) => held.generation.settler.ack(held, done));
-    }
-    attempt.retryAfterMs = waitMs;
-    attempt.onSettled?.();
-    return "settled";
-  }
-
-  async rejectNow(attempt: Attempt, reason: unknown): Promise<SettleResult> {
-    if (this.#refuses(attempt)) return "lost";
-    if (!attempt.claim()) return "already-settled";
-    const { held } = attempt;
-    const { failures } = this.#context;
-    failures.noteFailure(held);
-    held.ending = "dead-letter";
-    const error =
-      reason instanceof Error
-        ? reason
-        : new MessagingError(
-            "REJECTED",
-            reason === undefined ? "The handler rejected the message." : String(reason),
-          );
-    if (!(await failures.deadLetter(held, error)) || this.#refuses(attempt)) {
-      attempt.onSettled?.();
-      return "lost";
-    }
-    return this.#settledByHand(attempt, (done) => held.generation.settler.ack(held, done));
-  }
-
-  #settledByHand(
-    attempt: Attempt,
-    settle: (done: (result: SettleResult) => void) => void,
-  ): Promise<SettleResult> {
-    return new Promise((resolve) => {
-      settle(resolve);
-      attempt.onSettled?.();
-    });
-  }
-
-  #refuses(attempt: Attempt): boolean {
-    // An attempt of the past must not settle the one that runs now.
-    return this.#cancelled || (attempt.held.current !== attempt && !attempt.claimed);
   }
 
   // ── Out ─────────────────────────────────────────────────────────────────────

@@ -44,11 +44,14 @@ export class Failures {
       timeIn(held.wire.headers[firstFailedHeader]) ?? this.#firstFailures.note(held.wire.id, now);
   }
 
-  /** How the next attempt of an unkeyed message comes about. */
-  way(delayMs: number): "native" | "republish" | "in place" {
+  /**
+   * How the next attempt comes about. One with an ordering key waits in place, so
+   * that nothing of its key overtakes it; so does one that nobody else could get.
+   */
+  way(held: Held, delayMs: number): "native" | "republish" | "in place" {
     const { capabilities } = this.#context.driver;
-    const { kind } = this.#context.address;
-    if (kind === "topic" || kind === "inbox") return "in place";
+    const { kind, ordered } = this.#context.address;
+    if (kind === "topic" || kind === "inbox" || (ordered && held.wire.key !== undefined)) return "in place";
     if (capabilities.retry.how === "native" && delayMs <= capabilities.retry.maxDelayMs) return "native";
     return delayMs <= (capabilities.features.delay?.maxMs ?? -1) ? "republish" : "in place";
   }
