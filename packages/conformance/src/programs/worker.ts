@@ -6,7 +6,8 @@ import { type Adapter, connect, queue } from "@waybill/core";
 import type { Report, Task } from "./task.ts";
 
 const task = JSON.parse(process.argv[2] ?? "{}") as Task;
-const report = (message: Report) => process.send?.(message);
+/** Resolves when the parent's end of the channel has it, which a SIGKILL right after does not undo. */
+const report = (message: Report) => new Promise((resolve) => process.send?.(message, resolve));
 const never = () => new Promise<never>(() => setInterval(() => undefined, 60_000));
 
 async function main(): Promise<void> {
@@ -14,7 +15,7 @@ async function main(): Promise<void> {
   const client = await connect(task.reach.href, { adapters: [adapter], requires: [] });
   process.once("SIGTERM", async () => {
     await client.close();
-    report({ event: "closed" });
+    await report({ event: "closed" });
     // No `process.exit`: that the process ends by itself is part of the proof.
     process.disconnect?.();
   });
@@ -25,14 +26,15 @@ async function main(): Promise<void> {
     const contract = queue<unknown>(task.queue, task.ordered ? { key: keyOf } : {});
     const retry = { attempts, backoff: { initialMs: 50, maxMs: 50, jitter: 0 } };
     await client.consume(contract, { concurrency, prefetch, retry }, async (value, { attempt }) => {
-      report({ event: "started", value, attempt });
+      await report({ event: "started", value, attempt });
       if (handler === "die") process.kill(process.pid, "SIGKILL");
       if (handler === "hang" || handler === "die") await never();
       else await new Promise((resolve) => setTimeout(resolve, handler.takesMs));
-      report({ event: "finished", value });
+      // Before the ack, so that what is acked is known to be finished.
+      await report({ event: "finished", value });
     });
   }
-  report({ event: "ready" });
+  await report({ event: "ready" });
 }
 
 async function answer({ reach, queue: name, concurrency }: Task): Promise<void> {
@@ -44,8 +46,8 @@ async function answer({ reach, queue: name, concurrency }: Task): Promise<void> 
 
 const keyOf = (value: unknown) => (value as { readonly k: string }).k;
 
-main().catch((error: unknown) => {
-  report({ event: "failed", message: String(error) });
+main().catch(async (error: unknown) => {
+  await report({ event: "failed", message: String(error) });
   process.exitCode = 1;
   process.disconnect?.();
 });
