@@ -1,13 +1,19 @@
-import type { Address, PublishOutcome, Source, WireMessage } from "@waybill/core/spi";
+import type { Address, PublishOutcome, Settlement, Source, WireMessage } from "@waybill/core/spi";
 import { DeliveryQueue } from "./delivery-queue.ts";
 import { connectionLost, mismatch, removed, title, unreachable } from "./errors.ts";
 import { sameFilter } from "./filter.ts";
-import { type BrokerOptions, type BrokerSettings, readBrokerOptions } from "./options.ts";
+import { type BrokerOptions, type BrokerSettings, brokerSettings } from "./options.ts";
 import { Places } from "./places.ts";
 
 /** What the broker does to a connection that fails. */
 interface Breakable {
   break(cause: unknown): void;
+}
+
+/** Sees what happens on the broker, as it happens. Must not throw. */
+export interface BrokerObserver {
+  published?(to: Address, batch: readonly WireMessage[], outcomes: readonly PublishOutcome[]): void;
+  settled?(from: Address, settlement: Settlement): void;
 }
 
 /** A queue that a consumer may take from, and what to do when it is done. */
@@ -24,11 +30,12 @@ export class MemoryBroker {
   readonly settings: BrokerSettings;
   readonly places = new Places();
   readonly #connections = new Set<Breakable>();
+  readonly #observers = new Set<BrokerObserver>();
   #stopped = false;
 
   /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
   constructor(options: BrokerOptions = {}) {
-    this.settings = readBrokerOptions(options);
+    this.settings = brokerSettings(options);
   }
 
   /**
@@ -48,6 +55,7 @@ export class MemoryBroker {
       if (!outcome.ok && key !== undefined) failedKeys.set(key, outcome);
       outcomes.push(outcome);
     }
+    for (const observer of this.#observers) observer.published?.(to, batch, outcomes);
     place.wake();
     return outcomes;
   }
@@ -62,7 +70,7 @@ export class MemoryBroker {
       case "queue":
       case "group": {
         const queue = this.places.queue(address);
-        if (filter !== undefined && !sameFilter(filter, queue.nature.filter)) {
+        if (!sameFilter(filter, queue.nature.filter)) {
           throw mismatch(address, "it has another filter.");
         }
         return { queue, release() {} };
@@ -92,6 +100,17 @@ export class MemoryBroker {
         };
       }
     }
+  }
+
+  /** Tells of everything that is published and settled from now on. Returns how to stop telling. */
+  observe(observer: BrokerObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** For consumers: this was settled. */
+  noteSettled(from: Address, settlement: Settlement): void {
+    for (const observer of this.#observers) observer.settled?.(from, settlement);
   }
 
   /** @throws MessagingError `UNREACHABLE` while the broker is stopped */

@@ -4,7 +4,7 @@ const native = { how: "native" } as const;
 const anyStart = { how: "native", from: ["earliest", "time", "position"] } as const;
 const tenYearsMs = 315_360_000_000;
 
-/** What the embedded broker can do: everything. The lease and the largest message are the broker's own options. */
+/** What the embedded broker can do: everything. The lease and the largest message are options. */
 export const capabilities = {
   features: {
     delay: { how: "native", maxMs: tenYearsMs, lateMs: 50, note: "A heap of due times with one timer." },

@@ -17,14 +17,16 @@ export class MemoryConnection implements Connection {
   readonly native: MemoryBroker;
   readonly broker = { name: "Waybill embedded broker", version: undefined };
   readonly topology: MemoryTopology;
+  readonly #leaseMs: number;
   readonly #hooks: ConnectionHooks;
   readonly #consumers = new Set<MemoryConsumer>();
   #ended: { readonly cause: unknown } | undefined;
 
   /** @throws MessagingError `UNREACHABLE` */
-  constructor(broker: MemoryBroker, hooks: ConnectionHooks) {
+  constructor(broker: MemoryBroker, leaseMs: number, hooks: ConnectionHooks) {
     this.native = broker;
     this.topology = new MemoryTopology(broker);
+    this.#leaseMs = leaseMs;
     this.#hooks = hooks;
     broker.attach(this);
   }
@@ -36,7 +38,7 @@ export class MemoryConnection implements Connection {
 
   async consume(from: Source): Promise<Consumer> {
     this.#checkOpen();
-    const consumer = new MemoryConsumer(this.native.open(from), this.native.settings.clock, (ended) =>
+    const consumer = new MemoryConsumer(this.native, from, this.#leaseMs, (ended) =>
       this.#consumers.delete(ended),
     );
     this.#consumers.add(consumer);

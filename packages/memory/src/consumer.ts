@@ -1,20 +1,28 @@
-import type { Call, Clock, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
-import type { Outlet } from "./broker.ts";
+import type { Address, Call, Consumer, Delivery, Settlement, SettleOutcome, Source } from "@waybill/core/spi";
+import type { MemoryBroker, Outlet } from "./broker.ts";
 import type { MemoryDelivery } from "./delivery.ts";
 import { Member } from "./member.ts";
 
 /** One consumer of one queue, group, subscription or inbox. */
 export class MemoryConsumer implements Consumer {
+  readonly #broker: MemoryBroker;
+  readonly #address: Address;
   readonly #outlet: Outlet;
   readonly #member: Member;
-  readonly #clock: Clock;
   readonly #onEnded: (consumer: MemoryConsumer) => void;
   #ended = false;
 
-  constructor(outlet: Outlet, clock: Clock, onEnded: (consumer: MemoryConsumer) => void) {
-    this.#outlet = outlet;
-    this.#member = new Member(outlet.queue, clock);
-    this.#clock = clock;
+  /** @throws MessagingError `NOT_FOUND`, `TOPOLOGY_MISMATCH` */
+  constructor(
+    broker: MemoryBroker,
+    from: Source,
+    leaseMs: number,
+    onEnded: (consumer: MemoryConsumer) => void,
+  ) {
+    this.#broker = broker;
+    this.#address = from.address;
+    this.#outlet = broker.open(from);
+    this.#member = new Member(this.#outlet.queue, broker.settings.clock, leaseMs);
     this.#onEnded = onEnded;
   }
 
@@ -27,9 +35,9 @@ export class MemoryConsumer implements Consumer {
   }
 
   async extend(batch: readonly Delivery[]): Promise<void> {
-    const now = this.#clock.now();
+    const until = this.#broker.settings.clock.now() + this.#member.leaseMs;
     for (const delivery of batch as readonly MemoryDelivery[]) {
-      if (this.#holds(delivery)) this.#outlet.queue.extend(delivery, now);
+      if (this.#holds(delivery)) this.#outlet.queue.extend(delivery, until);
     }
   }
 
@@ -57,6 +65,7 @@ export class MemoryConsumer implements Consumer {
     if (!this.#holds(delivery)) return "lost";
     if (settlement.outcome === "ack") this.#outlet.queue.ack(delivery);
     else this.#outlet.queue.retry(delivery, settlement.delayMs);
+    this.#broker.noteSettled(this.#address, settlement);
     return "settled";
   }
 

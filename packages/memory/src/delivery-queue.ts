@@ -10,7 +10,6 @@ import type { Member } from "./member.ts";
 
 export interface QueueSettings {
   readonly clock: Clock;
-  readonly leaseMs: number;
   /** The most messages and bytes it holds, those in hand included. */
   readonly maxMessages: number;
   readonly maxBytes: number;
@@ -53,7 +52,7 @@ export class DeliveryQueue {
     this.#settings = settings;
     this.#backlog = nature.ordered ? new KeyedBacklog() : new PlainBacklog();
     this.#due = new DueTimes(settings.clock, (deliveries) => this.#onDue(deliveries));
-    this.#leases = new Leases(settings.clock, settings.leaseMs, (expired) => this.#takeBack(expired));
+    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired));
   }
 
   /** Messages not in anyone's hand, delayed ones included. */
@@ -131,8 +130,8 @@ export class DeliveryQueue {
     this.#wakeSoon();
   }
 
-  extend(delivery: MemoryDelivery, now: number): void {
-    this.#leases.renew(delivery, now);
+  extend(delivery: MemoryDelivery, until: number): void {
+    this.#leases.renew(delivery, until);
   }
 
   join(member: Member): void {
@@ -167,7 +166,7 @@ export class DeliveryQueue {
     } else {
       delivery.state = "held";
       delivery.holder = member;
-      this.#leases.grant(delivery, now);
+      this.#leases.grant(delivery, now + member.leaseMs);
     }
     return delivery;
   }

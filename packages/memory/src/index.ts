@@ -4,54 +4,64 @@ import { capabilities } from "./capabilities.ts";
 import { MemoryConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
 import { namedBroker } from "./named-brokers.ts";
-import { type BrokerOptions, readBrokerOptions, readUrl } from "./options.ts";
+import { type BrokerOptions, type DriverOptions, type DriverSettings, readBoth, readUrl } from "./options.ts";
 
-export { MemoryBroker } from "./broker.ts";
+export { type BrokerObserver, MemoryBroker } from "./broker.ts";
 export { namedBroker } from "./named-brokers.ts";
 export type { BrokerOptions } from "./options.ts";
 export { type VirtualClock, virtualClock } from "./virtual-clock.ts";
 
-/** Either a broker to share, or the options of one that is made for this driver alone. */
-export type MemoryOptions = { readonly broker: MemoryBroker } | (BrokerOptions & { readonly broker?: never });
+export type MemoryOptions = DriverOptions &
+  (
+    | (BrokerOptions & { readonly broker?: never })
+    /** The broker to use. Several drivers, and so several clients, can share one. */
+    | { readonly broker: MemoryBroker }
+  );
 
 /**
- * A driver for the embedded broker.
+ * A driver for the embedded broker: the one given, or one of its own.
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
 export function memory(options: MemoryOptions = {}): Driver<typeof capabilities> {
-  const { broker, ...brokerOptions } = options;
-  if (broker === undefined) return driverOf(new MemoryBroker(brokerOptions));
-  if (Object.keys(brokerOptions).length > 0) {
-    throw new MessagingError("INVALID_ARGUMENT", "A broker was given together with options for a new one.", {
-      remedy: "Give these options to `new MemoryBroker()`.",
-    });
+  const { broker, ...rest } = options;
+  const read = readBoth({ object: rest });
+  if (broker === undefined) return driverOf(new MemoryBroker(read.broker), read.driver);
+  const [misplaced] = Object.keys(read.broker);
+  if (misplaced !== undefined) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `"${misplaced}" was given for a broker that exists already.`,
+      {
+        remedy: "Give it to `new MemoryBroker()`.",
+      },
+    );
   }
-  return driverOf(broker);
+  return driverOf(broker, read.driver);
 }
 
 /**
- * `memory:` is a broker of its own for every `connect`; `memory:<name>` is shared by
- * all in this process who name it.
+ * `memory:` is a broker of its own each time; `memory:<name>` is shared by all in
+ * this process who name it.
  */
 export const adapter: Adapter = {
   name: "memory",
   schemes: ["memory"],
   fromUrl(url) {
     const { name, query } = readUrl(url);
-    return driverOf(
-      name === undefined ? new MemoryBroker(readBrokerOptions({}, query)) : namedBroker(name, query),
-    );
+    const read = readBoth({ query });
+    const broker = name === undefined ? new MemoryBroker(read.broker) : namedBroker(name, read.broker);
+    return driverOf(broker, read.driver);
   },
 };
 
-function driverOf(broker: MemoryBroker): Driver<typeof capabilities> {
-  const { leaseMs, messageBytes } = broker.settings;
+function driverOf(broker: MemoryBroker, { leaseMs }: DriverSettings): Driver<typeof capabilities> {
+  const { messageBytes } = broker.settings;
   return {
     spec: 1,
     name: "memory",
     capabilities: { ...capabilities, lease: { ms: leaseMs }, limits: { messageBytes } },
     naming: { rule: "any name", toPhysical: (name) => name },
-    connect: async (hooks) => new MemoryConnection(broker, hooks),
+    connect: async (hooks) => new MemoryConnection(broker, leaseMs, hooks),
     classify,
   };
 }

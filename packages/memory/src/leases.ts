@@ -2,20 +2,16 @@ import type { Clock } from "@waybill/core/spi";
 import type { MemoryDelivery } from "./delivery.ts";
 import { LinkedList } from "./linked-list.ts";
 
-/**
- * What consumers have in hand, and until when. All leases of a queue are equally
- * long, so the list stays sorted by itself, and one timer for its head is enough.
- */
+/** What consumers have in hand, sorted by when the lease ends, with one timer for the first. */
 export class Leases {
   readonly #held = new LinkedList<MemoryDelivery>();
   readonly #clock: Clock;
-  readonly #leaseMs: number;
   readonly #onExpired: (deliveries: readonly MemoryDelivery[]) => void;
   #timer: unknown;
+  #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, leaseMs: number, onExpired: (deliveries: readonly MemoryDelivery[]) => void) {
+  constructor(clock: Clock, onExpired: (deliveries: readonly MemoryDelivery[]) => void) {
     this.#clock = clock;
-    this.#leaseMs = leaseMs;
     this.#onExpired = onExpired;
   }
 
@@ -23,20 +19,23 @@ export class Leases {
     return this.#held.size;
   }
 
-  /** All that is in hand, in the order in which the leases end. */
   [Symbol.iterator](): Iterator<MemoryDelivery> {
     return this.#held[Symbol.iterator]();
   }
 
-  grant(delivery: MemoryDelivery, now: number): void {
-    delivery.leaseEnd = now + this.#leaseMs;
-    this.#held.append(delivery);
-    if (this.#timer === undefined) this.#setTimer(this.#leaseMs);
+  grant(delivery: MemoryDelivery, until: number): void {
+    delivery.leaseEnd = until;
+    // Leases are nearly always equally long, so the place is nearly always the last.
+    let later: MemoryDelivery | undefined;
+    for (let last = this.#held.last; last !== undefined && last.leaseEnd > until; last = last.previous)
+      later = last;
+    this.#held.insertBefore(delivery, later);
+    if (until < this.#timerAt) this.#setTimer();
   }
 
-  renew(delivery: MemoryDelivery, now: number): void {
-    this.#held.remove(delivery);
-    this.grant(delivery, now);
+  renew(delivery: MemoryDelivery, until: number): void {
+    this.end(delivery);
+    this.grant(delivery, until);
   }
 
   end(delivery: MemoryDelivery): void {
@@ -46,16 +45,21 @@ export class Leases {
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
   }
 
-  #setTimer(ms: number): void {
-    this.#timer = this.#clock.setTimeout(() => this.#ring(), Math.max(ms, 1));
-    // Whoever holds a lease has a connection, and that keeps the process alive, not this.
+  /** Set again only when it rings or when a lease ends sooner, so that most messages never touch it. */
+  #setTimer(): void {
+    this.stop();
+    const { first } = this.#held;
+    if (first === undefined) return;
+    this.#timerAt = first.leaseEnd;
+    this.#timer = this.#clock.setTimeout(() => this.#ring(), Math.max(first.leaseEnd - this.#clock.now(), 1));
+    // Whoever holds a lease has a connection, and keeps the process alive; this must not.
     (this.#timer as { unref?(): void }).unref?.();
   }
 
   #ring(): void {
-    this.#timer = undefined;
     const now = this.#clock.now();
     const expired: MemoryDelivery[] = [];
     for (const delivery of this.#held) {
@@ -63,7 +67,6 @@ export class Leases {
       expired.push(delivery);
     }
     if (expired.length > 0) this.#onExpired(expired);
-    const { first } = this.#held;
-    if (first !== undefined && this.#timer === undefined) this.#setTimer(first.leaseEnd - now);
+    this.#setTimer();
   }
 }

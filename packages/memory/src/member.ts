@@ -21,6 +21,8 @@ export class Member {
   heldBack: ReadonlySet<string> = new Set();
   /** Whose turn it is, its own lanes' or the free ones'. */
   ownTurn = false;
+  /** How long it may keep what it is handed, in milliseconds. */
+  readonly leaseMs: number;
   readonly #queue: DeliveryQueue;
   readonly #clock: Clock;
   #failure: { readonly cause: unknown } | undefined;
@@ -31,7 +33,8 @@ export class Member {
   #waitingSince = 0;
   #timer: unknown;
 
-  constructor(queue: DeliveryQueue, clock: Clock) {
+  constructor(queue: DeliveryQueue, clock: Clock, leaseMs: number) {
+    this.leaseMs = leaseMs;
     this.#queue = queue;
     this.#clock = clock;
     queue.join(this);

@@ -1,6 +1,6 @@
 import { MessagingError } from "@waybill/core/spi";
 import { MemoryBroker } from "./broker.ts";
-import { type BrokerSettings, readBrokerOptions } from "./options.ts";
+import type { BrokerOptions } from "./options.ts";
 
 const brokers = new Map<string, MemoryBroker>();
 
@@ -9,24 +9,22 @@ const brokers = new Map<string, MemoryBroker>();
  * this process who know its name, and kept until the process ends.
  * @throws MessagingError `INVALID_ARGUMENT` when it exists with other options than these
  */
-export function namedBroker(name: string, query = new URLSearchParams()): MemoryBroker {
+export function namedBroker(name: string, options: BrokerOptions = {}): MemoryBroker {
   const broker = brokers.get(name);
   if (broker === undefined) {
-    const made = new MemoryBroker(readBrokerOptions({}, query));
+    const made = new MemoryBroker(options);
     brokers.set(name, made);
     return made;
   }
-  const wanted = readBrokerOptions({}, query);
-  for (const option of query.keys() as Iterable<keyof BrokerSettings>) {
-    if (wanted[option] !== broker.settings[option]) {
-      throw new MessagingError(
-        "INVALID_ARGUMENT",
-        `The embedded broker "${name}" exists with another ${option}.`,
-        {
-          remedy: "Give its options where it is first used, or use another name.",
-        },
-      );
-    }
+  for (const [option, value] of Object.entries(options)) {
+    if (value === broker.settings[option as keyof BrokerOptions]) continue;
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `The embedded broker "${name}" exists with another ${option}.`,
+      {
+        remedy: "Give its options where it is first used, or use another name.",
+      },
+    );
   }
   return broker;
 }

@@ -2,6 +2,7 @@ import {
   type Clock,
   MessagingError,
   type OptionInput,
+  type OptionSources,
   type OptionValues,
   option,
   readOptions,
@@ -11,13 +12,8 @@ import {
 const oneMiB = 1_048_576;
 const manyBytes = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
-/** What the embedded broker can be told. The driver passes it on when it makes a broker of its own. */
+/** What the broker itself can be told. */
 export const brokerOptions = {
-  leaseMs: option.integer(
-    "How long a delivery may stay unsettled before another consumer gets it, in milliseconds.",
-    30_000,
-    { min: 1, max: 43_200_000 },
-  ),
   messageBytes: option.integer(
     "The largest message, in bytes: body, key, header names and values.",
     oneMiB,
@@ -50,13 +46,39 @@ export const brokerOptions = {
   ),
 };
 
+/** What one driver can be told, next to what the broker can be. */
+export const driverOptions = {
+  leaseMs: option.integer(
+    "How long a delivery may stay unsettled before another consumer gets it, in milliseconds.",
+    30_000,
+    { min: 1, max: 43_200_000 },
+  ),
+};
+
 export type BrokerOptions = OptionInput<typeof brokerOptions>;
 export type BrokerSettings = Omit<OptionValues<typeof brokerOptions>, "clock"> & { readonly clock: Clock };
+export type DriverOptions = OptionInput<typeof driverOptions>;
+export type DriverSettings = OptionValues<typeof driverOptions>;
 
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
-export function readBrokerOptions(object: BrokerOptions, query?: URLSearchParams): BrokerSettings {
-  const values = readOptions("memory", brokerOptions, query === undefined ? { object } : { object, query });
-  return { ...values, clock: values.clock ?? systemClock };
+export function brokerSettings(options: BrokerOptions): BrokerSettings {
+  const settings = readOptions("memory", brokerOptions, { object: options });
+  return { ...settings, clock: settings.clock ?? systemClock };
+}
+
+/**
+ * Reads what may be for the broker and for the driver. Of the broker's options only
+ * those that were given, since the broker may exist already.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
+export function readBoth(sources: OptionSources): {
+  readonly broker: BrokerOptions;
+  readonly driver: DriverSettings;
+} {
+  const { leaseMs, ...all } = readOptions("memory", { ...brokerOptions, ...driverOptions }, sources);
+  const { object, query } = sources;
+  const given = Object.entries(all).filter(([name]) => object?.[name] !== undefined || query?.has(name));
+  return { broker: Object.fromEntries(given), driver: { leaseMs } };
 }
 
 /**

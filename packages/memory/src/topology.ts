@@ -69,7 +69,9 @@ export class MemoryTopology implements Topology {
       );
     } else {
       checkOrder(address, group);
-      if (!sameFilter(filter, group.nature.filter)) throw mismatch(address, "it has another filter.");
+      // Who names no filter (a redrive, say) has no wish about it; a consumer's own is compared when it comes.
+      if (filter !== undefined && !sameFilter(filter, group.nature.filter))
+        throw mismatch(address, "it has another filter.");
     }
   }
 

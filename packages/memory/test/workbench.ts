@@ -65,12 +65,12 @@ export function texts(deliveries: readonly Delivery[]): string[] {
 }
 
 /** A broker on a virtual clock, and short words for what core says to a driver. */
-export async function workbench(options: BrokerOptions = {}) {
+export async function workbench({ leaseMs = 30_000, ...options }: BrokerOptions & { leaseMs?: number } = {}) {
   const clock = virtualClock(1_000_000);
   const broker = new MemoryBroker({ clock, ...options });
   const lost: unknown[] = [];
   const hooks: ConnectionHooks = { lost: (cause) => lost.push(cause), report: () => {} };
-  const connect = () => memory({ broker }).connect(hooks, call);
+  const connect = () => memory({ broker, leaseMs }).connect(hooks, call);
   const connection = await connect();
   return {
     clock,
