@@ -1,10 +1,16 @@
 import type { Case } from "../case.ts";
 import { delivery } from "./delivery.ts";
+import { drain } from "./drain.ts";
+import { failurePolicy } from "./failure-policy.ts";
 import { fidelity } from "./fidelity.ts";
+import { flow } from "./flow.ts";
 import { foreign } from "./foreign.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
+import { ordering } from "./ordering.ts";
 import { refusals } from "./refusals.ts";
+import { requestReply } from "./request-reply.ts";
+import { time } from "./time.ts";
 
 /** Every case, in the order in which they are reported. Each chapter is a file and exports its cases. */
 export const allCases: readonly Case[] = [
@@ -14,4 +20,10 @@ export const allCases: readonly Case[] = [
   ...limits,
   ...foreign,
   ...refusals,
+  ...drain,
+  ...failurePolicy,
+  ...flow,
+  ...ordering,
+  ...requestReply,
+  ...time,
 ];
