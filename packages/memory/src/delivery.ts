@@ -50,8 +50,9 @@ export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
     this.#body ??= Buffer.from(this.message.body);
     return this.#body;
   }
+  /** A message that came without an id is known by its position. */
   get id(): string {
-    return this.message.id;
+    return this.message.id || this.position;
   }
   get contentType(): string {
     return this.message.contentType;

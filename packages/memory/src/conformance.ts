@@ -1,0 +1,106 @@
+import type { ConformanceTarget, ForeignListener, ForeignMessage, ForeignPeer } from "@waybill/conformance";
+import type { Address, Driver, WireMessage } from "@waybill/core/spi";
+import { MemoryBroker } from "./broker.ts";
+import type { MemoryConnection } from "./connection.ts";
+import { connectionLost, unreachable } from "./errors.ts";
+import { memory } from "./index.ts";
+import { Member } from "./member.ts";
+
+const shortLeaseMs = 1_500;
+
+/** What the suite is pointed at: drivers of one broker, which can be stopped and started. */
+export function target(broker = new MemoryBroker()): ConformanceTarget {
+  const lives = new WeakMap<Driver, Life>();
+  const driver = (leaseMs?: number): Driver => {
+    const life = new Life();
+    const mortal = life.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
+    lives.set(mortal, life);
+    return mortal;
+  };
+  return {
+    adapter: "memory",
+    driver: () => driver(),
+    shortLease: { ms: shortLeaseMs, driver: () => driver(shortLeaseMs) },
+    crash: async (driver) => lives.get(driver)?.end(),
+    foreign: async () => foreignPeer(broker),
+    broker: {
+      kill: async () => broker.stop(),
+      start: async () => broker.start(),
+    },
+  };
+}
+
+/** A driver's connections, to be cut as if its process had died. */
+class Life {
+  readonly #connections = new Set<MemoryConnection>();
+  #over = false;
+
+  of(driver: Driver): Driver {
+    return {
+      ...driver,
+      connect: async (hooks, call) => {
+        if (this.#over) throw unreachable();
+        const connection = (await driver.connect(hooks, call)) as MemoryConnection;
+        this.#connections.add(connection);
+        return connection;
+      },
+    };
+  }
+
+  end(): void {
+    this.#over = true;
+    for (const connection of this.#connections) connection.break(connectionLost());
+  }
+}
+
+/** The broker's own interface, with none of Waybill's metadata. */
+function foreignPeer(broker: MemoryBroker): ForeignPeer {
+  const listeners: ForeignListener[] = [];
+  return {
+    async publish(to, message) {
+      const [outcome] = broker.publish(to, [plain(message, broker.settings.clock.now())]);
+      if (outcome?.ok === false) throw outcome.cause;
+    },
+    async listen(from) {
+      const listener = listen(broker, from);
+      listeners.push(listener);
+      return listener;
+    },
+    async close() {
+      for (const listener of listeners) await listener.close();
+    },
+  };
+}
+
+function plain({ body, headers, key }: ForeignMessage, timestamp: number): WireMessage {
+  return {
+    id: "",
+    body,
+    contentType: "",
+    key,
+    timestamp,
+    headers,
+    delayMs: 0,
+    expiresAt: undefined,
+    replyTo: undefined,
+    correlationId: undefined,
+  };
+}
+
+function listen(broker: MemoryBroker, address: Address): ForeignListener {
+  const outlet = broker.open({ address, start: { from: "latest" }, filter: undefined, prefetch: 1 });
+  const member = new Member(outlet.queue, broker.settings.clock, shortLeaseMs);
+  return {
+    async next() {
+      const [delivery] = await member.receive(1, AbortSignal.timeout(10_000));
+      if (delivery === undefined) throw new Error("No message came.");
+      outlet.queue.ack(delivery);
+      const { body, headers, key } = delivery;
+      return key === undefined ? { body, headers } : { body, headers, key };
+    },
+    async close() {
+      member.close();
+      outlet.release();
+    },
+  };
+}

@@ -1,0 +1,5 @@
+import { runConformance } from "@waybill/conformance";
+import { describe, it } from "vitest";
+import { target } from "../src/conformance.ts";
+
+runConformance({ runner: { describe, it }, target: target() });
