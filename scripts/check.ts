@@ -1,6 +1,7 @@
 // `npm run check`: everything that can be known without running a message through a broker.
 import { styleText } from "node:util";
-import { changesets, lint, size, types, unused } from "./check/commands.ts";
+import { changesets } from "./check/changesets.ts";
+import { lint, size, types, unused } from "./check/commands.ts";
 import { documents } from "./check/documents.ts";
 import { imports } from "./check/imports.ts";
 import { layout } from "./check/layout.ts";

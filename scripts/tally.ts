@@ -8,12 +8,17 @@ export interface Tally {
   readonly failed: number;
 }
 
-/** Where a command leaves its tally, for whoever adds them up. */
+/** Where commands leave their results. */
 export const resultsFolder = join(root, "results");
 
+/** Leaves a command's tally where `.ci/run` reads it. */
 export function writeTally(command: string, tally: Tally): void {
   mkdirSync(resultsFolder, { recursive: true });
-  writeFileSync(join(resultsFolder, `${command}.tally.json`), `${JSON.stringify(tally)}\n`);
+  writeFileSync(join(resultsFolder, `${command}.tally`), `${inWords(tally)}\n`);
+}
+
+export function inWords({ passed, failed }: Tally): string {
+  return `${passed} passed, ${failed} failed`;
 }
 
 export function addUp(tallies: readonly Tally[]): Tally {

@@ -1,5 +1,5 @@
 // `npm run test:all`: everything, on every broker. A broker that cannot be had is a failure, not something to skip.
-import { addUp, type Tally, writeTally } from "./tally.ts";
+import { addUp, inWords, type Tally, writeTally } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
 import { heading } from "./testing/heading.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";
@@ -40,6 +40,6 @@ try {
 }
 
 const total = addUp(tallies);
-writeTally("test-all", interrupted ? { ...total, failed: total.failed + 1 } : total);
-console.log(`\n${total.passed} passed, ${total.failed} failed`);
+writeTally("test-all", total);
+console.log(`\n${inWords(total)}`);
 process.exitCode = total.failed === 0 && !interrupted ? 0 : 1;

@@ -1,6 +1,6 @@
 // `npm test`: all that needs no broker, then the conformance suite and the examples on every broker that runs.
 import { brokerNames, statusOf } from "@waybill/local-brokers";
-import { addUp } from "./tally.ts";
+import { addUp, inWords } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
 import { heading } from "./testing/heading.ts";
 import { runVitest } from "./testing/vitest.ts";
@@ -19,11 +19,11 @@ if (found.length > 0) {
   tallies.push(await runVitest("brokers", ["--config", "vitest.broker.config.ts"]));
 }
 
-const { passed, failed } = addUp(tallies);
-console.log(`\n${passed} passed, ${failed} failed`);
+const total = addUp(tallies);
+console.log(`\n${inWords(total)}`);
 if (missing.length > 0) {
   console.log(
     `Not tested, since it does not run: ${missing.join(", ")}. \`npx waybill brokers up\` starts it.`,
   );
 }
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = total.failed === 0 ? 0 : 1;

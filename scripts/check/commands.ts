@@ -27,5 +27,3 @@ export const lint = tool("Lint and format: biome", ["biome", "check", "."]);
 export const unused = tool("Unused files, exports and dependencies: knip", ["knip", "--no-progress"]);
 
 export const size = tool("Size of core: size-limit", ["size-limit"]);
-
-export const changesets = tool("Changesets name packages that exist", ["changeset", "status"]);
