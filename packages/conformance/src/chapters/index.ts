@@ -3,14 +3,19 @@ import { delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
 import { failurePolicy } from "./failure-policy.ts";
 import { fidelity } from "./fidelity.ts";
+import { filtering } from "./filters.ts";
 import { flow } from "./flow.ts";
 import { foreign } from "./foreign.ts";
+import { groupsAndQueues } from "./groups-and-queues.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
 import { ordering } from "./ordering.ts";
 import { refusals } from "./refusals.ts";
+import { replay } from "./replay.ts";
 import { requestReply } from "./request-reply.ts";
+import { settlement } from "./settlement.ts";
 import { time } from "./time.ts";
+import { topology } from "./topology.ts";
 
 /** Every case, in the order in which they are reported. Each chapter is a file and exports its cases. */
 export const allCases: readonly Case[] = [
@@ -19,11 +24,16 @@ export const allCases: readonly Case[] = [
   ...fidelity,
   ...limits,
   ...foreign,
-  ...refusals,
-  ...drain,
+  ...groupsAndQueues,
+  ...filtering,
+  ...replay,
+  ...settlement,
   ...failurePolicy,
-  ...flow,
   ...ordering,
-  ...requestReply,
+  ...flow,
   ...time,
+  ...drain,
+  ...requestReply,
+  ...topology,
+  ...refusals,
 ];

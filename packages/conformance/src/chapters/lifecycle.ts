@@ -6,6 +6,7 @@ import { connect, topic } from "@waybill/core";
 import { chapter } from "../case.ts";
 import type { AnyClient, Context } from "../context.ts";
 import { assertMessagingError, failure } from "../failing.ts";
+import { Gate } from "../gate.ts";
 import { watched } from "../refusing.ts";
 
 /** Every call that a closed client refuses. */
@@ -111,11 +112,8 @@ export const lifecycle = chapter("lifecycle", [
     async run(context) {
       const client = await context.connect();
       const queue = context.queue();
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      const seen = await context.collect(client, queue, {}, () => held);
+      const gate = new Gate();
+      const seen = await context.collect(client, queue, {}, () => gate.opened);
       await client.send(queue, 1);
       await seen.first(1);
       const closing = client.close();
@@ -123,7 +121,7 @@ export const lifecycle = chapter("lifecycle", [
         assert.equal(client.health().status, "closing");
         await failure(() => client.consume(context.queue(), () => undefined), "CLOSED");
       } finally {
-        release();
+        gate.open();
       }
       await closing;
       assert.equal(client.health().status, "closed");
@@ -164,12 +162,9 @@ export const lifecycle = chapter("lifecycle", [
       const client = await context.connect();
       const queue = context.queue<number>();
       let finished = false;
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
+      const gate = new Gate();
       const seen = await context.collect(client, queue, {}, async () => {
-        await held;
+        await gate.opened;
         finished = true;
       });
       await client.send(queue, 1);
@@ -179,7 +174,7 @@ export const lifecycle = chapter("lifecycle", [
         closed = true;
       });
       await context.never("the client to be closed", () => closed, 150);
-      release();
+      gate.open();
       await closing;
       assert.equal(finished, true);
       const next = await context.connect();
@@ -417,11 +412,8 @@ export const lifecycle = chapter("lifecycle", [
       const client = await context.connect();
       const topic = context.topic<number>();
       const group = context.name();
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      const seen = await context.collect(client, topic, { group }, () => held);
+      const gate = new Gate();
+      const seen = await context.collect(client, topic, { group }, () => gate.opened);
       await client.publish(topic, 1);
       await seen.first(1);
       const health = client.health();
@@ -432,7 +424,7 @@ export const lifecycle = chapter("lifecycle", [
         { source: topic.name, group, state: "running", running: 1, held: 1 },
       ]);
       assert.equal(seen.subscription.running, 1);
-      release();
+      gate.open();
       await context.eventually("the handler to end", () => client.health().subscriptions[0]?.held === 0);
       await client.close();
       assert.equal(client.health().status, "closed");

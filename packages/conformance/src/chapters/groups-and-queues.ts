@@ -1,0 +1,335 @@
+import assert from "node:assert/strict";
+import { chapter } from "../case.ts";
+import { Gate } from "../gate.ts";
+import type { Numbered } from "../history.ts";
+
+/** Every group gets every message, the members of one share them, and a queue's consumers share its messages. */
+export const groupsAndQueues = chapter("groups-and-queues", [
+  {
+    id: "every-group-gets-every-message",
+    title: "Each of three groups gets every message once.",
+    promise: "P2",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<Numbered>();
+      const history = context.history();
+      const groups = [context.name(), context.name(), context.name()];
+      await Promise.all(
+        groups.map((group) =>
+          context.collect(client, topic, { group }, (message, { group: told }) => {
+            assert.equal(told, group);
+            history.deliver(message, group);
+          }),
+        ),
+      );
+      history.expect(...groups);
+      for (let n = 0; n < 50; n++) await history.publish((message) => client.publish(topic, message));
+      await context.eventually("all to be delivered", () => history.complete(...groups));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "members-share",
+    title: "Members of one group on two clients share its messages: together all of them, each once.",
+    promise: "P2",
+    async run(context) {
+      const topic = context.topic<Numbered>();
+      const group = context.name();
+      const history = context.history();
+      const clients = [await context.connect(), await context.connect()];
+      const members = [];
+      for (const client of clients) {
+        members.push(await context.collect(client, topic, { group }, (message) => history.deliver(message)));
+      }
+      const publisher = clients[0] as (typeof clients)[number];
+      for (let n = 0; n < 200; n++) await history.publish((message) => publisher.publish(topic, message));
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+      assert.equal(members[0]?.subscription.group, group);
+    },
+  },
+  {
+    id: "members-each-get-work",
+    title: "While one member of a group is busy, another gets messages.",
+    promise: "P11",
+    async run(context) {
+      const topic = context.topic<number>();
+      const group = context.name();
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const options = { group, concurrency: 1, prefetch: 1 };
+      const one = await context.collect(await context.connect(), topic, options, () => gate.opened);
+      const other = await context.collect(await context.connect(), topic, options, () => gate.opened);
+      const publisher = await context.connect();
+      let n = 0;
+      await context.eventually("both to have work", async () => {
+        await publisher.publish(topic, n++);
+        return one.deliveries.length > 0 && other.deliveries.length > 0;
+      });
+      gate.open();
+    },
+  },
+  {
+    id: "members-of-one-client-share",
+    title: "Two subscriptions of one client with the same group are two members of it.",
+    promise: "P2",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<Numbered>();
+      const group = context.name();
+      const history = context.history();
+      await context.collect(client, topic, { group }, (message) => history.deliver(message));
+      await context.collect(client, topic, { group }, (message) => history.deliver(message));
+      for (let n = 0; n < 100; n++) await history.publish((message) => client.publish(topic, message));
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "queue-delivers-once",
+    title: "Three consumers of a queue on two clients share its messages, each once.",
+    promise: "P2",
+    async run(context) {
+      const queue = context.queue<Numbered>();
+      const history = context.history();
+      const clients = [await context.connect(), await context.connect()];
+      for (const client of [...clients, clients[0] as (typeof clients)[number]]) {
+        await context.collect(client, queue, {}, (message) => history.deliver(message));
+      }
+      const sender = clients[1] as (typeof clients)[number];
+      for (let n = 0; n < 200; n++) await history.publish((message) => sender.send(queue, message));
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "queue-keeps-for-later",
+    title: "A queue keeps what was sent before anybody consumed it.",
+    promise: "P1",
+    async run(context) {
+      const queue = context.queue<Numbered>();
+      const history = context.history();
+      const sender = await context.connect();
+      for (let n = 0; n < 20; n++) await history.publish((message) => sender.send(queue, message));
+      await sender.close();
+      const client = await context.connect();
+      await context.collect(client, queue, {}, (message) => history.deliver(message));
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      history.check();
+    },
+  },
+  {
+    id: "declared-group-keeps",
+    title: "A group that was declared keeps what is published before its members start.",
+    promise: "P1",
+    async run(context) {
+      const topic = context.topic<Numbered>();
+      const group = context.name();
+      const history = context.history();
+      const publisher = await context.connect();
+      await publisher.topology.declare({ topic, group });
+      for (let n = 0; n < 20; n++) await history.publish((message) => publisher.publish(topic, message));
+      const client = await context.connect();
+      await context.collect(client, topic, { group }, (message) => history.deliver(message));
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "absent-group-keeps",
+    title: "A group whose members have gone keeps what comes meanwhile, and goes on where it was.",
+    promise: "P2",
+    async run(context) {
+      const topic = context.topic<Numbered>();
+      const group = context.name();
+      const history = context.history();
+      const publisher = await context.connect();
+      const publish = async (count: number) => {
+        for (let n = 0; n < count; n++) await history.publish((message) => publisher.publish(topic, message));
+      };
+      for (let round = 0; round < 3; round++) {
+        const member = await context.connect();
+        await context.collect(member, topic, { group }, (message) => history.deliver(message));
+        await publish(10);
+        await context.eventually("all to be delivered", () => history.complete("reader"));
+        await member.close();
+        await publish(10);
+      }
+      const last = await context.connect();
+      await context.collect(last, topic, { group }, (message) => history.deliver(message));
+      await context.eventually("all to be delivered", () => history.complete("reader"));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "new-group-starts-now",
+    title: "A new group gets what is published from now on, and nothing from before.",
+    promise: "P2",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<string>();
+      const first = await context.collect(client, topic, { group: context.name() });
+      await client.publish(topic, "before");
+      await first.first(1);
+      const late = await context.collect(client, topic, { group: context.name() });
+      await client.publish(topic, "after");
+      await first.first(2);
+      await late.first(1);
+      await context.never("more", () => late.deliveries.length > 1, 100);
+      assert.deepEqual(late.values, ["after"]);
+    },
+  },
+  {
+    id: "same-group-of-two-topics",
+    title: "A group name means one group per topic: the same name on two topics shares nothing.",
+    promise: "P2",
+    async run(context) {
+      const client = await context.connect();
+      const group = context.name();
+      const [one, other] = [context.topic<string>(), context.topic<string>()];
+      const seenOne = await context.collect(client, one, { group });
+      const seenOther = await context.collect(client, other, { group });
+      await client.publish(one, "one");
+      await client.publish(other, "other");
+      await Promise.all([seenOne.first(1), seenOther.first(1)]);
+      await seenOne.subscription.close();
+      await client.publish(other, "other");
+      await seenOther.first(2);
+      assert.deepEqual(seenOne.values, ["one"]);
+      assert.deepEqual(seenOther.values, ["other", "other"]);
+    },
+  },
+  {
+    id: "member-leaves",
+    title: "When a member leaves in the middle, the rest of the group gets the rest; nothing is lost.",
+    promise: "P2",
+    timeoutMs: 90_000,
+    async run(context) {
+      const topic = context.topic<Numbered>();
+      const group = context.name();
+      const history = context.history({ redelivery: true });
+      const staying = await context.connect();
+      const leaving = await context.connect();
+      await context.collect(staying, topic, { group }, (message) => history.deliver(message));
+      await context.collect(leaving, topic, { group }, (message) => history.deliver(message));
+      const publisher = await context.connect();
+      let left: Promise<void> | undefined;
+      for (let n = 0; n < 300; n++) {
+        await history.publish((message) => publisher.publish(topic, message));
+        if (n === 100) left = leaving.close();
+      }
+      await left;
+      await context.eventually("all to be delivered", () => history.complete("reader"), 60_000);
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "member-joins",
+    title: "When a member joins in the middle, nothing is lost, and it gets its share.",
+    promise: "P2",
+    timeoutMs: 90_000,
+    async run(context) {
+      const topic = context.topic<Numbered>();
+      const group = context.name();
+      const history = context.history({ redelivery: true });
+      const options = { group, concurrency: 4, prefetch: 4 };
+      const first = await context.connect();
+      await context.collect(first, topic, options, (message) => history.deliver(message));
+      const publisher = await context.connect();
+      for (let n = 0; n < 100; n++) await history.publish((message) => publisher.publish(topic, message));
+      const second = await context.connect();
+      const joined = await context.collect(second, topic, options, (message) => history.deliver(message));
+      await context.eventually("the new member to get some", async () => {
+        await history.publish((message) => publisher.publish(topic, message));
+        return joined.deliveries.length > 0;
+      });
+      await context.eventually("all to be delivered", () => history.complete("reader"), 60_000);
+      history.check({ duplicates: 20 });
+    },
+  },
+  {
+    id: "broadcast-reaches-all",
+    title: "Every broadcast subscription gets every live message, and takes none from a group.",
+    promise: "P2",
+    needs: ["broadcast"],
+    async run(context) {
+      const topic = context.topic<Numbered>();
+      const history = context.history();
+      const clients = [await context.connect(), await context.connect()];
+      const readers = ["b0", "b1", "b2", "group"];
+      for (const [n, client] of [...clients, clients[0] as (typeof clients)[number]].entries()) {
+        await context.collect(client, topic, { broadcast: true }, (message, { group }) => {
+          assert.equal(group, undefined);
+          history.deliver(message, `b${n}`);
+        });
+      }
+      const [client] = clients as [(typeof clients)[number]];
+      await context.collect(client, topic, { group: context.name() }, (message) =>
+        history.deliver(message, "group"),
+      );
+      history.expect(...readers);
+      for (let n = 0; n < 30; n++) await history.publish((message) => client.publish(topic, message));
+      await context.eventually("all to be delivered", () => history.complete(...readers));
+      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
+      history.check();
+    },
+  },
+  {
+    id: "broadcast-is-live-only",
+    title: "A broadcast subscription gets nothing from before it, and nothing from while it was away.",
+    promise: "P2",
+    needs: ["broadcast"],
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<string>();
+      await client.publish(topic, "before");
+      const first = await context.collect(client, topic, { broadcast: true });
+      await client.publish(topic, "during");
+      await first.first(1);
+      await first.subscription.close();
+      await client.publish(topic, "between");
+      const second = await context.collect(client, topic, { broadcast: true });
+      await client.publish(topic, "after");
+      await second.first(1);
+      await context.never("more", () => first.deliveries.length + second.deliveries.length > 2, 100);
+      assert.deepEqual([...first.values, ...second.values], ["during", "after"]);
+    },
+  },
+  {
+    id: "broadcast-retries-for-itself",
+    title: "A broadcast subscription's failed message comes again to it, and to nobody else.",
+    promise: "P4",
+    needs: ["broadcast"],
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<string>();
+      const options = {
+        broadcast: true as const,
+        retry: { attempts: 3, backoff: { initialMs: 10, jitter: 0 } },
+      };
+      const failing = await context.collect(client, topic, options, (_value, { attempt }) => {
+        if (attempt === 1) throw new Error("Not yet.");
+      });
+      const other = await context.collect(client, topic, { broadcast: true });
+      const group = await context.collect(client, topic, { group: context.name() });
+      await client.publish(topic, "a");
+      const attempts = await failing.first(2);
+      await Promise.all([other.first(1), group.first(1)]);
+      await context.never(
+        "a second delivery elsewhere",
+        () => other.deliveries.length + group.deliveries.length > 2,
+      );
+      assert.deepEqual(
+        attempts.map(({ attempt }) => attempt),
+        [1, 2],
+      );
+    },
+  },
+]);

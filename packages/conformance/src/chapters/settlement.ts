@@ -1,0 +1,537 @@
+import assert from "node:assert/strict";
+import { type Delivery, deadLetterDetails, deadLetterOf } from "@waybill/core";
+import { chapter } from "../case.ts";
+import type { Context } from "../context.ts";
+import { Gate } from "../gate.ts";
+import type { Numbered } from "../history.ts";
+import { quickRetry } from "../quick-retry.ts";
+
+/** A client with a queue. */
+async function queued(context: Context) {
+  const client = await context.connect();
+  return { client, queue: context.queue<number>() };
+}
+
+/** Asserts that a fresh consumer finds nothing but what is sent to it now: all before was settled for good. */
+async function nothingLeft(context: Context, queue: ReturnType<typeof context.queue<number>>): Promise<void> {
+  const client = await context.connect();
+  const seen = await context.collect(client, queue);
+  await client.send(queue, 99);
+  await seen.first(1);
+  await context.never("more", () => seen.deliveries.length > 1, 100);
+  assert.deepEqual(seen.values, [99]);
+}
+
+const attempts = (deliveries: readonly Delivery[]) => deliveries.map(({ attempt }) => attempt);
+
+/** Ack, retry or reject: the first wins, holds, and is told truly. */
+export const settlement = chapter("settlement", [
+  {
+    id: "resolving-acks",
+    title: "A handler that resolves has acked: the message never comes again.",
+    promise: "P2",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, {}, async () => undefined);
+      await client.sendBatch(queue, [1, 2, 3]);
+      await seen.first(3);
+      await client.close();
+      await nothingLeft(context, queue);
+    },
+  },
+  {
+    id: "returning-acks",
+    title: "A handler that returns without a promise has acked too.",
+    promise: "P2",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, {}, () => "done");
+      await client.send(queue, 1);
+      await seen.first(1);
+      await client.close();
+      await nothingLeft(context, queue);
+    },
+  },
+  {
+    id: "ack-is-confirmed",
+    title:
+      "`ack` resolves as settled once the broker has it; what the handler does afterwards changes nothing.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const results: unknown[] = [];
+      const seen = await context.collect(client, queue, { retry: quickRetry() }, async (_value, delivery) => {
+        results.push(await delivery.ack());
+        throw new Error("Too late to fail.");
+      });
+      await client.send(queue, 1);
+      await context.eventually("the ack", () => results.length === 1);
+      assert.deepEqual(results, ["settled"]);
+      await context.never("a second delivery", () => seen.deliveries.length > 1);
+      await client.close();
+      await nothingLeft(context, queue);
+    },
+  },
+  {
+    id: "acks-survive-the-close",
+    title: "Five hundred acked messages are all acked on the broker when the client has closed.",
+    promise: "P9",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, { concurrency: 50 });
+      await client.sendBatch(
+        queue,
+        Array.from({ length: 500 }, (_, n) => n),
+      );
+      await seen.first(500);
+      await client.close();
+      await nothingLeft(context, queue);
+    },
+  },
+  {
+    id: "throwing-retries",
+    title: "A handler that throws, at once or later, gets the message again with the next attempt number.",
+    promise: "P4",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, { retry: quickRetry() }, (_value, { attempt }) => {
+        if (attempt === 1) throw new Error("At once.");
+        if (attempt === 2) return Promise.reject(new Error("Later."));
+        return undefined;
+      });
+      await client.send(queue, 1);
+      assert.deepEqual(attempts(await seen.first(3)), [1, 2, 3]);
+      await context.never("a fourth attempt", () => seen.deliveries.length > 3, 100);
+    },
+  },
+  {
+    id: "retry-at-once",
+    title: "`retry` without a delay brings the message again promptly, as attempt 2.",
+    promise: "P4",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const results: unknown[] = [];
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        if (delivery.attempt === 1) results.push(await delivery.retry({ delayMs: 0 }));
+      });
+      await client.send(queue, 1);
+      assert.deepEqual(attempts(await seen.first(2)), [1, 2]);
+      assert.deepEqual(results, ["settled"]);
+      await context.never("a third attempt", () => seen.deliveries.length > 2, 100);
+    },
+  },
+  {
+    id: "retry-with-delay",
+    title:
+      "`retry` with a delay brings the message not before it, and no later than the broker's stated tolerance.",
+    promise: "P4",
+    exclusive: true,
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const delayMs = 700;
+      const at: number[] = [];
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        at.push(performance.now());
+        if (delivery.attempt === 1) await delivery.retry({ delayMs });
+      });
+      await client.send(queue, 1);
+      assert.deepEqual(attempts(await seen.first(2)), [1, 2]);
+      const took = (at[1] as number) - (at[0] as number);
+      const { lateMs = 2_000, lateRatio = 0 } = context.capabilities.features.delay ?? {};
+      assert(took >= delayMs - 5, `came after ${took} ms, before its ${delayMs} ms`);
+      assert(took <= delayMs * (1 + lateRatio) + lateMs + 1_000, `came only after ${took} ms`);
+    },
+  },
+  {
+    id: "retry-waits-alone",
+    title: "While a message waits for its retry, others go on, even with one handler.",
+    promise: "P4",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, { concurrency: 1 }, async (value, delivery) => {
+        if (value === 0 && delivery.attempt === 1) await delivery.retry({ delayMs: 1_500 });
+      });
+      await client.send(queue, 0);
+      await seen.first(1);
+      await client.sendBatch(queue, [1, 2, 3, 4, 5]);
+      await seen.first(7);
+      const order = seen.values.join();
+      assert.equal(seen.values.indexOf(0, 1), 6, `the others came first: ${order}`);
+    },
+  },
+  {
+    id: "retry-keeps-the-message",
+    title: "A retried message is the same message: id, body, headers, timestamp and correlation id.",
+    promise: "P13",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        if (delivery.attempt < 3) await delivery.retry({ delayMs: delivery.attempt === 1 ? 0 : 50 });
+      });
+      await client.send(queue, 7, {
+        headers: { "x-é": "naïve 😀" },
+        timestamp: 1_600_000_000_000,
+        correlationId: "c-1",
+      });
+      const [first, ...again] = await seen.first(3);
+      const facts = ({
+        id,
+        body,
+        headers,
+        timestamp,
+        correlationId,
+        contentType,
+        key,
+        source,
+      }: Delivery) => ({
+        id,
+        body: Buffer.from(body).toString("hex"),
+        headers: { ...headers },
+        timestamp,
+        correlationId,
+        contentType,
+        key,
+        source,
+      });
+      assert(first !== undefined);
+      assert.deepEqual(facts(first).headers, { "x-é": "naïve 😀" });
+      for (const one of again) assert.deepEqual(facts(one), facts(first));
+    },
+  },
+  {
+    id: "retry-stays-in-its-group",
+    title: "A retried message comes again to the group that retried it, and to no other.",
+    promise: "P4",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const group = context.name();
+      const retrying = await context.collect(client, topic, { group }, async (_value, delivery) => {
+        if (delivery.attempt < 3) await delivery.retry({ delayMs: delivery.attempt === 1 ? 0 : 50 });
+      });
+      const other = await context.collect(client, topic, { group: context.name() });
+      await client.publish(topic, 1);
+      const got = await retrying.first(3);
+      assert.deepEqual(attempts(got), [1, 2, 3]);
+      for (const one of got) assert.equal(one.group, group);
+      await other.first(1);
+      await context.never("a retry elsewhere", () => other.deliveries.length > 1);
+    },
+  },
+  {
+    id: "reject-goes-to-the-dead-letter",
+    title: "`reject` sends the message to its dead letter at once, and it does not come again.",
+    promise: "P5",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const results: unknown[] = [];
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        results.push(await delivery.reject("not for us"));
+      });
+      const receipt = await client.send(queue, 1);
+      const dead = await context.collect(client, deadLetterOf({ queue }));
+      const [letter] = await dead.first(1);
+      assert(letter !== undefined);
+      assert.equal(letter.id, receipt.id);
+      const details = deadLetterDetails(letter);
+      assert.equal(details?.source, queue.name);
+      assert.equal(details?.attempts, 1);
+      assert.equal(details?.errorCode, "REJECTED");
+      assert.match(details?.errorMessage ?? "", /not for us/);
+      assert.deepEqual(results, ["settled"]);
+      await context.never("a second delivery", () => seen.deliveries.length > 1, 100);
+    },
+  },
+  {
+    id: "retries-are-counted",
+    title: "Explicit retries count as attempts: the last one goes to the dead letter.",
+    promise: "P5",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue, { retry: quickRetry(3) }, (_value, delivery) =>
+        delivery.retry({ delayMs: 10, reason: new Error("busy") }),
+      );
+      const dead = await context.collect(client, deadLetterOf({ queue }));
+      await client.send(queue, 1);
+      const [letter] = await dead.first(1);
+      assert(letter !== undefined);
+      assert.equal(deadLetterDetails(letter)?.attempts, 3);
+      assert.deepEqual(attempts(seen.deliveries), [1, 2, 3]);
+    },
+  },
+  {
+    id: "attempts-add-up",
+    title: "Attempts count on across immediate retries, delayed retries and throws.",
+    promise: "P4",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const options = { group: context.name(), retry: quickRetry(10) };
+      const seen = await context.collect(client, topic, options, async (_value, delivery) => {
+        if (delivery.attempt === 1) await delivery.retry({ delayMs: 0 });
+        else if (delivery.attempt === 2) await delivery.retry({ delayMs: 50 });
+        else if (delivery.attempt === 3) throw new Error("Once more.");
+        else if (delivery.attempt === 4) await delivery.retry({ delayMs: 0 });
+      });
+      await client.publish(topic, 1);
+      assert.deepEqual(attempts(await seen.first(5)), [1, 2, 3, 4, 5]);
+    },
+  },
+  {
+    id: "first-wins-ack",
+    title: "After an ack, a retry or a reject changes nothing and says so.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const results: unknown[] = [];
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        results.push(await delivery.ack(), await delivery.retry({ delayMs: 0 }), await delivery.reject());
+        results.push(await delivery.ack());
+      });
+      await client.send(queue, 1);
+      await context.eventually("four answers", () => results.length === 4);
+      assert.deepEqual(results, ["settled", "already-settled", "already-settled", "already-settled"]);
+      await context.never("a second delivery", () => seen.deliveries.length > 1);
+      const dead = await context.collect(client, deadLetterOf({ queue }));
+      await context.never("a dead letter", () => dead.deliveries.length > 0, 100);
+    },
+  },
+  {
+    id: "first-wins-retry",
+    title:
+      "After a retry, an ack, even that of a resolving handler, changes nothing: the message comes again.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const results: unknown[] = [];
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        if (delivery.attempt > 1) return;
+        results.push(await delivery.retry({ delayMs: 0 }), await delivery.ack());
+      });
+      await client.send(queue, 1);
+      assert.deepEqual(attempts(await seen.first(2)), [1, 2]);
+      assert.deepEqual(results, ["settled", "already-settled"]);
+    },
+  },
+  {
+    id: "first-wins-at-once",
+    title: "Of settlements given in the same turn, the first wins.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const results: unknown[] = [];
+      const seen = await context.collect(client, queue, {}, async (_value, delivery) => {
+        results.push(
+          ...(await Promise.all([delivery.ack(), delivery.retry({ delayMs: 0 }), delivery.ack()])),
+        );
+      });
+      await client.send(queue, 1);
+      await context.eventually("three answers", () => results.length === 3);
+      assert.deepEqual(results, ["settled", "already-settled", "already-settled"]);
+      await context.never("a second delivery", () => seen.deliveries.length > 1);
+    },
+  },
+  {
+    id: "settle-after-the-handler",
+    title: "A settlement after the handler has resolved is told that it came too late.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const seen = await context.collect(client, queue);
+      await client.send(queue, 1);
+      const [got] = await seen.first(1);
+      await context.eventually("the ack", () => seen.subscription.held === 0);
+      assert.equal(await got?.retry({ delayMs: 0 }), "already-settled");
+      await context.never("a second delivery", () => seen.deliveries.length > 1);
+    },
+  },
+  {
+    id: "settle-after-close",
+    title:
+      "A settlement after the subscription has closed is `lost`, never fatal, and the message is somebody else's.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const iterator = client.messages(queue);
+      await iterator.ready();
+      await client.send(queue, 1);
+      const { value: late } = await iterator.next();
+      await iterator.return?.();
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const next = await context.collect(client, queue, {}, () => gate.opened);
+      await next.first(1);
+      assert.equal(await late.ack(), "lost");
+      gate.open();
+      await context.eventually("the ack of the other", () => next.subscription.held === 0);
+      await next.subscription.close();
+      await nothingLeft(context, queue);
+    },
+  },
+  {
+    id: "late-settle-acks-nobody-elses",
+    title:
+      "A settlement after the connection was lost is `lost`, and does not ack the delivery that took its place.",
+    promise: "P3",
+    parts: ["crash"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const queue = context.queue<number>();
+      const mortal = await context.mortal();
+      const heir = await context.connect({}, mortal.heir);
+      await heir.topology.declare(queue);
+      const dying = await context.connect({ reconnect: { initialMs: 5_000 } }, mortal.driver);
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const first = await context.collect(dying, queue, {}, () => gate.opened);
+      await heir.send(queue, 1);
+      const [late] = await first.first(1);
+      await mortal.die();
+      const second = await context.collect(heir, queue, {}, () => gate.opened);
+      await second.first(1, 90_000);
+      assert.equal(await context.within("the late ack", 30_000, late?.ack() as Promise<unknown>), "lost");
+      // The heir goes without settling, so the message must still be there.
+      await heir.close({ deadlineMs: 0 });
+      const last = await context.collect(await context.connect({}, context.recorded(mortal.heir)), queue);
+      await last.first(1, 60_000);
+      assert.deepEqual(last.values, [1]);
+    },
+  },
+  {
+    id: "drained-handler-settles-nothing",
+    title: "A handler cut off by the drain deadline settles nothing: its message goes to somebody else.",
+    promise: "P9",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      let cancelled = false;
+      const cut = await context.collect(client, queue, { retry: quickRetry() }, (_value, { signal }) => {
+        return new Promise((_, reject) => {
+          signal.addEventListener("abort", () => {
+            cancelled = true;
+            reject(new Error("Cut off."));
+          });
+        });
+      });
+      await client.send(queue, 1);
+      await cut.first(1);
+      await client.close({ deadlineMs: 100 });
+      assert.equal(cancelled, true, "the handler's signal fired");
+      const next = await context.collect(await context.connect(), queue);
+      await next.first(1, 60_000);
+      assert.deepEqual(next.values, [1]);
+    },
+  },
+  {
+    id: "crash-redelivers-the-unacked",
+    title: "After a crash exactly what was not acked comes again, to somebody else.",
+    promise: "P2",
+    parts: ["crash"],
+    timeoutMs: 150_000,
+    async run(context) {
+      const queue = context.queue<Numbered>();
+      const history = context.history({ redelivery: true });
+      const mortal = await context.mortal();
+      const heir = await context.connect({}, mortal.heir);
+      await heir.topology.declare(queue);
+      const dying = await context.connect({}, mortal.driver);
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const acked = new Set<number>();
+      const options = { concurrency: 20, prefetch: 20 };
+      const first = await context.collect(dying, queue, options, async (message, delivery) => {
+        history.deliver(message, "dying");
+        // Every second one stays in its handler for ever.
+        if (message.n % 2 === 1) return gate.opened;
+        if ((await delivery.ack()) === "settled") acked.add(message.n);
+        return undefined;
+      });
+      for (let n = 0; n < 20; n++) await history.publish((message) => heir.send(queue, message));
+      await first.first(20);
+      await context.eventually("the acks", () => acked.size === 10);
+      await mortal.die();
+      const again = new Set<number>();
+      await context.collect(heir, queue, {}, ({ n }) => again.add(n));
+      const unacked = Array.from({ length: 20 }, (_, n) => n).filter((n) => !acked.has(n));
+      await context.eventually("the unacked", () => unacked.every((n) => again.has(n)), 120_000);
+      // Where an ack means "all up to here", what was acked above a gap comes again too.
+      if (context.capabilities.settlement === "individual") {
+        assert.deepEqual(
+          [...again].sort((a, b) => a - b),
+          unacked,
+        );
+      }
+    },
+  },
+  {
+    id: "attempts-survive-a-crash",
+    title: "The attempt goes on counting after a crash: exactly, or at least never backwards.",
+    promise: "P4",
+    parts: ["crash"],
+    timeoutMs: 150_000,
+    async run(context) {
+      const queue = context.queue<number>();
+      const mortal = await context.mortal();
+      const heir = await context.connect({}, mortal.heir);
+      await heir.topology.declare(queue);
+      const dying = await context.connect({}, mortal.driver);
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const first = await context.collect(dying, queue, {}, async (_value, delivery) => {
+        if (delivery.attempt === 1) await delivery.retry({ delayMs: 0 });
+        else await gate.opened;
+      });
+      await heir.send(queue, 1);
+      await first.first(2);
+      await mortal.die();
+      const second = await context.collect(heir, queue);
+      const [got] = await second.first(1, 120_000);
+      if (context.capabilities.attempts === "exact") assert.equal(got?.attempt, 3);
+      else assert((got?.attempt ?? 0) >= 2, `attempt ${got?.attempt} after two`);
+    },
+  },
+  {
+    id: "delivery-tells-where-it-is-from",
+    title: "A delivery tells its source, group, attempt and subscription, and has the vendor's own message.",
+    promise: "P13",
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const group = context.name();
+      const seen = await context.collect(client, topic, { group });
+      await client.publish(topic, 1);
+      const [got] = await seen.first(1);
+      assert.equal(got?.source, topic.name);
+      assert.equal(got?.group, group);
+      assert.equal(got?.attempt, 1);
+      assert.equal(got?.subscription, seen.subscription);
+      assert(got?.native !== undefined);
+    },
+  },
+  {
+    id: "iterator-settles-by-hand",
+    title: "Pulled deliveries are settled by hand: ack, retry and reject mean the same there.",
+    promise: "P3",
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const dead = await context.collect(client, deadLetterOf({ queue }));
+      await client.sendBatch(queue, [1, 2, 3]);
+      const seen: [number, number][] = [];
+      for await (const delivery of client.messages(queue)) {
+        seen.push([delivery.value, delivery.attempt]);
+        if (delivery.value === 1) assert.equal(await delivery.ack(), "settled");
+        else if (delivery.value === 2) assert.equal(await delivery.reject("no"), "settled");
+        else if (delivery.attempt === 1) assert.equal(await delivery.retry({ delayMs: 50 }), "settled");
+        else assert.equal(await delivery.ack(), "settled");
+        if (seen.length === 4) break;
+      }
+      assert.deepEqual(seen.map(([value, attempt]) => `${value}/${attempt}`).sort(), [
+        "1/1",
+        "2/1",
+        "3/1",
+        "3/2",
+      ]);
+      await dead.first(1);
+      await nothingLeft(context, queue);
+    },
+  },
+]);
