@@ -10,6 +10,7 @@ export function chooseAmong(path: string, about: string, entries: readonly Comma
   const help = `${about}\n\nUsage: ${path} <command>\n\nCommands:\n${list}\n\n\`${path} <command> --help\` tells more.\n`;
   return {
     help,
+    choosesAmongOthers: true,
     async run([word, ...rest]: readonly string[], terminal: Terminal) {
       if (wantsHelp(word)) {
         terminal.out(help);
@@ -20,8 +21,8 @@ export function chooseAmong(path: string, about: string, entries: readonly Comma
       const entry = entries.find(({ name }) => name === word);
       if (entry === undefined) throw new UsageError(`${path} has no command "${word}"; it has: ${known}`);
       const command = await entry.load();
-      if (!rest.some((argument) => argument === "--help" || argument === "-h"))
-        return command.run(rest, terminal);
+      const asksForHelp = rest.includes("--help") || rest.includes("-h");
+      if (command.choosesAmongOthers === true || !asksForHelp) return command.run(rest, terminal);
       terminal.out(command.help);
       return 0;
     },

@@ -11,6 +11,8 @@ export interface Terminal {
 export interface Command {
   /** The whole help text. */
   readonly help: string;
+  /** It hands its arguments on, a `--help` among them included. Default false: `--help` anywhere is its own. */
+  readonly choosesAmongOthers?: boolean;
   /**
    * Does the work; resolves to the exit code: 0 done, 1 not done.
    *

@@ -53,9 +53,9 @@ async function problemOf(name: BrokerName, work: () => Promise<void>): Promise<B
     await work();
     return null;
   } catch (cause) {
-    if (cause instanceof BrokerProblem) return cause;
     const message = cause instanceof Error ? cause.message : String(cause);
-    return new BrokerProblem(message, { broker: name, cause });
+    const { remedy = null, log = null } = cause instanceof BrokerProblem ? cause : {};
+    return new BrokerProblem(message, { broker: name, remedy, log, cause });
   }
 }
 

@@ -1,13 +1,13 @@
 import { lockOf } from "./home.ts";
 import { readInstance } from "./instance.ts";
 import type { BrokerName } from "./names.ts";
-import type { Endpoint } from "./network/endpoint.ts";
+import { type Endpoint, endpointOfUrl, isThisComputer } from "./network/endpoint.ts";
 import { BrokerProblem } from "./problem.ts";
 import { withLock } from "./process/lock.ts";
 import { untilReady } from "./ready.ts";
 import type { BrokerCredential } from "./recipe.ts";
 import { recipes } from "./registry.ts";
-import { type BrokersOptions, type Settings, settingsOf } from "./settings.ts";
+import { type BrokersOptions, type Settings, settingsOf, urlVariable } from "./settings.ts";
 import { startedFrom } from "./started/from-instance.ts";
 import type { Started } from "./started/started.ts";
 
@@ -38,6 +38,7 @@ export interface BrokerControl {
 export async function control(name: BrokerName, options: BrokersOptions = {}): Promise<BrokerControl> {
   const settings = settingsOf(options);
   const instance = instanceOf(name, settings);
+  refuseAnotherNamed(name, instance.port, settings);
   // Read anew each time: another process may have started the broker again meanwhile.
   const started = () => startedFrom(instanceOf(name, settings), settings);
   return {
@@ -59,6 +60,20 @@ function instanceOf(name: BrokerName, settings: Settings) {
     broker: name,
     remedy: `start it: \`waybill brokers up ${name}\``,
   });
+}
+
+/** Tests use the broker the environment names; to break another one instead would let them pass for no reason. */
+function refuseAnotherNamed(name: BrokerName, port: number, settings: Settings): void {
+  const url = settings.urlFromEnvironment(name);
+  const named = url === null ? null : endpointOfUrl(url, recipes[name].defaultPort);
+  if (named === null || (named.port === port && isThisComputer(named.host))) return;
+  throw new BrokerProblem(
+    `${urlVariable(name)} names another ${name} than the one started here on port ${port}`,
+    {
+      broker: name,
+      remedy: `unset ${urlVariable(name)}`,
+    },
+  );
 }
 
 async function startAndWait(name: BrokerName, started: () => Started, settings: Settings): Promise<void> {

@@ -2,10 +2,10 @@ import type { BrokerName } from "./names.ts";
 
 export interface ProblemDetails {
   /** What the reader can do about it: a flag, a variable or a command. */
-  readonly remedy?: string | undefined;
+  readonly remedy?: string | null;
   /** The last lines of the log that tells why. */
-  readonly log?: string | undefined;
-  readonly broker?: BrokerName | undefined;
+  readonly log?: string | null;
+  readonly broker?: BrokerName | null;
   readonly cause?: unknown;
 }
 

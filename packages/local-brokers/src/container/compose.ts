@@ -27,7 +27,7 @@ export function composeFor(engine: string, name: BrokerName, port: number, setti
     } catch (cause) {
       if (!(cause instanceof BrokerProblem)) throw cause;
       const remedy = "`--using native` does without the container engine";
-      throw new BrokerProblem(cause.message, { broker: name, log: cause.log ?? undefined, remedy, cause });
+      throw new BrokerProblem(cause.message, { broker: name, log: cause.log, remedy, cause });
     }
   };
 }

@@ -6,7 +6,7 @@ import { findOnPath } from "../process/on-path.ts";
 import { run, runAnyway } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
 import { pinned } from "../versions.ts";
-import { folderInTree } from "./private-root.ts";
+import { folderInTree } from "./program.ts";
 
 /** What the tree holds. Another list makes another tree. */
 const packages = ["rabbitmq-server", "redis-server"];

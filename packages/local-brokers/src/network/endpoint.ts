@@ -24,6 +24,10 @@ export function endpointOfUrl(url: string, defaultPort: number): Endpoint | null
   };
 }
 
+export function isThisComputer(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
 /** The URL without its password, for messages. */
 export function withoutPassword(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/?#]*):[^@/]*@/i, "$1:***@");

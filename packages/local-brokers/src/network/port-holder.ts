@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** Who listens on a local port, such as `redis-server (pid 812)`; null where the system does not tell. */
+const shownLength = 60;
+
+/** Who listens on a local port, such as `node server.js (pid 812)`; null where the system does not tell. */
 export function portHolder(port: number): string | null {
   try {
     const inodes = listeningInodes(port);
     if (inodes.size === 0) return null;
     for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-      if (holdsSocket(pid, inodes)) return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
+      if (holdsSocket(pid, inodes)) return `${commandLine(pid)} (pid ${pid})`;
     }
   } catch {
     // Only Linux has /proc, and only the owner may look into a process: the name is a courtesy.
@@ -28,6 +30,10 @@ function listeningInodes(port: number): Set<string> {
     if (local?.endsWith(suffix) && state === listening && inode !== undefined) inodes.add(inode);
   }
   return inodes;
+}
+
+function commandLine(pid: string): string {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim().slice(0, shownLength);
 }
 
 function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {

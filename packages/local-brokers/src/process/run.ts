@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 import { BrokerProblem } from "../problem.ts";
 
 export interface RunOptions {
@@ -6,7 +7,7 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
-const keptLines = 40;
+const keptLines = 20;
 
 /**
  * Runs a command to its end and returns what it printed on both streams.
@@ -50,7 +51,7 @@ export function runAnyway(
   });
 }
 
-/** The end of a long text, in whole lines. */
+/** The end of a long text, in whole lines and without colours. */
 export function lastLines(text: string, count = keptLines): string {
-  return text.trimEnd().split("\n").slice(-count).join("\n");
+  return stripVTControlCharacters(text).trimEnd().split("\n").slice(-count).join("\n");
 }

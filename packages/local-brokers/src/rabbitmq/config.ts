@@ -45,7 +45,6 @@ export interface RabbitmqPorts {
 /** The environment of the server and of its port mapper, which find each other through it. */
 export function rabbitmqEnvironment(ports: RabbitmqPorts, folder: string): Record<string, string> {
   return {
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LANG: "C.UTF-8",
     HOME: `${folder}/data`,
     ERL_EPMD_ADDRESS: "127.0.0.1",
@@ -57,6 +56,7 @@ export function rabbitmqEnvironment(ports: RabbitmqPorts, folder: string): Recor
     RABBITMQ_MNESIA_BASE: `${folder}/data`,
     RABBITMQ_LOG_BASE: `${folder}/log`,
     RABBITMQ_CONFIG_FILE: `${folder}/config/rabbitmq.conf`,
+    ERL_CRASH_DUMP: `${folder}/log/erl_crash.dump`,
     RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/config/enabled_plugins`,
     // The start script puts itself between us and the Erlang machine unless input is allowed; then it becomes the
     // machine, whose pid is the one to kill. The machine itself is told to take no input.

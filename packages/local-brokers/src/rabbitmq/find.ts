@@ -1,5 +1,5 @@
 import { ensureDebianTree, versionInTree } from "../install/debian-tree.ts";
-import { insideTree, type Program } from "../install/private-root.ts";
+import { insideTree, installedProgram, type Program } from "../install/program.ts";
 import { findOnPath, isExecutable } from "../process/on-path.ts";
 import { runAnyway } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
@@ -27,12 +27,8 @@ async function installed(site: NativeSite): Promise<RabbitmqPrograms | null> {
   if (server === null || control === null || epmd === null) return null;
   const version = /^\d+\.\d+\.\d+/m.exec((await runAnyway(control, ["version"])).output)?.[0];
   if (version === undefined || Number.parseInt(version, 10) < oldestUsable.rabbitmq) return null;
-  const folder = site.folder;
-  return {
-    version,
-    server: { command: server, args: [], folder },
-    epmd: { command: epmd, args: [], folder },
-  };
+  const program = (command: string) => installedProgram(command, site.folder, site.environment);
+  return { version, server: program(server), epmd: program(epmd) };
 }
 
 async function fromDebian(site: NativeSite): Promise<RabbitmqPrograms> {

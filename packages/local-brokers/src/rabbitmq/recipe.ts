@@ -25,14 +25,14 @@ async function prepareNative(site: NativeSite): Promise<NativePlan> {
   const ports = { amqp: site.port, distribution: await findFreePort(), epmd: await findFreePort() };
   const credentials = rabbitmqCredentials(site.port);
 
-  const folder = found.server.folder;
+  const { folder, path } = found.server;
   for (const name of ["config", "data", "log"]) mkdirSync(join(site.folder, name), { recursive: true });
   const write = (name: string, text: string) => writeFileSync(join(site.folder, "config", name), text);
   write("rabbitmq.conf", rabbitmqConfig(site.port, `${folder}/config`));
   write("definitions.json", rabbitmqDefinitions(credentials));
   write("enabled_plugins", "[].\n");
 
-  const env = rabbitmqEnvironment(ports, folder);
+  const env = { ...rabbitmqEnvironment(ports, folder), PATH: path };
   const plan = ({ command, args }: typeof found.server, log: string): ProcessPlan => ({
     command,
     args,

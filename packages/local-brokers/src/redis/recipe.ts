@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDebianTree, versionInTree } from "../install/debian-tree.ts";
-import { insideTree, type Program } from "../install/private-root.ts";
+import { insideTree, installedProgram, type Program } from "../install/program.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { BrokerRecipe, NativePlan, NativeSite } from "../recipe.ts";
@@ -23,7 +23,7 @@ export const redis: BrokerRecipe = {
 
 async function prepareNative(site: NativeSite): Promise<NativePlan> {
   const { version, program } = (await installed(site)) ?? (await fromDebian(site));
-  const { command, args, folder } = program;
+  const { command, args, folder, path } = program;
   const credentials = redisCredentials(site.port);
   for (const name of ["config", "data"]) mkdirSync(join(site.folder, name), { recursive: true });
   writeFileSync(
@@ -36,7 +36,7 @@ async function prepareNative(site: NativeSite): Promise<NativePlan> {
     broker: {
       command,
       args: [...args, `${folder}/config/redis.conf`],
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
+      env: { PATH: path, LANG: "C.UTF-8" },
       log: join(site.folder, "log/redis.log"),
     },
     credentials,
@@ -53,7 +53,7 @@ async function installed(site: NativeSite): Promise<Redis | null> {
   if (command === null) return null;
   const version = redisServerVersion(await run(command, ["--version"]));
   if (version === null || Number.parseInt(version, 10) < oldestUsable.redis) return null;
-  return { version, program: { command, args: [], folder: site.folder } };
+  return { version, program: installedProgram(command, site.folder, site.environment) };
 }
 
 async function fromDebian(site: NativeSite): Promise<Redis> {

@@ -10,7 +10,7 @@ export function containerBroker(compose: Compose): Started {
   };
   return {
     isRunning,
-    log: async () => lastLines(await compose("logs", "--no-color", "--tail", "20"), 20),
+    log: async () => lastLines(await compose("logs", "--no-color", "--tail", "20")),
     async kill() {
       // The signal goes to the container's first process, which in all three images is the broker.
       if (await isRunning()) await quietly("kill", "--signal", "SIGKILL");

@@ -36,7 +36,7 @@ async function restart(process: StartedProcess): Promise<StartedProcess> {
 
 function logOf({ plan }: StartedProcess): string {
   try {
-    return `${plan.log}:\n${lastLines(readFileSync(plan.log, "utf8"), 20)}`;
+    return `${plan.log}:\n${lastLines(readFileSync(plan.log, "utf8"))}`;
   } catch {
     return `${plan.log} does not exist`;
   }

@@ -1,10 +1,18 @@
 import { basename } from "node:path";
 
-/** A program to run, and the name under which it sees the broker's own folder. */
+/** A program to run, and how the computer looks from inside it. */
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
+  /** The broker's own folder, by the name the program sees it under. */
   readonly folder: string;
+  /** Its PATH. */
+  readonly path: string;
+}
+
+/** A program installed on this computer, run as it is. */
+export function installedProgram(command: string, folder: string, environment: NodeJS.ProcessEnv): Program {
+  return { command, args: [], folder, path: environment.PATH ?? "" };
 }
 
 /** Where a tree made by `ensureDebianTree` shows the broker's folder. */
@@ -28,5 +36,6 @@ export function insideTree(tree: string, folder: string, program: string, args: 
     command: "unshare",
     args: ["--mount", "--propagation", "private", ...shell, tree, folder, folderInTree, program, ...args],
     folder: folderInTree,
+    path: "/usr/sbin:/usr/bin:/sbin:/bin",
   };
 }

@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { upstreamVersion } from "../src/install/debian-tree.ts";
+import { javaMajor } from "../src/install/java.ts";
+import { pom } from "../src/install/maven-pom.ts";
+import { insideTree } from "../src/install/program.ts";
+import { redisServerVersion } from "../src/redis/recipe.ts";
+import { pinned } from "../src/versions.ts";
+
+describe("versions", () => {
+  it("are read from what programs print", () => {
+    expect(javaMajor('openjdk version "17.0.15" 2025-04-15')).toBe(17);
+    expect(javaMajor('openjdk version "25" 2025-09-16')).toBe(25);
+    expect(javaMajor('java version "1.8.0_412"')).toBe(8);
+    expect(javaMajor("command not found")).toBeNull();
+    expect(redisServerVersion("Redis server v=8.0.2 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64")).toBe(
+      "8.0.2",
+    );
+    expect(redisServerVersion("Valkey server")).toBeNull();
+  });
+
+  it("are read from Debian's package versions", () => {
+    expect(upstreamVersion("5:8.0.2-3+deb13u2\n")).toBe("8.0.2");
+    expect(upstreamVersion("4.0.5-6+deb13u2")).toBe("4.0.5");
+    expect(upstreamVersion("4.1.0")).toBe("4.1.0");
+  });
+
+  it("are the same in the compose file as in the code", () => {
+    const compose = readFileSync(new URL("../compose.yaml", import.meta.url), "utf8");
+    const images = [...compose.matchAll(/image: (\S+)/g)].map(([, image]) => image);
+    expect(images).toEqual([
+      `apache/kafka:${pinned.kafka}`,
+      `rabbitmq:${pinned.rabbitmqImage}`,
+      `redis:${pinned.redisImage}`,
+    ]);
+  });
+});
+
+describe("the Maven project", () => {
+  it("depends on every artifact asked for", () => {
+    const text = pom([{ group: "org.example", artifact: "thing", version: "1.2.3" }]);
+    expect(text.replaceAll(/\s+/g, "")).toContain(
+      "<dependency><groupId>org.example</groupId><artifactId>thing</artifactId><version>1.2.3</version></dependency>",
+    );
+  });
+});
+
+describe("a program inside a Debian folder", () => {
+  it("gets its folders as arguments, so that no name can break the script", () => {
+    const { args } = insideTree("/a b/tree", "/home/it's", "/usr/bin/redis-server", ["--x"]);
+    expect(args.slice(-5)).toEqual(["/a b/tree", "/home/it's", "/waybill", "/usr/bin/redis-server", "--x"]);
+    expect(args.join("\n").match(/it's/g)).toHaveLength(1);
+  });
+});
