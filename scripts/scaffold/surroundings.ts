@@ -1,0 +1,27 @@
+import { read } from "../workspace.ts";
+
+const readmeSections = ["Install", "Use", "Mapping", "Delivery semantics", "Limits", "Native access"];
+
+/** Everything of a new adapter but its sources. What all packages share is taken from the Redis adapter. */
+export function surroundings(name: string): Readonly<Record<string, string>> {
+  const { dependencies: _, ...manifest } = JSON.parse(read("packages/redis/package.json"));
+  const own = {
+    ...manifest,
+    name: `@waybill/${name}`,
+    version: "0.1.0",
+    description: `Waybill adapter for ${name}.`,
+    keywords: ["messaging", "waybill", name],
+    repository: { ...manifest.repository, directory: `packages/${name}` },
+  };
+  const sections = readmeSections.map((title) => `## ${title}\n\nTo be written.\n`);
+  return {
+    "package.json": `${JSON.stringify(own, undefined, 2)}\n`,
+    "tsconfig.json": read("packages/redis/tsconfig.json"),
+    "tsconfig.build.json": read("packages/redis/tsconfig.build.json"),
+    LICENSE: read("LICENSE"),
+    "README.md": `# @waybill/${name}\n\n${sections.join("\n")}`,
+    "test/conformance.broker.test.ts": read("packages/redis/test/conformance.broker.test.ts")
+      .replaceAll("redis", name)
+      .replaceAll("REDIS", name.toUpperCase().replaceAll("-", "_")),
+  };
+}
