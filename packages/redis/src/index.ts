@@ -1,1 +1,34 @@
-export {};
+import type { Adapter, Driver } from "@waybill/core/spi";
+import { capabilitiesOf } from "./capabilities.ts";
+import { connectRedis, type DriverMemory } from "./connection.ts";
+import { classify } from "./errors.ts";
+import { naming } from "./naming.ts";
+import { type RedisOptions, type Settings, settingsFromUrl, settingsOf } from "./options.ts";
+import { Orphans } from "./orphans.ts";
+
+export type { RedisOptions } from "./options.ts";
+
+export type RedisCapabilities = ReturnType<typeof capabilitiesOf>;
+
+/** A driver for Redis or Valkey, 6.2 or newer. Does no I/O. */
+export function redis(options: RedisOptions = {}): Driver<RedisCapabilities> {
+  return driverWith(settingsOf(options));
+}
+
+export const adapter: Adapter = {
+  name: "redis",
+  schemes: ["redis", "rediss"],
+  fromUrl: (url, env) => driverWith(settingsFromUrl(url, env)),
+};
+
+function driverWith(settings: Settings): Driver<RedisCapabilities> {
+  const memory: DriverMemory = { orphans: new Orphans(), warned: false };
+  return {
+    spec: 1,
+    name: "redis",
+    capabilities: capabilitiesOf(settings),
+    naming,
+    connect: (hooks, call) => connectRedis(settings, memory, hooks, call),
+    classify,
+  };
+}

@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import { command, type RedisClient } from "./client.ts";
+import type { DelayMover } from "./delay-mover.ts";
+import type { RedisDelivery, Side } from "./delivery.ts";
+import { Inlet } from "./inlet.ts";
+import type { Intake } from "./intake.ts";
+import type { GroupKeys } from "./keys.ts";
+import type { Reader } from "./reader.ts";
+import { ackAndRemove, ackOwned, type Token } from "./scripts/ack.ts";
+import { retry } from "./scripts/retry.ts";
+
+/** How long closing waits for a read to end, and then for the hand-back, in milliseconds. */
+const patienceMs = 5_000;
+/** Lua's stack bounds how many ids one script call can pass on. */
+const mostAtOnce = 1_000;
+
+export interface GroupConsumerParts {
+  readonly keys: GroupKeys;
+  readonly consumer: string;
+  readonly commands: RedisClient;
+  readonly reader: Reader;
+  readonly mover: DelayMover;
+  /** Something was settled, so that there may be something to trim. */
+  readonly onSettled: () => void;
+  /** It is closed; `handedBack` tells whether the broker knows. */
+  readonly onClosed: (handedBack: boolean) => void;
+}
+
+/** A member of a group, or one of a queue's consumers. */
+export class GroupConsumer implements Consumer {
+  readonly #parts: GroupConsumerParts;
+  readonly #intake: Intake;
+  readonly #inlet = new Inlet<RedisDelivery>();
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: GroupConsumerParts, intake: Intake) {
+    this.#parts = parts;
+    this.#intake = intake;
+  }
+
+  readonly #fetch = (max: number) => this.#intake.fetch(max);
+
+  async receive(max: number, call: Call): Promise<readonly Delivery[]> {
+    if (this.#closing !== undefined) return [];
+    return this.#inlet.receive(max, call.signal, this.#fetch);
+  }
+
+  /** What was fetched and not received is not this member's any more. */
+  forget(): void {
+    this.#inlet.clear();
+  }
+
+  async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
+    const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
+    if (this.#closing !== undefined) return outcomes.fill("lost");
+    for (const side of ["main", "returns"] as const) {
+      for (let start = 0; start < batch.length; start += mostAtOnce) {
+        await this.#settleSide(side, batch, start, Math.min(batch.length, start + mostAtOnce), outcomes);
+      }
+    }
+    this.#parts.onSettled();
+    return outcomes;
+  }
+
+  async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
+    if (this.#closing === undefined) await this.#intake.extend(batch as readonly RedisDelivery[]);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #settleSide(
+    side: Side,
+    batch: readonly Settlement[],
+    start: number,
+    end: number,
+    outcomes: SettleOutcome[],
+  ): Promise<void> {
+    const now = performance.now();
+    const trusted: string[] = [];
+    const trustedAt: number[] = [];
+    const doubtful: Token[] = [];
+    const doubtfulAt: number[] = [];
+    const retried: (Token & { readonly delayMs: number })[] = [];
+    const retriedAt: number[] = [];
+    for (let i = start; i < end; i++) {
+      const settlement = batch[i] as Settlement;
+      const delivery = settlement.delivery as RedisDelivery;
+      if (delivery.side !== side) continue;
+      if (settlement.outcome === "retry") {
+        retried.push({ entry: delivery.entry, count: delivery.count, delayMs: settlement.delayMs });
+        retriedAt.push(i);
+        this.#parts.mover.expect(settlement.delayMs);
+      } else if (this.#intake.trusts(delivery, now)) {
+        trusted.push(delivery.entry);
+        trustedAt.push(i);
+      } else {
+        doubtful.push(delivery);
+        doubtfulAt.push(i);
+      }
+    }
+    const { keys, commands, consumer } = this.#parts;
+    const { stream } = keys[side];
+    const remove = keys.owned || side === "returns";
+    if (trusted.length > 0) {
+      await each(trustedAt, outcomes, async () => {
+        const acked = remove
+          ? await ackAndRemove(commands, stream, keys.group, trusted)
+          : Number(await command(commands, "xack", [stream, keys.group, ...trusted]));
+        // Nobody can have taken them over, so the group or the stream itself was taken away.
+        return acked === 0 ? trusted.map((_, index) => index) : [];
+      });
+    }
+    if (doubtful.length > 0) {
+      await each(doubtfulAt, outcomes, () =>
+        ackOwned(commands, stream, keys.group, consumer, remove, doubtful),
+      );
+    }
+    if (retried.length > 0) {
+      await each(retriedAt, outcomes, () =>
+        retry(commands, stream, keys.returns, keys.group, consumer, remove, retried),
+      );
+    }
+  }
+
+  async #close(): Promise<void> {
+    const { reader, mover } = this.#parts;
+    mover.stop();
+    this.#intake.interrupt();
+    await Promise.race([this.#inlet.idle(), sleep(patienceMs, undefined, { ref: false })]);
+    reader.close();
+    this.#inlet.clear();
+    const handedBack = await Promise.race([
+      this.#intake.leave(this.#inlet.failed).then(
+        () => true,
+        () => false,
+      ),
+      sleep(patienceMs, false, { ref: false }),
+    ]);
+    this.#parts.onClosed(handedBack);
+  }
+}
+
+/** Does one kind of settlement for the deliveries at these indexes, and writes down what became of them. */
+async function each(
+  indexes: readonly number[],
+  outcomes: SettleOutcome[],
+  settle: () => Promise<readonly number[]>,
+): Promise<void> {
+  try {
+    for (const lost of await settle()) outcomes[indexes[lost] as number] = "lost";
+  } catch (cause) {
+    for (const index of indexes) outcomes[index] = { cause };
+  }
+}

@@ -1,0 +1,187 @@
+import { metadataHeaders, type WireMessage } from "@waybill/core/spi";
+import { noHeaders, RedisDelivery } from "./delivery.ts";
+import { timeOf } from "./entry-id.ts";
+import type { Packer } from "./packer.ts";
+
+/**
+ * How a message lies in a stream entry: the body in a field of its own, headers
+ * as fields under their own names, and `waybill` = `<timestamp> <id> <content type>`.
+ * These three share a field because each field costs a reader about as much as
+ * the whole entry does.
+ */
+const packedField = "waybill";
+
+/** Fields that the scripts write on what they move, and that are no headers. Known there by these names. */
+export const movedFields = { redeliveries: "waybill-redeliveries", origin: "waybill-origin" } as const;
+
+/** Before a header whose name would be taken for something else. */
+const headerEscape = "header:";
+
+/** Entries of more fields do not fit on the stack of Redis' Lua. */
+export const mostHeaders = 2_000;
+
+const packedBytes = Buffer.from(packedField);
+const space = 0x20;
+
+/** Turns messages into stream entries and back. Decoding takes whatever is there and never throws. */
+export class EntryMapping {
+  readonly #bodyField: string;
+  readonly #bodyBytes: Buffer;
+  /** The last content type seen, as bytes and text: it is nearly always the same one. */
+  #typeBytes: Buffer = Buffer.alloc(0);
+  #type = "";
+
+  constructor(bodyField: string) {
+    this.#bodyField = bodyField;
+    this.#bodyBytes = Buffer.from(bodyField);
+  }
+
+  /** Appends the fields of a message as one array. The caller has checked `mostHeaders`. */
+  encode(message: WireMessage, names: readonly string[], packer: Packer): void {
+    const { key, expiresAt, replyTo, correlationId, id } = message;
+    const packable = isWord(id);
+    const extra =
+      (packable ? 0 : 1) +
+      (key === undefined ? 0 : 1) +
+      (expiresAt === undefined ? 0 : 1) +
+      (replyTo === undefined ? 0 : 1) +
+      (correlationId === undefined ? 0 : 1);
+    packer.array(2 * (2 + extra + names.length));
+    packer.text(this.#bodyField);
+    packer.bytes(message.body);
+    packer.text(packedField);
+    packer.text(`${message.timestamp} ${packable ? id : "-"} ${message.contentType}`);
+    if (!packable) pair(packer, metadataHeaders.id, id);
+    if (key !== undefined) pair(packer, metadataHeaders.key, key);
+    if (expiresAt !== undefined) pair(packer, metadataHeaders.expiresAt, String(expiresAt));
+    if (replyTo !== undefined) pair(packer, metadataHeaders.replyTo, replyTo);
+    if (correlationId !== undefined) pair(packer, metadataHeaders.correlationId, correlationId);
+    for (const name of names) pair(packer, this.#fieldOf(name), message.headers[name] as string);
+  }
+
+  decode(entry: string, fields: readonly Buffer[]): RedisDelivery {
+    const delivery = new RedisDelivery(entry, fields);
+    let body: Buffer | undefined;
+    let headers: Record<string, string> | undefined;
+    for (let i = 0; i + 1 < fields.length; i += 2) {
+      const name = fields[i] as Buffer;
+      const value = fields[i + 1] as Buffer;
+      if (body === undefined && same(name, this.#bodyBytes)) body = value;
+      else if (same(name, packedBytes)) this.#unpack(value, delivery);
+      else {
+        const text = name.toString();
+        if (readMetadata(delivery, text, value)) continue;
+        headers ??= Object.create(null) as Record<string, string>;
+        headers[text.startsWith(headerEscape) ? text.slice(headerEscape.length) : text] = value.toString();
+      }
+    }
+    if (body === undefined) {
+      delivery.body = asJson(headers ?? noHeaders);
+      delivery.contentType ||= "application/json";
+    } else {
+      delivery.body = body;
+      if (headers !== undefined) delivery.headers = headers;
+    }
+    if (delivery.id === "") delivery.id = delivery.origin ?? entry;
+    if (delivery.timestamp === 0) delivery.timestamp = timeOf(delivery.origin ?? entry);
+    return delivery;
+  }
+
+  #fieldOf(header: string): string {
+    const taken =
+      header === this.#bodyField ||
+      header === packedField ||
+      header === metadataHeaders.contentType ||
+      header.startsWith(headerEscape);
+    return taken ? headerEscape + header : header;
+  }
+
+  #unpack(value: Buffer, delivery: RedisDelivery): void {
+    const first = value.indexOf(space);
+    const second = first < 0 ? -1 : value.indexOf(space, first + 1);
+    if (second < 0) return;
+    delivery.timestamp = wholeNumber(value, first) ?? delivery.timestamp;
+    // "-" stands for an id that does not fit here and has a field of its own.
+    if (second - first !== 2 || value[first + 1] !== 0x2d)
+      delivery.id = value.toString("utf8", first + 1, second);
+    const typeLength = value.length - second - 1;
+    if (typeLength !== this.#typeBytes.length || !endsWith(value, this.#typeBytes)) {
+      this.#typeBytes = Buffer.from(value.subarray(second + 1));
+      this.#type = this.#typeBytes.toString();
+    }
+    delivery.contentType = this.#type;
+  }
+}
+
+function pair(packer: Packer, name: string, value: string): void {
+  packer.text(name);
+  packer.text(value);
+}
+
+/** Puts a metadata field where it belongs; `false`: it is a header. */
+function readMetadata(delivery: RedisDelivery, name: string, value: Buffer): boolean {
+  switch (name) {
+    case metadataHeaders.id:
+      delivery.id = value.toString();
+      return true;
+    case metadataHeaders.contentType:
+      delivery.contentType = value.toString();
+      return true;
+    case metadataHeaders.key:
+      delivery.key = value.toString();
+      return true;
+    case metadataHeaders.timestamp:
+      delivery.timestamp = wholeNumber(value, value.length) ?? delivery.timestamp;
+      return true;
+    case metadataHeaders.expiresAt:
+      delivery.expiresAt = wholeNumber(value, value.length);
+      return true;
+    case metadataHeaders.replyTo:
+      delivery.replyTo = value.toString();
+      return true;
+    case metadataHeaders.correlationId:
+      delivery.correlationId = value.toString();
+      return true;
+    case movedFields.redeliveries:
+      delivery.redeliveries = wholeNumber(value, value.length) ?? 0;
+      return true;
+    case movedFields.origin:
+      delivery.origin = value.toString();
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The decimal number in the first `length` bytes; `undefined` unless it is a plain one of at most 15 digits. */
+function wholeNumber(bytes: Buffer, length: number): number | undefined {
+  if (length === 0 || length > 15) return undefined;
+  let number = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+/** Compares in place: for names this short a call into native code would cost more. */
+function same(bytes: Buffer, expected: Buffer): boolean {
+  return bytes.length === expected.length && endsWith(bytes, expected);
+}
+
+function endsWith(bytes: Buffer, expected: Buffer): boolean {
+  const offset = bytes.length - expected.length;
+  for (let i = 0; i < expected.length; i++) if (bytes[offset + i] !== expected[i]) return false;
+  return true;
+}
+
+/** Printable ASCII without a space, and not the placeholder. */
+function isWord(text: string): boolean {
+  return text !== "-" && /^[!-~]+$/.test(text);
+}
+
+/** What a producer wrote that has no notion of a body: all fields, as one JSON object. */
+function asJson(fields: Readonly<Record<string, string>>): Uint8Array {
+  return Buffer.from(JSON.stringify(fields));
+}
