@@ -25,7 +25,7 @@ export class MemoryConnection implements Connection {
   /** @throws MessagingError `UNREACHABLE` */
   constructor(broker: MemoryBroker, leaseMs: number, hooks: ConnectionHooks) {
     this.native = broker;
-    this.topology = new MemoryTopology(broker);
+    this.topology = new MemoryTopology(broker, () => this.#checkOpen());
     this.#leaseMs = leaseMs;
     this.#hooks = hooks;
     broker.attach(this);

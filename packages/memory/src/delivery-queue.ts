@@ -52,7 +52,7 @@ export class DeliveryQueue {
     this.#settings = settings;
     this.#backlog = nature.ordered ? new KeyedBacklog() : new PlainBacklog();
     this.#due = new DueTimes(settings.clock, (deliveries) => this.#onDue(deliveries));
-    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired));
+    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, true));
   }
 
   /** Messages not in anyone's hand, delayed ones included. */
@@ -119,10 +119,10 @@ export class DeliveryQueue {
 
   /** To the end of the queue, once the delay is over; with a key to where it was, and its key waits for it. */
   retry(delivery: MemoryDelivery, delayMs: number): void {
-    const successor = this.#endHold(delivery);
+    const successor = this.#endHold(delivery, true);
     if (delivery.keyLane !== undefined) {
       this.#backlog.park(successor);
-      this.#takeBack(this.#heldInLanesOf([successor]));
+      this.#takeBack(this.#heldInLanesOf([successor]), false);
     }
     if (delayMs > 0) this.#delay(successor, this.#settings.clock.now() + delayMs);
     else if (delivery.keyLane !== undefined) this.#restore([successor]);
@@ -138,11 +138,14 @@ export class DeliveryQueue {
     this.#members.add(member);
   }
 
-  /** Others get what it had in hand. */
-  leave(member: Member): void {
+  /** Others get what it had in hand. `failed`: it did not part in good order, so that its deliveries count. */
+  leave(member: Member, failed: boolean): void {
     this.#members.delete(member);
     this.#waiting.delete(member);
-    this.#takeBack([...this.#leases].filter((delivery) => delivery.holder === member));
+    this.#takeBack(
+      [...this.#leases].filter((delivery) => delivery.holder === member),
+      failed,
+    );
   }
 
   await(member: Member): void {
@@ -172,10 +175,10 @@ export class DeliveryQueue {
   }
 
   /** All in one go, so that they come back in their order. */
-  #takeBack(lost: readonly MemoryDelivery[]): void {
-    if (lost.length === 0) return;
-    const successors = lost.map((delivery) => this.#endHold(delivery));
-    for (const delivery of this.#heldInLanesOf(successors)) successors.push(this.#endHold(delivery));
+  #takeBack(deliveries: readonly MemoryDelivery[], failed: boolean): void {
+    if (deliveries.length === 0) return;
+    const successors = deliveries.map((delivery) => this.#endHold(delivery, failed));
+    for (const delivery of this.#heldInLanesOf(successors)) successors.push(this.#endHold(delivery, false));
     successors.sort((a, b) => a.sequence - b.sequence);
     this.#restore(successors);
     this.#wakeSoon();
@@ -206,10 +209,10 @@ export class DeliveryQueue {
     return [...this.#leases].filter((held) => lanes.has(held.keyLane));
   }
 
-  #endHold(delivery: MemoryDelivery): MemoryDelivery {
+  #endHold(delivery: MemoryDelivery, failed: boolean): MemoryDelivery {
     this.#leases.end(delivery);
     delivery.state = "over";
-    return delivery.successor();
+    return delivery.successor(failed);
   }
 
   #enqueue(delivery: MemoryDelivery): void {

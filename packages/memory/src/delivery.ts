@@ -32,9 +32,9 @@ export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
     this.redeliveries = redeliveries;
   }
 
-  /** The same message, to be delivered once more. */
-  successor(): MemoryDelivery {
-    const successor = new MemoryDelivery(this.message, this.redeliveries + 1);
+  /** The same message, to be delivered once more. `failed`: this delivery counts. */
+  successor(failed: boolean): MemoryDelivery {
+    const successor = new MemoryDelivery(this.message, this.redeliveries + (failed ? 1 : 0));
     successor.sequence = this.sequence;
     successor.keyLane = this.keyLane;
     return successor;

@@ -65,14 +65,14 @@ export class Member {
   /** Nothing more can be had, for this cause. */
   fail(cause: unknown): void {
     const reject = this.#reject;
-    this.#end(cause);
+    this.#end(cause, true);
     reject?.(cause);
   }
 
   /** Wants nothing more. */
   close(): void {
     const resolve = this.#resolve;
-    this.#end(closed("consumer"));
+    this.#end(closed("consumer"), false);
     resolve?.([]);
   }
 
@@ -84,13 +84,13 @@ export class Member {
     resolve?.(batch);
   }
 
-  #end(cause: unknown): void {
+  #end(cause: unknown, failed: boolean): void {
     this.#failure ??= { cause };
     this.#resolve = undefined;
     this.#reject = undefined;
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#clock.clearTimeout(this.#timer);
-    this.#queue.leave(this);
+    this.#queue.leave(this, failed);
   }
 
   readonly #onAbort = (): void => this.#answer([]);

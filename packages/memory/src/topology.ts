@@ -8,12 +8,16 @@ import { Topic } from "./topic.ts";
 /** Makes, shows and takes away what is on the broker. */
 export class MemoryTopology implements Topology {
   readonly #broker: MemoryBroker;
+  readonly #checkOpen: () => void;
 
-  constructor(broker: MemoryBroker) {
+  /** `checkOpen` throws once the connection has ended. */
+  constructor(broker: MemoryBroker, checkOpen: () => void) {
     this.#broker = broker;
+    this.#checkOpen = checkOpen;
   }
 
   async ensure(items: readonly TopologyItem[]): Promise<void> {
+    this.#checkOpen();
     for (const item of items) {
       if (item.address.kind === "queue") this.#ensureQueue(item.address);
       else if (item.address.kind !== "inbox") this.#ensureTopic(item);
@@ -21,12 +25,14 @@ export class MemoryTopology implements Topology {
   }
 
   async inspect(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
+    this.#checkOpen();
     return addresses.map((address) =>
       address.kind === "topic" ? this.#topicState(address) : this.#queueState(address),
     );
   }
 
   async remove(addresses: readonly Address[]): Promise<void> {
+    this.#checkOpen();
     const { topics, queues } = this.#broker.places;
     for (const { kind, physical, physicalGroup } of addresses) {
       if (kind === "group") {
