@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { probeHere } from "./probe-here.ts";
 import { BrokerProblem } from "./problem.ts";
 import type { BrokerRecipe } from "./recipe.ts";
 import type { Started } from "./started/started.ts";
 
 const pollMs = 50;
-const probeTimeoutMs = 2000;
 
 /**
  * Waits until a broker that was started here answers in its own protocol.
@@ -21,7 +21,7 @@ export async function untilReady(
   const fail = async (what: string) =>
     new BrokerProblem(`${recipe.title} ${what}`, { broker: recipe.name, log: await started.log() });
   for (;;) {
-    const probe = await recipe.probe({ host: "127.0.0.1", port }, probeTimeoutMs);
+    const probe = await probeHere(recipe, port);
     // Asked after the probe: what answered may be somebody else on the same port, while ours has ended.
     if (!(await started.isRunning())) throw await fail("ended while it was starting");
     if (probe.kind === "speaks" && probe.ready) return;

@@ -2,6 +2,7 @@ import { folderOf, lockOf } from "./home.ts";
 import { readInstance, writeInstance } from "./instance.ts";
 import type { BrokerName } from "./names.ts";
 import { portHolder } from "./network/port-holder.ts";
+import { probeHere } from "./probe-here.ts";
 import { BrokerProblem } from "./problem.ts";
 import { withLock } from "./process/lock.ts";
 import { Progress } from "./progress.ts";
@@ -10,8 +11,6 @@ import { recipes } from "./registry.ts";
 import { portVariable, type Settings } from "./settings.ts";
 import { startFresh } from "./start-fresh.ts";
 import { startedFrom } from "./started/from-instance.ts";
-
-const probeTimeoutMs = 2000;
 
 /**
  * Sees to it that a broker answers on its port: the one started earlier, the one that listens there, or a new one.
@@ -59,7 +58,7 @@ async function startedEarlier(name: BrokerName, settings: Settings, progress: Pr
 async function alreadyListens(name: BrokerName, settings: Settings, progress: Progress): Promise<boolean> {
   const recipe = recipes[name];
   const port = settings.port(name);
-  const probe = await recipe.probe({ host: "127.0.0.1", port }, probeTimeoutMs);
+  const probe = await probeHere(recipe, port);
   if (probe.kind === "absent") return false;
   const holder = portHolder(port) ?? "another program";
   if (probe.kind === "foreign") {

@@ -2,12 +2,11 @@ import { readInstance } from "./instance.ts";
 import type { BrokerName } from "./names.ts";
 import { endpointOfUrl } from "./network/endpoint.ts";
 import type { Probe } from "./network/probe.ts";
+import { probeHere, probeTimeoutMs } from "./probe-here.ts";
 import { recipes } from "./registry.ts";
 import { type BrokersOptions, type Settings, settingsOf } from "./settings.ts";
 import { startedFrom } from "./started/from-instance.ts";
 import type { BrokerState, BrokerStatus } from "./status.ts";
-
-const probeTimeoutMs = 2000;
 
 /** How these brokers are now. Starts and changes nothing. */
 export function statusOf(
@@ -42,14 +41,14 @@ async function statusOfStarted(name: BrokerName, settings: Settings): Promise<Br
   const recipe = recipes[name];
   const base = { name, url: recipe.url(instance.port), version: instance.version, how: instance.how };
   if (!(await startedFrom(instance, settings).isRunning())) return { ...base, state: "failed" };
-  const probe = await recipe.probe({ host: "127.0.0.1", port: instance.port }, probeTimeoutMs);
+  const probe = await probeHere(recipe, instance.port);
   return { ...base, state: stateOfSpeaking(probe.kind === "speaks" && probe.ready) };
 }
 
 async function statusOfListening(name: BrokerName, settings: Settings): Promise<BrokerStatus> {
   const recipe = recipes[name];
   const port = settings.port(name);
-  const probe = await recipe.probe({ host: "127.0.0.1", port }, probeTimeoutMs);
+  const probe = await probeHere(recipe, port);
   if (probe.kind !== "speaks") return { name, state: "down", url: null, version: null, how: null };
   const found = { url: recipe.url(port), version: probe.version, how: "listening" } as const;
   return { name, state: stateOfSpeaking(probe.ready), ...found };

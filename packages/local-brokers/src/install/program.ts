@@ -23,7 +23,7 @@ export const folderInTree = "/waybill";
  * a mount namespace of the program's own, so they end with it: nothing is ever left mounted, whatever gets killed.
  * Every step replaces itself by the next (`exec`), so the pid of the command is the pid of the program.
  */
-export function insideTree(tree: string, folder: string, program: string, args: readonly string[]): Program {
+export function insideTree(tree: string, folder: string, program: string): Program {
   const script = [
     "tree=$1 folder=$2 inside=$3; shift 3",
     'mount --rbind /proc "$tree/proc"',
@@ -34,7 +34,7 @@ export function insideTree(tree: string, folder: string, program: string, args: 
   const shell = ["sh", "-c", script, `waybill-${basename(program)}`];
   return {
     command: "unshare",
-    args: ["--mount", "--propagation", "private", ...shell, tree, folder, folderInTree, program, ...args],
+    args: ["--mount", "--propagation", "private", ...shell, tree, folder, folderInTree, program],
     folder: folderInTree,
     path: "/usr/sbin:/usr/bin:/sbin:/bin",
   };

@@ -35,7 +35,7 @@ async function fromDebian(site: NativeSite): Promise<RabbitmqPrograms> {
   const tree = await ensureDebianTree(`rabbitmq-server ${oldestUsable.rabbitmq} or newer`, site);
   return {
     version: await versionInTree(tree, "rabbitmq-server"),
-    server: insideTree(tree, site.folder, behindDebiansWrapper, []),
-    epmd: insideTree(tree, site.folder, "/usr/bin/epmd", []),
+    server: insideTree(tree, site.folder, behindDebiansWrapper),
+    epmd: insideTree(tree, site.folder, "/usr/bin/epmd"),
   };
 }

@@ -10,7 +10,7 @@ export async function probeRedis(endpoint: Endpoint, timeoutMs: number): Promise
 }
 
 /** What a reply to INFO tells. */
-export function readInfo(reply: string): Probe {
+function readInfo(reply: string): Probe {
   if (/^-(NOAUTH|DENIED|NOPERM|LOADING)\b/.test(reply)) {
     return { kind: "speaks", version: null, ready: !reply.startsWith("-LOADING") };
   }

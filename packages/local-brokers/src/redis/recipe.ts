@@ -60,7 +60,7 @@ async function fromDebian(site: NativeSite): Promise<Redis> {
   const tree = await ensureDebianTree(`redis-server ${oldestUsable.redis} or newer`, site);
   return {
     version: await versionInTree(tree, "redis-server"),
-    program: insideTree(tree, site.folder, "/usr/bin/redis-server", []),
+    program: insideTree(tree, site.folder, "/usr/bin/redis-server"),
   };
 }
 

@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Compose } from "../container/compose.ts";
 import { lastLines } from "../process/run.ts";
 import type { Started } from "./started.ts";
 
 /** A broker that runs in a container. */
 export function containerBroker(compose: Compose): Started {
-  const isRunning = async () => (await compose("ps", "--quiet", "--status", "running")).trim() !== "";
+  const isRunning = async () =>
+    (await compose("ps", "--quiet", "--status", "running", "--status", "paused")).trim() !== "";
   const quietly = async (command: string, ...args: string[]) => {
     await compose(command, ...args);
   };
@@ -14,6 +16,7 @@ export function containerBroker(compose: Compose): Started {
     async kill() {
       // The signal goes to the container's first process, which in all three images is the broker.
       if (await isRunning()) await quietly("kill", "--signal", "SIGKILL");
+      while (await isRunning()) await sleep(50);
     },
     start: () => quietly("start"),
     pause: () => quietly("pause"),
