@@ -49,6 +49,8 @@ export class Context {
   readonly signal: AbortSignal;
   /** What reached `onError` of this case's clients, unless they were given their own. */
   readonly background: MessagingError[] = [];
+  /** Numbers for the report of this case, by name. */
+  readonly measures: Record<string, number> = {};
   readonly #prefix: string;
   readonly #histories: History[] = [];
   readonly #clients: AnyClient[] = [];
@@ -204,6 +206,11 @@ export class Context {
   /** Rejects if the promise takes longer than `ms`. */
   within<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
     return within(promise, ms, () => new Error(`Took longer than ${ms} ms: ${what}.`));
+  }
+
+  /** Puts a number into the report of this case: of several with one name, the largest. */
+  measure(name: string, value: number): void {
+    this.measures[name] = Math.max(value, this.measures[name] ?? value);
   }
 
   // ── The end ─────────────────────────────────────────────────────────────────

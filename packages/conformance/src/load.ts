@@ -22,6 +22,7 @@ export class Load {
   readonly #history: History;
   readonly #publish: (message: Numbered) => Promise<unknown>;
   readonly #options: LoadOptions;
+  readonly #waiting: { readonly goal: number; readonly resolve: () => void }[] = [];
   #underWay = 0;
   #wake: () => void = () => undefined;
 
@@ -32,6 +33,12 @@ export class Load {
     this.done = this.#run();
     // A case that fails first has no interest in this any more.
     this.done.catch(() => undefined);
+  }
+
+  /** Resolves at once when so many are confirmed, while the others are still on their way. */
+  reached(goal: number): Promise<void> {
+    if (this.confirmed >= goal) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ goal, resolve }));
   }
 
   async #run(): Promise<void> {
@@ -55,6 +62,7 @@ export class Load {
       () => {
         this.#history.confirm(message);
         this.confirmed++;
+        if (this.#waiting.length > 0) this.#tell();
         this.#ended();
       },
       (error: unknown) => {
@@ -63,6 +71,14 @@ export class Load {
         this.#ended();
       },
     );
+  }
+
+  #tell(): void {
+    for (const waiter of [...this.#waiting]) {
+      if (this.confirmed < waiter.goal) continue;
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+      waiter.resolve();
+    }
   }
 
   #ended(): void {

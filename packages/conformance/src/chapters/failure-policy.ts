@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import {
   bytes,
+  circuitBreaker,
   type Delivery,
   deadLetterDetails,
   deadLetterOf,
   MessagingError,
   NonRetryableError,
   text,
+  timeout,
 } from "@waybill/core";
 import { type Case, chapter } from "../case.ts";
 import type { Numbered } from "../history.ts";
@@ -18,7 +20,7 @@ import { wrapDriver } from "../wrap.ts";
 export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   {
     id: "throws-then-succeeds",
-    title: "A handler that throws twice gets the message a third time, and then it is done",
+    title: "A handler that throws twice gets the message a third time, and then it is done.",
     promise: "P4",
     async run(context) {
       const client = await context.connect();
@@ -38,7 +40,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "retries-stay-in-the-group",
-    title: "A retry comes back to the group that failed and to no other",
+    title: "A retry comes back to the group that failed and to no other.",
     promise: "P4",
     async run(context) {
       const client = await context.connect();
@@ -100,7 +102,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "dead-letter-of-a-group",
-    title: "A group's dead letter names topic and group, and other groups have the message all the same",
+    title: "A group's dead letter names topic and group, and other groups have the message all the same.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -121,7 +123,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "keyed-dead-letter",
-    title: "A keyed message that always fails becomes a dead letter, and then its key goes on in order",
+    title: "A keyed message that always fails becomes a dead letter, and then its key goes on in order.",
     promise: "P5",
     needs: ["ordering"],
     async run(context) {
@@ -149,7 +151,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "non-retryable-at-once",
-    title: "A non-retryable error makes a dead letter at once, without another attempt",
+    title: "A non-retryable error makes a dead letter at once, without another attempt.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -167,7 +169,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "policy-says-not-retryable",
-    title: "The retry policy may say of an error that another attempt makes no sense",
+    title: "The retry policy may say of an error that another attempt makes no sense.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -185,7 +187,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "throws-anything",
-    title: "Whatever is thrown is a failure: a string, nothing, a huge message with line breaks",
+    title: "Whatever is thrown is a failure: a string, nothing, a huge message with line breaks.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -210,7 +212,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "undecodable",
-    title: "A body that cannot be decoded is a dead letter with the reason, and the handler is not called",
+    title: "A body that cannot be decoded is a dead letter with the reason, and the handler is not called.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -230,7 +232,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "invalid-utf8",
-    title: "Bytes that are no text are a dead letter with the bytes unharmed",
+    title: "Bytes that are no text are a dead letter with the bytes unharmed.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -248,7 +250,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "schema-invalid",
-    title: "A body that fails its schema is a dead letter with the reason, and the handler is not called",
+    title: "A body that fails its schema is a dead letter with the reason, and the handler is not called.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -268,7 +270,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "own-dead-letter-queue",
-    title: "Failed messages go to a queue of the application's own where it names one",
+    title: "Failed messages go to a queue of the application's own where it names one.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -286,7 +288,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "discard",
-    title: "With `discard`, a message that failed for good is gone, and the next one is handled",
+    title: "With `discard`, a message that failed for good is gone, and the next one is handled.",
     promise: "P5",
     async run(context) {
       const client = await context.connect();
@@ -313,7 +315,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "dead-letter-unavailable",
-    title: "While the dead-letter destination takes nothing, the original is not acked",
+    title: "While the dead-letter destination takes nothing, the original is not acked.",
     promise: "P5",
     async run(context) {
       const jobs = context.queue<string>();
@@ -353,7 +355,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "dead-letter-available-again",
-    title: "Once the dead-letter destination is back, what waited for it arrives there",
+    title: "Once the dead-letter destination is back, what waited for it arrives there.",
     promise: "P5",
     async run(context) {
       const jobs = context.queue<string>();
@@ -383,7 +385,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "poison-process",
-    title: "A message that kills its process every time ends as a dead letter and does not loop for ever",
+    title: "A message that kills its process every time ends as a dead letter and does not loop for ever.",
     promise: "P5",
     parts: ["crash"],
     timeoutMs: 180_000,
@@ -419,7 +421,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "custom-backoff",
-    title: "A backoff function is given the attempt that failed and its error",
+    title: "A backoff function is given the attempt that failed and its error.",
     promise: "P4",
     async run(context) {
       const client = await context.connect();
@@ -447,7 +449,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "exponential-backoff",
-    title: "Retries come no earlier than their exponential backoff, and no later than the stated tolerance",
+    title: "Retries come no earlier than their exponential backoff, and no later than the stated tolerance.",
     promise: "P4",
     exclusive: true,
     async run(context) {
@@ -463,7 +465,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "keyed-exponential-backoff",
-    title: "Retries of a keyed message keep the same bounds",
+    title: "Retries of a keyed message keep the same bounds.",
     promise: "P4",
     needs: ["ordering"],
     exclusive: true,
@@ -480,7 +482,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "others-go-on",
-    title: "While one message waits for its retry, others are handled, even one at a time",
+    title: "While one message waits for its retry, others are handled, even one at a time.",
     promise: "P4",
     async run(context) {
       const client = await context.connect();
@@ -508,7 +510,7 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
   },
   {
     id: "pause-while-dependency-down",
-    title: "A handler can pause its subscription while what it depends on is down, and nothing is given up",
+    title: "A handler can pause its subscription while what it depends on is down, and nothing is given up.",
     promise: "P4",
     async run(context) {
       const client = await context.connect();
@@ -537,6 +539,58 @@ export const failurePolicy: readonly Case[] = chapter("failure-policy", [
       subscription.resume();
       await context.eventually("all are handled", () => history.complete());
       history.check();
+    },
+  },
+  {
+    id: "circuit-breaker",
+    title: "A circuit breaker stops asking a dependency that is down, and nothing is given up.",
+    promise: "P4",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<Numbered>();
+      const history = context.history();
+      let down = true;
+      let calls = 0;
+      const subscription = await client.consume(
+        jobs,
+        {
+          concurrency: 1,
+          retry: { ...quickRetry(), attempts: Number.POSITIVE_INFINITY },
+          use: [circuitBreaker({ failures: 3, pauseMs: 400 })],
+        },
+        (message) => {
+          calls++;
+          if (down) throw new Error("the database is down");
+          history.deliver(message);
+        },
+      );
+      await Promise.all(
+        Array.from({ length: 20 }, () => history.publish((message) => client.send(jobs, message))),
+      );
+      await context.eventually("it pauses", () => subscription.state === "paused");
+      assert.equal(calls, 3);
+      await context.eventually("it tries once more", () => calls === 4);
+      await context.eventually("it pauses again", () => subscription.state === "paused");
+      down = false;
+      await context.eventually("all are handled", () => history.complete());
+      history.check();
+    },
+  },
+  {
+    id: "handler-timeout",
+    title: "A handler that takes longer than its limit has failed, and the message comes again.",
+    promise: "P4",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<string>();
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const options = { retry: quickRetry(2), use: [timeout(100)] };
+      const seen = await context.collect(client, jobs, options, () => new Promise(() => undefined));
+      await client.send(jobs, "endless");
+      const details = detailsOf((await letters.first(1))[0]);
+      assert.equal(details.errorCode, "HANDLER_TIMEOUT");
+      assert.equal(details.attempts, 2);
+      assert.equal(seen.deliveries.length, 2);
     },
   },
 ]);

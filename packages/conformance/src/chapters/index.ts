@@ -1,7 +1,9 @@
 import type { Case } from "../case.ts";
 import { delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
+import { errors } from "./errors.ts";
 import { failurePolicy } from "./failure-policy.ts";
+import { faults } from "./faults.ts";
 import { fidelity } from "./fidelity.ts";
 import { filtering } from "./filters.ts";
 import { flow } from "./flow.ts";
@@ -10,6 +12,7 @@ import { groupsAndQueues } from "./groups-and-queues.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
 import { ordering } from "./ordering.ts";
+import { redrive } from "./redrive.ts";
 import { refusals } from "./refusals.ts";
 import { replay } from "./replay.ts";
 import { requestReply } from "./request-reply.ts";
@@ -35,5 +38,8 @@ export const allCases: readonly Case[] = [
   ...drain,
   ...requestReply,
   ...topology,
+  ...errors,
   ...refusals,
+  ...faults,
+  ...redrive,
 ];

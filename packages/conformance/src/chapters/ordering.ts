@@ -154,7 +154,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
         window: 200,
       });
       const reached = (share: number) =>
-        context.eventually(`${share} of the load`, () => load.confirmed >= 8000 * share, 60_000);
+        context.within(`${share} of the load`, 60_000, load.reached(8000 * share));
       await reached(0.2);
       const second = await join();
       await reached(0.5);
@@ -333,7 +333,7 @@ async function acrossCuts(
     window: 200,
   });
   for (const share of [0.25, 0.5, 0.75]) {
-    await context.eventually(`${share} are handled`, () => history.distinct() >= count * share, 60_000);
+    await context.within(`${share} of the load`, 60_000, load.reached(count * share));
     cut();
   }
   await load.done;

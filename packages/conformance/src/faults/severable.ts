@@ -9,6 +9,11 @@ export interface Severable {
   readonly connected: () => number;
   /** Ends every connection: what is under way rejects, and core hears `lost`. */
   sever(): void;
+  /** Severs, and lets nobody connect until `up`. */
+  down(): void;
+  up(): void;
+  /** Attempts to connect so far, those in vain included. */
+  readonly attempts: () => number;
 }
 
 /**
@@ -19,8 +24,12 @@ export interface Severable {
 export function severable(driver: Driver): Severable {
   const cuts = new Set<() => void>();
   let connected = 0;
+  let attempts = 0;
+  let down = false;
 
   async function connect(hooks: ConnectionHooks, call: Parameters<Driver["connect"]>[1]) {
+    attempts++;
+    if (down) throw new MessagingError("UNREACHABLE", "The suite lets nobody connect.");
     const severed = Promise.withResolvers<never>();
     severed.promise.catch(() => undefined);
     let dead = false;
@@ -64,6 +73,10 @@ export function severable(driver: Driver): Severable {
     return connection;
   }
 
+  function sever() {
+    for (const cut of [...cuts]) cut();
+  }
+
   return {
     driver: {
       spec: 1,
@@ -74,8 +87,14 @@ export function severable(driver: Driver): Severable {
       connect,
     },
     connected: () => connected,
-    sever: () => {
-      for (const cut of [...cuts]) cut();
+    attempts: () => attempts,
+    sever,
+    down: () => {
+      down = true;
+      sever();
+    },
+    up: () => {
+      down = false;
     },
   };
 }

@@ -9,6 +9,7 @@ export interface Attempt {
   readonly error: unknown;
   readonly ms: number;
   readonly counts: Counts;
+  readonly measures: Readonly<Record<string, number>>;
 }
 
 /** Runs the body of a case once, in a context of its own, and clears up after it. Never rejects. */
@@ -36,7 +37,7 @@ export async function attempt(
   outOfTime.abort(new Error("The case is over."));
   const counts = context?.counts() ?? noCounts();
   await context?.end();
-  return { error, ms, counts };
+  return { error, ms, counts, measures: context?.measures ?? {} };
 }
 
 /** Unique among the runs that share a broker, and short, since it is in every name that a case uses. */

@@ -106,7 +106,8 @@ function judged(base: Base, made: Attempt, target: ConformanceTarget): CaseResul
 }
 
 function result(base: Base, made: Attempt, outcome: Outcome): CaseResult {
-  const plain = { ...base, outcome, ms: made.ms, counts: made.counts };
+  const measured = Object.keys(made.measures).length > 0 ? { measures: made.measures } : {};
+  const plain = { ...base, outcome, ms: made.ms, counts: made.counts, ...measured };
   if (made.error === undefined) return plain;
   if (!(made.error instanceof Error)) return { ...plain, reason: String(made.error) };
   const { message, stack } = made.error;
@@ -122,5 +123,6 @@ function merged(attempts: readonly Attempt[]): Attempt {
     error: attempts.find((made) => made.error !== undefined)?.error,
     ms: Math.max(...attempts.map((made) => made.ms)),
     counts,
+    measures: Object.assign({}, ...attempts.map((made) => made.measures)),
   };
 }

@@ -19,6 +19,8 @@ export interface CaseResult {
   readonly outcome: Outcome;
   readonly ms: number;
   readonly counts: Counts;
+  /** What it measured, such as `recoveryMs`. */
+  readonly measures?: Readonly<Record<string, number>>;
   /** Why it failed, is a quirk, or was not run. */
   readonly reason?: string;
   /** The stack of a failure. */

@@ -1,0 +1,442 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MessagingError } from "@waybill/core";
+import { type Case, chapter } from "../case.ts";
+import type { Context } from "../context.ts";
+import { failure } from "../failing.ts";
+import { severable } from "../faults/severable.ts";
+import { faultMessages, Trial } from "../faults/trial.ts";
+import { Gate } from "../gate.ts";
+import type { Numbered } from "../history.ts";
+import { keysNamed, Load } from "../load.ts";
+import { startWorker } from "../programs/start-worker.ts";
+import { wrapDriver } from "../wrap.ts";
+
+/** P10. Networks break and brokers die; what was confirmed is handled, in order, without anybody's help. */
+export const faults: readonly Case[] = chapter("faults", [
+  {
+    id: "connection-lost",
+    title: "Connections that are lost again and again under load cost nothing but repeats.",
+    promise: "P10",
+    timeoutMs: 180_000,
+    exclusive: true,
+    async run(context) {
+      const wires = [severable(context.driver()), severable(context.driver())];
+      const next = wires.values();
+      const trial = await Trial.start(context, () => next.next().value?.driver);
+      for (const share of [0.2, 0.4, 0.6, 0.8]) {
+        await trial.reached(share);
+        for (const wire of wires) wire.sever();
+        await trial.recovers();
+      }
+      await trial.end(4);
+      assert.ok(
+        wires.every((wire) => wire.connected() >= 5),
+        "each client connected anew each time",
+      );
+    },
+  },
+  {
+    id: "connection-reset",
+    title: "The same with TCP resets between clients and broker.",
+    promise: "P10",
+    parts: ["endpoint"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const proxy = await context.proxy();
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      for (const share of [0.25, 0.5, 0.75]) {
+        await trial.reached(share);
+        proxy.reset();
+        await trial.recovers();
+      }
+      await trial.end(3);
+    },
+  },
+  {
+    id: "half-open",
+    title: "Connections on which everything vanishes in silence are given up and replaced.",
+    promise: "P10",
+    parts: ["endpoint"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const proxy = await context.proxy();
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      await trial.reached(0.4);
+      const before = proxy.accepted;
+      proxy.halfOpen();
+      const since = performance.now();
+      await context.eventually("a client notices and connects anew", () => proxy.accepted > before, 90_000);
+      context.measure("noticedMs", Math.round(performance.now() - since));
+      await proxy.heal();
+      await trial.recovers();
+      await trial.end(1);
+    },
+  },
+  {
+    id: "replies-dropped",
+    title: "Confirmations that never arrive, and then a reset: what was stored is repeated at worst.",
+    promise: "P10",
+    parts: ["endpoint"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const proxy = await context.proxy();
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      for (const share of [0.3, 0.6]) {
+        await trial.reached(share);
+        proxy.dropReplies();
+        await sleep(100);
+        await proxy.heal();
+        proxy.reset();
+        await trial.recovers();
+      }
+      await trial.end(2);
+    },
+  },
+  {
+    id: "latency",
+    title: "With 200 ms added to every round trip everything works as before.",
+    promise: "P10",
+    parts: ["endpoint"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const proxy = await context.proxy();
+      proxy.latency(200);
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint), {
+        count: Math.min(faultMessages, 5000),
+      });
+      await trial.end(0);
+    },
+  },
+  {
+    id: "bandwidth",
+    title: "On a line of 64 kB a second everything works as before, only slower.",
+    promise: "P10",
+    parts: ["endpoint"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const proxy = await context.proxy();
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint), {
+        count: 400,
+        padding: 1000,
+      });
+      proxy.bandwidth(64_000);
+      await trial.end(0);
+    },
+  },
+  {
+    id: "broker-killed",
+    title: "A broker that is killed and started again under load has kept all that it confirmed.",
+    promise: "P10",
+    parts: ["broker"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const { broker } = context.target;
+      if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+      const trial = await Trial.start(context, () => context.driver());
+      await trial.reached(0.4);
+      await broker.kill();
+      await broker.start();
+      await trial.recovers();
+      await trial.end(1);
+    },
+  },
+  {
+    id: "broker-killed-replies-dropped",
+    title: "The same when the broker's last replies got lost, so that nobody knows what it had stored.",
+    promise: "P10",
+    parts: ["broker", "endpoint"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const { broker } = context.target;
+      if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+      const proxy = await context.proxy();
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      await trial.reached(0.4);
+      proxy.dropReplies();
+      await sleep(100);
+      await broker.kill();
+      await proxy.heal();
+      await broker.start();
+      await trial.recovers();
+      await trial.end(1);
+    },
+  },
+  {
+    id: "broker-stopped",
+    title: "A broker that is away for thirty seconds is waited for.",
+    promise: "P10",
+    parts: ["broker"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const { broker } = context.target;
+      if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+      const trial = await Trial.start(context, () => context.driver());
+      await trial.reached(0.4);
+      await broker.kill();
+      await context.eventually("the clients say that they are recovering", () =>
+        [trial.publisher, trial.consumer].every((client) => client.health().status !== "up"),
+      );
+      await sleep(30_000);
+      await broker.start();
+      await trial.recovers();
+      await trial.end(1);
+    },
+  },
+  {
+    id: "broker-comes-later",
+    title: "`connect` waits for a broker that is not there yet.",
+    promise: "P10",
+    async run(context) {
+      const wire = severable(context.driver());
+      wire.down();
+      const connecting = context.connect({ connectTimeoutMs: 30_000 }, wire.driver);
+      await context.eventually("three attempts in vain", () => wire.attempts() >= 3);
+      wire.up();
+      await worksBothWays(context, await connecting);
+    },
+  },
+  {
+    id: "listener-comes-later",
+    title: "`connect` waits while the broker's port refuses connections.",
+    promise: "P10",
+    parts: ["endpoint"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const proxy = await context.proxy();
+      proxy.refuse();
+      let attempts = 0;
+      const driver = wrapDriver(context.driver(proxy.endpoint), { connecting: () => void attempts++ });
+      const connecting = context.connect({ connectTimeoutMs: 60_000 }, driver);
+      connecting.catch(() => undefined);
+      await context.eventually("a second attempt", () => attempts >= 2);
+      await proxy.heal();
+      await worksBothWays(context, await connecting);
+    },
+  },
+  {
+    id: "publishes-wait",
+    title: "What is published while the broker is away is stored once it is back.",
+    promise: "P10",
+    async run(context) {
+      const wire = severable(context.driver());
+      const client = await context.connect({}, wire.driver);
+      const jobs = context.queue<Numbered>();
+      const history = context.history();
+      await client.consume(jobs, (message) => history.deliver(message));
+      await history.publish((message) => client.send(jobs, message));
+      wire.down();
+      const load = new Load(history, (message) => client.send(jobs, message), { count: 100 });
+      await context.eventually("the client tries to reconnect", () => wire.attempts() >= 3);
+      assert.equal(client.health().status, "recovering");
+      assert.equal(client.health().pendingPublishes, 100);
+      assert.ok(client.health().error !== undefined, "it says why");
+      wire.up();
+      await load.done;
+      assert.equal(load.failed, 0);
+      await context.eventually("all are handled", () => history.complete());
+      // The one before the cut may have been settled in vain.
+      history.check({ duplicates: 1 });
+      assert.equal(client.health().status, "up");
+    },
+  },
+  {
+    id: "publishes-give-up",
+    title: "A publish waits for the broker no longer than `publishTimeoutMs`, then fails as retryable.",
+    promise: "P10",
+    async run(context) {
+      const wire = severable(context.driver());
+      const client = await context.connect({ publishTimeoutMs: 700 }, wire.driver);
+      const jobs = context.queue<string>();
+      await client.topology.declare(jobs);
+      await client.send(jobs, "before");
+      wire.down();
+      const before = performance.now();
+      const error = await failure(
+        () => client.send(jobs, "in vain"),
+        "TIMEOUT",
+        "CONNECTION_LOST",
+        "UNREACHABLE",
+      );
+      const took = performance.now() - before;
+      assert.equal(error.retryable, true);
+      assert.ok(took >= 695 && took < 5000, `it gave up after ${took} ms`);
+      assert.equal(client.health().pendingPublishes, 0, "it is still kept");
+      wire.up();
+      await client.send(jobs, "after");
+    },
+  },
+  {
+    id: "subscription-cannot-go-on",
+    title: "A subscription that cannot go on says so: in its state, in `ended` and in onError.",
+    promise: "P10",
+    async run(context) {
+      let forbidden = false;
+      const wire = severable(
+        wrapDriver(context.driver(), {
+          connection: (own) => ({
+            consume: async (from, hooks, call) => {
+              if (forbidden) throw new MessagingError("PERMISSION_DENIED", "No longer allowed to read.");
+              return own.consume(from, hooks, call);
+            },
+          }),
+        }),
+      );
+      const client = await context.connect({}, wire.driver);
+      const seen = await context.collect(client, context.queue<string>());
+      forbidden = true;
+      wire.sever();
+      const error = await context.within("it ends", 20_000, seen.subscription.ended);
+      assert.equal(error?.code, "SUBSCRIPTION_FAILED");
+      assert.equal(seen.subscription.state, "failed");
+      assert.ok(
+        context.background.some(({ code }) => code === "SUBSCRIPTION_FAILED"),
+        "onError was told",
+      );
+    },
+  },
+  {
+    id: "subscription-recovers-by-itself",
+    title: "A consumer that fails while the connection lives is made anew, and the subscription goes on.",
+    promise: "P10",
+    async run(context) {
+      let failing = 0;
+      const driver = wrapDriver(context.driver(), {
+        consumer: (own) => ({
+          receive: async (max, call) => {
+            if (failing > 0) {
+              failing--;
+              throw new MessagingError("CONNECTION_LOST", "The channel is gone.");
+            }
+            return own.receive(max, call);
+          },
+        }),
+      });
+      const client = await context.connect({}, driver);
+      const jobs = context.queue<Numbered>();
+      const history = context.history({ redelivery: true });
+      const subscription = await client.consume(jobs, (message) => history.deliver(message));
+      const load = new Load(history, (message) => client.send(jobs, message), { count: 500, window: 20 });
+      for (const goal of [100, 200, 300]) {
+        await context.eventually(`${goal} are handled`, () => history.distinct() >= goal);
+        failing = 1;
+      }
+      await load.done;
+      await context.eventually("all are handled", () => history.complete());
+      history.check({ duplicates: 3 * 100 });
+      await context.eventually("it runs", () => subscription.state === "running");
+    },
+  },
+  {
+    id: "consumer-process-killed",
+    title: "What a process was handling when it was killed is handled by another.",
+    promise: "P2",
+    parts: ["url"],
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const { url, shortLease } = context.target;
+      if (url === undefined) throw new Error("This case should have named the part `url`.");
+      const ordered = context.capabilities.features.ordering !== undefined;
+      const jobs = context.queue<Numbered>(ordered ? { key: ({ k }) => k } : {});
+      const history = context.history({ ordered, redelivery: true });
+      const client = await context.connect();
+      await client.topology.declare(jobs);
+      const worker = await startWorker({
+        reach: url,
+        queue: jobs.name,
+        ordered,
+        handler: { takesMs: 2 },
+        concurrency: 10,
+        prefetch: 100,
+        attempts: 5,
+      });
+      context.atEnd(() => worker.kill("SIGKILL"));
+      const load = new Load(history, (message) => client.send(jobs, message), {
+        count: faultMessages,
+        window: 500,
+        keys: ordered ? keysNamed(16) : [""],
+      });
+      const told = (event: string) => worker.reports.filter((report) => report.event === event);
+      const goal = faultMessages / 20;
+      await context.eventually(`${goal} are handled`, () => told("finished").length >= goal, 90_000);
+      worker.kill("SIGKILL");
+      await worker.exited;
+      const killedAt = performance.now();
+      for (const report of told("finished")) {
+        if (report.event === "finished") history.deliver(report.value as Numbered);
+      }
+      const heir = await context.connect(
+        {},
+        shortLease === undefined ? context.driver() : context.recorded(shortLease.driver()),
+      );
+      const first = new Gate();
+      await heir.consume(jobs, { concurrency: 10 }, (message) => {
+        first.open();
+        history.deliver(message);
+      });
+      await context.within("the first message for the heir", 60_000, first.opened);
+      context.measure("recoveryMs", Math.round(performance.now() - killedAt));
+      await context.within("confirming the rest", 120_000, load.done);
+      await context.eventually("all are handled", () => history.complete(), 90_000);
+      history.check({ duplicates: 2 * 100 });
+    },
+  },
+  {
+    id: "rebalance-storm",
+    title: "While members come and go without a pause, nothing is lost and no key is swapped.",
+    promise: "P10",
+    timeoutMs: 300_000,
+    exclusive: true,
+    async run(context) {
+      const ordered = context.capabilities.features.ordering !== undefined;
+      const events = context.topic<Numbered>(ordered ? { key: ({ k }) => k } : {});
+      const history = context.history({ ordered, redelivery: true });
+      const join = async () => {
+        const member = await context.connect();
+        await member.subscribe(events, { group: "group", concurrency: 10 }, async (message) => {
+          await new Promise(setImmediate);
+          history.deliver(message);
+        });
+        return member;
+      };
+      const members = [await join(), await join()];
+      const publisher = await context.connect();
+      const load = new Load(history, (message) => publisher.publish(events, message), {
+        count: faultMessages,
+        window: 200,
+        keys: ordered ? keysNamed(16) : [""],
+      });
+      const rounds = 10;
+      for (let round = 1; round <= rounds; round++) {
+        const goal = (faultMessages * round) / (rounds + 2);
+        await context.within(`${goal} are confirmed`, 90_000, load.reached(goal));
+        // One leaves and one joins at the same time, which is the worst that can be.
+        const leaving = members.shift()?.close();
+        members.push(await join());
+        await leaving;
+      }
+      await load.done;
+      await context.eventually("all are handled", () => history.complete(), 90_000);
+      history.check({ duplicates: rounds * 2 * 100 });
+    },
+  },
+]);
+
+async function worksBothWays(
+  context: Context,
+  client: Awaited<ReturnType<Context["connect"]>>,
+): Promise<void> {
+  const jobs = context.queue<string>();
+  const seen = await context.collect(client, jobs);
+  await client.send(jobs, "hello");
+  await seen.first(1);
+}
