@@ -1,0 +1,46 @@
+import type { Capabilities } from "@waybill/core/spi";
+
+/** What a message's metadata and framing may take of the broker's limit beside body, key and headers. */
+const reservedBytes = 2_048;
+
+/** The longest delay: as long as Kafka keeps what nobody reads, by default. */
+export const maxDelayMs = 7 * 86_400_000;
+
+export function capabilities(maxMessageBytes: number) {
+  return {
+    features: {
+      delay: {
+        how: "emulated",
+        maxMs: maxDelayMs,
+        lateMs: 1_000,
+        lateRatio: 0.1,
+        note: "A delay topic whose partitions are rungs of a ladder; consumers move what is due on to its topic. Costs a few writes per message, and waits while no consumer runs.",
+      },
+      ttl: { how: "emulated", note: "A header; what has expired is dropped on receipt." },
+      ordering: { how: "native", note: "The key picks the partition, by the Java client's hash." },
+      filters: { how: "emulated", note: "Every message is received, and dropped if it does not match." },
+      broadcast: { how: "native", note: "Partitions are read without a consumer group." },
+      replay: {
+        how: "native",
+        from: ["earliest", "time", "position"],
+        note: "By offset and timestamp; a position counts in its own partition, the others start at its time.",
+      },
+      groupStart: {
+        how: "native",
+        from: ["earliest", "time", "position"],
+        note: "The group's offsets are committed when it is declared.",
+      },
+      requestReply: { how: "emulated", note: "A short-lived reply topic per client." },
+    },
+    settlement: "cumulative",
+    retry: { how: "republish" },
+    attempts: "lower-bound",
+    retention: "log",
+    lease: undefined,
+    reportsUnrouted: false,
+    publishing: { maxMessages: 1_000, maxBytes: maxMessageBytes - reservedBytes, inFlight: 1 },
+    limits: { messageBytes: maxMessageBytes - reservedBytes },
+  } as const satisfies Capabilities;
+}
+
+export type KafkaCapabilities = ReturnType<typeof capabilities>;

@@ -1,0 +1,165 @@
+import type {
+  Address,
+  Call,
+  Connection,
+  ConnectionHooks,
+  Consumer,
+  ConsumerHooks,
+  PublishOutcome,
+  Source,
+  WireMessage,
+} from "@waybill/core/spi";
+import type { KafkaClient, KafkaLink } from "./client.ts";
+import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
+import { startOffsets } from "./group-offsets.ts";
+import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
+import { Movers } from "./movers.ts";
+import type { Settings } from "./options.ts";
+import { Publisher } from "./publisher.ts";
+import { TopicReader } from "./reader.ts";
+import { KafkaTopology } from "./topology.ts";
+
+/**
+ * A connection heals itself: each link reconnects on its next call, consumers go on
+ * where they were, and calls fail meanwhile. So it never says that it is lost.
+ */
+export class KafkaConnection implements Connection {
+  readonly native: unknown;
+  readonly broker = { name: "Apache Kafka", version: undefined };
+  readonly topology: KafkaTopology;
+  readonly #client: KafkaClient;
+  readonly #context: ConsumerContext;
+  readonly #publishing: KafkaLink;
+  readonly #publisher: Publisher;
+  readonly #movers: Movers;
+  readonly #consumers = new Set<Consumer>();
+  #swept = false;
+  #closing: Promise<void> | undefined;
+
+  static async open(
+    client: KafkaClient,
+    settings: Settings,
+    hooks: ConnectionHooks,
+    call: Call,
+  ): Promise<KafkaConnection> {
+    const control = client.link();
+    try {
+      await unlessAborted(control.open(), call.signal);
+    } catch (cause) {
+      control.close();
+      throw cause;
+    }
+    return new KafkaConnection(client, settings, hooks, control);
+  }
+
+  private constructor(client: KafkaClient, settings: Settings, hooks: ConnectionHooks, control: KafkaLink) {
+    this.#client = client;
+    this.native = client.native;
+    this.#context = {
+      settings,
+      control,
+      link: () => client.link(),
+      report: (cause) => {
+        if (this.#closing === undefined) hooks.report(cause);
+      },
+    };
+    this.#publishing = client.link();
+    this.#publisher = new Publisher(this.#publishing, settings.maxMessageBytes);
+    this.#movers = new Movers(this.#context, this.#publisher);
+    this.topology = new KafkaTopology(this.#context);
+  }
+
+  publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
+    return unlessAborted(this.#publisher.publish(to, batch), call.signal);
+  }
+
+  async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
+    const starting = this.#start(from, hooks);
+    try {
+      return await unlessAborted(starting, call.signal);
+    } catch (cause) {
+      starting.then(
+        (consumer) => consumer.close(),
+        () => {},
+      );
+      throw cause;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#consumers].map((consumer) => consumer.close()));
+    this.#publishing.close();
+    this.#context.control.close();
+    await this.#client.close();
+  }
+
+  async #start(from: Source, hooks: ConsumerHooks): Promise<Consumer> {
+    if (from.address.kind === "inbox") return this.#track(await this.#inbox(from));
+    const release = await this.#movers.use(from.address);
+    try {
+      const consumer =
+        from.address.kind === "topic"
+          ? await this.#reader(from)
+          : await GroupConsumer.start(this.#context, from, hooks);
+      return this.#track(consumer, release);
+    } catch (cause) {
+      await release();
+      throw cause;
+    }
+  }
+
+  async #reader({ address, start, prefetch }: Source): Promise<Consumer> {
+    const topic = address.physical;
+    const offsets = await startOffsets(this.#context.control, topic, start);
+    return new TopicReader(this.#context, { topic, offsets, prefetch, grows: true, onClose: async () => {} });
+  }
+
+  async #inbox({ address, prefetch }: Source): Promise<Consumer> {
+    const { control } = this.#context;
+    const topic = address.physical;
+    await makeInbox(this.#context, topic);
+    const offsets = await control.listOffsets(topic, [replyPartition], "latest");
+    const stopSigns = await keepAlive(this.#context, this.#publisher, topic);
+    if (!this.#swept) {
+      this.#swept = true;
+      // Tidying up after others is no reason to fail or to wait.
+      sweepInboxes(this.#context).catch(() => {});
+    }
+    const onClose = async () => {
+      stopSigns();
+      await Promise.race([
+        control.deleteTopic(topic).catch((cause: unknown) => this.#context.report(cause)),
+        new Promise((resolve) => setTimeout(resolve, 2_000)),
+      ]);
+    };
+    return new TopicReader(this.#context, { topic, offsets, prefetch, grows: false, onClose });
+  }
+
+  /** Closes the consumer with the connection, and lets go of what it used. */
+  #track(consumer: Consumer, release: () => Promise<void> = async () => {}): Consumer {
+    const close = consumer.close.bind(consumer);
+    let closing: Promise<void> | undefined;
+    consumer.close = () => {
+      closing ??= Promise.all([close(), release()]).then(() => {
+        this.#consumers.delete(consumer);
+      });
+      return closing;
+    };
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

@@ -1,0 +1,320 @@
+import {
+  assign,
+  assignorName,
+  decodeAssignment,
+  decodeMember,
+  encodeAssignments,
+  encodeMember,
+  type TopicPartition,
+} from "./assignment.ts";
+import type { KafkaLink, PartitionOffset } from "./client.ts";
+import { errorType, isTransient } from "./errors.ts";
+
+export interface GroupSettings {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+}
+
+/** What a member does with its partitions. */
+export interface GroupEvents {
+  /** These are this member's from now on. */
+  assigned(partitions: readonly TopicPartition[]): void;
+  /** These are to go to someone else. They are this member's until the promise settles; it is waited for, within a bound. */
+  revoking(partitions: readonly TopicPartition[]): Promise<void>;
+  /** These are gone. */
+  revoked(partitions: readonly TopicPartition[]): void;
+  /** Something failed that will be tried again. */
+  trouble(cause: unknown): void;
+  /** The member cannot go on. */
+  failed(cause: unknown): void;
+}
+
+/** Beyond the wait for handlers, a margin in which to commit and join again. */
+const rejoinMarginMs = 10_000;
+const partitionCheckMs = 60_000;
+const backoff = { firstMs: 100, mostMs: 1_000 };
+/** Who gets these was taken for dead, or acts on what is no longer so. */
+const fencing = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"]);
+
+type Signal = "rejoin" | "fenced" | "closing";
+
+/**
+ * A member of a consumer group, by the classic protocol
+ * (https://kafka.apache.org/protocol#The_Messages_JoinGroup) with incremental
+ * rebalances. kafkajs's own consumer stops reading altogether for each of them, tells nobody
+ * before it joins again, and so cannot hand a partition over in order.
+ *
+ * `joining` waits at the broker and so has its own link; heartbeats, commits and
+ * the farewell take the shared one.
+ */
+export class GroupMember {
+  readonly #joining: KafkaLink;
+  readonly #control: KafkaLink;
+  readonly #settings: GroupSettings;
+  readonly #events: GroupEvents;
+  #memberId = "";
+  #generation = -1;
+  #isLeader = false;
+  /** Between the answer to a join and its assignment, the broker takes no commits. */
+  #syncing: Promise<unknown> | undefined;
+  #owned = new Map<string, TopicPartition>();
+  #partitionCounts = new Map<string, number>();
+  #lastContact = Date.now();
+  #signal: Signal | undefined;
+  #wake: (() => void) | undefined;
+  #closing = false;
+
+  constructor(joining: KafkaLink, control: KafkaLink, settings: GroupSettings, events: GroupEvents) {
+    this.#joining = joining;
+    this.#control = control;
+    this.#settings = settings;
+    this.#events = events;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  /**
+   * Commits what `offsets` names, asked anew before each try since partitions may go
+   * meanwhile. Resolves when done, or when nothing is left to commit.
+   */
+  async commit(offsets: () => readonly PartitionOffset[], patienceMs: number): Promise<void> {
+    const deadline = Date.now() + patienceMs;
+    for (let waitMs = 20; ; waitMs = Math.min(500, waitMs * 2)) {
+      while (this.#syncing !== undefined) await this.#syncing;
+      const current = offsets();
+      if (current.length === 0) return;
+      const generation = this.#generation;
+      try {
+        await this.#control.commitOffsets(this.#identity(), current);
+        this.#lastContact = Date.now();
+        return;
+      } catch (cause) {
+        const type = errorType(cause) ?? "";
+        if (fencing.has(type) && generation === this.#generation && this.#syncing === undefined)
+          this.#give("fenced");
+        if (type === "REBALANCE_IN_PROGRESS") this.#give("rejoin");
+        else if (!fencing.has(type) && !isTransient(cause)) throw cause;
+        if (Date.now() + waitMs > deadline) throw cause;
+      }
+      await sleep(waitMs);
+    }
+  }
+
+  /** Leaves the group, so that its partitions go to others at once. The joining link must be closed before. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#give("closing");
+    const leaving =
+      this.#memberId === "" ? undefined : this.#control.leaveGroup(this.#settings.groupId, this.#memberId);
+    await Promise.allSettled([leaving]);
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#closing; ) {
+      try {
+        this.#signal = undefined;
+        const assigned = await this.#join();
+        failures = 0;
+        const beating = this.#beat();
+        const again = await this.#adopt(assigned);
+        if (!again) await this.#signalled();
+        this.#endBeat();
+        await beating;
+        if (this.#taken() === "fenced") this.#loseAll();
+      } catch (cause) {
+        this.#endBeat();
+        if (this.#closing) return;
+        const type = errorType(cause) ?? "";
+        if (fencing.has(type)) this.#loseAll();
+        else if (type !== "REBALANCE_IN_PROGRESS") {
+          if (!isTransient(cause)) {
+            this.#loseAll();
+            this.#events.failed(cause);
+            return;
+          }
+          // Coordinators that move are everyday life; the rest deserves a word.
+          if (type === "") this.#events.trouble(cause);
+          this.#expire();
+          await sleep(Math.min(backoff.mostMs, backoff.firstMs * 2 ** failures++));
+        }
+      }
+    }
+  }
+
+  async #join(): Promise<readonly TopicPartition[]> {
+    const { groupId, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#settings;
+    const answer = await this.#joining.joinGroup({
+      groupId,
+      memberId: this.#memberId,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs: rebalanceTimeoutMs + rejoinMarginMs,
+      protocol: assignorName,
+      metadata: encodeMember({ topics, owned: [...this.#owned.values()], generation: this.#generation }),
+      onMemberId: (memberId) => {
+        this.#memberId = memberId;
+      },
+    });
+    this.#memberId = answer.memberId;
+    this.#generation = answer.generation;
+    this.#isLeader = answer.isLeader;
+    this.#lastContact = Date.now();
+    const syncing = this.#sync(answer);
+    this.#syncing = syncing
+      .catch(() => {})
+      .then(() => {
+        this.#syncing = undefined;
+      });
+    const assigned = await syncing;
+    this.#lastContact = Date.now();
+    return assigned;
+  }
+
+  async #sync(answer: Awaited<ReturnType<KafkaLink["joinGroup"]>>): Promise<readonly TopicPartition[]> {
+    const plan = answer.isLeader ? await this.#plan(answer.members) : new Map();
+    return decodeAssignment(await this.#joining.syncGroup(this.#identity(), encodeAssignments(plan)));
+  }
+
+  async #plan(encoded: readonly { readonly memberId: string; readonly metadata: Uint8Array }[]) {
+    const members = encoded.map(({ memberId, metadata }) => decodeMember(memberId, metadata));
+    const topics = new Set(members.flatMap((member) => member.topics));
+    const counts = new Map<string, number>();
+    for (const topic of topics) counts.set(topic, (await this.#joining.leaders(topic, true)).length);
+    this.#partitionCounts = counts;
+    return assign(members, counts);
+  }
+
+  /** Takes what is new, and lets go what is not there any more. True: join again, so that others can have that. */
+  async #adopt(assigned: readonly TopicPartition[]): Promise<boolean> {
+    const wanted = new Map(assigned.map((one) => [`${one.topic}-${one.partition}`, one]));
+    const going = [...this.#owned].filter(([id]) => !wanted.has(id));
+    const coming = [...wanted].filter(([id]) => !this.#owned.has(id));
+    if (coming.length > 0) {
+      for (const [id, one] of coming) this.#owned.set(id, one);
+      this.#events.assigned(coming.map(([, one]) => one));
+    }
+    if (going.length === 0) return false;
+    const partitions = going.map(([, one]) => one);
+    await this.#within(this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions));
+    const left = going.filter(([id]) => this.#owned.delete(id)).map(([, one]) => one);
+    if (left.length > 0) this.#events.revoked(left);
+    return true;
+  }
+
+  /** Heartbeats for this generation, until the main loop ends them. */
+  async #beat(): Promise<void> {
+    const generation = this.#generation;
+    let nextCheck = Date.now() + partitionCheckMs;
+    this.#beating = true;
+    while (this.#beating && !this.#closing) {
+      await this.#pause(this.#settings.heartbeatIntervalMs);
+      if (!this.#beating || this.#closing || generation !== this.#generation) return;
+      try {
+        await this.#control.heartbeat(this.#identity());
+        this.#lastContact = Date.now();
+        if (this.#isLeader && Date.now() > nextCheck) {
+          nextCheck = Date.now() + partitionCheckMs;
+          if (await this.#hasGrown()) this.#give("rejoin");
+        }
+      } catch (cause) {
+        const type = errorType(cause) ?? "";
+        if (type === "REBALANCE_IN_PROGRESS") this.#give("rejoin");
+        else if (fencing.has(type)) this.#give("fenced");
+        else if (!isTransient(cause)) this.#give("rejoin");
+        else {
+          if (type === "") this.#events.trouble(cause);
+          if (this.#expire()) this.#give("rejoin");
+        }
+      }
+    }
+  }
+  #beating = false;
+  #endPause: (() => void) | undefined;
+
+  #endBeat(): void {
+    this.#beating = false;
+    this.#endPause?.();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #hasGrown(): Promise<boolean> {
+    for (const [topic, count] of this.#partitionCounts) {
+      const now = await this.#control.leaders(topic, true);
+      if (now.length !== count) return true;
+    }
+    return false;
+  }
+
+  /** Without contact for a whole session, the broker has given our partitions to others: stop before they start. */
+  #expire(): boolean {
+    if (Date.now() - this.#lastContact < this.#settings.sessionTimeoutMs) return false;
+    this.#loseAll();
+    return true;
+  }
+
+  #loseAll(): void {
+    this.#memberId = "";
+    this.#generation = -1;
+    const lost = [...this.#owned.values()];
+    this.#owned.clear();
+    if (lost.length > 0) this.#events.revoked(lost);
+  }
+
+  #identity() {
+    return { groupId: this.#settings.groupId, memberId: this.#memberId, generation: this.#generation };
+  }
+
+  /** A later signal never weakens an earlier one. */
+  #give(signal: Signal): void {
+    if (this.#signal !== "fenced" || signal === "closing") this.#signal = signal;
+    if (signal === "fenced" || signal === "closing") this.#hurry?.();
+    this.#wake?.();
+  }
+
+  #taken(): Signal | undefined {
+    return this.#signal;
+  }
+
+  #signalled(): Promise<void> {
+    if (this.#signal !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** Waits, but not beyond `ms`, nor once there is nothing left to wait for. */
+  #within(ms: number, work: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#hurry = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#hurry = done;
+      work.then(done, done);
+    });
+  }
+  #hurry: (() => void) | undefined;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

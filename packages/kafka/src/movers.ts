@@ -1,0 +1,52 @@
+import type { Address } from "@waybill/core/spi";
+import { type ConsumerContext, exists } from "./consumer.ts";
+import { Mover } from "./mover.ts";
+import { delayGroupId, delayTopic } from "./names.ts";
+import type { Publisher } from "./publisher.ts";
+
+interface Shared {
+  users: number;
+  mover: Mover | undefined;
+}
+
+/** One mover for each topic or queue that this connection consumes, shared by its consumers. */
+export class Movers {
+  readonly #context: ConsumerContext;
+  readonly #publisher: Publisher;
+  readonly #shared = new Map<string, Shared>();
+
+  constructor(context: ConsumerContext, publisher: Publisher) {
+    this.#context = context;
+    this.#publisher = publisher;
+  }
+
+  /** Resolves with how to give it back. */
+  async use(address: Address): Promise<() => Promise<void>> {
+    const topic = delayTopic(address);
+    const shared = this.#shared.get(topic) ?? { users: 0, mover: undefined };
+    this.#shared.set(topic, shared);
+    shared.users++;
+    let used = true;
+    const release = async () => {
+      if (!used) return;
+      used = false;
+      if (--shared.users > 0) return;
+      if (this.#shared.get(topic) === shared) this.#shared.delete(topic);
+      await shared.mover?.close();
+    };
+    try {
+      // A topic that others made may have no delay topic; then nobody can delay messages to it either.
+      if (shared.mover === undefined && (await exists(this.#context.control, topic)) && shared.users > 0) {
+        shared.mover ??= new Mover(this.#context, this.#publisher, {
+          groupId: delayGroupId(address),
+          delayTopic: topic,
+          home: address.physical,
+        });
+      }
+    } catch (cause) {
+      await release();
+      throw cause;
+    }
+    return release;
+  }
+}

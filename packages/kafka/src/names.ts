@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { type Address, derivedSeparator, type NamingRule } from "@waybill/core/spi";
+
+/** The longest topic name Kafka takes (org.apache.kafka.common.internals.Topic). */
+const longest = 249;
+const legal = /^[a-zA-Z0-9._-]+$/;
+
+export const naming: NamingRule = {
+  rule: 'Kafka takes 1 to 249 of letters, digits, ".", "_" and "-"; "a.b" and "a_b" exclude each other.',
+  toPhysical(name, kind) {
+    if (kind === "group") return name;
+    const physical = kind === "inbox" ? inboxPrefix + name : name;
+    if (physical.length > longest || !legal.test(physical) || physical === "." || physical === "..")
+      return undefined;
+    return physical;
+  },
+  // Metric names replace the dot, so the broker refuses a topic that differs in that only.
+  collisionKey: (physical) => physical.replaceAll(".", "_"),
+};
+
+export const inboxPrefix = `waybill${derivedSeparator}inbox${derivedSeparator}`;
+
+/** The topic that a publish to this address goes to. */
+export function publishTopic(to: Address): string {
+  return to.kind === "group" ? retryTopic(to) : to.physical;
+}
+
+/** Where the retries of one group of a topic come back: its members read it beside the topic. */
+export function retryTopic(group: Address): string {
+  return derived(group.physical, group.physicalGroup ?? "", "retry");
+}
+
+/** Where messages wait that are due later: one for a topic with all its groups, one for each queue. */
+export function delayTopic(address: Address): string {
+  return derived(address.physical, "delayed");
+}
+
+/** A consumer group's id must differ by topic: all members of one id must read the same topics. */
+export function groupId(address: Address): string {
+  if (address.kind === "group") return `${address.physicalGroup}${derivedSeparator}${address.physical}`;
+  // No portable name has a colon, so no group and topic of the application's come to the same.
+  return `${address.physical}:queue`;
+}
+
+/** The group of those who move delayed messages on when they are due. */
+export function delayGroupId(address: Address): string {
+  return `${address.physical}:delayed`;
+}
+
+function derived(...parts: readonly string[]): string {
+  const name = parts.join(derivedSeparator);
+  if (name.length <= longest) return name;
+  const digest = createHash("sha256").update(name).digest("hex").slice(0, 32);
+  return `${name.slice(0, longest - digest.length - derivedSeparator.length)}${derivedSeparator}${digest}`;
+}
