@@ -1,11 +1,14 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { upstreamVersion } from "../src/install/debian-tree.ts";
 import { javaMajor } from "../src/install/java.ts";
 import { pom } from "../src/install/maven-pom.ts";
 import { insideTree } from "../src/install/program.ts";
+import { versionBeside } from "../src/rabbitmq/find.ts";
 import { redisServerVersion } from "../src/redis/recipe.ts";
 import { pinned } from "../src/versions.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 describe("versions", () => {
   it("are read from what programs print", () => {
@@ -23,6 +26,18 @@ describe("versions", () => {
     expect(upstreamVersion("5:8.0.2-3+deb13u2\n")).toBe("8.0.2");
     expect(upstreamVersion("4.0.5-6+deb13u2")).toBe("4.0.5");
     expect(upstreamVersion("4.1.0")).toBe("4.1.0");
+  });
+
+  it("of a RabbitMQ is read without running it", () => {
+    const folder = temporaryFolder();
+    for (const part of ["sbin", "plugins/rabbit_common-4.1.2", "plugins/rabbit-4.1.2", "bin"]) {
+      mkdirSync(join(folder, part), { recursive: true });
+    }
+    writeFileSync(join(folder, "sbin/rabbitmq-server"), "");
+    symlinkSync("../sbin/rabbitmq-server", join(folder, "bin/rabbitmq-server"));
+    expect(versionBeside(join(folder, "bin/rabbitmq-server"))).toBe("4.1.2");
+    writeFileSync(join(folder, "alone"), "");
+    expect(versionBeside(join(folder, "alone"))).toBeNull();
   });
 
   it("are the same in the compose file as in the code", () => {

@@ -1,7 +1,8 @@
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ensureDebianTree, versionInTree } from "../install/debian-tree.ts";
 import { insideTree, installedProgram, type Program } from "../install/program.ts";
 import { findOnPath, isExecutable } from "../process/on-path.ts";
-import { runAnyway } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
 import { oldestUsable } from "../versions.ts";
 
@@ -17,18 +18,29 @@ const behindDebiansWrapper = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /** The RabbitMQ on this computer if it is new enough, else one in a Debian folder made for it. */
 export async function findRabbitmq(site: NativeSite): Promise<RabbitmqPrograms> {
-  return (await installed(site)) ?? (await fromDebian(site));
+  return installed(site) ?? (await fromDebian(site));
 }
 
-async function installed(site: NativeSite): Promise<RabbitmqPrograms | null> {
+function installed(site: NativeSite): RabbitmqPrograms | null {
   const find = (program: string) => findOnPath(program, site.environment);
   const server = isExecutable(behindDebiansWrapper) ? behindDebiansWrapper : find("rabbitmq-server");
-  const [control, epmd] = [find("rabbitmqctl"), find("epmd")];
-  if (server === null || control === null || epmd === null) return null;
-  const version = /^\d+\.\d+\.\d+/m.exec((await runAnyway(control, ["version"])).output)?.[0];
-  if (version === undefined || Number.parseInt(version, 10) < oldestUsable.rabbitmq) return null;
+  const epmd = find("epmd");
+  if (server === null || epmd === null) return null;
+  const version = versionBeside(server);
+  if (version === null || Number.parseInt(version, 10) < oldestUsable.rabbitmq) return null;
   const program = (command: string) => installedProgram(command, site.folder, site.environment);
   return { version, server: program(server), epmd: program(epmd) };
+}
+
+/**
+ * The version of a server script, by the name of the `rabbit` application in the plugins folder beside it. Its own
+ * tools would tell too, but even `rabbitmqctl version` starts a port mapper, which then stays.
+ */
+export function versionBeside(server: string): string | null {
+  const plugins = join(dirname(realpathSync(server)), "..", "plugins");
+  if (!existsSync(plugins)) return null;
+  const versions = readdirSync(plugins).map((name) => /^rabbit-(\d+\.\d+\.\d+)/.exec(name)?.[1]);
+  return versions.find((version) => version !== undefined) ?? null;
 }
 
 async function fromDebian(site: NativeSite): Promise<RabbitmqPrograms> {
