@@ -23,6 +23,12 @@ export class Places {
     }
   }
 
+  /** Whatever holds messages for consumers, inboxes excepted. */
+  *allQueues(): Generator<DeliveryQueue> {
+    yield* this.queues.values();
+    for (const topic of this.topics.values()) yield* topic.outlets;
+  }
+
   /** @throws MessagingError `NOT_FOUND` */
   queue(address: Address): DeliveryQueue {
     const queue = this.findQueue(address);

@@ -21,6 +21,10 @@ export class Topic {
     this.#settings = settings;
   }
 
+  get outlets(): Iterable<DeliveryQueue> {
+    return this.#outlets;
+  }
+
   get retained(): boolean {
     return this.#log !== undefined;
   }

@@ -1,0 +1,81 @@
+import { type Delivery, type Headers, reservedHeaderPrefix, type WireMessage } from "@waybill/core/spi";
+
+/** A message as a test sees it. */
+export interface Published<T = unknown> {
+  /** The portable name of the topic or queue. */
+  readonly source: string;
+  /** The body: parsed if it is JSON, a string if it is text, else the bytes. */
+  readonly value: T;
+  readonly id: string;
+  readonly key: string | undefined;
+  /** The application's own headers. */
+  readonly headers: Headers;
+  readonly contentType: string;
+  readonly correlationId: string | undefined;
+  /** When the publisher says it happened, milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** When the broker saw it happen, milliseconds since the epoch by the broker's clock. */
+  readonly at: number;
+}
+
+/** A message that a consumer acked, and that is no dead letter. */
+export interface Handled<T = unknown> extends Published<T> {
+  /** `undefined` for a queue or a broadcast. */
+  readonly group: string | undefined;
+  /** 1 if the broker delivered it once. Retries in place, as keyed messages have them, do not show here. */
+  readonly attempt: number;
+}
+
+/** A message that was given up. */
+export interface DeadLettered<T = unknown> extends Published<T> {
+  /** `undefined` for a queue. */
+  readonly group: string | undefined;
+  readonly attempts: number;
+  readonly errorCode: string;
+  readonly errorMessage: string;
+}
+
+/** The headers by which core marks a dead letter. */
+const deadLetter = {
+  source: "waybill-dead-source",
+  group: "waybill-dead-group",
+  attempts: "waybill-dead-attempts",
+  errorCode: "waybill-dead-error-code",
+  errorMessage: "waybill-dead-error-message",
+} as const;
+
+/** A letter that a redrive passed over and put back. */
+const passedOver = "waybill-redrive-run";
+
+export function asPublished(source: string, message: WireMessage | Delivery, at: number): Published {
+  const { id, key, contentType, correlationId, timestamp } = message;
+  const own = Object.entries(message.headers).filter(([name]) => !name.startsWith(reservedHeaderPrefix));
+  const value = decode(message.body, contentType);
+  const headers = Object.fromEntries(own);
+  return { source, value, id, key, headers, contentType, correlationId, timestamp, at };
+}
+
+/** `undefined` when the message is no dead letter, or no new one. */
+export function asDeadLettered(message: WireMessage, at: number): DeadLettered | undefined {
+  const { headers } = message;
+  const source = headers[deadLetter.source];
+  if (source === undefined || headers[passedOver] !== undefined) return undefined;
+  return {
+    ...asPublished(source, message, at),
+    group: headers[deadLetter.group],
+    attempts: Number(headers[deadLetter.attempts]),
+    errorCode: headers[deadLetter.errorCode] ?? "",
+    errorMessage: headers[deadLetter.errorMessage] ?? "",
+  };
+}
+
+function decode(body: Uint8Array, contentType: string): unknown {
+  const text = () => new TextDecoder("utf-8", { fatal: true }).decode(body);
+  try {
+    if (/^application\/(?:[\w.-]+\+)?json\b/.test(contentType)) return JSON.parse(text());
+    if (contentType.startsWith("text/")) return text();
+  } catch {
+    // What is not what it says is shown as it is.
+  }
+  return new Uint8Array(body);
+}

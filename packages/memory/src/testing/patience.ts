@@ -1,0 +1,57 @@
+import { setTimeout as realTime, setImmediate as turn } from "node:timers/promises";
+import type { Clock } from "@waybill/core/spi";
+import type { VirtualClock } from "../virtual-clock.ts";
+
+/** How long a test waits by default: five seconds of real time, or an hour of virtual time. */
+export const defaultPatienceMs = { real: 5_000, virtual: 3_600_000 };
+
+/** How long a handler under a virtual clock may take over something real, such as a file, in milliseconds. */
+const realGraceMs = 1_000;
+
+export function isVirtual(clock: Clock): clock is VirtualClock {
+  return "advance" in clock && "nextTimerAt" in clock;
+}
+
+/**
+ * Waits until the condition holds, and tells whether it came to. A virtual clock is
+ * moved on from timer to timer meanwhile, so that whatever waits for time gets it.
+ */
+export function until(
+  clock: Clock,
+  condition: () => boolean,
+  isBusy: () => boolean,
+  withinMs = defaultPatienceMs[isVirtual(clock) ? "virtual" : "real"],
+): Promise<boolean> {
+  return isVirtual(clock)
+    ? untilVirtual(clock, condition, isBusy, withinMs)
+    : untilReal(condition, Date.now() + withinMs);
+}
+
+async function untilReal(condition: () => boolean, end: number): Promise<boolean> {
+  await turn();
+  while (!condition()) {
+    if (Date.now() >= end) return false;
+    await realTime(1);
+  }
+  return true;
+}
+
+async function untilVirtual(
+  clock: VirtualClock,
+  condition: () => boolean,
+  isBusy: () => boolean,
+  withinMs: number,
+): Promise<boolean> {
+  const end = clock.now() + withinMs;
+  const realEnd = Date.now() + realGraceMs;
+  await turn();
+  while (!condition()) {
+    const next = clock.nextTimerAt() ?? Number.POSITIVE_INFINITY;
+    const isPatient = next <= end;
+    if (!isPatient && Date.now() >= realEnd) return false;
+    // A running handler may be waiting for something that no clock of ours moves.
+    if (!isPatient || isBusy()) await realTime(1);
+    if (isPatient && !condition()) await clock.advance(Math.max(0, next - clock.now()));
+  }
+  return true;
+}
