@@ -253,6 +253,8 @@ export class DeliveryQueue {
   #finish(delivery: MemoryDelivery): void {
     this.#backlog.finish(delivery);
     this.#forget(delivery);
+    // Its key may be free now, for someone who waits.
+    if (this.#waiting.size > 0 && this.#backlog.size > 0) this.#wakeSoon();
   }
 
   #forget(delivery: MemoryDelivery): void {

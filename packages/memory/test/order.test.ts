@@ -32,6 +32,15 @@ test("a key is with one member until nothing of it is unsettled", async () => {
   expect(texts(await two.poll())).toEqual(["a3"]);
 });
 
+test("a key that becomes free goes to whoever waits", async () => {
+  const { send, one, two } = await bench();
+  await send("a1", "a2");
+  const [a1] = (await one.receive(1)) as [Delivery];
+  const waiting = two.receive();
+  await one.ack(a1);
+  expect(texts(await waiting)).toEqual(["a2"]);
+});
+
 test("keys take turns, so that a long one does not keep the others waiting", async () => {
   const { send, one } = await bench();
   await send("a1", "a2", "a3", "a4", "a5", "a6", "b1", "c1");
