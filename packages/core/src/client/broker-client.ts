@@ -177,10 +177,7 @@ export class BrokerClient implements Client<Feature> {
         },
       );
     }
-    if (filter !== undefined) {
-      this.#need("filters", "`filter`", "Filter in the handler.");
-      checkFilter(filter);
-    }
+    if (filter !== undefined) this.#checkFilter(filter);
     if (group === undefined) this.#need("broadcast", "`broadcast`", "Subscribe with a group of your own.");
     const start = startPosition(
       options.start,
@@ -427,12 +424,17 @@ export class BrokerClient implements Client<Feature> {
   #item(subject: TopologySubject<Feature>): TopologyItem {
     if ("kind" in subject) return item(this.#names.destination(subject));
     const { topic, group, start, filter } = subject;
-    if (filter !== undefined) checkFilter(filter);
+    if (filter !== undefined) this.#checkFilter(filter);
     return {
       address: this.#names.group(topic, group),
       start: startPosition(start, topic, "groupStart", this.#driver),
       filter: this.#driver.capabilities.features.filters?.how === "native" ? filter : undefined,
     };
+  }
+
+  #checkFilter(filter: Filter): void {
+    this.#need("filters", "`filter`", "Filter in the handler.");
+    checkFilter(filter);
   }
 
   #need(feature: Feature, what: string, remedy: string): void {

@@ -39,8 +39,12 @@ export async function loadAdapter(url: string, given: readonly Adapter[]): Promi
 async function loadPackage(name: string): Promise<Adapter> {
   try {
     // A variable, so that bundlers do not look for packages that are not there.
-    const module: { readonly adapter: Adapter } = await import(/* @vite-ignore */ name);
-    return module.adapter;
+    const module: { readonly adapter?: Adapter } = await import(/* @vite-ignore */ name);
+    if (typeof module.adapter?.fromUrl === "function") return module.adapter;
+    throw new MessagingError("ADAPTER_MISSING", `The package ${name} is no adapter of this version.`, {
+      remedy: `Run: npm install ${name}@latest`,
+      details: { package: name },
+    });
   } catch (cause) {
     if (!isMissing(cause, name)) throw cause;
     throw new MessagingError("ADAPTER_MISSING", `The adapter package ${name} is not installed.`, {

@@ -90,7 +90,7 @@ export interface Delivery<T = unknown> {
   readonly group: string | undefined;
   /** For `start: { position }`, where the broker has positions. */
   readonly position: string | undefined;
-  /** Fires when the handler's result is no longer wanted: drain deadline, lost lease, handler timeout. */
+  /** Fires when the handler's result is no longer wanted: the drain deadline is over, or the lease was lost. */
   readonly signal: AbortSignal;
   /** The vendor client's own message. */
   readonly native: unknown;

@@ -138,16 +138,18 @@ export class Dispatcher {
     }
     const attempt = new Attempt(this.#byHand, held);
     held.current = attempt;
+    if (held.attempt > this.#context.settings.retry.attempts)
+      return this.#refuse(held, attempt, poison(held));
     let decoded: Validated | Promise<Validated>;
     try {
       decoded = validate(payload, payload.codec.decode(held.wire.body), this.#context.address.name);
     } catch (cause) {
-      return this.#undecodable(held, attempt, cause);
+      return this.#refuse(held, attempt, this.#undecodable(cause));
     }
     if (!(decoded instanceof Promise)) return this.#call(held, attempt, decoded.value);
     decoded.then(
       ({ value }) => this.#call(held, attempt, value),
-      (cause) => this.#undecodable(held, attempt, cause),
+      (cause) => this.#refuse(held, attempt, this.#undecodable(cause)),
     );
   }
 
@@ -195,21 +197,23 @@ export class Dispatcher {
     });
   }
 
-  #undecodable(held: Held, attempt: Attempt, cause: unknown): void {
+  /** To the dead letter without a handler call. */
+  #refuse(held: Held, attempt: Attempt, error: MessagingError): void {
     attempt.claim();
-    const error = MessagingError.isInstance(cause)
-      ? cause
-      : new MessagingError(
-          "DECODE_FAILED",
-          `A body from "${this.#context.address.name}" cannot be decoded: ${String(cause)}.`,
-          {
-            cause,
-          },
-        );
     this.#handlerEnded(held, () => {
+      if (!this.#context.settles) return this.#ended(held);
       this.#context.failures.noteFailure(held);
       void this.#toDeadLetter(held, error);
     });
+  }
+
+  #undecodable(cause: unknown): MessagingError {
+    if (MessagingError.isInstance(cause)) return cause;
+    return new MessagingError(
+      "DECODE_FAILED",
+      `A body from "${this.#context.address.name}" cannot be decoded: ${String(cause)}.`,
+      { cause },
+    );
   }
 
   #handlerEnded(held: Held, next: () => void): void {
@@ -371,6 +375,17 @@ export class Dispatcher {
   #report(error: unknown, message: string): void {
     this.#context.onError(new MessagingError("HANDLER_FAILED", message, { cause: error }));
   }
+}
+
+/** What took its process or connection down at every attempt would do so for ever. */
+function poison(held: Held): MessagingError {
+  return new MessagingError(
+    "HANDLER_FAILED",
+    `All ${held.attempt - 1} attempts ended without a settlement.`,
+    {
+      retryable: false,
+    },
+  );
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -3,8 +3,8 @@ import type { HandleMiddleware } from "./middleware.ts";
 
 /**
  * Fails a handler that takes longer than `ms` milliseconds with a retryable
- * `HANDLER_TIMEOUT`. A handler cannot be stopped from outside: watch
- * `delivery.signal` where the work can be, since the next attempt may overlap it.
+ * `HANDLER_TIMEOUT`. The handler itself cannot be stopped from outside, so the next
+ * attempt may overlap it.
  */
 export function timeout(ms: number): HandleMiddleware {
   if (!(ms > 0))
