@@ -24,6 +24,10 @@ export const types = tool(
 
 export const lint = tool("Lint and format: biome", ["biome", "check", "."]);
 
-export const unused = tool("Unused files, exports and dependencies: knip", ["knip", "--no-progress"]);
+export const unused = tool("Unused files, exports and dependencies: knip", [
+  "knip",
+  "--no-progress",
+  "--no-config-hints",
+]);
 
 export const size = tool("Size of core: size-limit", ["size-limit"]);
