@@ -1,14 +1,18 @@
 // `npm run test:all`: everything, on every broker. A broker that cannot be had is a failure, not something to skip.
 import { addUp, inWords, type Tally, writeTally } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
+import { forgetReports, mayKillVariable, savedReports } from "./testing/conformance.ts";
+import { conformanceTable } from "./testing/conformance-table.ts";
 import { heading } from "./testing/heading.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";
 import { runVitest } from "./testing/vitest.ts";
+import { packages } from "./workspace.ts";
 
 // The tests get the signal too and end; this process stays to take the brokers down.
 let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (interrupted = true));
 
+forgetReports();
 heading("Starting the brokers");
 const brokers = await OwnBrokers.prepare();
 const tallies: Tally[] = [];
@@ -29,7 +33,21 @@ try {
   }
   if (!interrupted) {
     heading("Tests on every broker");
-    tallies.push(await runVitest("brokers", ["--config", "vitest.broker.config.ts"], brokers.environment));
+    tallies.push(
+      await runVitest("brokers", ["--config", "vitest.broker.config.ts"], {
+        ...brokers.environment,
+        [mayKillVariable]: "1",
+      }),
+    );
+  }
+
+  heading("Conformance");
+  const reports = savedReports();
+  console.log(conformanceTable(reports));
+  for (const { folder } of packages.filter(({ isAdapter }) => isAdapter)) {
+    if (reports.some(({ adapter }) => adapter === folder)) continue;
+    tallies.push({ passed: 0, failed: 1 });
+    console.error(`  ${folder}: the suite left no report, so nothing is proven.`);
   }
 
   heading("Brokers used");

@@ -2,9 +2,12 @@
 import { brokerNames, statusOf } from "@waybill/local-brokers";
 import { addUp, inWords } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
+import { forgetReports, savedReports } from "./testing/conformance.ts";
+import { conformanceTable } from "./testing/conformance-table.ts";
 import { heading } from "./testing/heading.ts";
 import { runVitest } from "./testing/vitest.ts";
 
+forgetReports();
 heading("Tests that need no broker");
 const tallies = [await runVitest("unit", [])];
 
@@ -18,6 +21,9 @@ if (found.length > 0) {
   heading(`Tests on ${found.map(({ name }) => name).join(", ")}`);
   tallies.push(await runVitest("brokers", ["--config", "vitest.broker.config.ts"]));
 }
+
+heading("Conformance");
+console.log(conformanceTable(savedReports()));
 
 const total = addUp(tallies);
 console.log(`\n${inWords(total)}`);

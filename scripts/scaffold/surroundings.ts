@@ -20,8 +20,15 @@ export function surroundings(name: string): Readonly<Record<string, string>> {
     "tsconfig.build.json": read("packages/redis/tsconfig.build.json"),
     LICENSE: read("LICENSE"),
     "README.md": `# @waybill/${name}\n\n${sections.join("\n")}`,
-    "test/conformance.broker.test.ts": read("packages/redis/test/conformance.broker.test.ts")
-      .replaceAll("redis", name)
-      .replaceAll("REDIS", name.toUpperCase().replaceAll("-", "_")),
+    "test/conformance.broker.test.ts": conformanceTest(name),
   };
 }
+
+const conformanceTest = (name: string) => `import { runConformance } from "@waybill/conformance";
+import { describe, it } from "vitest";
+import { localBroker, saveReport } from "../../../scripts/testing/conformance.ts";
+import { target } from "../src/conformance.ts";
+
+const { url, extras } = await localBroker("${name}");
+runConformance({ runner: { describe, it }, target: target(url, extras), onReport: saveReport });
+`;

@@ -1,0 +1,41 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BrokerProcess, Report } from "@waybill/conformance";
+import { type BrokerName, control, urlVariable } from "@waybill/local-brokers";
+import { resultsFolder } from "../tally.ts";
+
+const folder = join(resultsFolder, "conformance");
+
+/** Set by `npm run test:all`, whose brokers are its own. Those of `npm test` may be in use by others. */
+export const mayKillVariable = "WAYBILL_BROKERS_MAY_DIE";
+
+/** Where a broker is, and power over its process where tests may use it. For `conformance.broker.test.ts`. */
+export async function localBroker(
+  name: BrokerName,
+): Promise<{ url: string; extras: { readonly broker?: BrokerProcess } }> {
+  const url = process.env[urlVariable(name)];
+  if (!url) throw new Error(`${urlVariable(name)} is not set: run with vitest.broker.config.ts.`);
+  if (process.env[mayKillVariable] !== "1") return { url, extras: {} };
+  // One that the environment names is somebody else's process: the suite says what it could not run there.
+  const broker = await control(name).catch(() => undefined);
+  return { url, extras: broker === undefined ? {} : { broker } };
+}
+
+/** Keeps a report for the table at the end and for the matrix in the documents. */
+export function saveReport(report: Report): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${report.adapter}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+/** To be called before a run, so that no report of an earlier one is taken for its own. */
+export function forgetReports(): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+export function savedReports(): readonly Report[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));
+}
