@@ -138,8 +138,11 @@ export class Dispatcher {
     }
     const attempt = new Attempt(this.#byHand, held);
     held.current = attempt;
-    if (held.attempt > this.#context.settings.retry.attempts)
+    if (held.attempt > this.#context.settings.retry.attempts) {
+      // This delivery is none: it only takes note of those before it.
+      held.attempt--;
       return this.#refuse(held, attempt, poison(held));
+    }
     let decoded: Validated | Promise<Validated>;
     try {
       decoded = validate(payload, payload.codec.decode(held.wire.body), this.#context.address.name);
@@ -379,13 +382,9 @@ export class Dispatcher {
 
 /** What took its process or connection down at every attempt would do so for ever. */
 function poison(held: Held): MessagingError {
-  return new MessagingError(
-    "HANDLER_FAILED",
-    `All ${held.attempt - 1} attempts ended without a settlement.`,
-    {
-      retryable: false,
-    },
-  );
+  return new MessagingError("HANDLER_FAILED", `All ${held.attempt} attempts ended without a settlement.`, {
+    retryable: false,
+  });
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
