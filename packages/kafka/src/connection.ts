@@ -15,6 +15,7 @@ import { startOffsets } from "./group-offsets.ts";
 import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
 import { Movers } from "./movers.ts";
 import type { Settings } from "./options.ts";
+import { patiently, sleep } from "./patience.ts";
 import { Publisher } from "./publisher.ts";
 import { TopicReader } from "./reader.ts";
 import { KafkaTopology } from "./topology.ts";
@@ -74,7 +75,8 @@ export class KafkaConnection implements Connection {
   }
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
-    const starting = this.#start(from, hooks);
+    const { requestTimeoutMs } = this.#context.settings;
+    const starting = patiently(requestTimeoutMs, () => this.#start(from, hooks));
     try {
       return await unlessAborted(starting, call.signal);
     } catch (cause) {
@@ -134,7 +136,7 @@ export class KafkaConnection implements Connection {
       stopSigns();
       await Promise.race([
         control.deleteTopic(topic).catch((cause: unknown) => this.#context.report(cause)),
-        new Promise((resolve) => setTimeout(resolve, 2_000)),
+        sleep(2_000),
       ]);
     };
     return new TopicReader(this.#context, { topic, offsets, prefetch, grows: false, onClose });

@@ -18,6 +18,7 @@ import type { KafkaDelivery } from "./mapping.ts";
 import { GroupMember } from "./membership.ts";
 import { groupId, retryTopic } from "./names.ts";
 import type { Settings } from "./options.ts";
+import { sleep } from "./patience.ts";
 
 export interface ConsumerContext {
   readonly settings: Settings;
@@ -228,8 +229,4 @@ export async function exists(link: KafkaLink, topic: string): Promise<boolean> {
     if (errorType(cause) === "UNKNOWN_TOPIC_OR_PARTITION") return false;
     throw cause;
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -183,7 +183,7 @@ export class KafkajsLink implements KafkaLink {
     const leaders = await this.leaders(topic);
     const byNode = Map.groupBy(partitions, (partition) => leaders[partition] ?? -1);
     const offsets = new Map<number, number>();
-    await Promise.all(
+    const ask = Promise.all(
       [...byNode].map(async ([node, own]) => {
         const broker = await this.#broker(node);
         const { responses } = await broker.listOffsets({
@@ -196,6 +196,11 @@ export class KafkajsLink implements KafkaLink {
         }
       }),
     );
+    // Whatever failed, the next question begins with who leads.
+    await ask.catch((cause) => {
+      this.#leaders.delete(topic);
+      throw cause;
+    });
     return offsets;
   }
 

@@ -9,6 +9,7 @@ import {
 } from "./assignment.ts";
 import type { KafkaLink, PartitionOffset } from "./client.ts";
 import { errorType, isTransient } from "./errors.ts";
+import { sleep } from "./patience.ts";
 
 export interface GroupSettings {
   readonly groupId: string;
@@ -313,8 +314,4 @@ export class GroupMember {
     });
   }
   #hurry: (() => void) | undefined;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

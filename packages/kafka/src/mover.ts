@@ -6,6 +6,7 @@ import { Fetcher } from "./fetcher.ts";
 import { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { GroupMember } from "./membership.ts";
+import { sleep } from "./patience.ts";
 import type { Publisher } from "./publisher.ts";
 
 export interface MoverTask {
@@ -94,7 +95,7 @@ export class Mover {
     this.#fetcher.close();
     for (const rung of [...this.#rungs.keys()]) this.#end(rung);
     this.#link.close();
-    await Promise.race([this.#member.close(), new Promise((resolve) => setTimeout(resolve, 2_000))]);
+    await Promise.race([this.#member.close(), sleep(2_000)]);
   }
 
   #begin(rung: number): void {
@@ -205,7 +206,7 @@ export class Mover {
       this.#report(cause);
       if (!isTransient(cause) && this.#isMissing(topic, cause)) return;
       left = failed;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await sleep(waitMs);
     }
     if (left.length > 0) throw new Error("The mover was closed before it was done.");
   }

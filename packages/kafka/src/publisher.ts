@@ -21,6 +21,7 @@ interface Bin {
 }
 
 const batchOverhead = 64;
+const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 
 /**
  * Stores records, confirmed by all in-sync replicas. Not idempotent: kafkajs's
@@ -127,6 +128,7 @@ export class Publisher {
     outcomes: PublishOutcome[],
   ): Promise<void> {
     const byNode = new Map<number, [number, Bin][]>();
+    const tooBig: [number, Bin, unknown][] = [];
     for (const [partition, bin] of round) {
       // What comes after a failed batch of its partition must not be stored before it.
       if (failed.has(partition)) {
@@ -150,8 +152,11 @@ export class Publisher {
             const error = results[i]?.error;
             if (error === undefined) continue;
             const [partition, bin] = bins[i] as [number, Bin];
-            failed.set(partition, error);
-            fail(bin, error, outcomes);
+            if (tooLarge.has(errorType(error) ?? "")) tooBig.push([partition, bin, error]);
+            else {
+              failed.set(partition, error);
+              fail(bin, error, outcomes);
+            }
           }
         } catch (cause) {
           for (const [partition, bin] of bins) {
@@ -161,6 +166,28 @@ export class Publisher {
         }
       }),
     );
+    for (const one of tooBig) await this.#sendHalves(topic, leaders, one, failed, outcomes);
+  }
+
+  /**
+   * The topic's own limit is lower than the option says: half a batch may pass where
+   * the whole does not, and a single message that is too large fails alone.
+   */
+  async #sendHalves(
+    topic: string,
+    leaders: readonly number[],
+    [partition, { placed }, error]: readonly [number, Bin, unknown],
+    failed: Map<number, unknown>,
+    outcomes: PublishOutcome[],
+  ): Promise<void> {
+    if (placed.length === 1) {
+      fail({ placed }, error, outcomes);
+      return;
+    }
+    const middle = Math.ceil(placed.length / 2);
+    for (const half of [placed.slice(0, middle), placed.slice(middle)]) {
+      await this.#send(topic, leaders, new Map([[partition, { placed: half, bytes: 0 }]]), failed, outcomes);
+    }
   }
 
   /** Looks who leads now, for the next try; and whether the topic is still there at all. */
@@ -199,7 +226,7 @@ function isUnknown(cause: unknown): boolean {
   return errorType(cause) === "UNKNOWN_TOPIC_OR_PARTITION";
 }
 
-function fail(bin: Bin, cause: unknown, outcomes: PublishOutcome[]): void {
+function fail(bin: Pick<Bin, "placed">, cause: unknown, outcomes: PublishOutcome[]): void {
   for (const { index } of bin.placed) outcomes[index] = { ok: false, cause };
 }
 

@@ -35,7 +35,8 @@ export async function decodeRecords(
   while (at + batchHead <= data.length) {
     const end = at + 12 + data.readInt32BE(at + 8);
     if (end > data.length) break;
-    if (data[at + 16] !== 2) throw new UnsupportedFormatError("The topic holds messages in a format from before Kafka 0.11.");
+    if (data[at + 16] !== 2)
+      throw new UnsupportedFormatError("The topic holds messages in a format from before Kafka 0.11.");
     const base = Number(data.readBigInt64BE(at));
     const attributes = data.readInt16BE(at + 21);
     const last = base + data.readInt32BE(at + 23);

@@ -6,6 +6,7 @@ import { errorType } from "./errors.ts";
 import { declareOffsets } from "./group-offsets.ts";
 import { makeInbox } from "./inbox.ts";
 import { delayGroupId, delayTopic, groupId, retryTopic } from "./names.ts";
+import { patiently, sleep } from "./patience.ts";
 
 const fromTheBeginning = { from: "earliest" } as const;
 
@@ -18,11 +19,13 @@ export class KafkaTopology implements Topology {
   }
 
   async ensure(items: readonly TopologyItem[]): Promise<void> {
-    for (const item of items) await this.#ensure(item);
+    const { requestTimeoutMs } = this.#context.settings;
+    for (const item of items) await patiently(requestTimeoutMs, () => this.#ensure(item));
   }
 
   async inspect(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
-    return Promise.all(addresses.map((address) => this.#inspect(address)));
+    const { requestTimeoutMs } = this.#context.settings;
+    return Promise.all(addresses.map((address) => patiently(requestTimeoutMs, () => this.#inspect(address))));
   }
 
   async remove(addresses: readonly Address[]): Promise<void> {
@@ -126,7 +129,7 @@ export class KafkaTopology implements Topology {
     await control.deleteTopic(name);
     const deadline = Date.now() + settings.requestTimeoutMs;
     while ((await exists(control, name)) && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
   }
 

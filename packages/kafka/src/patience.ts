@@ -1,0 +1,21 @@
+import { isTransient } from "./errors.ts";
+
+/**
+ * Does it again while what stands in the way is passing: just after a topic is made
+ * or a broker starts, not every broker knows of it.
+ */
+export async function patiently<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + patienceMs;
+  for (let waitMs = 20; ; waitMs = Math.min(500, waitMs * 2)) {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!isTransient(cause) || Date.now() + waitMs > deadline) throw cause;
+    }
+    await sleep(waitMs);
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

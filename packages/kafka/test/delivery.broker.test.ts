@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { classify } from "../src/errors.ts";
+import {
+  ack,
+  call,
+  ids,
+  message,
+  noHooks,
+  publish,
+  receive,
+  receiveFor,
+  source,
+  Workbench,
+} from "./workbench.ts";
+
+let bench: Workbench;
+beforeEach(() => {
+  bench = new Workbench();
+});
+afterEach(() => bench.end());
+
+describe("a message", () => {
+  it("comes back as it was sent", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "fidelity");
+    const sent = message({
+      body: Uint8Array.of(0, 255, 128, 10),
+      contentType: "application/x-test",
+      key: "kéy",
+      timestamp: 1_700_000_000_123,
+      headers: { "Ünïcode 🎈": "värde\n", "": "no name", __proto__x: "x", constructor: "c" },
+      expiresAt: Date.now() + 60_000,
+      replyTo: "inbox-1",
+      correlationId: "c-1",
+    });
+    await publish(connection, queue, sent);
+    const consumer = await connection.consume(source(queue), noHooks, call);
+    const [delivery] = await receive(consumer, 1);
+    expect(delivery).toMatchObject({
+      id: sent.id,
+      contentType: sent.contentType,
+      key: sent.key,
+      timestamp: sent.timestamp,
+      expiresAt: sent.expiresAt,
+      replyTo: "inbox-1",
+      correlationId: "c-1",
+      redeliveries: 0,
+    });
+    expect(Buffer.from(delivery?.body ?? [])).toEqual(Buffer.from(sent.body));
+    expect({ ...delivery?.headers }).toEqual({ ...sent.headers });
+    expect(delivery?.native).toMatchObject({ topic: queue.physical, offset: "0" });
+  });
+
+  it("to a topic that does not exist is refused, and nothing is made", async () => {
+    const connection = await bench.connect();
+    const nowhere = bench.address("queue", "nowhere");
+    const [outcome] = await connection.publish(nowhere, [message()], call);
+    expect(outcome?.ok).toBe(false);
+    expect(classify(outcome?.ok === false && outcome.cause)?.code).toBe("NOT_FOUND");
+    expect((await connection.topology.inspect([nowhere], call))[0]?.exists).toBe(false);
+    await expect(connection.consume(source(nowhere), noHooks, call)).rejects.toSatisfy(
+      (cause) => classify(cause)?.code === "NOT_FOUND",
+    );
+  });
+
+  it("above the broker's limit fails alone", async () => {
+    const connection = await bench.connect({ maxMessageBytes: 3_000_000 });
+    const queue = await bench.made(connection, "queue", "large");
+    const outcomes = await connection.publish(
+      queue,
+      [message({ key: "a" }), message({ key: "b", body: Buffer.alloc(2_000_000) })],
+      call,
+    );
+    expect(outcomes.map(({ ok }) => ok)).toEqual([true, false]);
+    const [, refused] = outcomes;
+    expect(classify(refused?.ok === false && refused.cause)?.code).toBe("MESSAGE_TOO_LARGE");
+  });
+
+  it("of the largest size allowed goes through, and several of them in one call too", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "largest");
+    const largest = 1_048_588 - 2_048;
+    const batch = [1, 2, 3].map(() => message({ key: "k", body: Buffer.alloc(largest - 1) }));
+    await publish(connection, queue, ...batch);
+    const consumer = await connection.consume(source(queue), noHooks, call);
+    expect(ids(await receive(consumer, 3))).toEqual(ids(batch));
+  });
+
+  it("can be packed", async () => {
+    const connection = await bench.connect({ compression: "gzip" });
+    const queue = await bench.made(connection, "queue", "packed");
+    const batch = Array.from({ length: 50 }, () => message({ key: "k", body: Buffer.alloc(500, "x") }));
+    await publish(connection, queue, ...batch);
+    const consumer = await connection.consume(source(queue), noHooks, call);
+    expect(ids(await receive(consumer, 50))).toEqual(ids(batch));
+  });
+});
+
+describe("a group", () => {
+  it("that was declared keeps what comes before its members do", async () => {
+    const connection = await bench.connect();
+    const early = await bench.made(connection, "group", "declared", "early");
+    const sent = [message(), message(), message()];
+    await publish(connection, { ...early, kind: "topic" }, ...sent);
+    const late = { ...early, group: "late", physicalGroup: "late" };
+    await bench.ensure(connection, late);
+    const consumer = await connection.consume(source(early), noHooks, call);
+    expect(ids(await receive(consumer, 3)).toSorted()).toEqual(ids(sent).toSorted());
+    const none = await connection.consume(source(late), noHooks, call);
+    expect(await receiveFor(none, 1_500)).toEqual([]);
+  });
+
+  it("goes on after what it has acked, and only that", async () => {
+    const connection = await bench.connect();
+    const group = await bench.made(connection, "group", "resumes", "g");
+    const sent = Array.from({ length: 10 }, () => message({ key: "same" }));
+    await publish(connection, { ...group, kind: "topic" }, ...sent);
+    const first = await connection.consume(source(group), noHooks, call);
+    const deliveries = await receive(first, 10);
+    expect(ids(deliveries)).toEqual(ids(sent));
+    expect(await ack(first, deliveries.slice(0, 4))).toEqual(Array(4).fill("settled"));
+    await first.close();
+    const second = await connection.consume(source(group), noHooks, call);
+    expect(ids(await receive(second, 6))).toEqual(ids(sent.slice(4)));
+    expect(await ack(first, deliveries.slice(4))).toEqual(Array(6).fill("lost"));
+  });
+
+  it("gets what is sent to it alone", async () => {
+    const connection = await bench.connect();
+    const mine = await bench.made(connection, "group", "alone", "mine");
+    const others = { ...mine, group: "others", physicalGroup: "others" };
+    await bench.ensure(connection, others);
+    const retry = message({ key: "k" });
+    await publish(connection, mine, retry);
+    const consumer = await connection.consume(source(mine), noHooks, call);
+    expect(ids(await receive(consumer, 1))).toEqual([retry.id]);
+    const other = await connection.consume(source(others), noHooks, call);
+    expect(await receiveFor(other, 1_000)).toEqual([]);
+  });
+
+  it("does not pass on what is held back, and all of the rest", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "held");
+    const sent = Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` }));
+    await publish(connection, queue, ...sent);
+    const consumer = await connection.consume(source(queue, { prefetch: 4 }), noHooks, call);
+    const [first] = await receive(consumer, 1);
+    const held = first?.lane as string;
+    consumer.holdBack?.([held]);
+    const rest = await receiveFor(consumer, 1_500);
+    expect(rest.length).toBeGreaterThan(0);
+    expect(rest.some(({ lane }) => lane === held)).toBe(false);
+    consumer.holdBack?.([]);
+    const all = [
+      ...(first === undefined ? [] : [first]),
+      ...rest,
+      ...(await receive(consumer, 39 - rest.length)),
+    ];
+    expect(ids(all).toSorted()).toEqual(ids(sent).toSorted());
+  });
+});

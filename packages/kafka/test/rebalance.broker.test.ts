@@ -1,0 +1,197 @@
+import type { Delivery } from "@waybill/core/spi";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  ack,
+  call,
+  ids,
+  message,
+  noHooks,
+  publish,
+  receive,
+  receiveFor,
+  source,
+  until,
+  Workbench,
+} from "./workbench.ts";
+
+let bench: Workbench;
+beforeEach(() => {
+  bench = new Workbench();
+});
+afterEach(() => bench.end());
+
+describe("when members come and go", () => {
+  it("a lane is let go only after its handlers are done, and is gone before another has it", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "handover");
+    const sent = Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` }));
+    await publish(connection, queue, ...sent);
+
+    const events: string[] = [];
+    let finish: () => void = () => {};
+    const running = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let going: readonly string[] = [];
+    const first = await connection.consume(
+      source(queue),
+      {
+        revoking: async (lanes) => {
+          going = lanes;
+          events.push("revoking");
+          await running;
+          events.push("done");
+        },
+        revoked: () => events.push("revoked"),
+      },
+      call,
+    );
+    const deliveries = await receive(first, 40);
+    const other = await bench.connect();
+    const second = await other.consume(source(queue), noHooks, call);
+    await until(() => events.length > 0);
+    expect(going.length).toBe(2);
+
+    expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
+    const done = deliveries.filter(({ lane }) => going.includes(lane as string));
+    const half = done.slice(0, Math.floor(done.length / 2)).filter(({ lane }) => lane === going[0]);
+    expect(await ack(first, half)).toEqual(half.map(() => "settled"));
+    finish();
+    const again = await receive(second, done.length - half.length);
+    expect(events).toEqual(["revoking", "done", "revoked"]);
+    expect(ids(again).toSorted()).toEqual(ids(done.filter((one) => !half.includes(one))).toSorted());
+
+    const kept = deliveries.filter(({ lane }) => !going.includes(lane as string));
+    expect(await ack(first, kept), "lanes that stay are not disturbed").toEqual(kept.map(() => "settled"));
+    expect(await ack(first, done)).toEqual(done.map(() => "lost"));
+    expect(await receiveFor(second, 500)).toEqual([]);
+  });
+
+  it("what a closed member had goes to the others at once", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "closing");
+    const first = await connection.consume(source(queue), noHooks, call);
+    const second = await connection.consume(source(queue), noHooks, call);
+    await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
+    const mine = await receiveFor(first, 2_500);
+    const theirs = await receiveFor(second, 2_500);
+    expect(new Set([...ids(mine), ...ids(theirs)]).size).toBe(40);
+    const before = Date.now();
+    await first.close();
+    const handedOver = await receive(second, mine.length);
+    expect(ids(handedOver).toSorted()).toEqual(ids(mine).toSorted());
+    expect(Date.now() - before).toBeLessThan(3_000);
+  });
+
+  it("no message is lost and no key is out of order, however often", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "storm");
+    const keys = 8;
+    const each = 60;
+    const seen = new Map<string, number[]>();
+    let count = 0;
+    const running = new Set<string>();
+    const overlaps: string[] = [];
+
+    const member = async () => {
+      const drain = new Map<string, Promise<void>>();
+      const gone = new Set<string>();
+      const consumer = await connection.consume(
+        source(queue, { prefetch: 10 }),
+        {
+          revoking: async (lanes) => {
+            for (const lane of lanes) gone.add(lane);
+            await Promise.all(lanes.map((lane) => drain.get(lane)));
+          },
+          revoked: (lanes) => {
+            for (const lane of lanes) gone.delete(lane);
+          },
+        },
+        call,
+      );
+      const stop = new AbortController();
+      const handle = async (delivery: Delivery) => {
+        const key = delivery.key as string;
+        const lane = delivery.lane as string;
+        if (gone.has(lane) || stop.signal.aborted) return;
+        if (running.has(key)) overlaps.push(key);
+        running.add(key);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        running.delete(key);
+        const numbers = seen.get(key) ?? [];
+        seen.set(key, numbers);
+        numbers.push(Number(delivery.headers.n));
+        count++;
+        await ack(consumer, [delivery]);
+      };
+      const loop = (async () => {
+        while (!stop.signal.aborted) {
+          for (const delivery of await consumer.receive(5, { signal: stop.signal })) {
+            const lane = delivery.lane as string;
+            drain.set(
+              lane,
+              (drain.get(lane) ?? Promise.resolve()).then(() => handle(delivery)),
+            );
+          }
+          await Promise.all(drain.values());
+        }
+      })();
+      return async () => {
+        stop.abort();
+        await loop;
+        await consumer.close();
+      };
+    };
+
+    const stops = [await member()];
+    const publishing = (async () => {
+      for (let n = 0; n < each; n++) {
+        await publish(
+          connection,
+          queue,
+          ...Array.from({ length: keys }, (_, k) => message({ key: `k${k}`, headers: { n: String(n) } })),
+        );
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    })();
+    for (let i = 0; i < 3; i++) {
+      stops.push(await member());
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await stops.shift()?.();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    await publishing;
+    await until(
+      () => [...seen.values()].every((numbers) => new Set(numbers).size === each) && seen.size === keys,
+      40_000,
+    );
+    for (const stop of stops) await stop();
+
+    expect(overlaps).toEqual([]);
+    for (const numbers of seen.values()) expect(swaps(numbers), numbers.join(" ")).toBe(0);
+    expect(count, "an orderly handover repeats nothing").toBe(keys * each);
+  }, 90_000);
+
+  it("a member that is gone without a word is replaced when its session is over", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "crash");
+    const mortal = await bench.connectMortal();
+    const lost = await mortal.connection.consume(source(queue), noHooks, call);
+    await publish(connection, queue, ...Array.from({ length: 8 }, (_, i) => message({ key: `k${i}` })));
+    expect((await receive(lost, 8)).length).toBe(8);
+    mortal.kill();
+    const next = await connection.consume(source(queue), noHooks, call);
+    expect((await receive(next, 8)).length).toBe(8);
+  }, 40_000);
+});
+
+/** A replay may repeat what was not acked; it must not bring anything before what came earlier for the first time. */
+function swaps(numbers: readonly number[]): number {
+  let count = 0;
+  let highest = -1;
+  for (const number of numbers) {
+    if (number > highest + 1) count++;
+    highest = Math.max(highest, number);
+  }
+  return count;
+}
