@@ -22,7 +22,9 @@ const namesThatSayNothing = /(^|\/)(utils?|common|misc|helpers?)(\/|\.|$)/;
 export const layout: Step = {
   title: "Layout: where things are and what they are called",
   run: async () => [
-    ...packages.flatMap(({ folder }) => whatPublishingNeeds(folder)),
+    ...packages
+      .filter(({ manifest }) => manifest.private !== true)
+      .flatMap(({ folder }) => whatPublishingNeeds(folder)),
     ...packages.filter(({ isAdapter }) => isAdapter).flatMap(({ folder }) => adapterLayout(folder)),
     ...sources().flatMap(nameAndLength),
     ...staleAllowances(),
