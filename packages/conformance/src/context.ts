@@ -52,17 +52,22 @@ export class Context {
   /** Numbers for the report of this case, by name. */
   readonly measures: Record<string, number> = {};
   readonly #prefix: string;
+  readonly #patience: number;
   readonly #histories: History[] = [];
   readonly #clients: AnyClient[] = [];
   readonly #made = new Map<string, Address>();
   readonly #endings: (() => unknown)[] = [];
   #named = 0;
 
-  /** @param id Unique among the cases that may run at the same broker, and short. */
-  constructor(target: ConformanceTarget, id: string, signal: AbortSignal) {
+  /**
+   * @param id Unique among the cases that may run at the same broker, and short.
+   * @param patience How long to wait for what must come, as a share of what the cases say.
+   */
+  constructor(target: ConformanceTarget, id: string, signal: AbortSignal, patience = 1) {
     this.target = target;
     this.capabilities = target.driver().capabilities;
     this.#prefix = id;
+    this.#patience = patience;
     this.signal = signal;
   }
 
@@ -254,7 +259,7 @@ export class Context {
   }
 
   #eventually<T>(what: () => string, condition: () => T | Promise<T>, withinMs: number): Promise<T> {
-    return eventually(what, condition, withinMs, this.signal);
+    return eventually(what, condition, withinMs * this.#patience, this.signal);
   }
 }
 

@@ -107,7 +107,7 @@ export const faults: readonly Case[] = chapter("faults", [
       const proxy = await context.proxy();
       proxy.latency(200);
       const trial = await Trial.start(context, () => context.driver(proxy.endpoint), {
-        count: Math.min(faultMessages, 5000),
+        count: Math.min(faultMessages, 2000),
       });
       await trial.end(0);
     },
@@ -124,6 +124,7 @@ export const faults: readonly Case[] = chapter("faults", [
       const trial = await Trial.start(context, () => context.driver(proxy.endpoint), {
         count: 400,
         padding: 1000,
+        window: 100,
       });
       proxy.bandwidth(64_000);
       await trial.end(0);
@@ -139,7 +140,7 @@ export const faults: readonly Case[] = chapter("faults", [
     async run(context) {
       const { broker } = context.target;
       if (broker === undefined) throw new Error("This case should have named the part `broker`.");
-      const trial = await Trial.start(context, () => context.driver());
+      const trial = await Trial.start(context, () => context.driver(), { topologyAgeMs });
       await trial.reached(0.4);
       await broker.kill();
       await broker.start();
@@ -158,7 +159,7 @@ export const faults: readonly Case[] = chapter("faults", [
       const { broker } = context.target;
       if (broker === undefined) throw new Error("This case should have named the part `broker`.");
       const proxy = await context.proxy();
-      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      const trial = await Trial.start(context, () => context.driver(proxy.endpoint), { topologyAgeMs });
       await trial.reached(0.4);
       proxy.dropReplies();
       await sleep(100);
@@ -179,7 +180,7 @@ export const faults: readonly Case[] = chapter("faults", [
     async run(context) {
       const { broker } = context.target;
       if (broker === undefined) throw new Error("This case should have named the part `broker`.");
-      const trial = await Trial.start(context, () => context.driver());
+      const trial = await Trial.start(context, () => context.driver(), { topologyAgeMs });
       await trial.reached(0.4);
       await broker.kill();
       await context.eventually("the clients say that they are recovering", () =>
@@ -430,6 +431,9 @@ export const faults: readonly Case[] = chapter("faults", [
     },
   },
 ]);
+
+/** What is killed right after making a queue may forget it (RabbitMQ 4.0 does). This is about messages, not about that. */
+const topologyAgeMs = 3000;
 
 async function worksBothWays(
   context: Context,

@@ -207,7 +207,7 @@ export const time: readonly Case[] = chapter("time", [
       const client = await context.connect({}, driver());
       const jobs = context.queue<number>();
       const first = new Gate();
-      const seen = await context.collect(client, jobs, { concurrency: 1, prefetch: 5 }, (value) =>
+      const seen = await context.collect(client, jobs, { concurrency: 1, prefetch: 20 }, (value) =>
         value === 0 ? first.opened : undefined,
       );
       await client.send(jobs, 0);

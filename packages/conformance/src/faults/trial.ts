@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyClient, Context } from "../context.ts";
 import type { History, Numbered } from "../history.ts";
 import { keysNamed, Load } from "../load.ts";
@@ -8,6 +9,10 @@ export interface TrialOptions {
   readonly count?: number;
   /** Characters that each message is made longer by. Default 0. */
   readonly padding?: number;
+  /** The most that await confirmation at once. Default 500. */
+  readonly window?: number;
+  /** How old queues and topics are to be before the work begins, in milliseconds. Default 0. */
+  readonly topologyAgeMs?: number;
 }
 
 /**
@@ -16,7 +21,6 @@ export interface TrialOptions {
  */
 export const faultMessages = Number(process.env.CONFORMANCE_FAULT_MESSAGES ?? 20_000);
 
-const window = 500;
 const prefetch = 100;
 /** Outages here are shorter, so no publish has a reason to give up. */
 const publishTimeoutMs = 120_000;
@@ -29,6 +33,7 @@ export class Trial {
   readonly #context: Context;
   readonly #load: Load;
   readonly #count: number;
+  readonly #window: number;
 
   private constructor(
     context: Context,
@@ -36,7 +41,7 @@ export class Trial {
     consumer: AnyClient,
     history: History,
     load: Load,
-    count: number,
+    { count, window }: Required<Pick<TrialOptions, "count" | "window">>,
   ) {
     this.#context = context;
     this.publisher = publisher;
@@ -44,13 +49,14 @@ export class Trial {
     this.history = history;
     this.#load = load;
     this.#count = count;
+    this.#window = window;
   }
 
   /** Connects a publisher and a consumer with drivers of this make, and sets them to work. */
   static async start(
     context: Context,
     driver: () => Parameters<Context["connect"]>[1],
-    { count = faultMessages, padding = 0 }: TrialOptions = {},
+    { count = faultMessages, padding = 0, window = 500, topologyAgeMs = 0 }: TrialOptions = {},
   ): Promise<Trial> {
     const ordered = context.capabilities.features.ordering !== undefined;
     const events = context.topic<Numbered & { readonly pad: string }>(ordered ? { key: ({ k }) => k } : {});
@@ -60,10 +66,11 @@ export class Trial {
     await consumer.subscribe(events, { group: "group", concurrency: 10, prefetch }, ({ p, k, n }) =>
       history.deliver({ p, k, n }),
     );
+    if (topologyAgeMs > 0) await sleep(topologyAgeMs);
     const pad = "x".repeat(padding);
     const publish = (message: Numbered) => publisher.publish(events, { ...message, pad });
     const load = new Load(history, publish, { count, window, keys: ordered ? keysNamed(16) : [""] });
-    return new Trial(context, publisher, consumer, history, load, count);
+    return new Trial(context, publisher, consumer, history, load, { count, window });
   }
 
   /** Waits until this share of the messages is confirmed, and some are handled. */
@@ -94,6 +101,6 @@ export class Trial {
     await this.#context.eventually("all are handled", () => this.history.complete(), 90_000);
     assert.equal(this.#load.failed, 0, `publishes failed, at last with: ${String(this.#load.lastError)}`);
     // A fault may repeat what was unconfirmed, and what was held and its settlements under way.
-    this.history.check({ duplicates: faults * 2 * (window + prefetch) });
+    this.history.check({ duplicates: faults * 2 * (this.#window + prefetch) });
   }
 }

@@ -5,7 +5,7 @@ import { type Counts, noCounts } from "../history.ts";
 import { missingPart } from "../parts.ts";
 import { provesRefusal } from "../refusing.ts";
 import type { ConformanceTarget } from "../target.ts";
-import { type Attempt, attempt } from "./attempt.ts";
+import { type Attempt, type AttemptOptions, attempt } from "./attempt.ts";
 import type { CaseResult, Outcome } from "./result.ts";
 
 /** A case, ready to be run on one target. */
@@ -21,7 +21,7 @@ export interface ConformanceCase {
   /** Why it will not be run, if so. */
   readonly skipped: string | undefined;
   /** Runs it `copies` times at once (default once). Never rejects: a failure is an outcome. */
-  run(options?: { readonly signal?: AbortSignal; readonly copies?: number }): Promise<CaseResult>;
+  run(options?: AttemptOptions & { readonly copies?: number }): Promise<CaseResult>;
 }
 
 /** All cases, as they stand for this target. @throws Error when a quirk names no case. */
@@ -52,7 +52,7 @@ function planned(
     timeoutMs,
     exclusive: exclusive && absent === undefined,
     skipped,
-    async run({ signal, copies = 1 } = {}) {
+    async run({ copies = 1, ...options } = {}) {
       if (skipped !== undefined) {
         return { ...base, outcome: "not-run", ms: 0, counts: noCounts(), reason: skipped };
       }
@@ -61,7 +61,7 @@ function planned(
         return result(base, refusal, refusal.error === undefined ? "refused" : "failed");
       }
       const attempts = await Promise.all(
-        Array.from({ length: copies }, () => attempt(target, definition, signal)),
+        Array.from({ length: copies }, () => attempt(target, definition, options)),
       );
       return judged(base, merged(attempts), target);
     },
