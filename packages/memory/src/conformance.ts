@@ -1,10 +1,10 @@
 import type { ConformanceTarget, ForeignListener, ForeignMessage, ForeignPeer } from "@waybill/conformance";
 import type { Address, Driver, WireMessage } from "@waybill/core/spi";
-import { MemoryBroker } from "./broker.ts";
+import { MemoryBroker } from "./broker/broker.ts";
+import { Member } from "./broker/member.ts";
 import type { MemoryConnection } from "./connection.ts";
 import { connectionLost, unreachable } from "./errors.ts";
 import { memory } from "./index.ts";
-import { Member } from "./member.ts";
 
 const shortLeaseMs = 1_500;
 

@@ -7,7 +7,7 @@ import type {
   Source,
   WireMessage,
 } from "@waybill/core/spi";
-import type { MemoryBroker } from "./broker.ts";
+import type { MemoryBroker } from "./broker/broker.ts";
 import { MemoryConsumer } from "./consumer.ts";
 import { closed } from "./errors.ts";
 import { MemoryTopology } from "./topology.ts";

@@ -1,7 +1,7 @@
 import type { Address, Call, Consumer, Delivery, Settlement, SettleOutcome, Source } from "@waybill/core/spi";
-import type { MemoryBroker, Outlet } from "./broker.ts";
-import type { MemoryDelivery } from "./delivery.ts";
-import { Member } from "./member.ts";
+import type { MemoryBroker, Outlet } from "./broker/broker.ts";
+import type { MemoryDelivery } from "./broker/delivery.ts";
+import { Member } from "./broker/member.ts";
 
 /** One consumer of one queue, group, subscription or inbox. */
 export class MemoryConsumer implements Consumer {

@@ -1,15 +1,15 @@
 import { type Adapter, type Driver, MessagingError } from "@waybill/core/spi";
-import { MemoryBroker } from "./broker.ts";
+import { MemoryBroker } from "./broker/broker.ts";
+import { namedBroker } from "./broker/named-brokers.ts";
 import { capabilities } from "./capabilities.ts";
 import { MemoryConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
-import { namedBroker } from "./named-brokers.ts";
 import { type BrokerOptions, type DriverOptions, type DriverSettings, readBoth, readUrl } from "./options.ts";
 
-export { type BrokerObserver, MemoryBroker } from "./broker.ts";
-export { namedBroker } from "./named-brokers.ts";
+export { type BrokerObserver, MemoryBroker } from "./broker/broker.ts";
+export { namedBroker } from "./broker/named-brokers.ts";
+export { type VirtualClock, virtualClock } from "./broker/virtual-clock.ts";
 export type { BrokerOptions } from "./options.ts";
-export { type VirtualClock, virtualClock } from "./virtual-clock.ts";
 
 export type MemoryOptions = DriverOptions &
   (

@@ -1,4 +1,4 @@
-import type { MemoryBroker } from "./broker.ts";
+import type { MemoryBroker } from "./broker/broker.ts";
 import { Probe } from "./testing/probe.ts";
 
 export type { DeadLettered, Handled, Published } from "./testing/observed.ts";

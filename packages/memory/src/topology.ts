@@ -1,9 +1,9 @@
 import type { Address, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
-import type { MemoryBroker } from "./broker.ts";
-import { DeliveryQueue } from "./delivery-queue.ts";
+import type { MemoryBroker } from "./broker/broker.ts";
+import { DeliveryQueue } from "./broker/delivery-queue.ts";
+import { sameFilter } from "./broker/filter.ts";
+import { Topic } from "./broker/topic.ts";
 import { mismatch, removed, title } from "./errors.ts";
-import { sameFilter } from "./filter.ts";
-import { Topic } from "./topic.ts";
 
 /** Makes, shows and takes away what is on the broker. */
 export class MemoryTopology implements Topology {

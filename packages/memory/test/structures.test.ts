@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { DueHeap, type Timed } from "../src/due-heap.ts";
+import { DueHeap, type Timed } from "../src/broker/due-heap.ts";
+import { type Linked, LinkedList } from "../src/broker/linked-list.ts";
 import { virtualClock } from "../src/index.ts";
-import { type Linked, LinkedList } from "../src/linked-list.ts";
 
 class Item implements Timed, Linked<Item> {
   readonly name: number;

@@ -1,6 +1,6 @@
 import type { Address, Filter, HeaderCondition, StartPosition } from "@waybill/core/spi";
 import { expect, test } from "vitest";
-import { matches } from "../src/filter.ts";
+import { matches } from "../src/broker/filter.ts";
 import { group, inbox, message, queue, texts, topic, workbench } from "./workbench.ts";
 
 const call = { signal: new AbortController().signal };

@@ -1,4 +1,4 @@
-import type { DeliveryQueue } from "../delivery-queue.ts";
+import type { DeliveryQueue } from "../broker/delivery-queue.ts";
 import type { DeadLettered, Handled, Published } from "./observed.ts";
 
 /** What a failed assertion tells of what did happen, a line each. */

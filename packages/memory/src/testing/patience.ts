@@ -1,6 +1,6 @@
 import { setTimeout as realTime, setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "@waybill/core/spi";
-import type { VirtualClock } from "../virtual-clock.ts";
+import type { VirtualClock } from "../broker/virtual-clock.ts";
 
 /** How long a test waits by default: five seconds of real time, or an hour of virtual time. */
 export const defaultPatienceMs = { real: 5_000, virtual: 3_600_000 };

@@ -1,6 +1,6 @@
 import { AssertionError } from "node:assert";
-import type { MemoryBroker } from "../broker.ts";
-import type { DeliveryQueue } from "../delivery-queue.ts";
+import type { MemoryBroker } from "../broker/broker.ts";
+import type { DeliveryQueue } from "../broker/delivery-queue.ts";
 import { account, by, state } from "./account.ts";
 import { asDeadLettered, asPublished, type DeadLettered, type Handled, type Published } from "./observed.ts";
 import { defaultPatienceMs, isVirtual, until } from "./patience.ts";

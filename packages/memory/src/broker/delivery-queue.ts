@@ -1,11 +1,11 @@
 import { type Clock, type Filter, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
+import { overloaded } from "../errors.ts";
+import { type StoredMessage, toStored } from "../mapping.ts";
 import { type Backlog, PlainBacklog } from "./backlog.ts";
 import { MemoryDelivery } from "./delivery.ts";
 import { DueTimes } from "./due-times.ts";
-import { overloaded } from "./errors.ts";
 import { KeyedBacklog } from "./keyed-backlog.ts";
 import { Leases } from "./leases.ts";
-import { type StoredMessage, toStored } from "./mapping.ts";
 import type { Member } from "./member.ts";
 
 export interface QueueSettings {

@@ -1,6 +1,6 @@
 import type { Address } from "@waybill/core/spi";
+import { notFound } from "../errors.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
-import { notFound } from "./errors.ts";
 import type { Topic } from "./topic.ts";
 
 /** All that exists on the broker, by physical name. */

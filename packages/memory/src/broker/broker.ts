@@ -1,8 +1,8 @@
 import type { Address, PublishOutcome, Settlement, Source, WireMessage } from "@waybill/core/spi";
+import { connectionLost, mismatch, removed, title, unreachable } from "../errors.ts";
+import { type BrokerOptions, type BrokerSettings, brokerSettings } from "../options.ts";
 import { DeliveryQueue } from "./delivery-queue.ts";
-import { connectionLost, mismatch, removed, title, unreachable } from "./errors.ts";
 import { sameFilter } from "./filter.ts";
-import { type BrokerOptions, type BrokerSettings, brokerSettings } from "./options.ts";
 import { Places } from "./places.ts";
 
 /** What the broker does to a connection that fails. */

@@ -1,7 +1,7 @@
 import type { Clock } from "@waybill/core/spi";
+import { closed } from "../errors.ts";
 import type { MemoryDelivery } from "./delivery.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
-import { closed } from "./errors.ts";
 import type { Lane } from "./keyed-backlog.ts";
 import { LinkedList } from "./linked-list.ts";
 

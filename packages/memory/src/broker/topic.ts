@@ -1,9 +1,9 @@
 import type { PublishOutcome, StartPosition, WireMessage } from "@waybill/core/spi";
 import { stored } from "@waybill/core/spi";
+import { overloaded, removed } from "../errors.ts";
+import { toStored } from "../mapping.ts";
 import { DeliveryQueue, type QueueNature, type QueueSettings } from "./delivery-queue.ts";
-import { overloaded, removed } from "./errors.ts";
 import { matches } from "./filter.ts";
-import { toStored } from "./mapping.ts";
 import { MessageLog, type Retention } from "./message-log.ts";
 
 const unrouted: PublishOutcome = Object.freeze({ ok: true, unrouted: true });

@@ -1,8 +1,8 @@
 import type { Delivery } from "@waybill/core/spi";
+import type { StoredMessage } from "../mapping.ts";
 import type { Timed } from "./due-heap.ts";
 import type { Lane } from "./keyed-backlog.ts";
 import type { Linked } from "./linked-list.ts";
-import type { StoredMessage } from "./mapping.ts";
 import type { Member } from "./member.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { MessagingError, type StartPosition } from "@waybill/core/spi";
-import type { StoredMessage } from "./mapping.ts";
+import type { StoredMessage } from "../mapping.ts";
 
 export interface Retention {
   /** The most messages and bytes it keeps; beyond them the oldest go. */
