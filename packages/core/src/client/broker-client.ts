@@ -5,6 +5,7 @@ import { checkHandler, decideSettings } from "../consuming/settings.ts";
 import { RunningSubscription, type SubscriptionSpec } from "../consuming/subscription.ts";
 import { bytes } from "../contract/codec.ts";
 import type { AnyPayload, AnyQueue, AnyTopic, Contract } from "../contract/contract.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { closed } from "../errors/normalise.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
@@ -266,6 +267,7 @@ export class BrokerClient implements Client<Feature> {
   async request(to: AnyQueue, value: unknown, options: RequestOptions = {}): Promise<any> {
     this.#check(to, "queue");
     this.#need("requestReply", "`request`", "Send to a queue and let the answer be another message.");
+    checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
     const { timeoutMs = 30_000, headers, signal } = options;
     return this.#requests.ask(to, { timeoutMs, signal }, (correlationId) =>
       this.#publishing.publish(
@@ -476,10 +478,5 @@ function item(address: Address): TopologyItem {
 const consumeOptionNames = ["concurrency", "prefetch", "retry", "deadLetter", "use", "maxLeaseMs", "signal"];
 
 function checkConsumeOptions(call: string, options: object, more: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (consumeOptionNames.includes(name) || more.includes(name)) continue;
-    throw new MessagingError("UNKNOWN_OPTION", `${call} has no option "${name}".`, {
-      remedy: `It takes: ${[...more, ...consumeOptionNames].join(", ")}.`,
-    });
-  }
+  checkOptionNames(call, options, [...more, ...consumeOptionNames]);
 }

@@ -1,8 +1,8 @@
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { allFeatures, type Feature } from "../spi/capabilities.ts";
 import { type Clock, systemClock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
-import { unknownOption } from "../spi/options.ts";
 import type { ClientOptions } from "./options.ts";
 
 /** Client options with every default decided. */
@@ -44,9 +44,14 @@ const known = Object.keys({
 } satisfies Record<keyof ClientOptions, true>);
 
 /** Checks that no option is unknown, before anything is loaded. @throws MessagingError `UNKNOWN_OPTION` */
-export function checkKnownOptions(options: object): void {
-  for (const name of Object.keys(options))
-    if (!known.includes(name)) throw unknownOption("connect", name, known);
+export function checkKnownOptions(options: ClientOptions): void {
+  checkOptionNames("connect", options, known);
+  if (options.maxPending !== undefined)
+    checkOptionNames("maxPending", options.maxPending, ["messages", "bytes"]);
+  if (options.reconnect !== undefined)
+    checkOptionNames("reconnect", options.reconnect, ["initialMs", "maxMs"]);
+  if (options.middleware !== undefined)
+    checkOptionNames("middleware", options.middleware, ["publish", "handle"]);
 }
 
 /** @throws MessagingError `INVALID_ARGUMENT`, `UNSUPPORTED` */
@@ -79,8 +84,8 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
     names,
     connectTimeoutMs: duration("connectTimeoutMs", options.connectTimeoutMs, 10_000),
     publishTimeoutMs: duration("publishTimeoutMs", options.publishTimeoutMs, 30_000),
-    maxPendingMessages: duration("maxPending.messages", options.maxPending?.messages, 100_000),
-    maxPendingBytes: duration("maxPending.bytes", options.maxPending?.bytes, 256 * 1024 * 1024),
+    maxPendingMessages: count("maxPending.messages", options.maxPending?.messages, 100_000),
+    maxPendingBytes: count("maxPending.bytes", options.maxPending?.bytes, 256 * 1024 * 1024),
     drainTimeoutMs: duration("drainTimeoutMs", options.drainTimeoutMs, 30_000),
     reconnectInitialMs,
     reconnectMaxMs: Math.max(
@@ -98,6 +103,12 @@ function duration(name: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value === "number" && value >= 0 && !Number.isNaN(value)) return value;
   throw notLegal(name, value, "a number of at least 0");
+}
+
+function count(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === "number" && value >= 1) return value;
+  throw notLegal(name, value, "a number of at least 1");
 }
 
 function notLegal(name: string, value: unknown, takes: string): MessagingError {

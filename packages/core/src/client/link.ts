@@ -1,4 +1,4 @@
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { aborted, closed, normalise } from "../errors/normalise.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Connection, Driver } from "../spi/driver.ts";
@@ -136,7 +136,17 @@ export class Link {
   #lost(connection: Connection, cause: unknown): void {
     if (this.#current !== connection) return;
     this.#current = undefined;
-    const error = normalise(this.#driver, cause);
+    const why = normalise(this.#driver, cause);
+    const error =
+      why.code === "CONNECTION_LOST"
+        ? why
+        : new MessagingError(
+            "CONNECTION_LOST",
+            `The connection to ${this.#driver.name} was lost: ${why.message}`,
+            {
+              cause: why,
+            },
+          );
     this.#error = error;
     this.#options.onStatus("recovering", error);
     this.#options.onError(error);

@@ -1,6 +1,6 @@
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { checkPortableName } from "../spi/naming.ts";
-import { unknownOption } from "../spi/options.ts";
 import { type Codec, json } from "./codec.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 
@@ -80,7 +80,7 @@ export function topic<In = unknown, Out = In>(
   options: TopicOptions<In, Out> = {},
 ): TopicContract<In, Out> {
   checkPortableName(name, "topic");
-  checkKeys("topic()", options, ["schema", "codec", "key", "retained"]);
+  checkOptionNames("topic()", options, ["schema", "codec", "key", "retained"]);
   return Object.freeze({
     kind: "topic",
     name,
@@ -100,8 +100,8 @@ export function queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyI
   options: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
 ): QueueContract<In, Out, ReplyIn, ReplyOut> {
   checkPortableName(name, "queue");
-  checkKeys("queue()", options, ["schema", "codec", "key", "reply"]);
-  if (options.reply !== undefined) checkKeys("queue() reply", options.reply, ["schema", "codec"]);
+  checkOptionNames("queue()", options, ["schema", "codec", "key", "reply"]);
+  if (options.reply !== undefined) checkOptionNames("queue() reply", options.reply, ["schema", "codec"]);
   return Object.freeze({
     kind: "queue",
     name,
@@ -134,8 +134,4 @@ function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payl
     );
   }
   return { schema, codec };
-}
-
-function checkKeys(owner: string, options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(owner, name, known);
 }

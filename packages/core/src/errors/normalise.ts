@@ -10,7 +10,11 @@ export function withoutCredentials(text: string): string {
   return text.replace(credentials, "$1***@");
 }
 
-/** Whatever a driver threw, as a MessagingError with a code of the table. */
+/**
+ * Whatever a driver threw, as a MessagingError with a code of the table. What the
+ * driver does not know counts as passing: giving up on a message or a subscription
+ * needs a reason.
+ */
 export function normalise(driver: Driver, cause: unknown): MessagingError {
   if (MessagingError.isInstance(cause)) return cause;
   const found = driver.classify(cause);
@@ -21,6 +25,7 @@ export function normalise(driver: Driver, cause: unknown): MessagingError {
     `${driver.name}: ${errorCodes[code].title}${said === "" ? "" : ` (${withoutCredentials(said)})`}.`,
     {
       cause,
+      ...(found === undefined ? { retryable: true } : {}),
       ...(found?.retryable === undefined ? {} : { retryable: found.retryable }),
       ...(found?.remedy === undefined ? {} : { remedy: found.remedy }),
     },

@@ -1,3 +1,4 @@
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Backoff, RetryPolicy } from "./failure-policy.ts";
 
@@ -14,6 +15,7 @@ export function exponential(
   backoff: Backoff,
   random: () => number = Math.random,
 ): (attempt: number) => number {
+  checkOptionNames("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
   const { initialMs = 1_000, factor = 2, maxMs = 300_000, jitter = 0.2 } = backoff;
   checkAtLeast("backoff.initialMs", initialMs, 0);
   checkAtLeast("backoff.factor", factor, 1);
@@ -26,6 +28,7 @@ export function exponential(
 }
 
 export function decideRetryPolicy(policy: RetryPolicy = {}): DecidedRetryPolicy {
+  checkOptionNames("retry", policy, ["attempts", "backoff", "retryable"]);
   const { attempts = 5, backoff = {}, retryable = retryableByDefault } = policy;
   if (attempts !== Number.POSITIVE_INFINITY) {
     checkAtLeast("retry.attempts", attempts, 1);

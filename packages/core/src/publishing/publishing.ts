@@ -1,6 +1,7 @@
 import type { Names } from "../client/names.ts";
 import type { PublishOptions, Receipt } from "../client/types.ts";
 import type { Contract } from "../contract/contract.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import {
   MessagingError,
   PartialFailureError,
@@ -191,13 +192,7 @@ export class Publishing {
   }
 
   #checkOptions(options: PublishOptions, address: Address): void {
-    for (const name in options) {
-      if (!known.includes(name)) {
-        throw new MessagingError("UNKNOWN_OPTION", `publish has no option "${name}".`, {
-          remedy: `It takes: ${known.join(", ")}.`,
-        });
-      }
-    }
+    checkOptionNames("publish", options, known);
     const { driver } = this.#context;
     const { features } = driver.capabilities;
     const { delayMs, ttlMs, headers, id, timestamp, correlationId } = options;

@@ -7,6 +7,7 @@ import type {
   Subscription,
 } from "../client/types.ts";
 import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails, deadLetterHeaders } from "../policies/dead-letter.ts";
 import { randomName } from "../publishing/ids.ts";
@@ -39,6 +40,7 @@ const quietMs = 1_500;
  * never one too few.
  */
 export async function redrive(options: RedriveOptions, context: RedriveContext): Promise<RedriveReport> {
+  checkOptionNames("redrive", options, ["max", "filter", "dryRun", "signal"]);
   const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
   if (!(max >= 1))
     throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${String(max)}.`);

@@ -1,0 +1,15 @@
+import { unknownOption } from "../spi/options.ts";
+import { MessagingError } from "./messaging-error.ts";
+
+/**
+ * Refuses options that nobody reads.
+ * @throws MessagingError `UNKNOWN_OPTION`; `INVALID_ARGUMENT` when it is no object
+ */
+export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
+      remedy: `They are an object with any of: ${[...known].sort().join(", ")}.`,
+    });
+  }
+  for (const name in options) if (!known.includes(name)) throw unknownOption(owner, name, known);
+}
