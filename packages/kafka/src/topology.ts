@@ -61,6 +61,9 @@ export class KafkaTopology implements Topology {
     if (!(await exists(control, name))) {
       const { replicationFactor } = settings;
       await control.createTopic({ name, partitions, replicationFactor, config });
+      // Leaders are named before they serve; a publish should not run into that.
+      const all = [...(await control.leaders(name)).keys()];
+      await patiently(settings.requestTimeoutMs, () => control.listOffsets(name, all, "latest"));
     }
     return (await control.leaders(name)).length;
   }

@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from "node:net";
+import { createConnection, Socket } from "node:net";
 import type {
   Address,
   Call,
@@ -49,8 +49,8 @@ export class Workbench {
     const connection = await this.connect({
       ...options,
       openSocket: (to) => {
-        if (dead) throw new Error("dead");
-        const socket = createConnection(to);
+        const socket = dead ? new Socket() : createConnection(to);
+        if (dead) setImmediate(() => socket.destroy(new Error("dead")));
         sockets.add(socket);
         return socket;
       },
