@@ -6,6 +6,8 @@ import { claim } from "./scripts/claim.ts";
 import { extend } from "./scripts/extend.ts";
 import { leave } from "./scripts/leave.ts";
 
+/** For fewer than this, reading ahead is not worth a command. */
+const leastAhead = 32;
 /** The most to take over at once from a member that died. */
 const mostClaimed = 100;
 /** How often at least to look for members that died, in milliseconds. */
@@ -17,6 +19,8 @@ export class CompetingIntake implements Intake {
   readonly #scanMs: number;
   #nextScan = 0;
   #interrupted = false;
+  /** Sent before it was asked for, within the room that was left: the server works while core does. */
+  #ahead: { readonly count: number; readonly read: Promise<readonly RedisDelivery[]> } | undefined;
 
   constructor(context: IntakeContext) {
     this.#context = context;
@@ -24,7 +28,13 @@ export class CompetingIntake implements Intake {
   }
 
   async fetch(max: number): Promise<readonly RedisDelivery[]> {
-    if (performance.now() >= this.#nextScan) {
+    const scan = performance.now() >= this.#nextScan;
+    for (let ahead = this.#ahead; ahead !== undefined; ahead = this.#ahead) {
+      this.#readAhead(scan ? 0 : max - ahead.count);
+      const found = await ahead.read;
+      if (found.length > 0) return found;
+    }
+    if (scan) {
       const taken = await this.#takeOver(Math.min(max, mostClaimed));
       if (taken.length > 0) return taken;
     }
@@ -35,12 +45,27 @@ export class CompetingIntake implements Intake {
       if (returned.length > 0) return returned;
     }
     if (this.#interrupted) return [];
-    return this.#read([keys.returns, keys.main], Math.max(1, max >> 1), ["BLOCK", reader.blockMs]);
+    const count = Math.max(1, max >> 1);
+    const found = await this.#read([keys.returns, keys.main], count, ["BLOCK", reader.blockMs]);
+    // As many as were asked for: there is a backlog.
+    if (found.length >= count) this.#readAhead(max - found.length);
+    return found;
   }
 
-  interrupt(): void {
+  async interrupt(): Promise<void> {
     this.#interrupted = true;
-    void this.#context.reader.interrupt();
+    await this.#context.reader.interrupt();
+    await this.#ahead?.read.catch(() => {});
+  }
+
+  #readAhead(room: number): void {
+    this.#ahead = undefined;
+    if (room < leastAhead || this.#interrupted) return;
+    const { keys } = this.#context;
+    const read = this.#read([keys.returns, keys.main], room >> 1, []);
+    // Whoever awaits it next hears of a failure.
+    read.catch(() => {});
+    this.#ahead = { count: room, read };
   }
 
   /** Half of the lease is left for a stalled process or a slow network to use up. */

@@ -129,8 +129,8 @@ export class GroupConsumer implements Consumer {
   async #close(): Promise<void> {
     const { reader, mover } = this.#parts;
     mover.stop();
-    this.#intake.interrupt();
-    await Promise.race([this.#inlet.idle(), sleep(patienceMs, undefined, { ref: false })]);
+    const ended = Promise.all([this.#intake.interrupt(), this.#inlet.idle()]);
+    await Promise.race([ended, sleep(patienceMs, undefined, { ref: false })]);
     reader.close();
     this.#inlet.clear();
     const handedBack = await Promise.race([

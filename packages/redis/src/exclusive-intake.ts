@@ -40,9 +40,9 @@ export class ExclusiveIntake implements Intake {
     return this.#stillHolds() ? deliveries : [];
   }
 
-  interrupt(): void {
+  interrupt(): Promise<void> {
     this.#stop.abort();
-    void this.#context.reader.interrupt();
+    return this.#context.reader.interrupt();
   }
 
   trusts(delivery: RedisDelivery, now: number): boolean {

@@ -8,8 +8,8 @@ import type { Reader } from "./reader.ts";
 export interface Intake {
   /** Waits a few seconds at most; resolves with 1 to `max` deliveries, or none. */
   fetch(max: number): Promise<readonly RedisDelivery[]>;
-  /** Ends a wait early, and waits no more. */
-  interrupt(): void;
+  /** Ends a wait early, and waits no more. Resolves when nothing is read on the quiet. */
+  interrupt(): Promise<void>;
   /** Whether the delivery is certainly still this consumer's, so that nobody need be asked. */
   trusts(delivery: RedisDelivery, now: number): boolean;
   /** Renews leases, where deliveries have their own. */
