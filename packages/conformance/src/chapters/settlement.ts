@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { Gate } from "../gate.ts";
 import type { Numbered } from "../history.ts";
 import { quickRetry } from "../quick-retry.ts";
+import { wrapDriver } from "../wrap.ts";
 
 /** A client with a queue. */
 async function queued(context: Context) {
@@ -393,6 +394,44 @@ export const settlement = chapter("settlement", [
       // The heir goes without settling, so the message must still be there.
       await heir.close({ deadlineMs: 0 });
       const last = await context.collect(await context.connect({}, context.recorded(mortal.heir)), queue);
+      await last.first(1, 60_000);
+      assert.deepEqual(last.values, [1]);
+    },
+  },
+  {
+    id: "settle-after-the-lease",
+    title: "A settlement after the lease ran out is `lost` and reported, and acks nobody else's delivery.",
+    promise: "P3",
+    parts: ["shortLease"],
+    applies: ({ lease }) => lease !== undefined || "the broker has no lease",
+    timeoutMs: 120_000,
+    async run(context) {
+      const { shortLease } = context.target;
+      const fresh = () => context.recorded((shortLease as NonNullable<typeof shortLease>).driver());
+      const queue = context.queue<number>();
+      // A process that stands still renews nothing.
+      const stalled = wrapDriver(fresh(), { consumer: () => ({ extend: async () => undefined }) });
+      const slow = await context.connect({}, stalled);
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const first = await context.collect(slow, queue, {}, () => gate.opened);
+      await slow.send(queue, 1);
+      const [late] = await first.first(1);
+      const other = await context.connect({}, fresh());
+      const second = await context.collect(other, queue, {}, () => gate.opened);
+      // Where the broker shares leases out anew, the slow one may get it again first.
+      await context.eventually(
+        "the redelivery",
+        () => second.deliveries.length + first.deliveries.length > 1,
+        60_000,
+      );
+      assert.equal(await late?.ack(), "lost");
+      await context.eventually("the report", () =>
+        context.background.some(({ code }) => code === "LEASE_LOST"),
+      );
+      await slow.close({ deadlineMs: 0 });
+      await other.close({ deadlineMs: 0 });
+      const last = await context.collect(await context.connect({}, fresh()), queue);
       await last.first(1, 60_000);
       assert.deepEqual(last.values, [1]);
     },

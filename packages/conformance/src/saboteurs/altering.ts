@@ -1,0 +1,74 @@
+import type { Delivery, Driver, PublishOutcome, WireMessage } from "@waybill/core/spi";
+import { stored } from "@waybill/core/spi";
+import { wrapDriver } from "../wrap.ts";
+
+/** Changes each message on its way out; `undefined` drops it, and says that it was stored. */
+export function alteringPublishes(
+  driver: Driver,
+  alter: (message: WireMessage) => WireMessage | undefined,
+): Driver {
+  return wrapDriver(driver, {
+    connection: (connection) => ({
+      async publish(to, batch, call) {
+        const altered = batch.map(alter);
+        const kept = altered.filter((message) => message !== undefined);
+        const outcomes: PublishOutcome[] =
+          kept.length === 0 ? [] : [...(await connection.publish(to, kept, call))];
+        return altered.map((message) => (message === undefined ? stored : (outcomes.shift() ?? stored)));
+      },
+    }),
+  });
+}
+
+/** Changes each batch on its way in, and takes settlements of what was changed back to what it was. */
+export function alteringDeliveries(
+  driver: Driver,
+  alter: (batch: readonly Delivery[], change: Change) => readonly Delivery[],
+): Driver {
+  return wrapDriver(driver, {
+    consumer: (consumer) => {
+      const originals = new WeakMap<Delivery, Delivery>();
+      const original = (delivery: Delivery) => originals.get(delivery) ?? delivery;
+      const change: Change = (delivery, changes) => {
+        const changed = { ...fieldsOf(delivery), ...changes };
+        originals.set(changed, delivery);
+        return changed;
+      };
+      return {
+        receive: async (max, call) => alter(await consumer.receive(max, call), change),
+        settle: (batch, call) =>
+          consumer.settle(
+            batch.map((settlement) => ({ ...settlement, delivery: original(settlement.delivery) })),
+            call,
+          ),
+        ...(consumer.extend === undefined
+          ? {}
+          : {
+              extend: (batch: readonly Delivery[], call) =>
+                consumer.extend?.(batch.map(original), call) as Promise<void>,
+            }),
+      };
+    },
+  });
+}
+
+export type Change = (delivery: Delivery, changes: Partial<Delivery>) => Delivery;
+
+/** Deliveries may have getters on their prototype, which spreading would miss. */
+function fieldsOf(delivery: Delivery): Delivery {
+  return {
+    id: delivery.id,
+    body: delivery.body,
+    contentType: delivery.contentType,
+    key: delivery.key,
+    timestamp: delivery.timestamp,
+    headers: delivery.headers,
+    expiresAt: delivery.expiresAt,
+    replyTo: delivery.replyTo,
+    correlationId: delivery.correlationId,
+    redeliveries: delivery.redeliveries,
+    lane: delivery.lane,
+    position: delivery.position,
+    native: delivery.native,
+  };
+}
