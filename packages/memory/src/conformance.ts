@@ -5,11 +5,13 @@ import { Member } from "./broker/member.ts";
 import type { MemoryConnection } from "./connection.ts";
 import { connectionLost, unreachable } from "./errors.ts";
 import { memory } from "./index.ts";
+import { readBoth, readUrl } from "./options.ts";
 
 const shortLeaseMs = 1_500;
 
-/** What the suite is pointed at: drivers of one broker, which can be stopped and started. */
-export function target(broker = new MemoryBroker()): ConformanceTarget {
+/** What the suite is pointed at: drivers of one broker, made for it as the URL says, which can be stopped and started. */
+export function target(url = "memory:"): ConformanceTarget {
+  const broker = new MemoryBroker(readBoth({ query: readUrl(url).query }).broker);
   const lives = new WeakMap<Driver, Life>();
   const driver = (leaseMs?: number): Driver => {
     const life = new Life();
@@ -88,19 +90,19 @@ function plain({ body, headers, key }: ForeignMessage, timestamp: number): WireM
 }
 
 function listen(broker: MemoryBroker, address: Address): ForeignListener {
-  const outlet = broker.open({ address, start: { from: "latest" }, filter: undefined, prefetch: 1 });
-  const member = new Member(outlet.queue, broker.settings.clock, shortLeaseMs);
+  const claim = broker.claim({ address, start: { from: "latest" }, filter: undefined, prefetch: 1 });
+  const member = new Member(claim.queue, broker.settings.clock, shortLeaseMs);
   return {
     async next() {
       const [delivery] = await member.receive(1, AbortSignal.timeout(10_000));
       if (delivery === undefined) throw new Error("No message came.");
-      outlet.queue.ack(delivery);
+      claim.queue.ack(delivery);
       const { body, headers, key } = delivery;
       return key === undefined ? { body, headers } : { body, headers, key };
     },
     async close() {
       member.close();
-      outlet.release();
+      claim.release();
     },
   };
 }

@@ -54,7 +54,9 @@ export class MemoryConnection implements Connection {
 
   /** For the broker: the connection fails. */
   break(cause: unknown): void {
+    if (this.#ended !== undefined) return;
     this.#ended = { cause };
+    this.native.detach(this);
     for (const consumer of this.#consumers) consumer.end(cause);
     this.#hooks.lost(cause);
   }

@@ -1,5 +1,5 @@
 import type { Address, Call, Consumer, Delivery, Settlement, SettleOutcome, Source } from "@waybill/core/spi";
-import type { MemoryBroker, Outlet } from "./broker/broker.ts";
+import type { Claim, MemoryBroker } from "./broker/broker.ts";
 import type { MemoryDelivery } from "./broker/delivery.ts";
 import { Member } from "./broker/member.ts";
 
@@ -7,7 +7,7 @@ import { Member } from "./broker/member.ts";
 export class MemoryConsumer implements Consumer {
   readonly #broker: MemoryBroker;
   readonly #address: Address;
-  readonly #outlet: Outlet;
+  readonly #claim: Claim;
   readonly #member: Member;
   readonly #onEnded: (consumer: MemoryConsumer) => void;
   #ended = false;
@@ -21,8 +21,8 @@ export class MemoryConsumer implements Consumer {
   ) {
     this.#broker = broker;
     this.#address = from.address;
-    this.#outlet = broker.open(from);
-    this.#member = new Member(this.#outlet.queue, broker.settings.clock, leaseMs);
+    this.#claim = broker.claim(from);
+    this.#member = new Member(this.#claim.queue, broker.settings.clock, leaseMs);
     this.#onEnded = onEnded;
   }
 
@@ -37,13 +37,13 @@ export class MemoryConsumer implements Consumer {
   async extend(batch: readonly Delivery[]): Promise<void> {
     const until = this.#broker.settings.clock.now() + this.#member.leaseMs;
     for (const delivery of batch as readonly MemoryDelivery[]) {
-      if (this.#holds(delivery)) this.#outlet.queue.extend(delivery, until);
+      if (this.#holds(delivery)) this.#claim.queue.extend(delivery, until);
     }
   }
 
   holdBack(lanes: readonly string[]): void {
     this.#member.heldBack = new Set(lanes);
-    this.#outlet.queue.wake();
+    this.#claim.queue.wake();
   }
 
   async close(): Promise<void> {
@@ -56,15 +56,15 @@ export class MemoryConsumer implements Consumer {
     this.#ended = true;
     if (cause === undefined) this.#member.close();
     else this.#member.fail(cause);
-    this.#outlet.release();
+    this.#claim.release();
     this.#onEnded(this);
   }
 
   #settleOne(settlement: Settlement): SettleOutcome {
     const delivery = settlement.delivery as MemoryDelivery;
     if (!this.#holds(delivery)) return "lost";
-    if (settlement.outcome === "ack") this.#outlet.queue.ack(delivery);
-    else this.#outlet.queue.retry(delivery, settlement.delayMs);
+    if (settlement.outcome === "ack") this.#claim.queue.ack(delivery);
+    else this.#claim.queue.retry(delivery, settlement.delayMs);
     this.#broker.noteSettled(this.#address, settlement);
     return "settled";
   }

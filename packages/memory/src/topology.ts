@@ -76,8 +76,8 @@ export class MemoryTopology implements Topology {
     } else {
       checkOrder(address, group);
       // Who names no filter (a redrive, say) has no wish about it; a consumer's own is compared when it comes.
-      if (filter !== undefined && !sameFilter(filter, group.nature.filter))
-        throw mismatch(address, "it has another filter.");
+      const differs = filter !== undefined && !sameFilter(filter, group.nature.filter);
+      if (differs) throw mismatch(address, "it has another filter.");
     }
   }
 

@@ -80,6 +80,16 @@ test("a lost lease takes the later messages of its key along", async () => {
   expect((await one.ack(...held)).toSorted()).toEqual(["lost", "lost", "settled"]);
 });
 
+test("a keyed message that goes back leaves the earlier ones of its key in hand, and waits for them", async () => {
+  const { send, one, two } = await bench();
+  await send("a1", "a2", "a3");
+  const [a1, a2] = (await one.receive(2)) as [Delivery, Delivery];
+  await one.retry(a2);
+  expect(await two.poll()).toEqual([]);
+  expect(await one.ack(a1)).toEqual(["settled"]);
+  expect(texts(await two.poll())).toEqual(["a2", "a3"]);
+});
+
 test("a keyed message that is retried keeps its place, and its key waits for it", async () => {
   const { send, one, two, clock } = await bench();
   await send("a1", "a2", "a3", "b1");

@@ -16,8 +16,8 @@ export interface BrokerObserver {
   settled?(from: Address, settlement: Settlement): void;
 }
 
-/** A queue that a consumer may take from, and what to do when it is done. */
-export interface Outlet {
+/** The right of a consumer to take from a queue, to be released when it is done. */
+export interface Claim {
   readonly queue: DeliveryQueue;
   release(): void;
 }
@@ -61,18 +61,16 @@ export class MemoryBroker {
   }
 
   /**
-   * A place to consume from. A topic gets a subscription for it and an inbox is
-   * made, both gone with their release.
+   * Lays claim to what is to be consumed. A topic gets a subscription for it and an
+   * inbox is made; both are gone with the claim.
    * @throws MessagingError `NOT_FOUND`, `TOPOLOGY_MISMATCH`
    */
-  open({ address, start, filter }: Source): Outlet {
+  claim({ address, start, filter }: Source): Claim {
     switch (address.kind) {
       case "queue":
       case "group": {
         const queue = this.places.queue(address);
-        if (!sameFilter(filter, queue.nature.filter)) {
-          throw mismatch(address, "it has another filter.");
-        }
+        if (!sameFilter(filter, queue.nature.filter)) throw mismatch(address, "it has another filter.");
         return { queue, release() {} };
       }
       case "topic": {
@@ -125,10 +123,7 @@ export class MemoryBroker {
 
   /** Cuts every connection. What their consumers had in hand goes back to the queues at once. */
   disconnect(): void {
-    for (const connection of [...this.#connections]) {
-      this.#connections.delete(connection);
-      connection.break(connectionLost());
-    }
+    for (const connection of [...this.#connections]) connection.break(connectionLost());
   }
 
   /** Cuts every connection and takes no new ones until `start`. What was confirmed stays. */

@@ -4,7 +4,7 @@ import { type StoredMessage, toStored } from "../mapping.ts";
 import { type Backlog, PlainBacklog } from "./backlog.ts";
 import { MemoryDelivery } from "./delivery.ts";
 import { DueTimes } from "./due-times.ts";
-import { KeyedBacklog } from "./keyed-backlog.ts";
+import { KeyedBacklog, type Lane } from "./keyed-backlog.ts";
 import { Leases } from "./leases.ts";
 import type { Member } from "./member.ts";
 
@@ -122,7 +122,7 @@ export class DeliveryQueue {
     const successor = this.#endHold(delivery, true);
     if (delivery.keyLane !== undefined) {
       this.#backlog.park(successor);
-      this.#takeBack(this.#heldInLanesOf([successor]), false);
+      this.#takeBack(this.#heldBehind([successor]), false);
     }
     if (delayMs > 0) this.#delay(successor, this.#settings.clock.now() + delayMs);
     else if (delivery.keyLane !== undefined) this.#restore([successor]);
@@ -178,7 +178,7 @@ export class DeliveryQueue {
   #takeBack(deliveries: readonly MemoryDelivery[], failed: boolean): void {
     if (deliveries.length === 0) return;
     const successors = deliveries.map((delivery) => this.#endHold(delivery, failed));
-    for (const delivery of this.#heldInLanesOf(successors)) successors.push(this.#endHold(delivery, false));
+    for (const delivery of this.#heldBehind(successors)) successors.push(this.#endHold(delivery, false));
     successors.sort((a, b) => a.sequence - b.sequence);
     this.#restore(successors);
     this.#wakeSoon();
@@ -203,10 +203,13 @@ export class DeliveryQueue {
   }
 
   /** When one message goes back, so do the later ones of its key: kept, they would overtake it. */
-  #heldInLanesOf(deliveries: readonly MemoryDelivery[]): MemoryDelivery[] {
+  #heldBehind(deliveries: readonly MemoryDelivery[]): MemoryDelivery[] {
     if (!this.nature.ordered) return [];
-    const lanes = new Set(deliveries.map((delivery) => delivery.keyLane));
-    return [...this.#leases].filter((held) => lanes.has(held.keyLane));
+    const first = new Map<Lane | undefined, number>();
+    for (const { keyLane, sequence } of deliveries) {
+      first.set(keyLane, Math.min(sequence, first.get(keyLane) ?? sequence));
+    }
+    return [...this.#leases].filter(({ keyLane, sequence }) => sequence > (first.get(keyLane) ?? sequence));
   }
 
   #endHold(delivery: MemoryDelivery, failed: boolean): MemoryDelivery {

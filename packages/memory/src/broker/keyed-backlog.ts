@@ -73,10 +73,12 @@ export class KeyedBacklog implements Backlog {
   }
 
   restore(deliveries: readonly MemoryDelivery[]): void {
-    // All of a lane come back together, so they belong before whatever waits in it.
+    // Backwards, so that each finds its place at the very front, unless one before it was here already.
     for (const delivery of deliveries.toReversed()) {
       const lane = delivery.keyLane as Lane;
-      lane.waiting.insertBefore(delivery, lane.waiting.first);
+      let younger = lane.waiting.first;
+      while (younger !== undefined && younger.sequence < delivery.sequence) younger = younger.next;
+      lane.waiting.insertBefore(delivery, younger);
       this.size++;
       this.#release(lane);
     }
