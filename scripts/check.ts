@@ -5,11 +5,24 @@ import { lint, size, types, unused } from "./check/commands.ts";
 import { documents } from "./check/documents.ts";
 import { imports } from "./check/imports.ts";
 import { layout } from "./check/layout.ts";
+import { lockfile } from "./check/lockfile.ts";
 import { published } from "./check/published.ts";
 import { snippets } from "./check/snippets.ts";
 import { writeTally } from "./tally.ts";
 
-const all = { types, lint, layout, imports, unused, published, size, changesets, documents, snippets };
+const all = {
+  types,
+  lint,
+  layout,
+  imports,
+  lockfile,
+  unused,
+  published,
+  size,
+  changesets,
+  documents,
+  snippets,
+};
 
 // `npm run check -- layout imports` runs only those.
 const chosen = process.argv.slice(2);
