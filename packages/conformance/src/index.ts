@@ -1,5 +1,7 @@
 export type { PromiseId } from "./case.ts";
 export type { Counts } from "./history.ts";
+export { promises } from "./promises.ts";
+export { matrixOf } from "./report/matrix.ts";
 export { type ConformanceCase, conformanceCases } from "./run/cases.ts";
 export type { CaseResult, Outcome, Report, Totals } from "./run/result.ts";
 export { type CaseFilter, type RunOptions, runCases } from "./run/run-cases.ts";

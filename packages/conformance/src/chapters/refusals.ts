@@ -15,7 +15,7 @@ export const refusals = chapter("refusals", [
     run: (context: Parameters<typeof provesRefusal>[0]) => provesRefusal(context, feature),
   })),
   {
-    id: "replay-start",
+    id: "replay-from-elsewhere",
     title: "A replay from where this broker cannot start is refused before any I/O.",
     promise: "P12",
     needs: ["broadcast", "replay"],
@@ -41,7 +41,7 @@ export const refusals = chapter("refusals", [
     },
   },
   {
-    id: "group-start",
+    id: "group-start-elsewhere",
     title: "A group start that this broker does not have is refused before any I/O.",
     promise: "P12",
     needs: ["groupStart"],
