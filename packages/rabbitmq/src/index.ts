@@ -1,1 +1,32 @@
-export {};
+import type { Adapter, Driver } from "@waybill/core/spi";
+import { capabilitiesOf } from "./capabilities.ts";
+import { connectRabbitmq } from "./connection.ts";
+import { classify } from "./errors.ts";
+import { naming } from "./naming.ts";
+import { type RabbitmqOptions, type Settings, settingsFromUrl, settingsOf } from "./options.ts";
+
+export type { RabbitmqOptions } from "./options.ts";
+
+export type RabbitmqCapabilities = ReturnType<typeof capabilitiesOf>;
+
+/** A driver for RabbitMQ 4. Does no I/O. */
+export function rabbitmq(options: RabbitmqOptions = {}): Driver<RabbitmqCapabilities> {
+  return driverWith(settingsOf(options));
+}
+
+export const adapter: Adapter = {
+  name: "rabbitmq",
+  schemes: ["amqp", "amqps"],
+  fromUrl: (url, env) => driverWith(settingsFromUrl(url, env)),
+};
+
+function driverWith(settings: Settings): Driver<RabbitmqCapabilities> {
+  return {
+    spec: 1,
+    name: "rabbitmq",
+    capabilities: capabilitiesOf(settings),
+    naming,
+    connect: (hooks, call) => connectRabbitmq(settings, hooks, call),
+    classify,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybill/core/spi";
+import { longestDelayMs } from "./delay-levels.ts";
+import type { Settings } from "./options.ts";
+
+const positions: ReplaySupport["from"] = ["earliest", "time", "position"];
+
+const delay: DelaySupport = {
+  how: "emulated",
+  note: "Waits in one of at most 180 shared quorum queues, each with one message TTL, and is dead-lettered from there to where it belongs.",
+  maxMs: longestDelayMs,
+  lateMs: 1_000,
+  lateRatio: 0.1,
+};
+const ttl: Support = {
+  how: "emulated",
+  note: "A header; expired messages stay in their queue until a consumer drops them.",
+};
+const ordering: Support = {
+  how: "native",
+  note: "A queue with a single active consumer: one member works, the others stand by.",
+};
+const filters: Support = { how: "emulated", note: "Every group's queue gets every message of the topic." };
+const broadcast: Support = {
+  how: "native",
+  note: "An exclusive queue that the broker deletes with its connection.",
+};
+const replay: ReplaySupport = {
+  how: "native",
+  note: "A stream bound to the topic's exchange, read from an offset.",
+  from: positions,
+};
+const groupStart: ReplaySupport = {
+  how: "emulated",
+  note: "Whoever makes the group copies the past out of the topic's stream; what is published during the copy may come twice.",
+  from: positions,
+};
+const requestReply: Support = { how: "native", note: "An exclusive queue per client." };
+
+/**
+ * amqplib encodes all headers of a message into one buffer of 64 KiB (its
+ * `defs.js`), metadata and failure headers included: so the rest is kept free for
+ * those, and for six bytes with every header.
+ */
+const headerBytes = 48 * 1024;
+
+export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessageBytes">) {
+  return {
+    features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
+    settlement: "individual",
+    retry: { how: "republish" },
+    attempts: settings.queueType === "quorum" ? "exact" : "lower-bound",
+    retention: "groups",
+    lease: undefined,
+    reportsUnrouted: true,
+    publishing: {
+      maxMessages: 500,
+      maxBytes: Math.max(4 * 1024 * 1024, settings.maxMessageBytes),
+      inFlight: 8,
+    },
+    limits: { messageBytes: settings.maxMessageBytes, headerBytes, keyBytes: 2_048 },
+  } as const satisfies Capabilities;
+}

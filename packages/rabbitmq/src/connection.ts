@@ -1,0 +1,233 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Address,
+  type Call,
+  type Connection,
+  type ConnectionHooks,
+  type Consumer,
+  MessagingError,
+  type PublishOutcome,
+  type Source,
+  type WireMessage,
+} from "@waybill/core/spi";
+import type { Channel, ChannelModel } from "amqplib";
+import { abortable, within } from "./abortable.ts";
+import { Backfill } from "./backfill.ts";
+import { AmqpConsumer, type ConsumerOptions } from "./consumer.ts";
+import { Control } from "./control.ts";
+import { Delays } from "./delays.ts";
+import { liveName, pastName, queueName, streamName } from "./naming.ts";
+import { destroySocket, openConnection } from "./node-connection.ts";
+import type { Settings } from "./options.ts";
+import { PastFirst } from "./past-first.ts";
+import { Publisher } from "./publisher.ts";
+import { streamStart } from "./stream-start.ts";
+import { AmqpTopology } from "./topology.ts";
+
+/** How long the broker may take to say goodbye. */
+const closeMs = 5_000;
+
+export async function connectRabbitmq(
+  settings: Settings,
+  hooks: ConnectionHooks,
+  call: Call,
+): Promise<Connection> {
+  const connection = new AmqpConnection(settings, hooks);
+  const opening = connection.open();
+  try {
+    await abortable(opening, call.signal);
+  } catch (cause) {
+    void opening.catch(() => undefined).then(() => connection.close());
+    throw cause;
+  }
+  return connection;
+}
+
+/**
+ * Two AMQP connections: one that consumes and declares, and one that publishes,
+ * made when it is first needed. If one is lost, so is the other.
+ */
+class AmqpConnection implements Connection {
+  readonly #settings: Settings;
+  readonly #hooks: ConnectionHooks;
+  readonly #models = new Set<ChannelModel>();
+  readonly #consumers = new Set<Consumer>();
+  #main: ChannelModel | undefined;
+  #publishing: Promise<ChannelModel> | undefined;
+  #control: Control | undefined;
+  #publisher: Publisher | undefined;
+  #topology: AmqpTopology | undefined;
+  #closing: Promise<void> | undefined;
+  #lost = false;
+
+  constructor(settings: Settings, hooks: ConnectionHooks) {
+    this.#settings = settings;
+    this.#hooks = hooks;
+  }
+
+  async open(): Promise<void> {
+    this.#main = await this.#connect("consuming");
+    const control = new Control(this.#main);
+    const delays = new Delays(control);
+    this.#control = control;
+    this.#publisher = new Publisher(() => this.#publishingModel(), control, delays);
+    this.#topology = new AmqpTopology(control, delays, new Backfill(control, this.#settings), this.#settings);
+  }
+
+  /** amqplib's connection that consumes and declares. */
+  get native(): ChannelModel {
+    return opened(this.#main);
+  }
+
+  get broker(): { readonly name: string; readonly version: string | undefined } {
+    const { product, version } = this.native.connection.serverProperties;
+    return { name: String(product), version: version === undefined ? undefined : String(version) };
+  }
+
+  get topology(): AmqpTopology {
+    return opened(this.#topology);
+  }
+
+  publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
+    return opened(this.#publisher).publish(to, batch, call);
+  }
+
+  async consume(from: Source, _hooks: unknown, call: Call): Promise<Consumer> {
+    call.signal.throwIfAborted();
+    const starting = this.#consume(from);
+    let consumer: Consumer;
+    try {
+      consumer = await abortable(starting, call.signal);
+    } catch (cause) {
+      void starting.then(
+        (late) => late.close(),
+        () => undefined,
+      );
+      throw cause;
+    }
+    return consumer;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #consume({ address, start, prefetch }: Source): Promise<Consumer> {
+    const plain = { prefetch, consume: {}, exclusiveOrder: address.ordered };
+    switch (address.kind) {
+      case "queue":
+        return this.#start({ ...plain, queue: queueName(address) });
+      case "group": {
+        const queue = queueName(address);
+        const present = () => this.#start({ ...plain, queue });
+        const past = pastName(queue);
+        const control = opened(this.#control);
+        if (!address.ordered || !address.retained || (await control.look(past)) === undefined)
+          return present();
+        return new PastFirst(await this.#start({ ...plain, queue: past }), present, () =>
+          control.run((channel) => channel.deleteQueue(past)),
+        );
+      }
+      case "inbox":
+        return this.#start(
+          { ...plain, queue: address.physical, consume: { noAck: true, exclusive: true } },
+          (channel) =>
+            channel.assertQueue(address.physical, { exclusive: true, durable: false, autoDelete: true }),
+        );
+      case "topic": {
+        if (start.from !== "latest") {
+          const { argument, skips } = streamStart(start);
+          const consume = { arguments: { "x-stream-offset": argument } };
+          const skip = (delivery: { readonly native: Parameters<typeof skips>[0] }) => skips(delivery.native);
+          return this.#start({ ...plain, queue: streamName(address.physical), consume, skip });
+        }
+        const queue = liveName(address.physical, randomUUID());
+        return this.#start({ ...plain, queue, consume: { exclusive: true } }, async (channel) => {
+          await channel.assertQueue(queue, { exclusive: true, durable: false, autoDelete: true });
+          await channel.bindQueue(queue, address.physical, "#");
+        });
+      }
+    }
+  }
+
+  async #start(
+    options: ConsumerOptions,
+    prepare?: (channel: Channel) => Promise<unknown>,
+  ): Promise<AmqpConsumer> {
+    const channel = await this.native.createChannel();
+    channel.on("handler-error", (error) => this.#hooks.report(error));
+    const consumer = new AmqpConsumer(channel, options);
+    this.#consumers.add(consumer);
+    channel.on("close", () => this.#consumers.delete(consumer));
+    try {
+      await prepare?.(channel);
+      await consumer.start();
+    } catch (cause) {
+      await consumer.close();
+      throw cause;
+    }
+    return consumer;
+  }
+
+  #publishingModel(): Promise<ChannelModel> {
+    this.#publishing ??= this.#connect("publishing").catch((cause) => {
+      this.#publishing = undefined;
+      throw cause;
+    });
+    return this.#publishing;
+  }
+
+  async #connect(purpose: string): Promise<ChannelModel> {
+    const model = await openConnection(this.#settings, purpose);
+    let failure: unknown;
+    // Without a listener amqplib would throw it.
+    model.on("error", (error) => {
+      failure = error;
+    });
+    model.on("handler-error", (error) => this.#hooks.report(error));
+    model.on("close", (cause) => {
+      this.#models.delete(model);
+      destroySocket(model);
+      this.#lose(failure ?? cause);
+    });
+    model.on("blocked", (reason) => this.#hooks.report(blocked(purpose, reason)));
+    this.#models.add(model);
+    if (this.#closing !== undefined) {
+      await this.#closeModel(model);
+      throw new MessagingError("CLOSED", "The connection is closed.");
+    }
+    return model;
+  }
+
+  #lose(cause: unknown): void {
+    if (this.#lost || this.#closing !== undefined) return;
+    this.#lost = true;
+    this.#hooks.lost(cause ?? new MessagingError("CONNECTION_LOST", "The broker closed the connection."));
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    await Promise.all([...this.#models].map((model) => this.#closeModel(model)));
+  }
+
+  async #closeModel(model: ChannelModel): Promise<void> {
+    await within(closeMs, model.close());
+    destroySocket(model);
+  }
+}
+
+function opened<T>(part: T | undefined): T {
+  if (part === undefined) throw new MessagingError("CLOSED", "The connection is not open.");
+  return part;
+}
+
+function blocked(purpose: string, reason: string): MessagingError {
+  return new MessagingError(
+    "OVERLOADED",
+    `The broker stopped reading from the ${purpose} connection: ${reason}.`,
+    {
+      remedy: "It is short of memory or disk, and goes on by itself once it has some.",
+    },
+  );
+}

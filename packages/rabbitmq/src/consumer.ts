@@ -1,0 +1,161 @@
+import {
+  type Call,
+  type Consumer,
+  type Delivery,
+  MessagingError,
+  PushQueue,
+  type Settlement,
+  type SettleOutcome,
+} from "@waybill/core/spi";
+import type { Channel, ConsumeMessage, Options } from "amqplib";
+import { within } from "./abortable.ts";
+import { AmqpDelivery, Unsettled } from "./delivery.ts";
+import { channelLost } from "./errors.ts";
+
+/** How long the broker may take to answer while a consumer closes. */
+const closeMs = 5_000;
+
+export interface ConsumerOptions {
+  readonly queue: string;
+  readonly prefetch: number;
+  readonly consume: Options.Consume;
+  /**
+   * Only one member of the group is active. What such a member gives back must be
+   * in the queue before the next one becomes active, and that is so only when its
+   * channel closes in one go (seen on 4.0: after `basic.cancel` the next member is
+   * given what follows, and what comes back is delivered behind that).
+   */
+  readonly exclusiveOrder: boolean;
+  /** For a message that is not to be handed out: `true` acks it here. */
+  readonly skip?: (delivery: AmqpDelivery) => boolean;
+}
+
+/** Consumes one queue on a channel of its own. */
+export class AmqpConsumer implements Consumer {
+  readonly #channel: Channel;
+  readonly #options: ConsumerOptions;
+  readonly #queue = new PushQueue<AmqpDelivery>();
+  readonly #unsettled = new Unsettled();
+  readonly #autoAck: boolean;
+  #tag: string | undefined;
+  #error: unknown;
+  #dead = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(channel: Channel, options: ConsumerOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#autoAck = options.consume.noAck === true;
+    channel.on("error", (error) => {
+      this.#error = error;
+    });
+    channel.on("close", () => this.#lose(this.#error ?? channelLost(undefined)));
+  }
+
+  async start(): Promise<void> {
+    const { queue, prefetch, consume } = this.#options;
+    // Both on their way at once: one round trip.
+    const prefetching = this.#autoAck ? undefined : this.#channel.prefetch(Math.min(prefetch, 65_535));
+    const consuming = this.#channel.consume(queue, this.#onMessage, consume);
+    const [{ consumerTag }] = await Promise.all([consuming, prefetching]);
+    this.#tag = consumerTag;
+  }
+
+  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+    return this.#queue.receive(max, call.signal);
+  }
+
+  settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
+    const outcomes: SettleOutcome[] = [];
+    let taken: number[] | undefined;
+    for (const { delivery } of batch) {
+      const own = delivery as AmqpDelivery;
+      if (own.owner !== this || this.#dead) {
+        outcomes.push("lost");
+        continue;
+      }
+      this.#unsettled.remove(own);
+      outcomes.push("settled");
+      taken ??= [];
+      taken.push(own.tag);
+    }
+    if (taken !== undefined) this.#ack(taken);
+    return Promise.resolve(outcomes);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** The oldest delivery that is not settled. */
+  get oldest(): AmqpDelivery | undefined {
+    return this.#unsettled.first;
+  }
+
+  /** One ack for all up to the first that is still unsettled, and one each for what lies behind it. */
+  #ack(tags: readonly number[]): void {
+    const limit = this.#unsettled.first?.tag ?? Number.POSITIVE_INFINITY;
+    let upTo = 0;
+    try {
+      for (const tag of tags) {
+        if (tag > limit) this.#channel.ack(byTag(tag));
+        else if (tag > upTo) upTo = tag;
+      }
+      if (upTo > 0) this.#channel.ack(byTag(upTo), true);
+    } catch {
+      // The channel is closing under us, and its end will be told; what it held comes again.
+    }
+  }
+
+  readonly #onMessage = (message: ConsumeMessage | null): void => {
+    if (message === null) return this.#lose(cancelled(this.#options.queue));
+    if (this.#dead) return;
+    const delivery = new AmqpDelivery(message, this);
+    if (this.#options.skip?.(delivery) === true) {
+      this.#channel.ack(message);
+      return;
+    }
+    if (!this.#autoAck) this.#unsettled.add(delivery);
+    this.#queue.push(delivery);
+  };
+
+  /** The broker takes back what was not settled, so what core was not given yet must not be given any more. */
+  #lose(cause: unknown): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#unsettled.clear();
+    if (!this.#autoAck) this.#queue.remove(() => true);
+    this.#queue.fail(cause);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#dead) return;
+    this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
+    try {
+      if (!this.#options.exclusiveOrder && this.#tag !== undefined) {
+        // From RabbitMQ 4.3 on a nack is not counted as a failed delivery, while a closed channel is.
+        const cancelling = this.#channel.cancel(this.#tag);
+        if (!this.#autoAck) this.#channel.nackAll(true);
+        await within(closeMs, cancelling);
+        // What was on its way while we cancelled.
+        if (!this.#autoAck) this.#channel.nackAll(true);
+      }
+      await within(closeMs, this.#channel.close());
+    } catch {
+      // Closed by the other side meanwhile: then all of it has gone back already.
+    }
+  }
+}
+
+/** amqplib reads nothing else of a message that is acked. */
+function byTag(deliveryTag: number): ConsumeMessage {
+  return { fields: { deliveryTag } } as ConsumeMessage;
+}
+
+function cancelled(queue: string): MessagingError {
+  return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
+    remedy: "Its queue was deleted, or its node went away.",
+    retryable: true,
+  });
+}

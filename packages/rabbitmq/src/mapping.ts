@@ -1,0 +1,162 @@
+import { type Headers, metadataHeaders, type WireMessage } from "@waybill/core/spi";
+import type { Message, MessageProperties, Options } from "amqplib";
+
+/** AMQP properties other than headers are short strings: at most 255 bytes of UTF-8. */
+const longestShort = 255;
+
+/** Carries a header whose own name RabbitMQ or amqplib would not leave alone. */
+const escaped = "waybill-header-";
+
+/**
+ * Header names with a meaning of their own. `CC` and `BCC` make RabbitMQ route to
+ * more queues (sender-selected distribution), the `x-` ones it writes itself, and
+ * `__proto__` is lost when amqplib decodes into a plain object.
+ */
+const special = new Set([
+  "CC",
+  "BCC",
+  "__proto__",
+  "x-death",
+  "x-first-death-exchange",
+  "x-first-death-queue",
+  "x-first-death-reason",
+  "x-last-death-exchange",
+  "x-last-death-queue",
+  "x-last-death-reason",
+  "x-delivery-count",
+  "x-acquired-count",
+  "x-stream-offset",
+]);
+
+/** Metadata headers that a delivery has as fields. */
+const metadata = new Set<string>([
+  metadataHeaders.id,
+  metadataHeaders.key,
+  metadataHeaders.timestamp,
+  metadataHeaders.expiresAt,
+  metadataHeaders.replyTo,
+  metadataHeaders.correlationId,
+  `${escaped}${metadataHeaders.contentType}`,
+]);
+
+/** What amqplib is to be given for a message. */
+export function toProperties(message: WireMessage): Options.Publish {
+  const { id, contentType, key, timestamp, expiresAt, replyTo, correlationId } = message;
+  // AMQP timestamps are whole seconds: other readers get those, ours the header.
+  const headers: Record<string, string> = { [metadataHeaders.timestamp]: String(timestamp) };
+  if (key !== undefined) headers[metadataHeaders.key] = key;
+  if (expiresAt !== undefined) headers[metadataHeaders.expiresAt] = String(expiresAt);
+  const from = message.headers;
+  for (const name in from) headers[toHeaderName(name)] = from[name] as string;
+  const properties: Options.Publish = {
+    headers,
+    persistent: true,
+    mandatory: true,
+    timestamp: Math.floor(timestamp / 1000),
+  };
+  if (fits(id)) properties.messageId = id;
+  else headers[metadataHeaders.id] = id;
+  if (contentType !== "") {
+    if (fits(contentType)) properties.contentType = contentType;
+    else headers[`${escaped}${metadataHeaders.contentType}`] = contentType;
+  }
+  if (replyTo !== undefined) {
+    if (fits(replyTo)) properties.replyTo = replyTo;
+    else headers[metadataHeaders.replyTo] = replyTo;
+  }
+  if (correlationId !== undefined) {
+    if (fits(correlationId)) properties.correlationId = correlationId;
+    else headers[metadataHeaders.correlationId] = correlationId;
+  }
+  return properties;
+}
+
+/** The first header whose name is longer than AMQP allows. */
+export function tooLongName(headers: Headers): string | undefined {
+  for (const name in headers) if (!fits(toHeaderName(name))) return name;
+  return undefined;
+}
+
+function toHeaderName(name: string): string {
+  return special.has(name) || name.startsWith(escaped) ? escaped + name : name;
+}
+
+function fits(text: string): boolean {
+  // A UTF-16 unit is three bytes of UTF-8 at most, so most need not be measured.
+  return text.length <= 85 || (text.length <= longestShort && Buffer.byteLength(text) <= longestShort);
+}
+
+/** amqplib takes Buffers only; this one shares the bytes. */
+export function toContent(body: Uint8Array): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
+
+/** The headers as the sender set them, from whatever is on the wire. */
+export function fromHeaders(table: Readonly<Record<string, unknown>> | undefined): Headers {
+  const headers: Record<string, string> = Object.create(null);
+  if (table === undefined) return headers;
+  for (const name of Object.keys(table)) {
+    if (metadata.has(name) || special.has(name)) continue;
+    const value = table[name];
+    const text = typeof value === "string" ? value : toText(value);
+    headers[name.startsWith(escaped) ? name.slice(escaped.length) : name] = text;
+  }
+  return headers;
+}
+
+/** AMQP tables have types; a header is a string here. */
+export function toText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === null || value === undefined) return "";
+  if (Buffer.isBuffer(value)) return value.toString("utf8");
+  if (typeof value !== "object") return String(value);
+  try {
+    // amqplib's form for what JavaScript has no type for.
+    const { "!": type, value: inner } = value as { readonly "!"?: unknown; readonly value?: unknown };
+    if (type === "timestamp") return String(inner);
+    if (type === "decimal") {
+      const { digits, places } = inner as { readonly digits: number; readonly places: number };
+      return (digits / 10 ** places).toFixed(Math.min(places, 100));
+    }
+    return JSON.stringify(value) ?? "";
+  } catch {
+    // A table that only looks like one of these.
+    return "";
+  }
+}
+
+/** A string property or, failing that, the metadata header that stands in for it. */
+export function textOf(property: unknown, message: Message, header: string): string | undefined {
+  if (typeof property === "string") return property;
+  const value = message.properties.headers?.[header];
+  return typeof value === "string" ? value : undefined;
+}
+
+export function contentTypeOf(message: Message): string {
+  return textOf(message.properties.contentType, message, `${escaped}${metadataHeaders.contentType}`) ?? "";
+}
+
+const latestTime = 8_640_000_000_000_000;
+
+/** When it was published; of a foreign message without a timestamp nobody knows. */
+export function timestampOf(properties: MessageProperties): number | undefined {
+  const exact = timeIn(properties.headers?.[metadataHeaders.timestamp]);
+  if (exact !== undefined) return exact;
+  const { timestamp } = properties;
+  if (typeof timestamp !== "number" || !(timestamp >= 0)) return undefined;
+  // Seconds, says AMQP; some producers write milliseconds, which as seconds would be after the year 5000.
+  const ms = timestamp < 100_000_000_000 ? timestamp * 1000 : timestamp;
+  return ms <= latestTime ? ms : undefined;
+}
+
+export function timeIn(header: unknown): number | undefined {
+  if (typeof header !== "string" || !/^\d{1,16}$/.test(header)) return undefined;
+  const ms = Number(header);
+  return ms <= latestTime ? ms : undefined;
+}
+
+/** A count that the broker keeps in a header. */
+export function countIn(properties: MessageProperties, header: string): number {
+  const value = properties.headers?.[header];
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}

@@ -1,0 +1,198 @@
+import {
+  type Address,
+  type Call,
+  MessagingError,
+  type Topology,
+  type TopologyItem,
+  type TopologyState,
+} from "@waybill/core/spi";
+import { abortable } from "./abortable.ts";
+import type { Backfill } from "./backfill.ts";
+import type { Control } from "./control.ts";
+import type { Delays } from "./delays.ts";
+import { adopt, type Difference, differenceIn, isTolerable, sentenceFor } from "./inequivalence.ts";
+import { copyingName, deadSuffix, pastName, queueName, streamName } from "./naming.ts";
+import type { Settings } from "./options.ts";
+import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./queue-specs.ts";
+
+/** More settings than any declaration has: a broker that words its refusals anew is not asked for ever. */
+const mostDifferences = 16;
+
+const atOnce = 16;
+
+export class AmqpTopology implements Topology {
+  readonly #control: Control;
+  readonly #delays: Delays;
+  readonly #backfill: Backfill;
+  readonly #settings: Settings;
+
+  constructor(control: Control, delays: Delays, backfill: Backfill, settings: Settings) {
+    this.#control = control;
+    this.#delays = delays;
+    this.#backfill = backfill;
+    this.#settings = settings;
+  }
+
+  async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
+    await inTurns(items, (item) => abortable(this.#ensureOne(item, call), call.signal));
+  }
+
+  async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
+    return inTurns(addresses, (address) => abortable(this.#inspectOne(address), call.signal));
+  }
+
+  async remove(addresses: readonly Address[], call: Call): Promise<void> {
+    await inTurns(addresses, (address) => abortable(this.#removeOne(address), call.signal));
+  }
+
+  async #ensureOne(item: TopologyItem, call: Call): Promise<void> {
+    const { address } = item;
+    switch (address.kind) {
+      case "inbox":
+        // It belongs to the connection that consumes it, and is made there.
+        return;
+      case "topic":
+        return this.#ensureTopic(address);
+      case "queue":
+        await this.#ensureQueue(address);
+        return this.#delays.bind(address);
+      case "group": {
+        await this.#ensureTopic(address);
+        const join = async () => {
+          await this.#ensureQueue(address);
+          await this.#control.run((channel) => channel.bindQueue(queueName(address), address.physical, "#"));
+          await this.#delays.bind(address);
+        };
+        if (address.retained && item.start.from !== "latest") await this.#backfill.join(item, join, call);
+        else await join();
+      }
+    }
+  }
+
+  async #ensureTopic({ physical, retained }: Address): Promise<void> {
+    await this.#makeExchange(physical);
+    if (!retained) return;
+    await this.#makeQueue(streamSpec(physical, this.#settings));
+    await this.#control.run((channel) => channel.bindQueue(streamName(physical), physical, "#"));
+  }
+
+  async #ensureQueue(address: Address): Promise<void> {
+    const spec = queueSpec(address, this.#settings);
+    const dead = spec.options.arguments["x-dead-letter-routing-key"];
+    // Before the queue that needs it: a dead letter without a place to go waits three minutes for another try.
+    if (typeof dead === "string") await this.#makeQueue(deadSpec(dead, this.#settings));
+    await this.#makeQueue(spec);
+  }
+
+  async #makeQueue(spec: QueueSpec): Promise<void> {
+    refuseMismatch(`The queue "${spec.name}"`, await this.#brokenIn(spec));
+  }
+
+  /** In what the queue breaks a promise; it is made if it is not there. */
+  async #brokenIn(spec: QueueSpec): Promise<readonly Difference[]> {
+    const ofStream = spec.options.arguments["x-queue-type"] === "stream";
+    return (await this.#queueDifferences(spec)).filter((difference) => !isTolerable(difference, ofStream));
+  }
+
+  async #makeExchange(name: string): Promise<void> {
+    refuseMismatch(`The exchange "${name}"`, await this.#exchangeDifferences(name));
+  }
+
+  /** Declares, and where that is refused again with what exists, until all that differs is known. */
+  async #queueDifferences({ name, options }: QueueSpec): Promise<readonly Difference[]> {
+    const differences: Difference[] = [];
+    let args = options.arguments;
+    while (differences.length < mostDifferences) {
+      try {
+        await this.#control.declareQueue(name, { ...options, arguments: args });
+        return differences;
+      } catch (cause) {
+        const difference = differenceIn(cause);
+        if (difference === undefined) throw cause;
+        differences.push(difference);
+        // Another type has other settings, and these are not arguments at all.
+        if (!difference.setting.startsWith("x-") || difference.setting === "x-queue-type") return differences;
+        args = adopt(args, difference);
+      }
+    }
+    return differences;
+  }
+
+  async #exchangeDifferences(name: string): Promise<readonly Difference[]> {
+    try {
+      await this.#control.run((channel) => channel.assertExchange(name, "fanout", { durable: true }));
+      return [];
+    } catch (cause) {
+      const difference = differenceIn(cause);
+      if (difference === undefined) throw cause;
+      return isTolerable(difference, false) ? [] : [difference];
+    }
+  }
+
+  async #inspectOne(address: Address): Promise<TopologyState> {
+    if (address.kind === "topic") return this.#inspectTopic(address);
+    if (address.kind === "inbox") {
+      const exists = (await this.#control.look(queueName(address))) !== undefined;
+      return { address, exists, differences: [] };
+    }
+    const found = await this.#control.look(queueName(address));
+    if (found === undefined) return { address, exists: false, differences: [] };
+    const differences = await this.#brokenIn(queueSpec(address, this.#settings));
+    return { address, exists: true, differences: differences.map(sentenceFor), backlog: found.messageCount };
+  }
+
+  async #inspectTopic(address: Address): Promise<TopologyState> {
+    if (!(await this.#control.hasExchange(address.physical)))
+      return { address, exists: false, differences: [] };
+    const differences = (await this.#exchangeDifferences(address.physical)).map(sentenceFor);
+    if (address.retained) {
+      const stream = streamSpec(address.physical, this.#settings);
+      if ((await this.#control.look(stream.name)) === undefined) {
+        differences.push(`The stream "${stream.name}", which keeps its messages, is missing.`);
+      } else differences.push(...(await this.#brokenIn(stream)).map(sentenceFor));
+    }
+    return { address, exists: true, differences };
+  }
+
+  async #removeOne(address: Address): Promise<void> {
+    if (address.kind === "topic") {
+      await this.#control.run(async (channel) => {
+        await channel.deleteExchange(address.physical);
+        await channel.deleteQueue(streamName(address.physical));
+      });
+      return;
+    }
+    const queue = queueName(address);
+    await this.#control.run(async (channel) => {
+      await channel.deleteQueue(queue);
+      await channel.deleteQueue(pastName(queue));
+      await channel.deleteQueue(copyingName(queue));
+    });
+    // Letters are someone's work: they go when they are removed by name, or when there are none.
+    if (queue.endsWith(deadSuffix)) return;
+    const dead = await this.#control.look(queue + deadSuffix);
+    if (dead?.messageCount !== 0 || dead.consumerCount > 0) return;
+    await this.#control.run((channel) => channel.deleteQueue(queue + deadSuffix));
+  }
+}
+
+/** Some at a time: each takes a channel, and a declaration waits for the cluster. */
+async function inTurns<T, R>(all: readonly T[], each: (one: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (let from = 0; from < all.length; from += atOnce) {
+    results.push(...(await Promise.all(all.slice(from, from + atOnce).map(each))));
+  }
+  return results;
+}
+
+function refuseMismatch(what: string, broken: readonly Difference[]): void {
+  if (broken.length === 0) return;
+  throw new MessagingError(
+    "TOPOLOGY_MISMATCH",
+    `${what} exists and differs: ${broken.map(sentenceFor).join(" ")}`,
+    {
+      remedy: "Remove it or change it on the broker, or tell Waybill to take the topology as it is.",
+      details: { differences: broken },
+    },
+  );
+}
