@@ -9,6 +9,7 @@ import type {
   Source,
   WireMessage,
 } from "@waybill/core/spi";
+import { MessagingError } from "@waybill/core/spi";
 import type { KafkaClient, KafkaLink } from "./client.ts";
 import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
 import { startOffsets } from "./group-offsets.ts";
@@ -159,7 +160,7 @@ export class KafkaConnection implements Connection {
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
+    const onAbort = () => reject(new MessagingError("TIMEOUT", "Kafka did not answer in time."));
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));

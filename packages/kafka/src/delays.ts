@@ -1,3 +1,4 @@
+import { metadataHeaders } from "@waybill/core/spi";
 import type { IncomingRecord, OutgoingRecord } from "./client.ts";
 
 /**
@@ -17,8 +18,6 @@ export const delayHeaders = {
   due: "waybill-kafka-due",
   /** The topic to deliver to. */
   to: "waybill-kafka-to",
-  /** The record's own timestamp; on the ladder, its place is taken by the time of each step. */
-  timestamp: "waybill-kafka-timestamp",
 } as const;
 
 /** A record made ready to wait. */
@@ -28,13 +27,15 @@ export function delayed(record: OutgoingRecord, to: string, due: number): Outgoi
     timestamp: Date.now(),
     headers: [
       ...record.headers,
+      // On the ladder, and where it goes from there, the record's own time is that of the step.
+      ...(record.headers.some((text, i) => i % 2 === 0 && text === metadataHeaders.timestamp)
+        ? []
+        : [metadataHeaders.timestamp, String(record.timestamp)]),
       delayHeaders.due,
       // One more, since both clocks cut off what is below a millisecond.
       String(Math.ceil(due) + 1),
       delayHeaders.to,
       to,
-      delayHeaders.timestamp,
-      String(record.timestamp),
     ],
   };
 }
@@ -53,7 +54,6 @@ export interface Waiting {
 export function readWaiting(record: IncomingRecord, fallbackTo: string): Waiting {
   let due = 0;
   let to = fallbackTo;
-  let timestamp = record.timestamp;
   const headers: string[] = [];
   const flat = record.headers();
   for (let i = 0; i < flat.length; i += 2) {
@@ -61,19 +61,13 @@ export function readWaiting(record: IncomingRecord, fallbackTo: string): Waiting
     const value = flat[i + 1] as string;
     if (name === delayHeaders.due) due = Number(value) || 0;
     else if (name === delayHeaders.to) to = value;
-    else if (name === delayHeaders.timestamp) timestamp = Number(value) || record.timestamp;
     else headers.push(name, value);
   }
   return {
     due,
     to,
     entered: record.timestamp,
-    record: {
-      key: record.key,
-      value: record.value ?? Buffer.alloc(0),
-      timestamp: Math.max(0, timestamp),
-      headers,
-    },
+    record: { key: record.key, value: record.value ?? Buffer.alloc(0), timestamp: Date.now(), headers },
   };
 }
 

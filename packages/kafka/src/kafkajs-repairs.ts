@@ -65,6 +65,13 @@ function repairConnection(connection: Connection, isClosed: () => boolean): void
     return connecting;
   };
 
+  // A dead socket takes "unref" for a wish to be granted when it connects, and keeps every one of them.
+  const disconnect = connection.disconnect.bind(connection);
+  connection.disconnect = async () => {
+    await disconnect();
+    if (connection.socket?.destroyed) connection.socket.removeAllListeners("connect");
+  };
+
   // A timed-out request fails alone, and the next one goes to the same dead peer: start anew instead.
   const send = connection.send.bind(connection);
   connection.send = async (call) => {

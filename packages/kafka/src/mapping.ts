@@ -2,18 +2,28 @@ import { type Delivery, type Headers, metadataHeaders, type WireMessage } from "
 import type { IncomingRecord, OutgoingRecord } from "./client.ts";
 import type { Lane } from "./lane.ts";
 
+/**
+ * How far a message's timestamp may be from now to be the record's own. Brokers refuse
+ * times in the future (message.timestamp.after.max.ms, an hour), and delete by age what
+ * lies in the past, however new: beyond this the record has its time of storage, and the
+ * message's own is a header.
+ */
+const timestampToleranceMs = 60_000;
+
 /** Body, key and timestamp have native places in Kafka; all else is a header. */
-export function toRecord(message: WireMessage): OutgoingRecord {
+export function toRecord(message: WireMessage, now: number): OutgoingRecord {
   const headers = [metadataHeaders.id, message.id];
   if (message.contentType !== "") headers.push(metadataHeaders.contentType, message.contentType);
   if (message.expiresAt !== undefined) headers.push(metadataHeaders.expiresAt, String(message.expiresAt));
   if (message.replyTo !== undefined) headers.push(metadataHeaders.replyTo, message.replyTo);
   if (message.correlationId !== undefined) headers.push(metadataHeaders.correlationId, message.correlationId);
+  const isNow = Math.abs(message.timestamp - now) <= timestampToleranceMs;
+  if (!isNow) headers.push(metadataHeaders.timestamp, String(message.timestamp));
   for (const name in message.headers) headers.push(name, message.headers[name] as string);
   return {
     key: message.key === undefined ? null : Buffer.from(message.key),
     value: message.body,
-    timestamp: message.timestamp,
+    timestamp: isNow ? message.timestamp : now,
     headers,
   };
 }
@@ -40,6 +50,7 @@ export class KafkaDelivery implements Delivery {
     const headers: Record<string, string> = Object.create(null);
     let id: string | undefined;
     let contentType = "";
+    let timestamp: number | undefined;
     let expiresAt: number | undefined;
     let replyTo: string | undefined;
     let correlationId: string | undefined;
@@ -53,6 +64,9 @@ export class KafkaDelivery implements Delivery {
           break;
         case metadataHeaders.contentType:
           contentType = value;
+          break;
+        case metadataHeaders.timestamp:
+          timestamp = wholeNumber(value);
           break;
         case metadataHeaders.expiresAt:
           expiresAt = wholeNumber(value);
@@ -71,7 +85,7 @@ export class KafkaDelivery implements Delivery {
     this.body = record.value ?? noBody;
     this.contentType = contentType;
     this.key = record.key === null ? undefined : record.key.toString();
-    this.timestamp = Math.max(0, record.timestamp);
+    this.timestamp = timestamp ?? Math.max(0, record.timestamp);
     this.headers = headers;
     this.expiresAt = expiresAt;
     this.replyTo = replyTo;
@@ -91,7 +105,8 @@ export class KafkaDelivery implements Delivery {
   }
 
   get position(): string {
-    return formatPosition({ partition: this.from.partition, offset: this.offset, timestamp: this.timestamp });
+    const { offset, timestamp } = this.#record;
+    return formatPosition({ partition: this.from.partition, offset, timestamp: Math.max(0, timestamp) });
   }
 
   /** The message as kafkajs shows it. */

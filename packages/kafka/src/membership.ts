@@ -36,6 +36,7 @@ export interface GroupEvents {
 /** Beyond the wait for handlers, a margin in which to commit and join again. */
 const rejoinMarginMs = 10_000;
 const partitionCheckMs = 60_000;
+const sessionCheckMs = 250;
 const backoff = { firstMs: 100, mostMs: 1_000 };
 /** Who gets these was taken for dead, or acts on what is no longer so. */
 const fencing = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"]);
@@ -48,11 +49,11 @@ type Signal = "rejoin" | "fenced" | "closing";
  * rebalances. kafkajs's own consumer stops reading altogether for each of them, tells nobody
  * before it joins again, and so cannot hand a partition over in order.
  *
- * `joining` waits at the broker and so has its own link; heartbeats, commits and
+ * Joins wait at the broker and so have a `link` of their own; heartbeats, commits and
  * the farewell take the shared one.
  */
 export class GroupMember {
-  readonly #joining: KafkaLink;
+  readonly #link: KafkaLink;
   readonly #control: KafkaLink;
   readonly #settings: GroupSettings;
   readonly #events: GroupEvents;
@@ -64,12 +65,14 @@ export class GroupMember {
   #owned = new Map<string, TopicPartition>();
   #partitionCounts = new Map<string, number>();
   #lastContact = Date.now();
+  #joining = false;
+  #sessionTimer: NodeJS.Timeout | undefined;
   #signal: Signal | undefined;
   #wake: (() => void) | undefined;
   #closing = false;
 
-  constructor(joining: KafkaLink, control: KafkaLink, settings: GroupSettings, events: GroupEvents) {
-    this.#joining = joining;
+  constructor(link: KafkaLink, control: KafkaLink, settings: GroupSettings, events: GroupEvents) {
+    this.#link = link;
     this.#control = control;
     this.#settings = settings;
     this.#events = events;
@@ -77,6 +80,8 @@ export class GroupMember {
 
   start(): void {
     void this.#run();
+    void this.#beat();
+    this.#watchSession();
   }
 
   /**
@@ -91,13 +96,13 @@ export class GroupMember {
       if (current.length === 0) return;
       const generation = this.#generation;
       try {
+        const sentAt = Date.now();
         await this.#control.commitOffsets(this.#identity(), current);
-        this.#lastContact = Date.now();
+        this.#lastContact = sentAt;
         return;
       } catch (cause) {
         const type = errorType(cause) ?? "";
-        if (fencing.has(type) && generation === this.#generation && this.#syncing === undefined)
-          this.#give("fenced");
+        if (fencing.has(type)) this.#fencedIf(generation);
         if (type === "REBALANCE_IN_PROGRESS") this.#give("rejoin");
         else if (!fencing.has(type) && !isTransient(cause)) throw cause;
         if (Date.now() + waitMs > deadline) throw cause;
@@ -106,10 +111,11 @@ export class GroupMember {
     }
   }
 
-  /** Leaves the group, so that its partitions go to others at once. The joining link must be closed before. */
+  /** Leaves the group, so that its partitions go to others at once. Its own link must be closed before. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    clearTimeout(this.#sessionTimer);
     this.#give("closing");
     const leaving =
       this.#memberId === "" ? undefined : this.#control.leaveGroup(this.#settings.groupId, this.#memberId);
@@ -120,16 +126,15 @@ export class GroupMember {
     for (let failures = 0; !this.#closing; ) {
       try {
         this.#signal = undefined;
-        const assigned = await this.#join();
+        this.#joining = true;
+        const assigned = await this.#join().finally(() => {
+          this.#joining = false;
+        });
         failures = 0;
-        const beating = this.#beat();
         const again = await this.#adopt(assigned);
         if (!again) await this.#signalled();
-        this.#endBeat();
-        await beating;
         if (this.#taken() === "fenced") this.#loseAll();
       } catch (cause) {
-        this.#endBeat();
         if (this.#closing) return;
         const type = errorType(cause) ?? "";
         if (fencing.has(type)) this.#loseAll();
@@ -141,7 +146,6 @@ export class GroupMember {
           }
           // Coordinators that move are everyday life; the rest deserves a word.
           if (type === "") this.#events.trouble(cause);
-          this.#expire();
           await sleep(Math.min(backoff.mostMs, backoff.firstMs * 2 ** failures++));
         }
       }
@@ -150,7 +154,7 @@ export class GroupMember {
 
   async #join(): Promise<readonly TopicPartition[]> {
     const { groupId, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#settings;
-    const answer = await this.#joining.joinGroup({
+    const answer = await this.#link.joinGroup({
       groupId,
       memberId: this.#memberId,
       sessionTimeoutMs,
@@ -178,14 +182,14 @@ export class GroupMember {
 
   async #sync(answer: Awaited<ReturnType<KafkaLink["joinGroup"]>>): Promise<readonly TopicPartition[]> {
     const plan = answer.isLeader ? await this.#plan(answer.members) : new Map();
-    return decodeAssignment(await this.#joining.syncGroup(this.#identity(), encodeAssignments(plan)));
+    return decodeAssignment(await this.#link.syncGroup(this.#identity(), encodeAssignments(plan)));
   }
 
   async #plan(encoded: readonly { readonly memberId: string; readonly metadata: Uint8Array }[]) {
     const members = encoded.map(({ memberId, metadata }) => decodeMember(memberId, metadata));
     const topics = new Set(members.flatMap((member) => member.topics));
     const counts = new Map<string, number>();
-    for (const topic of topics) counts.set(topic, (await this.#joining.leaders(topic, true)).length);
+    for (const topic of topics) counts.set(topic, (await this.#link.leaders(topic, true)).length);
     this.#partitionCounts = counts;
     return assign(members, counts);
   }
@@ -207,49 +211,35 @@ export class GroupMember {
     return true;
   }
 
-  /** Heartbeats for this generation, until the main loop ends them. */
+  /** Heartbeats, for as long as this is a member: also while a join waits, since the partitions are still being read. */
   async #beat(): Promise<void> {
-    const generation = this.#generation;
-    let nextCheck = Date.now() + partitionCheckMs;
-    this.#beating = true;
-    while (this.#beating && !this.#closing) {
-      await this.#pause(this.#settings.heartbeatIntervalMs);
-      if (!this.#beating || this.#closing || generation !== this.#generation) return;
+    for (let nextCheck = Date.now() + partitionCheckMs; !this.#closing; ) {
+      await sleep(this.#settings.heartbeatIntervalMs);
+      if (this.#closing) return;
+      const generation = this.#generation;
+      if (this.#memberId === "" || generation < 0) continue;
+      const sentAt = Date.now();
       try {
         await this.#control.heartbeat(this.#identity());
-        this.#lastContact = Date.now();
-        if (this.#isLeader && Date.now() > nextCheck) {
-          nextCheck = Date.now() + partitionCheckMs;
+        this.#lastContact = sentAt;
+        if (this.#isLeader && sentAt > nextCheck) {
+          nextCheck = sentAt + partitionCheckMs;
           if (await this.#hasGrown()) this.#give("rejoin");
         }
       } catch (cause) {
         const type = errorType(cause) ?? "";
-        if (type === "REBALANCE_IN_PROGRESS") this.#give("rejoin");
-        else if (fencing.has(type)) this.#give("fenced");
-        else if (!isTransient(cause)) this.#give("rejoin");
-        else {
-          if (type === "") this.#events.trouble(cause);
-          if (this.#expire()) this.#give("rejoin");
-        }
+        if (type === "REBALANCE_IN_PROGRESS") {
+          this.#lastContact = sentAt;
+          if (!this.#joining) this.#give("rejoin");
+        } else if (fencing.has(type)) this.#fencedIf(generation);
+        else if (type === "") this.#events.trouble(cause);
       }
     }
   }
-  #beating = false;
-  #endPause: (() => void) | undefined;
 
-  #endBeat(): void {
-    this.#beating = false;
-    this.#endPause?.();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** While a join is under way the old generation may be refused; the join has the better answer. */
+  #fencedIf(generation: number): void {
+    if (!this.#joining && generation === this.#generation) this.#give("fenced");
   }
 
   async #hasGrown(): Promise<boolean> {
@@ -260,11 +250,19 @@ export class GroupMember {
     return false;
   }
 
-  /** Without contact for a whole session, the broker has given our partitions to others: stop before they start. */
-  #expire(): boolean {
-    if (Date.now() - this.#lastContact < this.#settings.sessionTimeoutMs) return false;
-    this.#loseAll();
-    return true;
+  /**
+   * Without contact for a whole session, the broker gives our partitions to others:
+   * stop before they start. The time counts from when the last good request was sent,
+   * which is before the broker began to count.
+   */
+  #watchSession(): void {
+    if (this.#closing) return;
+    const left = this.#lastContact + this.#settings.sessionTimeoutMs - Date.now();
+    if (left <= 0 && this.#owned.size > 0) {
+      this.#loseAll();
+      this.#give("rejoin");
+    }
+    this.#sessionTimer = setTimeout(() => this.#watchSession(), left > 0 ? left : sessionCheckMs);
   }
 
   #loseAll(): void {

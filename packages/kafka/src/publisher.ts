@@ -43,11 +43,13 @@ export class Publisher {
     const now: Placed[] = [];
     const later: Placed[] = [];
     const topic = publishTopic(to);
+    const time = Date.now();
     for (let index = 0; index < batch.length; index++) {
       const message = batch[index] as WireMessage;
+      const record = toRecord(message, time);
       if (message.delayMs > 0) {
-        later.push({ index, record: delayed(toRecord(message), topic, Date.now() + message.delayMs) });
-      } else now.push({ index, record: toRecord(message) });
+        later.push({ index, record: delayed(record, topic, time + message.delayMs) });
+      } else now.push({ index, record });
     }
     if (now.length > 0)
       await this.#store(topic, now, outcomes, to.kind === "inbox" ? () => replyPartition : undefined);

@@ -1,0 +1,95 @@
+import type { Address } from "@waybill/core/spi";
+import { describe, expect, it } from "vitest";
+import type { KafkaLink, PartitionBatch, PartitionResult } from "../src/client.ts";
+import { errorType } from "../src/errors.ts";
+import { protocolError } from "../src/kafkajs-internals.ts";
+import { Publisher } from "../src/publisher.ts";
+import { message } from "./workbench.ts";
+
+const to: Address = {
+  kind: "queue",
+  name: "q",
+  group: undefined,
+  physical: "q",
+  physicalGroup: undefined,
+  ordered: true,
+  retained: false,
+};
+
+/** A cluster of two brokers with a topic of four partitions; `answer` says what becomes of each batch. */
+function link(answer: (batch: PartitionBatch, request: number) => unknown, known = true) {
+  const requests: { readonly node: number; readonly batches: readonly PartitionBatch[] }[] = [];
+  const fake: Pick<KafkaLink, "leaders" | "produce"> = {
+    leaders: async () => {
+      if (known) return [1, 2, 1, 2];
+      throw protocolError(3);
+    },
+    produce: async (node, _, batches) => {
+      requests.push({ node, batches });
+      return batches.map(
+        (batch): PartitionResult => ({ baseOffset: 0, error: answer(batch, requests.length) }),
+      );
+    },
+  };
+  return { link: fake as KafkaLink, requests };
+}
+
+const keyed = (count: number, size = 10) =>
+  Array.from({ length: count }, () => message({ key: "same", body: Buffer.alloc(size) }));
+
+describe("publishing", () => {
+  it("sends one batch per partition and one request per broker", async () => {
+    const { link: fake, requests } = link(() => undefined);
+    const outcomes = await new Publisher(fake, 1_000_000).publish(
+      to,
+      Array.from({ length: 100 }, () => message()),
+    );
+    expect(outcomes.every(({ ok }) => ok)).toBe(true);
+    expect(requests.map(({ node }) => node).toSorted()).toEqual([1, 2]);
+    expect(
+      requests.flatMap(({ batches }) => batches).reduce((sum, { records }) => sum + records.length, 0),
+    ).toBe(100);
+  });
+
+  it("does not go over the batch limit, and not past a failure", async () => {
+    const { link: fake, requests } = link((_, request) => (request === 2 ? protocolError(19) : undefined));
+    const outcomes = await new Publisher(fake, 1_000).publish(to, keyed(9, 250));
+    expect(outcomes.map(({ ok }) => ok)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(requests.length).toBe(2);
+  });
+
+  it("halves a batch that is too large for the topic, and fails only what is too large alone", async () => {
+    const { link: fake } = link(({ records }) =>
+      records.length > 2 || records.some(({ value }) => value.length > 500) ? protocolError(10) : undefined,
+    );
+    const batch = [...keyed(3), ...keyed(1, 600), ...keyed(5)];
+    const outcomes = await new Publisher(fake, 1_000_000).publish(to, batch);
+    expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, true, false, true, true, true, true, true]);
+  });
+
+  it("takes a partition that its broker disowns for one that moves", async () => {
+    const { link: fake } = link(() => protocolError(3));
+    const [outcome] = await new Publisher(fake, 1_000_000).publish(to, keyed(1));
+    expect(errorType(outcome?.ok === false && outcome.cause)).toBe("LEADER_NOT_AVAILABLE");
+  });
+
+  it("fails all for a topic that is not there", async () => {
+    const { link: fake, requests } = link(() => undefined, false);
+    const outcomes = await new Publisher(fake, 1_000_000).publish(to, keyed(2));
+    expect(outcomes.map((outcome) => errorType(outcome.ok === false && outcome.cause))).toEqual([
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+    ]);
+    expect(requests).toEqual([]);
+  });
+});
