@@ -1,4 +1,6 @@
+import { MessagingError } from "@waybill/core/spi";
 import { Cluster, Redis, type RedisOptions as VendorOptions } from "ioredis";
+import { classify } from "./errors.ts";
 import { endpoints, type Settings } from "./options.ts";
 
 export type Argument = string | number | Buffer;
@@ -94,7 +96,12 @@ export async function open(client: RedisClient, signal: AbortSignal): Promise<vo
     await client.connect();
   } catch (cause) {
     client.disconnect();
-    throw underneath ?? withoutArguments(cause);
+    const found = underneath ?? withoutArguments(cause);
+    if (classify(found)?.code !== "CONNECTION_LOST") throw found;
+    throw new MessagingError("UNREACHABLE", "Something listens there but does not answer as Redis does.", {
+      remedy: "Check host, port and TLS.",
+      cause: found,
+    });
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
