@@ -1,0 +1,101 @@
+import type {
+  BrokerProcess,
+  ConformanceTarget,
+  Endpoint,
+  ForeignListener,
+  ForeignMessage,
+  ForeignPeer,
+} from "@waybill/conformance";
+import type { Address, Driver } from "@waybill/core/spi";
+import { type ChannelModel, connect } from "amqplib";
+import { adapter } from "./index.ts";
+import { nodesOf, settingsFromUrl } from "./options.ts";
+
+const refusedSecret = "not-the-password";
+
+/** What the suite is pointed at: the broker behind this URL, and power over its process for who has it. */
+export function target(url: string, extras: { readonly broker?: BrokerProcess } = {}): ConformanceTarget {
+  const [endpoint] = nodesOf(settingsFromUrl(url, {}));
+  if (endpoint === undefined) throw new Error("The URL names no broker.");
+  return {
+    adapter: "rabbitmq",
+    driver: (through) => driverFor(url, through),
+    endpoint,
+    refused: () => adapter.fromUrl(withPassword(url, refusedSecret), {}),
+    refusedSecret,
+    foreign: () => foreignPeer(url),
+    url: { href: url, module: import.meta.resolve("@waybill/rabbitmq") },
+    ...extras,
+  };
+}
+
+/** What goes through a fault proxy is to notice soon that the other side is silent. */
+function driverFor(url: string, through: Endpoint | undefined): Driver {
+  if (through === undefined) return adapter.fromUrl(url, {});
+  const detour = url.replace(/^(amqps?:\/\/(?:[^@/]*@)?)[^/?]*/, `$1${through.host}:${through.port}`);
+  const impatient = "heartbeatSeconds=2&connectTimeoutMs=5000";
+  return adapter.fromUrl(`${detour}${detour.includes("?") ? "&" : "?"}${impatient}`, {});
+}
+
+function withPassword(url: string, password: string): string {
+  return url.replace(/^(amqps?:\/\/)(?:([^@:/]*)(?::[^@/]*)?@)?/, (_, scheme, user) => {
+    return `${scheme}${user || "guest"}:${password}@`;
+  });
+}
+
+async function foreignPeer(url: string): Promise<ForeignPeer> {
+  // The options in the query are this adapter's, not amqplib's.
+  const model = await connect(url.replace(/\?.*$/, ""));
+  model.on("error", () => undefined);
+  const channel = await model.createConfirmChannel();
+  channel.on("error", () => undefined);
+  return {
+    async publish(to, { body, headers }) {
+      channel.publish(...placeOf(to), Buffer.from(body), { headers: { ...headers } });
+      await channel.waitForConfirms();
+    },
+    listen: (from) => listen(model, from),
+    close: () => model.close(),
+  };
+}
+
+function placeOf({ kind, physical }: Address): [exchange: string, routingKey: string] {
+  return kind === "topic" ? [physical, ""] : ["", physical];
+}
+
+async function listen(model: ChannelModel, { kind, physical }: Address): Promise<ForeignListener> {
+  const channel = await model.createChannel();
+  channel.on("error", () => undefined);
+  let queue = physical;
+  if (kind === "topic") {
+    queue = (await channel.assertQueue("", { exclusive: true })).queue;
+    await channel.bindQueue(queue, physical, "#");
+  }
+  const messages: ForeignMessage[] = [];
+  const waiting: (() => void)[] = [];
+  await channel.consume(queue, (message) => {
+    if (message === null) return;
+    const headers = Object.entries(message.properties.headers ?? {}).map(([name, value]) => [
+      name,
+      String(value),
+    ]);
+    messages.push({ body: message.content, headers: Object.fromEntries(headers) });
+    channel.ack(message);
+    waiting.shift()?.();
+  });
+  return {
+    async next() {
+      if (messages.length === 0) {
+        await new Promise<void>((resolve, reject) => {
+          const timer = setTimeout(() => reject(new Error("No message came in ten seconds.")), 10_000);
+          waiting.push(() => {
+            clearTimeout(timer);
+            resolve();
+          });
+        });
+      }
+      return messages.shift() as ForeignMessage;
+    },
+    close: () => channel.close(),
+  };
+}
