@@ -90,6 +90,6 @@ export interface ForeignListener {
 export interface BrokerProcess {
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Starts it again at the same address; resolves when it takes connections. */
+  /** Starts it again at the same address; resolves when it takes connections. Does nothing where it runs. */
   start(): Promise<void>;
 }

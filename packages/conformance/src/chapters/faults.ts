@@ -10,6 +10,7 @@ import { Gate } from "../gate.ts";
 import type { Numbered } from "../history.ts";
 import { keysNamed, Load } from "../load.ts";
 import { startWorker } from "../programs/start-worker.ts";
+import type { BrokerProcess } from "../target.ts";
 import { wrapDriver } from "../wrap.ts";
 
 /** P10. Networks break and brokers die; what was confirmed is handled, in order, without anybody's help. */
@@ -138,8 +139,7 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const { broker } = context.target;
-      if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+      const broker = brokerOf(context);
       const trial = await Trial.start(context, () => context.driver(), { topologyAgeMs });
       await trial.reached(0.4);
       await broker.kill();
@@ -156,8 +156,7 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const { broker } = context.target;
-      if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+      const broker = brokerOf(context);
       const proxy = await context.proxy();
       const trial = await Trial.start(context, () => context.driver(proxy.endpoint), { topologyAgeMs });
       await trial.reached(0.4);
@@ -178,14 +177,15 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const { broker } = context.target;
-      if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+      const broker = brokerOf(context);
       const trial = await Trial.start(context, () => context.driver(), { topologyAgeMs });
       await trial.reached(0.4);
       await broker.kill();
-      await context.eventually("the clients say that they are recovering", () =>
-        [trial.publisher, trial.consumer].every((client) => client.health().status !== "up"),
-      );
+      await context.eventually("the subscription says that it is recovering", () => {
+        const { status, subscriptions } = trial.consumer.health();
+        return status === "recovering" || subscriptions.every(({ state }) => state === "recovering");
+      });
+      assert.ok(trial.publisher.health().pendingPublishes > 0, "publishes wait");
       await sleep(30_000);
       await broker.start();
       await trial.recovers();
@@ -431,6 +431,14 @@ export const faults: readonly Case[] = chapter("faults", [
     },
   },
 ]);
+
+/** The broker's process, which runs again when the case ends, whatever came of it. */
+function brokerOf(context: Context): BrokerProcess {
+  const { broker } = context.target;
+  if (broker === undefined) throw new Error("This case should have named the part `broker`.");
+  context.atEnd(() => broker.start());
+  return broker;
+}
 
 /** What is killed right after making a queue may forget it (RabbitMQ 4.0 does). This is about messages, not about that. */
 const topologyAgeMs = 3000;
