@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { root } from "./workspace.ts";
 
+export const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 export interface CommandResult {
   readonly code: number;
   /** Standard output and error as they came. */
@@ -26,7 +28,7 @@ export function capture(program: string, args: readonly string[]): Promise<Comma
   });
 }
 
-/** Runs a program with this terminal, and resolves to its exit code. */
+/** Runs a program with this terminal, passes on the signals that end programs, and resolves to its exit code. */
 export function show(
   program: string,
   args: readonly string[],
@@ -34,7 +36,12 @@ export function show(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, stdio: "inherit", env });
+    const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of endingSignals) process.on(signal, passOn);
     child.once("error", reject);
-    child.once("close", (code) => resolve(code ?? 1));
+    child.once("close", (code) => {
+      for (const signal of endingSignals) process.off(signal, passOn);
+      resolve(code ?? 1);
+    });
   });
 }

@@ -1,16 +1,17 @@
 // `npm run test:all`: everything, on every broker. A broker that cannot be had is a failure, not something to skip.
+import { endingSignals } from "./command.ts";
 import { addUp, inWords, type Tally, writeTally } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
 import { forgetReports, mayKillVariable, savedReports } from "./testing/conformance.ts";
 import { conformanceTable } from "./testing/conformance-table.ts";
 import { heading } from "./testing/heading.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";
-import { runVitest } from "./testing/vitest.ts";
+import { onBrokers, runVitest } from "./testing/vitest.ts";
 import { packages } from "./workspace.ts";
 
 // The tests get the signal too and end; this process stays to take the brokers down.
 let interrupted = false;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => (interrupted = true));
+for (const signal of endingSignals) process.on(signal, () => (interrupted = true));
 
 forgetReports();
 heading("Starting the brokers");
@@ -29,16 +30,12 @@ try {
 
   if (!interrupted) {
     heading("Tests that need no broker");
-    tallies.push(await runVitest("unit", []));
+    tallies.push(await runVitest({ name: "unit", args: [], reporter: "default" }));
   }
   if (!interrupted) {
     heading("Tests on every broker");
-    tallies.push(
-      await runVitest("brokers", ["--config", "vitest.broker.config.ts"], {
-        ...brokers.environment,
-        [mayKillVariable]: "1",
-      }),
-    );
+    const env = { ...brokers.environment, [mayKillVariable]: "1" };
+    tallies.push(await runVitest({ name: "brokers", args: onBrokers, reporter: "verbose", env }));
   }
 
   heading("Conformance");

@@ -5,11 +5,11 @@ import { brokerList } from "./testing/broker-list.ts";
 import { forgetReports, savedReports } from "./testing/conformance.ts";
 import { conformanceTable } from "./testing/conformance-table.ts";
 import { heading } from "./testing/heading.ts";
-import { runVitest } from "./testing/vitest.ts";
+import { onBrokers, runVitest } from "./testing/vitest.ts";
 
 forgetReports();
 heading("Tests that need no broker");
-const tallies = [await runVitest("unit", [])];
+const tallies = [await runVitest({ name: "unit", args: [], reporter: "default" })];
 
 heading("Brokers");
 const brokers = await statusOf(brokerNames);
@@ -19,7 +19,7 @@ console.log(brokerList(brokers));
 
 if (found.length > 0) {
   heading(`Tests on ${found.map(({ name }) => name).join(", ")}`);
-  tallies.push(await runVitest("brokers", ["--config", "vitest.broker.config.ts"]));
+  tallies.push(await runVitest({ name: "brokers", args: onBrokers, reporter: "verbose" }));
 }
 
 heading("Conformance");

@@ -10,12 +10,24 @@ interface Report {
   readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
 }
 
-/** Runs vitest with this terminal. `name` is for its report in `results/`. */
-export async function runVitest(name: string, args: readonly string[], env = process.env): Promise<Tally> {
+/** The arguments for the tests that need a broker. */
+export const onBrokers = ["--config", "vitest.broker.config.ts"];
+
+export interface VitestRun {
+  /** For its report in `results/`. */
+  readonly name: string;
+  readonly args: readonly string[];
+  /** `verbose` tells each test as it ends: for files that take minutes. */
+  readonly reporter: "default" | "verbose";
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Runs vitest with this terminal. */
+export async function runVitest({ name, args, reporter, env = process.env }: VitestRun): Promise<Tally> {
   mkdirSync(resultsFolder, { recursive: true });
   const report = join(resultsFolder, `${name}.json`);
   rmSync(report, { force: true });
-  const reporting = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const reporting = [`--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${report}`];
   const code = await show("vitest", ["run", ...args, ...reporting], env);
   return tallyOf(report, code);
 }
