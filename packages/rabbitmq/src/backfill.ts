@@ -1,12 +1,13 @@
 import { type Call, MessagingError, type TopologyItem } from "@waybill/core/spi";
 import type { ConfirmChannel, ConsumeMessage, Message, Options } from "amqplib";
+import { givenUp } from "./abortable.ts";
 import type { Control } from "./control.ts";
 import { hasReplyCode } from "./errors.ts";
 import { copyingName, copyLockName, pastName, queueName, streamName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { endOfPast } from "./past-first.ts";
+import { streamStart } from "./position.ts";
 import { queueSpec } from "./queue-specs.ts";
-import { streamStart } from "./stream-start.ts";
 
 /** How long a message may be on its way from a publisher to the stream. */
 const settleMs = 1_000;
@@ -70,7 +71,7 @@ export class Backfill {
   /** An exclusive queue is its connection's alone, and goes with it. */
   async #lock(queue: string, call: Call): Promise<void> {
     for (;;) {
-      call.signal.throwIfAborted();
+      if (call.signal.aborted) throw givenUp(call.signal);
       try {
         await this.#control.declareQueue(copyLockName(queue), {
           exclusive: true,
@@ -146,7 +147,7 @@ export class Backfill {
             { arguments: { "x-stream-offset": argument } },
           );
           while (failure === undefined && !gone && reached < end - 1 && Date.now() - lastAt < idleMs) {
-            call.signal.throwIfAborted();
+            if (call.signal.aborted) throw givenUp(call.signal);
             await new Promise((resolve) => setTimeout(resolve, 20));
           }
           await to.waitForConfirms().catch((cause) => {

@@ -6,7 +6,7 @@ import type {
   ForeignMessage,
   ForeignPeer,
 } from "@waybill/conformance";
-import type { Address, Driver } from "@waybill/core/spi";
+import { type Address, type Driver, metadataHeaders } from "@waybill/core/spi";
 import { type ChannelModel, connect } from "amqplib";
 import { adapter } from "./index.ts";
 import { nodesOf, settingsFromUrl } from "./options.ts";
@@ -50,8 +50,9 @@ async function foreignPeer(url: string): Promise<ForeignPeer> {
   const channel = await model.createConfirmChannel();
   channel.on("error", () => undefined);
   return {
-    async publish(to, { body, headers }) {
-      channel.publish(...placeOf(to), Buffer.from(body), { headers: { ...headers } });
+    async publish(to, { body, headers, key }) {
+      const keyed = key === undefined ? {} : { [metadataHeaders.key]: key };
+      channel.publish(...placeOf(to), Buffer.from(body), { headers: { ...headers, ...keyed } });
       await channel.waitForConfirms();
     },
     listen: (from) => listen(model, from),
@@ -75,11 +76,11 @@ async function listen(model: ChannelModel, { kind, physical }: Address): Promise
   const waiting: (() => void)[] = [];
   await channel.consume(queue, (message) => {
     if (message === null) return;
-    const headers = Object.entries(message.properties.headers ?? {}).map(([name, value]) => [
-      name,
-      String(value),
-    ]);
-    messages.push({ body: message.content, headers: Object.fromEntries(headers) });
+    const entries = Object.entries(message.properties.headers ?? {});
+    const headers = Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+    // AMQP has no place for an ordering key; the header documented for it stands in.
+    const key = headers[metadataHeaders.key];
+    messages.push({ body: message.content, headers, ...(key === undefined ? {} : { key }) });
     channel.ack(message);
     waiting.shift()?.();
   });

@@ -11,7 +11,7 @@ import {
   type WireMessage,
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
-import { abortable, within } from "./abortable.ts";
+import { abortable, givenUp, within } from "./abortable.ts";
 import { Backfill } from "./backfill.ts";
 import { AmqpConsumer, type ConsumerOptions } from "./consumer.ts";
 import { Control } from "./control.ts";
@@ -20,8 +20,8 @@ import { liveName, pastName, queueName, streamName } from "./naming.ts";
 import { destroySocket, openConnection } from "./node-connection.ts";
 import type { Settings } from "./options.ts";
 import { PastFirst } from "./past-first.ts";
+import { streamStart } from "./position.ts";
 import { Publisher } from "./publisher.ts";
-import { streamStart } from "./stream-start.ts";
 import { AmqpTopology } from "./topology.ts";
 
 /** How long the broker may take to say goodbye. */
@@ -93,7 +93,7 @@ class AmqpConnection implements Connection {
   }
 
   async consume(from: Source, _hooks: unknown, call: Call): Promise<Consumer> {
-    call.signal.throwIfAborted();
+    if (call.signal.aborted) throw givenUp(call.signal);
     const starting = this.#consume(from);
     let consumer: Consumer;
     try {
@@ -114,7 +114,7 @@ class AmqpConnection implements Connection {
   }
 
   async #consume({ address, start, prefetch }: Source): Promise<Consumer> {
-    const plain = { prefetch, consume: {}, exclusiveOrder: address.ordered };
+    const plain = { prefetch, consume: {}, exclusiveOrder: address.ordered, retained: address.retained };
     switch (address.kind) {
       case "queue":
         return this.#start({ ...plain, queue: queueName(address) });

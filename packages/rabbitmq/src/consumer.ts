@@ -26,6 +26,8 @@ export interface ConsumerOptions {
    * given what follows, and what comes back is delivered behind that).
    */
   readonly exclusiveOrder: boolean;
+  /** Whether the topic keeps its messages, so that a delivery has a place in it. */
+  readonly retained: boolean;
   /** For a message that is not to be handed out: `true` acks it here. */
   readonly skip?: (delivery: AmqpDelivery) => boolean;
 }
@@ -111,7 +113,7 @@ export class AmqpConsumer implements Consumer {
   readonly #onMessage = (message: ConsumeMessage | null): void => {
     if (message === null) return this.#lose(cancelled(this.#options.queue));
     if (this.#dead) return;
-    const delivery = new AmqpDelivery(message, this);
+    const delivery = new AmqpDelivery(message, this, this.#options.retained);
     if (this.#options.skip?.(delivery) === true) {
       this.#channel.ack(message);
       return;

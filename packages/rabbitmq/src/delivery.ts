@@ -1,6 +1,7 @@
 import { type Delivery, type Headers, metadataHeaders } from "@waybill/core/spi";
 import type { ConsumeMessage } from "amqplib";
 import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
+import { positionOf } from "./position.ts";
 
 /** A delivery, and its place in the list of what its channel has not settled. */
 export class AmqpDelivery implements Delivery {
@@ -22,12 +23,15 @@ export class AmqpDelivery implements Delivery {
   previous: AmqpDelivery | undefined;
   next: AmqpDelivery | undefined;
 
-  constructor(message: ConsumeMessage, owner: object) {
+  readonly #retained: boolean;
+
+  constructor(message: ConsumeMessage, owner: object, retained: boolean) {
     const { properties, fields } = message;
     const table = properties.headers;
     this.native = message;
     this.tag = fields.deliveryTag;
     this.owner = owner;
+    this.#retained = retained;
     this.previous = undefined;
     this.next = undefined;
     // Nothing of a message without an id tells it from the next; its tag does, on this consumer.
@@ -52,8 +56,7 @@ export class AmqpDelivery implements Delivery {
   }
 
   get position(): string | undefined {
-    const offset = this.native.properties.headers?.["x-stream-offset"];
-    return typeof offset === "number" ? String(offset) : undefined;
+    return positionOf(this.native, this.#retained);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type WireMessage,
 } from "@waybill/core/spi";
 import type { Message } from "amqplib";
+import { givenUp } from "./abortable.ts";
 import { channelLost, exchangeIn } from "./errors.ts";
 import { textOf } from "./mapping.ts";
 
@@ -71,7 +72,7 @@ export class PublishBatch {
     }
     return new Promise((resolve) => {
       const onAbort = () => {
-        this.#failUnanswered(() => signal.reason);
+        this.#failUnanswered(() => givenUp(signal));
         onAbandoned();
       };
       signal.addEventListener("abort", onAbort, { once: true });

@@ -6,7 +6,7 @@ import {
   type WireMessage,
 } from "@waybill/core/spi";
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
-import { abortable } from "./abortable.ts";
+import { abortable, givenUp } from "./abortable.ts";
 import type { Control } from "./control.ts";
 import type { Delays } from "./delays.ts";
 import { channelLost, missingExchange } from "./errors.ts";
@@ -45,7 +45,7 @@ export class Publisher {
     let channel = this.#channel;
     if (channel === undefined) channel = await abortable(this.#open(), call.signal);
     if (channel.full !== undefined) await abortable(channel.full, call.signal);
-    if (call.signal.aborted) throw call.signal.reason;
+    if (call.signal.aborted) throw givenUp(call.signal);
     return channel.write(to, batch, call.signal);
   }
 
