@@ -1,4 +1,5 @@
 export { connect } from "./client/connect.ts";
+export { adapterPackageOf } from "./client/load-adapter.ts";
 export type { Observer } from "./client/observer.ts";
 export type { ClientOptions, ConnectConfig } from "./client/options.ts";
 export type * from "./client/types.ts";

@@ -7,4 +7,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "start, show and stop real brokers on this computer",
     load: async () => (await import("./brokers.ts")).brokers,
   },
+  {
+    name: "conformance",
+    summary: "prove what holds on a broker and what does not",
+    load: async () => (await import("./conformance.ts")).conformance,
+  },
 ];

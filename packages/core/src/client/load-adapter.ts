@@ -17,23 +17,35 @@ const packages: Readonly<Record<string, string>> = {
  * @throws MessagingError `INVALID_ARGUMENT`, `UNKNOWN_SCHEME`, `ADAPTER_MISSING`
  */
 export async function loadAdapter(url: string, given: readonly Adapter[]): Promise<Adapter> {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) {
-    throw new MessagingError("INVALID_ARGUMENT", `"${withoutCredentials(url)}" is not a URL.`, {
-      remedy: 'It begins with a scheme, such as "memory:" or "kafka://localhost:9092".',
-    });
-  }
+  const scheme = schemeOf(url);
   const adapter = given.find((each) => each.schemes.includes(scheme));
-  if (adapter !== undefined) return adapter;
+  return adapter ?? loadPackage(packageFor(scheme, given));
+}
+
+/**
+ * The name of the adapter package that speaks a URL's scheme.
+ * @throws MessagingError `INVALID_ARGUMENT`, `UNKNOWN_SCHEME`
+ */
+export function adapterPackageOf(url: string): string {
+  return packageFor(schemeOf(url), []);
+}
+
+function schemeOf(url: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme !== undefined) return scheme;
+  throw new MessagingError("INVALID_ARGUMENT", `"${withoutCredentials(url)}" is not a URL.`, {
+    remedy: 'It begins with a scheme, such as "memory:" or "kafka://localhost:9092".',
+  });
+}
+
+function packageFor(scheme: string, given: readonly Adapter[]): string {
   const name = Object.hasOwn(packages, scheme) ? packages[scheme] : undefined;
-  if (name === undefined) {
-    const known = [...new Set([...Object.keys(packages), ...given.flatMap((each) => each.schemes)])].sort();
-    throw new MessagingError("UNKNOWN_SCHEME", `No adapter is known for "${scheme}:".`, {
-      remedy: `Known are ${known.map((each) => `${each}:`).join(", ")}. Pass others in \`adapters\`.`,
-      details: { scheme },
-    });
-  }
-  return loadPackage(name);
+  if (name !== undefined) return name;
+  const known = [...new Set([...Object.keys(packages), ...given.flatMap((each) => each.schemes)])].sort();
+  throw new MessagingError("UNKNOWN_SCHEME", `No adapter is known for "${scheme}:".`, {
+    remedy: `Known are ${known.map((each) => `${each}:`).join(", ")}. Pass others in \`adapters\`.`,
+    details: { scheme },
+  });
 }
 
 async function loadPackage(name: string): Promise<Adapter> {

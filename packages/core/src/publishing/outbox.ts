@@ -9,7 +9,9 @@ import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
 import type { PublishOutcome } from "../spi/settlement.ts";
 import { Deque } from "../structures/deque.ts";
+import { Flight } from "./flight.ts";
 import type { PendingBudget } from "./pending-budget.ts";
+import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
 
 /** What every outbox of a client shares. */
 export interface OutboxContext {
@@ -25,36 +27,22 @@ export interface OutboxContext {
   prepare(address: Address): Promise<void>;
 }
 
-interface Entry {
-  readonly message: WireMessage;
-  readonly size: number;
-  readonly deadline: number;
-  readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: MessagingError) => void;
-  /** The last failure that was worth another try. */
-  error: MessagingError | undefined;
-  finished: boolean;
-}
-
-interface Flight {
-  readonly entries: readonly Entry[];
-  readonly deadline: number;
-  abandoned: boolean;
-}
-
 /**
  * Messages on their way to one destination. What is added in the same turn
  * leaves as one batch, and so does what gathers while no further call is allowed.
  * What fails and may succeed later goes out again, before anything younger, until
  * its time is over.
  */
-export class Outbox {
+export class Outbox implements PendingOwner {
   readonly address: Address;
   readonly #context: OutboxContext;
+  readonly #onRest: (() => void) | undefined;
   readonly #limit: number;
-  readonly #waiting = new Deque<Entry>();
+  /** Some may be finished already: their caller gave up. */
+  readonly #waiting = new Deque<PendingPublish>();
   readonly #flights = new Set<Flight>();
-  #abort = new AbortController();
+  /** How many are not finished, waiting or under way. */
+  #pending = 0;
   #prepared: "no" | "under way" | "yes" = "no";
   #flushScheduled = false;
   #failuresInARow = 0;
@@ -63,9 +51,11 @@ export class Outbox {
   #watchdog: unknown;
   #idle: (() => void)[] = [];
 
-  constructor(address: Address, context: OutboxContext) {
+  /** `onRest` is called whenever nothing is left to do. */
+  constructor(address: Address, context: OutboxContext, onRest?: () => void) {
     this.address = address;
     this.#context = context;
+    this.#onRest = onRest;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
   }
 
@@ -76,10 +66,10 @@ export class Outbox {
     const refusal = budget.take(size);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const deadline = clock.now() + timeoutMs;
-      const entry: Entry = { message, size, deadline, resolve, reject, error: undefined, finished: false };
+      const entry = new PendingPublish(this, message, size, clock.now() + timeoutMs, resolve, reject);
+      this.#pending++;
       this.#waiting.push(entry);
-      if (signal !== undefined) this.#abortWith(entry, signal);
+      if (signal !== undefined) entry.abortWith(signal);
       if (!this.#flushScheduled) {
         this.#flushScheduled = true;
         queueMicrotask(this.#flush);
@@ -87,32 +77,36 @@ export class Outbox {
     });
   }
 
+  finished(entry: PendingPublish): void {
+    this.#context.budget.give(entry.size);
+    if (--this.#pending === 0) this.#rest();
+  }
+
   /** Looks at the destination again before the next message. */
   forgetPrepared(): void {
     if (this.#prepared === "yes") this.#prepared = "no";
   }
 
-  /** Resolves when nothing is waiting or under way. */
+  /** Resolves when nobody waits for a confirmation any more. */
   idle(): Promise<void> {
-    if (this.#waiting.size === 0 && this.#flights.size === 0) return Promise.resolve();
+    if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   /** Fails all that is left. */
   close(): void {
     const error = closed("client");
-    this.#clearTimers();
-    for (const flight of this.#flights) this.#abandon(flight, error);
-    this.#abort.abort();
-    for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift()) {
-      this.#fail(entry, error);
+    for (const flight of this.#flights) {
+      this.#abandon(flight);
+      for (const entry of flight.entries) entry.fail(error);
     }
-    this.#settleIdle();
+    for (const entry of this.#takeWaiting()) entry.fail(error);
+    this.#rest();
   }
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (this.#waiting.size === 0 || this.#pause !== undefined) return;
+    if (this.#pending === 0 || this.#pause !== undefined) return;
     this.#watch();
     if (this.#prepared !== "yes") {
       if (this.#prepared === "no") void this.#prepare();
@@ -124,9 +118,9 @@ export class Outbox {
     }
   };
 
-  #nextBatch(): Entry[] {
+  #nextBatch(): PendingPublish[] {
     const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
-    const entries: Entry[] = [];
+    const entries: PendingPublish[] = [];
     let bytes = 0;
     while (entries.length < maxMessages) {
       const next = this.#waiting.peek();
@@ -147,70 +141,65 @@ export class Outbox {
     } catch (cause) {
       this.#prepared = "no";
       const error = normalise(this.#context.driver, cause);
-      const waiting: Entry[] = [];
-      for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift())
-        waiting.push(entry);
-      this.#failOrKeep(waiting.map((entry) => ({ entry, error })));
+      this.#failOrKeep(this.#takeWaiting().map((entry) => ({ entry, error })));
     }
     this.#flush();
   }
 
-  async #send(entries: readonly Entry[]): Promise<void> {
-    const { link, clock, observer } = this.#context;
-    const flight: Flight = { entries, deadline: (entries[0] as Entry).deadline, abandoned: false };
+  async #send(entries: readonly PendingPublish[]): Promise<void> {
+    const { driver, link, clock } = this.#context;
+    const flight = new Flight(entries, clock.now());
     this.#flights.add(flight);
-    const batch = entries.map((entry) => entry.message);
-    const call = { signal: this.#abort.signal };
-    const startedAt = observer?.published === undefined ? 0 : clock.now();
     let outcomes: readonly PublishOutcome[] | undefined;
     let cause: unknown;
     try {
-      const connection = link.current ?? (await link.connection(call.signal));
-      outcomes = await connection.publish(this.address, batch, call);
+      const connection = link.current ?? (await link.connection(flight.signal));
+      outcomes = await connection.publish(this.address, flight.batch, flight);
     } catch (thrown) {
       cause = thrown;
     }
-    // The watchdog has answered for these already, and freed their place.
     if (flight.abandoned) return;
     this.#flights.delete(flight);
 
-    const failures: { entry: Entry; error: MessagingError; index: number }[] = [];
+    const failures: Failure[] = [];
     for (let index = 0; index < entries.length; index++) {
-      const entry = entries[index] as Entry;
+      const entry = entries[index] as PendingPublish;
       const outcome = outcomes?.[index];
-      if (outcome?.ok) this.#succeed(entry, outcome);
-      else failures.push({ entry, error: normalise(this.#context.driver, outcome?.cause ?? cause), index });
+      if (outcome?.ok) entry.succeed(outcome);
+      else failures.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
     }
-    observer?.published?.(
-      this.address,
-      batch,
-      new Map(failures.map(({ index, error }) => [index, error])),
-      clock.now() - startedAt,
-    );
+    this.#observe(flight, failures);
     if (failures.length === 0) this.#failuresInARow = 0;
     else this.#failOrKeep(failures);
     this.#flush();
-    this.#settleIdle();
+    if (this.#pending === 0) this.#rest();
+  }
+
+  #observe(flight: Flight, failures: readonly Failure[]): void {
+    const { observer, clock } = this.#context;
+    if (observer?.published === undefined) return;
+    const errors = new Map(failures.map(({ index, error }) => [index, error]));
+    observer.published(this.address, flight.batch, errors, clock.now() - flight.startedAt);
   }
 
   /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
-  #failOrKeep(failures: readonly { readonly entry: Entry; readonly error: MessagingError }[]): void {
+  #failOrKeep(failures: readonly Pick<Failure, "entry" | "error">[]): void {
     const now = this.#context.clock.now();
-    const kept: Entry[] = [];
+    const kept: PendingPublish[] = [];
     for (const { entry, error } of failures) {
       if (entry.finished) continue;
       if (!error.retryable) {
         // What was there may have been taken away: look again before the next one.
         if (error.code === "NOT_FOUND") this.#prepared = "no";
-        this.#fail(entry, error);
+        entry.fail(error);
       } else {
         entry.error = error;
-        if (now >= entry.deadline) this.#expire(entry);
+        if (now >= entry.deadline) entry.fail(this.#outOfTime(entry));
         else kept.push(entry);
       }
     }
     if (kept.length === 0) return;
-    for (let i = kept.length - 1; i >= 0; i--) this.#waiting.unshift(kept[i] as Entry);
+    for (let i = kept.length - 1; i >= 0; i--) this.#waiting.unshift(kept[i] as PendingPublish);
     const { clock, retryInitialMs, retryMaxMs } = this.#context;
     const pauseMs = Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failuresInARow++);
     if (this.#pause !== undefined) return;
@@ -220,67 +209,15 @@ export class Outbox {
     }, pauseMs);
   }
 
-  #succeed(entry: Entry, outcome: PublishOutcome & { ok: true }): void {
-    if (entry.finished) return;
-    entry.finished = true;
-    this.#context.budget.give(entry.size);
-    entry.resolve({ id: entry.message.id, position: outcome.position, unrouted: outcome.unrouted ?? false });
-  }
-
-  #fail(entry: Entry, error: MessagingError): void {
-    if (entry.finished) return;
-    entry.finished = true;
-    this.#context.budget.give(entry.size);
-    entry.reject(error);
-  }
-
-  #expire(entry: Entry): void {
-    const { timeoutMs } = this.#context;
-    this.#fail(
-      entry,
-      new MessagingError(
-        "TIMEOUT",
-        `"${this.address.name}" did not confirm a message within ${timeoutMs} ms.`,
-        {
-          remedy:
-            "It may have been stored all the same. Publish it again with the same id if it must arrive.",
-          cause: entry.error,
-        },
-      ),
-    );
-  }
-
-  #abandon(flight: Flight, error?: MessagingError): void {
-    flight.abandoned = true;
-    this.#flights.delete(flight);
-    for (const entry of flight.entries) {
-      if (error === undefined) this.#expire(entry);
-      else this.#fail(entry, error);
-    }
-  }
-
-  #abortWith(entry: Entry, signal: AbortSignal): void {
-    const onAbort = () => this.#fail(entry, aborted(signal));
-    signal.addEventListener("abort", onAbort, { once: true });
-    const { resolve, reject } = entry;
-    Object.assign(entry, {
-      resolve: (receipt: Receipt) => {
-        signal.removeEventListener("abort", onAbort);
-        resolve(receipt);
-      },
-      reject: (error: MessagingError) => {
-        signal.removeEventListener("abort", onAbort);
-        reject(error);
-      },
-    });
-  }
+  // ── Time limits ─────────────────────────────────────────────────────────────
 
   /** One timer for the whole outbox: it looks when the oldest message is due to time out. */
   #watch(): void {
     if (this.#watchdog !== undefined) return;
     const { clock } = this.#context;
-    const oldest = this.#oldestDeadline();
-    if (oldest === undefined) return;
+    let oldest = this.#waiting.peek()?.deadline ?? Number.POSITIVE_INFINITY;
+    for (const flight of this.#flights) oldest = Math.min(oldest, flight.nextDeadline);
+    if (oldest === Number.POSITIVE_INFINITY) return;
     this.#watchdog = clock.setTimeout(
       () => {
         this.#watchdog = undefined;
@@ -291,46 +228,70 @@ export class Outbox {
     );
   }
 
-  #oldestDeadline(): number | undefined {
-    let oldest = this.#waiting.peek()?.deadline;
-    for (const flight of this.#flights) {
-      if (oldest === undefined || flight.deadline < oldest) oldest = flight.deadline;
-    }
-    return oldest;
-  }
-
   #expireOverdue(): void {
     const now = this.#context.clock.now();
-    let hung = false;
     for (const flight of this.#flights) {
-      if (now < flight.deadline) continue;
-      this.#abandon(flight);
-      hung = true;
-    }
-    if (hung) {
-      this.#abort.abort();
-      this.#abort = new AbortController();
+      const late: Failure[] = [];
+      flight.entries.forEach((entry, index) => {
+        if (now >= entry.deadline) late.push({ entry, error: this.#outOfTime(entry), index });
+      });
+      // A driver that answers nothing must not hold up those who come after.
+      if (now >= flight.lastDeadline) {
+        this.#abandon(flight);
+        this.#observe(flight, late);
+      }
+      for (const { entry, error } of late) entry.fail(error);
     }
     for (let head = this.#waiting.peek(); head !== undefined; head = this.#waiting.peek()) {
       if (!head.finished && now < head.deadline) break;
       this.#waiting.shift();
-      if (!head.finished) this.#expire(head);
+      head.fail(this.#outOfTime(head));
     }
     this.#flush();
-    this.#settleIdle();
   }
 
-  #settleIdle(): void {
-    if (this.#waiting.size > 0 || this.#flights.size > 0) return;
-    this.#clearTimers();
+  #outOfTime(entry: PendingPublish): MessagingError {
+    const { timeoutMs, link } = this.#context;
+    return new MessagingError(
+      "TIMEOUT",
+      `"${this.address.name}" did not confirm a message within ${timeoutMs} ms.`,
+      {
+        remedy: "It may have been stored all the same. Publish it again with the same id if it must arrive.",
+        cause: entry.error ?? link.error,
+      },
+    );
+  }
+
+  #abandon(flight: Flight): void {
+    this.#flights.delete(flight);
+    flight.abandon();
+  }
+
+  #takeWaiting(): PendingPublish[] {
+    const taken: PendingPublish[] = [];
+    for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift())
+      taken.push(entry);
+    return taken;
+  }
+
+  /** Nobody waits any more. A call that is still under way keeps its time limit. */
+  #rest(): void {
+    const { clock } = this.#context;
+    this.#takeWaiting();
+    if (this.#pause !== undefined) clock.clearTimeout(this.#pause);
+    this.#pause = undefined;
+    if (this.#flights.size === 0) {
+      if (this.#watchdog !== undefined) clock.clearTimeout(this.#watchdog);
+      this.#watchdog = undefined;
+      this.#onRest?.();
+    }
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
 
-  #clearTimers(): void {
-    const { clock } = this.#context;
-    if (this.#watchdog !== undefined) clock.clearTimeout(this.#watchdog);
-    if (this.#pause !== undefined) clock.clearTimeout(this.#pause);
-    this.#watchdog = undefined;
-    this.#pause = undefined;
-  }
+interface Failure {
+  readonly entry: PendingPublish;
+  readonly error: MessagingError;
+  /** Its place in the batch. */
+  readonly index: number;
 }

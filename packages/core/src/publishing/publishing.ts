@@ -54,8 +54,7 @@ export class Publishing {
       if (options !== noOptions) this.#checkOptions(options, address);
       if (this.#middleware === undefined && !this.#validating.has(address)) {
         const validated = validate(contract, value, contract.name);
-        if (!(validated instanceof Promise))
-          return this.#put(contract, address, value, options, undefined, reply);
+        if (!(validated instanceof Promise)) return this.#put(contract, address, value, options, reply);
         return this.#putAfter(validated, contract, address, value, options, reply);
       }
       return this.#publishInSteps(contract, address, value, options, reply);
@@ -92,10 +91,14 @@ export class Publishing {
     let outbox = this.#byAddress.get(address);
     if (outbox !== undefined) return outbox;
     const name = `${address.kind} ${address.physical} ${address.physicalGroup ?? ""}`;
-    outbox = this.#outboxes.get(name) ?? new Outbox(address, this.#context);
-    this.#byAddress.set(address, outbox);
-    // A requester's inbox is written to for a while and never again: keeping it would be a leak.
-    if (address.kind !== "inbox") this.#outboxes.set(name, outbox);
+    outbox = this.#outboxes.get(name);
+    if (outbox === undefined) {
+      // A requester's inbox is written to for a while and never again: keeping it would be a leak.
+      const onRest = address.kind === "inbox" ? () => this.#outboxes.delete(name) : undefined;
+      outbox = new Outbox(address, this.#context, onRest);
+      this.#outboxes.set(name, outbox);
+    }
+    if (address.kind !== "inbox") this.#byAddress.set(address, outbox);
     return outbox;
   }
 
@@ -133,7 +136,7 @@ export class Publishing {
     await turn;
     if (this.#validating.get(address) === turn) this.#validating.delete(address);
     await validated;
-    return this.#put(contract, address, value, options, undefined, reply);
+    return this.#put(contract, address, value, options, reply);
   }
 
   async #publishInSteps(
@@ -171,7 +174,6 @@ export class Publishing {
     address: Address,
     value: unknown,
     options: PublishOptions,
-    headers: Readonly<Record<string, string>> | undefined,
     reply: ReplyFields | undefined,
   ): Promise<Receipt> {
     const now = this.#context.clock.now();
@@ -181,7 +183,7 @@ export class Publishing {
       contentType: contract.codec.contentType,
       key: contract.key === undefined ? undefined : keyOf(contract, value),
       timestamp: options.timestamp ?? now,
-      headers: headers ?? options.headers ?? noHeaders,
+      headers: options.headers ?? noHeaders,
       delayMs: options.delayMs ?? 0,
       expiresAt: options.ttlMs === undefined ? reply?.expiresAt : now + options.ttlMs,
       replyTo: reply?.replyTo,

@@ -1,0 +1,45 @@
+import type { ConformanceTarget } from "@waybill/conformance";
+import { adapterPackageOf, MessagingError } from "@waybill/core";
+import { BrokerProblem, control, isBrokerName } from "@waybill/local-brokers";
+import { UsageError } from "../usage-error.ts";
+
+export interface TargetOptions {
+  /** Hand the suite power over the broker's process. */
+  readonly mayKill: boolean;
+}
+
+/** What the suite is pointed at, for a URL: every adapter package tells in its `conformance` entry. */
+export async function targetOf(url: string, { mayKill }: TargetOptions): Promise<ConformanceTarget> {
+  const name = packageOf(url);
+  const module: { target(url: string): ConformanceTarget } = await load(`${name}/conformance`, name);
+  const target = module.target(url);
+  if (!mayKill || target.broker !== undefined) return target;
+  const { adapter, endpoint } = target;
+  if (!isBrokerName(adapter)) throw new UsageError(`--may-kill is not for ${adapter}`);
+  const broker = await control(adapter).catch((error: unknown) => {
+    throw new UsageError(error instanceof BrokerProblem ? error.message : String(error));
+  });
+  if (!broker.endpoints.some(({ port }) => port === endpoint?.port)) {
+    throw new UsageError(
+      `--may-kill: the broker that was started here is at ${broker.url}, which is another one`,
+    );
+  }
+  return { ...target, broker };
+}
+
+function packageOf(url: string): string {
+  try {
+    return adapterPackageOf(url);
+  } catch (error) {
+    throw new UsageError(error instanceof MessagingError ? error.message : String(error));
+  }
+}
+
+async function load(entry: string, name: string) {
+  try {
+    return await import(entry);
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
+    throw new UsageError(`the adapter package ${name} is not installed; run: npm install ${name}`);
+  }
+}

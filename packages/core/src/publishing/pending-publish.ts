@@ -1,0 +1,72 @@
+import type { Receipt } from "../client/types.ts";
+import type { MessagingError } from "../errors/messaging-error.ts";
+import { aborted } from "../errors/normalise.ts";
+import type { WireMessage } from "../spi/message.ts";
+import type { PublishOutcome } from "../spi/settlement.ts";
+
+/** Whoever counts what is pending. */
+export interface PendingOwner {
+  /** Called once, when the promise of this message is settled. */
+  finished(entry: PendingPublish): void;
+}
+
+/** One message from its arrival in an outbox until its promise is settled, which happens once. */
+export class PendingPublish {
+  readonly message: WireMessage;
+  /** In bytes, as the limits count them. */
+  readonly size: number;
+  /** When its time is over, milliseconds since the epoch. */
+  readonly deadline: number;
+  finished = false;
+  /** The last failure that was worth another try. */
+  error: MessagingError | undefined;
+  readonly #owner: PendingOwner;
+  readonly #resolve: (receipt: Receipt) => void;
+  readonly #reject: (error: MessagingError) => void;
+  #stopListening: (() => void) | undefined;
+
+  constructor(
+    owner: PendingOwner,
+    message: WireMessage,
+    size: number,
+    deadline: number,
+    resolve: (receipt: Receipt) => void,
+    reject: (error: MessagingError) => void,
+  ) {
+    this.#owner = owner;
+    this.message = message;
+    this.size = size;
+    this.deadline = deadline;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Stops waiting when the caller's signal fires. */
+  abortWith(signal: AbortSignal): void {
+    const onAbort = () => this.fail(aborted(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  succeed(outcome: PublishOutcome & { readonly ok: true }): void {
+    if (this.finished) return;
+    this.#finish();
+    this.#resolve({
+      id: this.message.id,
+      position: outcome.position,
+      unrouted: outcome.unrouted ?? false,
+    });
+  }
+
+  fail(error: MessagingError): void {
+    if (this.finished) return;
+    this.#finish();
+    this.#reject(error);
+  }
+
+  #finish(): void {
+    this.finished = true;
+    this.#stopListening?.();
+    this.#owner.finished(this);
+  }
+}
