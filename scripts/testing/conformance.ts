@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BrokerProcess, Report } from "@waybill/conformance";
-import { type BrokerName, control, urlVariable } from "@waybill/local-brokers";
+import { type BrokerName, control, statusOf } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
 
 const folder = join(resultsFolder, "conformance");
@@ -13,8 +13,10 @@ export const mayKillVariable = "WAYBILL_BROKERS_MAY_DIE";
 export async function localBroker(
   name: BrokerName,
 ): Promise<{ url: string; extras: { readonly broker?: BrokerProcess } }> {
-  const url = process.env[urlVariable(name)];
-  if (!url) throw new Error(`${urlVariable(name)} is not set: run with vitest.broker.config.ts.`);
+  const [status] = await statusOf([name]);
+  if (!status?.url || status.state !== "up")
+    throw new Error(`${name} is not up: npx waybill brokers up ${name}`);
+  const { url } = status;
   if (process.env[mayKillVariable] !== "1") return { url, extras: {} };
   // One that the environment names is somebody else's process: the suite says what it could not run there.
   const broker = await control(name).catch(() => undefined);

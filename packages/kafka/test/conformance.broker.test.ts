@@ -1,6 +1,7 @@
 import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
+import { localBroker, saveReport } from "../../../scripts/testing/conformance.ts";
 import { target } from "../src/conformance.ts";
-import { url } from "./workbench.ts";
 
-runConformance({ runner: { describe, it }, target: target(url) });
+const { url, extras } = await localBroker("kafka");
+runConformance({ runner: { describe, it }, target: target(url, extras), onReport: saveReport });

@@ -1,5 +1,6 @@
 import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
+import { saveReport } from "../../../scripts/testing/conformance.ts";
 import { target } from "../src/conformance.ts";
 
-runConformance({ runner: { describe, it }, target: target() });
+runConformance({ runner: { describe, it }, target: target(), onReport: saveReport });

@@ -1,6 +1,7 @@
 import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
+import { localBroker, saveReport } from "../../../scripts/testing/conformance.ts";
 import { target } from "../src/conformance.ts";
-import { brokerUrl } from "./support.ts";
 
-runConformance({ runner: { describe, it }, target: target(brokerUrl) });
+const { url, extras } = await localBroker("rabbitmq");
+runConformance({ runner: { describe, it }, target: target(url, extras), onReport: saveReport });
