@@ -4,6 +4,7 @@ import { classify, errorType, isTransient, LeaderMovedError, UnsupportedFormatEr
 import { protocolError } from "../src/kafkajs-internals.ts";
 
 const closed = Object.assign(new Error("Closed connection"), { name: "KafkaJSConnectionClosedError" });
+const named = (name: string) => Object.assign(new Error(name), { name });
 const connection = (message: string, code?: string) =>
   new kafkajs.KafkaJSConnectionError(message, code === undefined ? {} : { code });
 const retried = (cause: Error) =>
@@ -30,7 +31,7 @@ describe("kafkajs's errors", () => {
       "TIMEOUT",
       true,
     ],
-    ["wrong password", new kafkajs.KafkaJSSASLAuthenticationError(), "AUTHENTICATION_FAILED", false],
+    ["wrong password", named("KafkaJSSASLAuthenticationError"), "AUTHENTICATION_FAILED", false],
     ["SASL on a plain listener", protocolError(34), "AUTHENTICATION_FAILED", false],
     ["no such topic", protocolError(3), "NOT_FOUND", false],
     ["no such topic, wrapped", retried(protocolError(3) as Error), "NOT_FOUND", false],
