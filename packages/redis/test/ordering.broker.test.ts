@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { ack, call, ids, message, noHooks, publish, receive, source, until, Workbench } from "./workbench.ts";
+
+let bench: Workbench;
+beforeEach(() => {
+  bench = new Workbench();
+});
+afterEach(() => bench.end());
+
+const keyed = (count: number) =>
+  Array.from({ length: count }, (_, index) => message({ key: `k${index % 3}`, id: `o-${index}` }));
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => `o-${from + index}`);
+
+it("lets one member read and the others stand by; the next goes on in order when it leaves", async () => {
+  const connection = await bench.connect();
+  const group = await bench.made(connection, "group", "takeover", { ordered: true });
+  const first = await connection.consume(source(group), noHooks, call);
+  const second = await connection.consume(source(group), noHooks, call);
+  await publish(connection, { ...group, kind: "topic" }, keyed(60));
+  const received = await receive(first, 20);
+  expect(ids(received)).toEqual(numbered(0, 20));
+  expect(await second.receive(20, call)).toEqual([]);
+  await ack(first, received.slice(0, 5));
+  await first.close();
+  const rest = await receive(second, 55);
+  expect(ids(rest)).toEqual(numbered(5, 60));
+  expect(rest.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
+});
+
+it("counts a takeover from a member that died, and drops what the dead one settles late", async () => {
+  const mortal = await bench.connect({ leaseMs: 800 });
+  const connection = await bench.connect({ leaseMs: 800 });
+  const group = await bench.made(connection, "group", "death", { ordered: true });
+  await publish(connection, { ...group, kind: "topic" }, keyed(0));
+  const revoked: string[] = [];
+  const dying = await mortal.consume(
+    source(group),
+    { ...noHooks, revoked: (lanes) => revoked.push(...lanes) },
+    call,
+  );
+  const heir = await connection.consume(source(group), noHooks, call);
+  await publish(connection, { ...group, kind: "topic" }, keyed(10));
+  const held = await receive(dying, 4);
+  // The lock is taken away under it, as if it had been silent for too long.
+  await bench.plain.del(`{${group.physical}}..billing..active`);
+  const inherited = await receive(heir, 10);
+  expect(ids(inherited)).toEqual(numbered(0, 10));
+  expect(inherited.slice(0, 4).map(({ redeliveries }) => redeliveries)).toEqual([1, 1, 1, 1]);
+  await until(() => revoked.length > 0);
+  expect(await ack(dying, held)).toEqual(["lost", "lost", "lost", "lost"]);
+  expect(await ack(heir, inherited)).toEqual(new Array(10).fill("settled"));
+});
+
+it("wakes up for what is published while it waits", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue", "wake", { ordered: true });
+  const consumer = await connection.consume(source(queue), noHooks, call);
+  for (let i = 0; i < 5; i++) {
+    const receiving = receive(consumer, 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const started = performance.now();
+    await publish(connection, queue, [message({ key: "k" })]);
+    const deliveries = await receiving;
+    expect(performance.now() - started).toBeLessThan(500);
+    await ack(consumer, deliveries);
+  }
+});

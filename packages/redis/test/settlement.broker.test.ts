@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import {
+  ack,
+  call,
+  ids,
+  message,
+  messages,
+  noHooks,
+  publish,
+  receive,
+  retry,
+  source,
+  Workbench,
+} from "./workbench.ts";
+
+let bench: Workbench;
+beforeEach(() => {
+  bench = new Workbench();
+});
+afterEach(() => bench.end());
+
+it("leaves nothing of an acked message on a queue", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue", "acked");
+  await publish(connection, queue, messages(50));
+  const consumer = await connection.consume(source(queue), noHooks, call);
+  expect(await ack(consumer, await receive(consumer, 50))).toEqual(new Array(50).fill("settled"));
+  expect(await bench.plain.xlen(queue.physical)).toBe(0);
+});
+
+it("keeps an entry of a topic that another group still needs", async () => {
+  const connection = await bench.connect();
+  const billing = await bench.made(connection, "group", "shared");
+  const audit = { ...billing, group: "audit", physicalGroup: "audit" };
+  await connection.topology.ensure([{ address: audit, start: { from: "latest" }, filter: undefined }], call);
+  await publish(connection, { ...billing, kind: "topic" }, messages(3));
+  const consumer = await connection.consume(source(billing), noHooks, call);
+  await ack(consumer, await receive(consumer, 3));
+  const later = await connection.consume(source(audit), noHooks, call);
+  expect(await receive(later, 3)).toHaveLength(3);
+});
+
+it("brings a retried message back to its own group alone, counted, not before its delay", async () => {
+  const connection = await bench.connect();
+  const billing = await bench.made(connection, "group", "retried");
+  const audit = { ...billing, group: "audit", physicalGroup: "audit" };
+  await connection.topology.ensure([{ address: audit, start: { from: "latest" }, filter: undefined }], call);
+  await publish(connection, { ...billing, kind: "topic" }, [message({ headers: { tenant: "acme" } })]);
+  const consumer = await connection.consume(source(billing), noHooks, call);
+  const other = await connection.consume(source(audit), noHooks, call);
+  const first = await receive(consumer, 1);
+  const started = performance.now();
+  await retry(consumer, first, 300);
+  const again = await receive(consumer, 1);
+  const tookMs = performance.now() - started;
+  expect(tookMs).toBeGreaterThan(295);
+  expect(tookMs).toBeLessThan(1_300);
+  expect(again[0]).toMatchObject({ id: first[0]?.id, redeliveries: 1, headers: { tenant: "acme" } });
+  expect(again[0]?.position).toBe(first[0]?.position);
+  await retry(consumer, again, 0);
+  expect(await receive(consumer, 1)).toMatchObject([{ redeliveries: 2 }]);
+  expect(await receive(other, 2, 1_000)).toHaveLength(1);
+});
+
+it("keeps messages apart that are equal to the byte and wait together", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue", "twins");
+  const twin = message({ id: "twin", timestamp: 1, body: Buffer.from("same"), delayMs: 100 });
+  await publish(connection, queue, [twin, twin]);
+  await publish(connection, queue, [twin]);
+  const consumer = await connection.consume(source(queue), noHooks, call);
+  expect(ids(await receive(consumer, 3))).toEqual(["twin", "twin", "twin"]);
+});
+
+it("hands back on close at once, uncounted, and in a name that is gone from the group", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue", "handed-back");
+  await publish(connection, queue, messages(20));
+  const leaving = await connection.consume(source(queue), noHooks, call);
+  const staying = await connection.consume(source(queue), noHooks, call);
+  expect(await receive(leaving, 20)).toHaveLength(20);
+  const waiting = receive(staying, 20);
+  const started = performance.now();
+  await leaving.close();
+  const received = await waiting;
+  expect(performance.now() - started).toBeLessThan(1_000);
+  expect(received.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
+  expect(await bench.plain.xinfo("CONSUMERS", queue.physical, "workers")).toHaveLength(1);
+});
+
+it("gives a message whose lease ran out to another member, and the late settle acks nothing", async () => {
+  const connection = await bench.connect({ leaseMs: 600 });
+  const queue = await bench.made(connection, "queue", "lease");
+  await publish(connection, queue, messages(2));
+  const slow = await connection.consume(source(queue), noHooks, call);
+  const late = await receive(slow, 2);
+  const quick = await connection.consume(source(queue), noHooks, call);
+  const taken = await receive(quick, 2);
+  expect(taken.map(({ redeliveries }) => redeliveries)).toEqual([1, 1]);
+  expect(await ack(slow, late)).toEqual(["lost", "lost"]);
+  expect(await retry(slow, late, 0)).toEqual(["lost", "lost"]);
+  expect(await ack(quick, taken)).toEqual(["settled", "settled"]);
+});
+
+it("takes its own delivery for another once it was delivered again to the same consumer", async () => {
+  const connection = await bench.connect({ leaseMs: 600 });
+  const queue = await bench.made(connection, "queue", "own-again");
+  await publish(connection, queue, messages(1));
+  const consumer = await connection.consume(source(queue), noHooks, call);
+  const first = await receive(consumer, 1);
+  const second = await receive(consumer, 1);
+  expect(ids(second)).toEqual(ids(first));
+  expect(await ack(consumer, first)).toEqual(["lost"]);
+  expect(await ack(consumer, second)).toEqual(["settled"]);
+});
+
+it("keeps what is extended", async () => {
+  const connection = await bench.connect({ leaseMs: 600 });
+  const queue = await bench.made(connection, "queue", "extended");
+  await publish(connection, queue, messages(1));
+  const holder = await connection.consume(source(queue), noHooks, call);
+  const held = await receive(holder, 1);
+  const other = await connection.consume(source(queue), noHooks, call);
+  const renewal = setInterval(() => void holder.extend?.(held, call), 200);
+  expect(await receive(other, 1, 2_000)).toEqual([]);
+  clearInterval(renewal);
+  expect(await ack(holder, held)).toEqual(["settled"]);
+});
+
+it("never holds more than it was asked for, although two streams are read", async () => {
+  const connection = await bench.connect();
+  const group = await bench.made(connection, "group", "bounded");
+  await publish(connection, { ...group, kind: "topic" }, messages(50));
+  await publish(connection, group, messages(50));
+  const consumer = await connection.consume(source(group), noHooks, call);
+  for (const max of [1, 2, 7, 40]) {
+    const deliveries = await consumer.receive(max, call);
+    expect(deliveries.length).toBeGreaterThan(0);
+    const [pending] = (await bench.plain.xpending(group.physical, "billing")) as [number];
+    const [returned] = (await bench.plain.xpending(`{${group.physical}}..billing..retry`, "billing")) as [
+      number,
+    ];
+    expect(pending + returned).toBeLessThanOrEqual(max);
+    await ack(consumer, deliveries);
+    while (pending + returned > deliveries.length) {
+      const rest = await consumer.receive(max, call);
+      await ack(consumer, rest);
+      if (rest.length === 0) break;
+    }
+  }
+});
+
+it("ends a receive when its signal fires, and loses nothing of what arrives then", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue", "aborted");
+  const consumer = await connection.consume(source(queue), noHooks, call);
+  const abort = new AbortController();
+  const receiving = consumer.receive(10, { signal: abort.signal });
+  abort.abort();
+  expect(await receiving).toEqual([]);
+  await publish(connection, queue, messages(1));
+  expect(await receive(consumer, 1)).toHaveLength(1);
+});
