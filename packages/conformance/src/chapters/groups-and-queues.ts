@@ -303,6 +303,31 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     },
   },
   {
+    id: "broadcast-leaves-nothing",
+    title: "When a broadcast subscription has closed or crashed, nothing of it is left to take messages.",
+    promise: "P7",
+    needs: ["broadcast"],
+    parts: ["crash"],
+    applies: ({ reportsUnrouted }) => reportsUnrouted || "the broker does not tell what reached nobody",
+    timeoutMs: 120_000,
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const mortal = await context.mortal();
+      const dying = await context.connect({}, mortal.driver);
+      const closing = await context.collect(client, topic, { broadcast: true });
+      await context.collect(dying, topic, { broadcast: true });
+      assert.equal((await client.publish(topic, 1)).unrouted, false);
+      await closing.subscription.close();
+      await mortal.die();
+      await context.eventually(
+        "nobody to be left",
+        async () => (await client.publish(topic, 2)).unrouted,
+        90_000,
+      );
+    },
+  },
+  {
     id: "broadcast-retries-for-itself",
     title: "A broadcast subscription's failed message comes again to it, and to nobody else.",
     promise: "P4",

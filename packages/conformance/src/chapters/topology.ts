@@ -133,6 +133,29 @@ export const topology = chapter("topology", [
     },
   },
   {
+    id: "verify-refuses-what-differs",
+    title:
+      "With `topology: verify`, what inspecting finds to differ is refused as TOPOLOGY_MISMATCH, and left as it is.",
+    promise: "P12",
+    needs: ["ordering"],
+    async run(context) {
+      const name = context.name();
+      await (await context.connect()).topology.declare(queueContract<string>(name));
+      const ordered = queueContract<string>(name, { key: (value) => value });
+      const client = await context.connect({ topology: "verify" });
+      const look = async () => (await client.topology.inspect(ordered))[0]?.differences ?? [];
+      const differences = await look();
+      if (differences.length === 0) {
+        // This broker keeps order in any queue: there is nothing to refuse.
+        await client.send(ordered, "a");
+        return;
+      }
+      const error = await failure(() => client.send(ordered, "a"), "TOPOLOGY_MISMATCH");
+      assert(error.message.includes(name));
+      assert.deepEqual(await look(), differences);
+    },
+  },
+  {
     id: "inspect-tells",
     title: "Inspecting tells what exists, what does not, and what each is called on the broker.",
     promise: "P12",
