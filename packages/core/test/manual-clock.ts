@@ -1,0 +1,58 @@
+import { setImmediate as turn } from "node:timers/promises";
+import type { Clock } from "../src/spi/clock.ts";
+
+interface Timer {
+  readonly dueAt: number;
+  readonly callback: () => void;
+}
+
+/** Time that stands still until a test moves it on. */
+export class ManualClock implements Clock {
+  #now = 1_000_000;
+  #timers: Timer[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimeout(callback: () => void, ms: number): unknown {
+    const timer = { dueAt: this.#now + Math.max(0, ms), callback };
+    this.#timers.push(timer);
+    return timer;
+  }
+
+  clearTimeout(handle: unknown): void {
+    this.#timers = this.#timers.filter((timer) => timer !== handle);
+  }
+
+  /** Timers that are set: none are when nothing is under way. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  /** Lets everything happen that needs no time. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 3; i++) await turn();
+  }
+
+  /** Moves time on; each timer on the way fires at its own moment, and what it sets off happens then. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await this.settle();
+    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
+      this.clearTimeout(timer);
+      this.#now = Math.max(this.#now, timer.dueAt);
+      timer.callback();
+      await this.settle();
+    }
+    this.#now = end;
+  }
+
+  #next(until: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.dueAt <= until && (next === undefined || timer.dueAt < next.dueAt)) next = timer;
+    }
+    return next;
+  }
+}
