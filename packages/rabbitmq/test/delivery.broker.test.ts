@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import {
   address,
+  brokerUrl,
   call,
   consumerHooks,
   item,
@@ -142,7 +143,7 @@ describe("publishing and consuming", () => {
   });
 
   it("names the message that the broker finds too large, and sends the others again", async () => {
-    const { connection } = await tidy.open("amqp://guest:guest@127.0.0.1:5672?maxMessageBytes=33554432");
+    const { connection } = await tidy.open(`${brokerUrl}?maxMessageBytes=33554432`);
     const queue = address("queue", uniqueName());
     await tidy.made(connection, item(queue));
     const outcomes = await connection.publish(

@@ -13,7 +13,7 @@ import type {
 } from "@waybill/core/spi";
 import { adapter } from "../src/index.ts";
 
-export const brokerUrl = process.env.RABBITMQ_URL ?? "amqp://guest:guest@127.0.0.1:5672";
+export const brokerUrl = process.env.WAYBILL_RABBITMQ_URL || "amqp://guest:guest@127.0.0.1:5672";
 
 export const call: Call = { signal: new AbortController().signal };
 
