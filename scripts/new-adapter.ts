@@ -1,6 +1,7 @@
 // `npm run new-adapter <name>`: lays out packages/<name> with the agreed files, each saying what belongs in it.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { capture } from "./command.ts";
 import { sources } from "./scaffold/sources.ts";
 import { surroundings } from "./scaffold/surroundings.ts";
 import { root } from "./workspace.ts";
@@ -16,6 +17,7 @@ if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
+  await capture("biome", ["check", "--write", `packages/${name}`]);
   console.log(`packages/${name} is laid out. Now: npm install, then docs/writing-an-adapter.md.`);
 }
 

@@ -8,7 +8,7 @@ import { capabilities } from "./capabilities.ts";
 import { connect } from "./connection.ts";
 import { classify } from "./errors.ts";
 import { naming } from "./mapping.ts";
-import { type ${Name}Settings, options, readSettings } from "./options.ts";
+import { type ${Name}Settings, type options, readSettings } from "./options.ts";
 
 export type ${Name}Options = OptionInput<typeof options>;
 
@@ -50,7 +50,8 @@ export const options = {
 
 export type ${Name}Settings = OptionValues<typeof options>;
 
-export const readSettings = (sources: OptionSources): ${Name}Settings => readOptions("${name}", options, sources);
+export const readSettings = (sources: OptionSources): ${Name}Settings =>
+  readOptions("${name}", options, sources);
 `,
     "src/capabilities.ts": `import type { Capabilities } from "@waybill/core/spi";
 
