@@ -71,7 +71,15 @@ function read(target: string | URL | Driver | ConnectConfig, more: ClientOptions
 
 async function driverFor(url: string, options: ClientOptions): Promise<Driver> {
   const adapter = await loadAdapter(url, options.adapters ?? []);
-  return adapter.fromUrl(url, options.env ?? environment());
+  try {
+    return adapter.fromUrl(url, options.env ?? environment());
+  } catch (cause) {
+    if (MessagingError.isInstance(cause)) throw cause;
+    // Without the cause: the runtime's own URL parser puts all of the URL, password included, into its error.
+    throw new MessagingError("INVALID_ARGUMENT", `${adapter.name} cannot read this URL.`, {
+      remedy: "Encode what is not a letter or digit in its user name and password.",
+    });
+  }
 }
 
 /** The process environment, on runtimes that have one. */

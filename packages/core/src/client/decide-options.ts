@@ -74,9 +74,12 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
   }
   if (!["create", "verify", "assume"].includes(topology))
     throw notLegal("topology", topology, '"create", "verify" or "assume"');
-  if (!/^(?:[A-Za-z0-9_-]+\.?)*$/.test(prefix))
+  if (typeof prefix !== "string" || !/^(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*$/.test(prefix))
     throw notLegal("prefix", prefix, 'letters, digits, "_", "-" and single dots');
-  const reconnectInitialMs = duration("reconnect.initialMs", options.reconnect?.initialMs, 100);
+  if (typeof names !== "object" || names === null || !Object.values(names).every(isName))
+    throw notLegal("names", names, "an object of non-empty strings");
+  // Not 0: it doubles with every failure, and must get somewhere.
+  const reconnectInitialMs = count("reconnect.initialMs", options.reconnect?.initialMs, 100);
   return {
     features,
     topology,
@@ -93,9 +96,24 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
       duration("reconnect.maxMs", options.reconnect?.maxMs, 5_000),
     ),
     middleware: options.middleware ?? {},
-    onError: options.onError ?? ((error) => console.error(error)),
+    onError: safely(options.onError ?? ((error) => console.error(error))),
     observer: options.observer,
     clock: options.clock ?? systemClock,
+  };
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}
+
+/** What an application does with an error must not keep a client from recovering. */
+function safely(onError: (error: MessagingError) => void): (error: MessagingError) => void {
+  return (error) => {
+    try {
+      onError(error);
+    } catch (thrown) {
+      console.error(thrown);
+    }
   };
 }
 

@@ -1,8 +1,9 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { aborted, closed, normalise } from "../errors/normalise.ts";
 import type { Clock } from "../spi/clock.ts";
-import type { Connection, Driver } from "../spi/driver.ts";
+import type { Call, Connection, ConnectionHooks, Driver } from "../spi/driver.ts";
 import { sleep } from "./sleep.ts";
+import { driverGraceMs, within } from "./within.ts";
 
 export interface LinkOptions {
   readonly clock: Clock;
@@ -85,7 +86,7 @@ export class Link {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(closed("client"));
     const connection = this.#current;
     this.#current = undefined;
-    await connection?.close();
+    if (connection !== undefined) await this.#closeDown(connection);
     this.#options.onStatus("closed", undefined);
   }
 
@@ -96,7 +97,7 @@ export class Link {
       let connection: Connection | undefined;
       let lostWith: { cause: unknown } | undefined;
       try {
-        connection = await this.#driver.connect(
+        connection = await this.#connect(
           {
             // A connection may die before `connect` has handed it over.
             lost: (cause) => {
@@ -112,18 +113,63 @@ export class Link {
         this.#up(connection);
         return;
       } catch (cause) {
-        await connection?.close();
+        if (connection !== undefined) await this.#closeDown(connection);
         if (this.#closing.signal.aborted) throw closed("client");
         const error = normalise(this.#driver, cause);
         const before = this.#error;
         this.#error = error;
-        if (first && (!error.retryable || giveUp.aborted)) throw error;
+        // An attempt that was cut short says less than the one before it.
+        if (first && giveUp.aborted) throw before ?? error;
+        if (first && !error.retryable) throw error;
         // While it lasts, an outage is told once per kind of error.
         if (!first && before?.code !== error.code) this.#options.onError(error);
       }
       await sleep(clock, pauseMs * (0.5 + Math.random() / 2), signal);
       if (giveUp.aborted) throw this.#error ?? aborted(giveUp);
     }
+  }
+
+  /** Connects, but does not wait for ever for a driver that does not heed the signal. */
+  #connect(hooks: ConnectionHooks, call: Call): Promise<Connection> {
+    const { clock } = this.#options;
+    const { signal } = call;
+    return new Promise((resolve, reject) => {
+      let over = false;
+      let grace: unknown;
+      const onAbort = () => {
+        grace = clock.setTimeout(() => {
+          end();
+          reject(
+            new MessagingError("UNREACHABLE", `${this.#driver.name} neither connected nor failed in time.`),
+          );
+        }, driverGraceMs);
+      };
+      const end = () => {
+        over = true;
+        clock.clearTimeout(grace);
+        signal.removeEventListener("abort", onAbort);
+      };
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
+      this.#driver.connect(hooks, call).then(
+        (connection) => {
+          if (over) return void this.#closeDown(connection);
+          end();
+          resolve(connection);
+        },
+        (cause) => {
+          end();
+          reject(cause);
+        },
+      );
+    });
+  }
+
+  /** A connection that cannot even be closed must not keep the next one from being made. */
+  #closeDown(connection: Connection): Promise<void> {
+    return within(this.#options.clock, driverGraceMs, connection.close(), (cause) =>
+      this.#options.onError(normalise(this.#driver, cause)),
+    );
   }
 
   #up(connection: Connection): void {
@@ -151,8 +197,7 @@ export class Link {
     this.#options.onStatus("recovering", error);
     this.#options.onError(error);
     for (const listener of [...this.#onLost]) listener(error);
-    void connection
-      .close()
+    void this.#closeDown(connection)
       .then(() => this.#establish(this.#closing.signal, false))
       .catch((cause) => {
         if (!this.#closing.signal.aborted) this.#options.onError(normalise(this.#driver, cause));

@@ -1,5 +1,4 @@
 import { MessagingError } from "../errors/messaging-error.ts";
-import { withoutCredentials } from "../errors/normalise.ts";
 import type { Adapter } from "../spi/adapter.ts";
 
 /** Which package speaks a URL scheme. Data, so that core imports none of them. */
@@ -33,7 +32,8 @@ export function adapterPackageOf(url: string): string {
 function schemeOf(url: string): string {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme !== undefined) return scheme;
-  throw new MessagingError("INVALID_ARGUMENT", `"${withoutCredentials(url)}" is not a URL.`, {
+  // It is not shown: what looks like no URL may hold a password all the same.
+  throw new MessagingError("INVALID_ARGUMENT", "What was given is not a URL.", {
     remedy: 'It begins with a scheme, such as "memory:" or "kafka://localhost:9092".',
   });
 }

@@ -10,11 +10,6 @@ export interface NamesOptions {
   readonly names: Readonly<Record<string, string>>;
 }
 
-interface Known {
-  readonly address: Address;
-  readonly portable: string;
-}
-
 /**
  * Turns contracts into addresses: portable names into those of the broker. Topics
  * and queues share one name space, on every broker alike, since on some they are
@@ -24,7 +19,7 @@ export class Names {
   readonly #driver: Driver;
   readonly #options: NamesOptions;
   /** By what the broker would take for the same name. */
-  readonly #taken = new Map<string, Known>();
+  readonly #taken = new Map<string, Address>();
   readonly #byContract = new WeakMap<Contract, Address>();
 
   constructor(driver: Driver, options: NamesOptions) {
@@ -88,12 +83,11 @@ export class Names {
   #claim(address: Address): Address {
     const { naming } = this.#driver;
     const key = naming.collisionKey?.(address.physical) ?? address.physical;
-    const known = this.#taken.get(key);
-    if (known === undefined) {
-      this.#taken.set(key, { address, portable: address.name });
+    const first = this.#taken.get(key);
+    if (first === undefined) {
+      this.#taken.set(key, address);
       return address;
     }
-    const { address: first } = known;
     if (first.name !== address.name || first.kind !== address.kind) {
       throw new MessagingError(
         "NAME_COLLISION",

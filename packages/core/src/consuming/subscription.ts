@@ -2,6 +2,7 @@ import type { Link } from "../client/link.ts";
 import type { Observer } from "../client/observer.ts";
 import { sleep } from "../client/sleep.ts";
 import type { CloseOptions, Subscription, SubscriptionState } from "../client/types.ts";
+import { driverGraceMs, within } from "../client/within.ts";
 import type { AnyPayload } from "../contract/contract.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { closed, normalise } from "../errors/normalise.ts";
@@ -50,8 +51,6 @@ export interface SubscriptionSpec {
 
 /** How often, in milliseconds, a busy receive loop lets timers and sockets have their turn. */
 const breatheEveryMs = 10;
-/** How long, in milliseconds, closing waits for a driver that does not answer. */
-const driverGraceMs = 5_000;
 
 /** A subscription at work: receives, recovers, drains. What happens to each delivery is the dispatcher's. */
 export class RunningSubscription implements Subscription {
@@ -202,6 +201,12 @@ export class RunningSubscription implements Subscription {
       generation.end();
       throw generation.error ?? cause;
     }
+    if (this.#closing.signal.aborted) {
+      // Closed meanwhile: the drain did not see this consumer, so it ends here.
+      generation.end();
+      await this.#within(driverGraceMs, generation.consumer.close());
+      throw closed("subscription");
+    }
     generation.settler = new Settler({
       driver,
       clock,
@@ -218,7 +223,6 @@ export class RunningSubscription implements Subscription {
       maxLeaseMs: settings.maxLeaseMs,
       onError,
     });
-    if (this.#closing.signal.aborted) throw closed("subscription");
   }
 
   async #run(): Promise<void> {
@@ -392,11 +396,9 @@ export class RunningSubscription implements Subscription {
   }
 
   /** Waits for the promise, but no longer. */
-  async #within(ms: number, promise: Promise<unknown>): Promise<void> {
-    const over = new AbortController();
-    const done = promise.catch((cause) => this.#context.onError(normalise(this.#context.driver, cause)));
-    await Promise.race([done, sleep(this.#context.clock, ms, over.signal)]);
-    over.abort();
+  #within(ms: number, promise: Promise<unknown>): Promise<void> {
+    const { clock, driver, onError } = this.#context;
+    return within(clock, ms, promise, (cause) => onError(normalise(driver, cause)));
   }
 }
 

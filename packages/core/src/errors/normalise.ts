@@ -2,8 +2,8 @@ import type { Driver } from "../spi/driver.ts";
 import { errorCodes } from "./codes.ts";
 import { MessagingError } from "./messaging-error.ts";
 
-/** Credentials in anything that looks like a URL. */
-const credentials = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi;
+/** Credentials in anything that looks like a URL, up to its last `@`: a password may hold any other sign. */
+const credentials = /(\b[a-z][a-z0-9+.-]*:\/\/)\S*@/gi;
 
 /** A vendor's error text without the credentials that some of them quote. */
 export function withoutCredentials(text: string): string {

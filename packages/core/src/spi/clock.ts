@@ -7,9 +7,12 @@ export interface Clock {
   clearTimeout(handle: unknown): void;
 }
 
+/** The longest wait of the runtime's own timers, 24.8 days in milliseconds: what is longer would fire at once. */
+const longestMs = 2 ** 31 - 1;
+
 /** The computer's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  setTimeout: (callback, ms) => setTimeout(callback, Math.min(ms, longestMs)),
   clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
 };
