@@ -404,7 +404,7 @@ export class BrokerClient implements Client<Feature> {
     over.abort();
     await this.#requests.close();
     this.#publishing.close();
-    this.#closing.abort();
+    this.#closing.abort(closed("client"));
     await this.#link.close();
     this.#status = "closed";
   }

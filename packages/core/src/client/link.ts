@@ -55,7 +55,7 @@ export class Link {
     }
   }
 
-  /** The connection, once it is up. */
+  /** The connection, once it is up. When the signal fires first: its reason if that is ours, else why there is none. */
   connection(signal: AbortSignal): Promise<Connection> {
     if (this.#current !== undefined) return Promise.resolve(this.#current);
     if (this.#closing.signal.aborted) return Promise.reject(closed("client"));
@@ -73,7 +73,8 @@ export class Link {
       };
       const onAbort = () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        reject(this.#error ?? aborted(signal));
+        const { reason } = signal;
+        reject(MessagingError.isInstance(reason) ? reason : (this.#error ?? aborted(signal)));
       };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiters.push(waiter);
