@@ -62,7 +62,9 @@ export class GroupMember {
   #isLeader = false;
   /** Between the answer to a join and its assignment, the broker takes no commits. */
   #syncing: Promise<unknown> | undefined;
-  #owned = new Map<string, TopicPartition>();
+  readonly #owned = new Map<string, TopicPartition>();
+  /** Numbers of partitions on their way out, and how to stop waiting for them. */
+  readonly #going = new Map<number, AbortController>();
   #partitionCounts = new Map<string, number>();
   #lastContact = Date.now();
   #joining = false;
@@ -116,6 +118,7 @@ export class GroupMember {
     if (this.#closing) return;
     this.#closing = true;
     clearTimeout(this.#sessionTimer);
+    for (const cancel of this.#going.values()) cancel.abort();
     this.#give("closing");
     const leaving =
       this.#memberId === "" ? undefined : this.#control.leaveGroup(this.#settings.groupId, this.#memberId);
@@ -131,8 +134,8 @@ export class GroupMember {
           this.#joining = false;
         });
         failures = 0;
-        const again = await this.#adopt(assigned);
-        if (!again) await this.#signalled();
+        this.#adopt(assigned);
+        await this.#signalled();
         if (this.#taken() === "fenced") this.#loseAll();
       } catch (cause) {
         if (this.#closing) return;
@@ -194,21 +197,31 @@ export class GroupMember {
     return assign(members, counts);
   }
 
-  /** Takes what is new, and lets go what is not there any more. True: join again, so that others can have that. */
-  async #adopt(assigned: readonly TopicPartition[]): Promise<boolean> {
-    const wanted = new Map(assigned.map((one) => [`${one.topic}-${one.partition}`, one]));
-    const going = [...this.#owned].filter(([id]) => !wanted.has(id));
-    const coming = [...wanted].filter(([id]) => !this.#owned.has(id));
-    if (coming.length > 0) {
-      for (const [id, one] of coming) this.#owned.set(id, one);
-      this.#events.assigned(coming.map(([, one]) => one));
+  /** Takes what is new, and begins to let go what is not there any more. */
+  #adopt(assigned: readonly TopicPartition[]): void {
+    const wanted = new Map(assigned.map((one) => [nameOf(one), one]));
+    const coming = [...wanted].filter(([name]) => !this.#owned.has(name));
+    for (const [name, one] of coming) this.#owned.set(name, one);
+    if (coming.length > 0) this.#events.assigned(coming.map(([, one]) => one));
+    const going = [...this.#owned.values()].filter(
+      (one) => !wanted.has(nameOf(one)) && !this.#going.has(one.partition),
+    );
+    // Each number on its own: one with a slow handler does not keep the others from moving.
+    for (const [number, partitions] of Map.groupBy(going, ({ partition }) => partition)) {
+      void this.#letGo(number, partitions);
     }
-    if (going.length === 0) return false;
-    const partitions = going.map(([, one]) => one);
-    await this.#within(this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions));
-    const left = going.filter(([id]) => this.#owned.delete(id)).map(([, one]) => one);
-    if (left.length > 0) this.#events.revoked(left);
-    return true;
+  }
+
+  /** Lets partitions of one number go when their handlers are done, and joins again so that others can have them. */
+  async #letGo(number: number, partitions: readonly TopicPartition[]): Promise<void> {
+    const cancel = new AbortController();
+    this.#going.set(number, cancel);
+    await within(this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions), cancel.signal);
+    if (cancel.signal.aborted) return;
+    this.#going.delete(number);
+    for (const one of partitions) this.#owned.delete(nameOf(one));
+    this.#events.revoked(partitions);
+    this.#give("rejoin");
   }
 
   /** Heartbeats, for as long as this is a member: also while a join waits, since the partitions are still being read. */
@@ -268,6 +281,8 @@ export class GroupMember {
   #loseAll(): void {
     this.#memberId = "";
     this.#generation = -1;
+    for (const cancel of this.#going.values()) cancel.abort();
+    this.#going.clear();
     const lost = [...this.#owned.values()];
     this.#owned.clear();
     if (lost.length > 0) this.#events.revoked(lost);
@@ -280,7 +295,6 @@ export class GroupMember {
   /** A later signal never weakens an earlier one. */
   #give(signal: Signal): void {
     if (this.#signal !== "fenced" || signal === "closing") this.#signal = signal;
-    if (signal === "fenced" || signal === "closing") this.#hurry?.();
     this.#wake?.();
   }
 
@@ -297,19 +311,21 @@ export class GroupMember {
       };
     });
   }
+}
 
-  /** Waits, but not beyond `ms`, nor once there is nothing left to wait for. */
-  #within(ms: number, work: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#hurry = undefined;
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      this.#hurry = done;
-      work.then(done, done);
-    });
-  }
-  #hurry: (() => void) | undefined;
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
+}
+
+/** Waits, but not beyond `ms` nor the signal. Never rejects. */
+function within(ms: number, work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal.addEventListener("abort", done, { once: true });
+    work.then(done, done);
+  });
 }

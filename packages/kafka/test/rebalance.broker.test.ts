@@ -32,25 +32,25 @@ describe("when members come and go", () => {
     const running = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    let going: readonly string[] = [];
+    const going: string[] = [];
     const first = await connection.consume(
       source(queue),
       {
         revoking: async (lanes) => {
-          going = lanes;
-          events.push("revoking");
+          going.push(...lanes);
           await running;
-          events.push("done");
+          for (const lane of lanes) events.push(`${lane} done`);
         },
-        revoked: () => events.push("revoked"),
+        revoked: (lanes) => {
+          for (const lane of lanes) events.push(`${lane} gone`);
+        },
       },
       call,
     );
     const deliveries = await receive(first, 40);
     const other = await bench.connect();
     const second = await other.consume(source(queue), noHooks, call);
-    await until(() => events.length > 0);
-    expect(going.length).toBe(2);
+    await until(() => going.length === 2);
 
     expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
     const done = deliveries.filter(({ lane }) => going.includes(lane as string));
@@ -58,7 +58,8 @@ describe("when members come and go", () => {
     expect(await ack(first, half)).toEqual(half.map(() => "settled"));
     finish();
     const again = await receive(second, done.length - half.length);
-    expect(events).toEqual(["revoking", "done", "revoked"]);
+    for (const lane of going)
+      expect(events.filter((event) => event.startsWith(lane))).toEqual([`${lane} done`, `${lane} gone`]);
     expect(ids(again).toSorted()).toEqual(ids(done.filter((one) => !half.includes(one))).toSorted());
 
     const kept = deliveries.filter(({ lane }) => !going.includes(lane as string));
@@ -67,11 +68,40 @@ describe("when members come and go", () => {
     expect(await receiveFor(second, 500)).toEqual([]);
   });
 
+  it("a lane whose handler takes its time does not keep the others from moving", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", "slow");
+    const stuck = new Set<string>();
+    const first = await connection.consume(
+      source(queue),
+      {
+        ...noHooks,
+        revoking: (lanes) =>
+          lanes.some((lane) => stuck.has(lane)) ? new Promise(() => {}) : Promise.resolve(),
+      },
+      call,
+    );
+    await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
+    const deliveries = await receive(first, 40);
+    await ack(first, deliveries);
+    // Members keep their lowest numbers, so one of these is to go.
+    stuck.add(`${queue.physical}-3`);
+    const second = await connection.consume(source(queue), noHooks, call);
+    await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
+    const lanes = new Set((await receiveFor(second, 4_000)).map(({ lane }) => lane));
+    expect([...lanes]).toEqual([`${queue.physical}-2`]);
+  });
+
   it("what a closed member had goes to the others at once", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue", "closing");
-    const first = await connection.consume(source(queue), noHooks, call);
+    let moved = 0;
+    const revoked = (lanes: readonly string[]) => {
+      moved += lanes.length;
+    };
+    const first = await connection.consume(source(queue), { ...noHooks, revoked }, call);
     const second = await connection.consume(source(queue), noHooks, call);
+    await until(() => moved === 2);
     await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
     const mine = await receiveFor(first, 2_500);
     const theirs = await receiveFor(second, 2_500);
