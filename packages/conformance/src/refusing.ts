@@ -49,7 +49,7 @@ export function withCapabilities(driver: Driver, capabilities: Capabilities): Dr
 }
 
 /** The same driver without this feature. */
-export function withoutFeature(driver: Driver, feature: Feature): Driver {
+function withoutFeature(driver: Driver, feature: Feature): Driver {
   const { [feature]: _absent, ...features } = driver.capabilities.features;
   return withCapabilities(driver, { ...driver.capabilities, features });
 }

@@ -27,7 +27,7 @@ describe("the cases", () => {
   });
 });
 
-const passes = "topology.illegal-topic-name";
+const passes = "naming.illegal-topic";
 const fails = "delivery.one-by-queue";
 
 describe("a run", () => {

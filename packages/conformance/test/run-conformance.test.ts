@@ -30,17 +30,12 @@ test("registers a test per case, by chapter, and skips what cannot be run", asyn
   runConformance({
     runner: own,
     target: stubTarget(),
-    only: [
-      "topology.illegal-topic-name",
-      "delivery.one-by-queue",
-      "foreign.to-topic",
-      "delivery.five-thousand",
-    ],
+    only: ["naming.illegal-topic", "delivery.one-by-queue", "foreign.to-topic", "delivery.five-thousand"],
     onReport: (report) => reports.push(report),
   });
   expect(own.tests.map(({ name }) => name.split(":")[0])).toEqual([
     "stub conformance > delivery > delivery.one-by-queue",
-    "stub conformance > topology > topology.illegal-topic-name",
+    "stub conformance > naming > naming.illegal-topic",
     "stub conformance > delivery, alone > delivery.five-thousand",
     "stub conformance > writes its report",
   ]);
@@ -64,7 +59,7 @@ test("runs only what the runner asks for, and what comes soon", async () => {
     parallel: 1,
     onReport: (report) => reports.push(report),
   });
-  await own.tests.find(({ name }) => name.includes("topology.illegal-topic-name"))?.body();
+  await own.tests.find(({ name }) => name.includes("naming.illegal-topic"))?.body();
   await own.tests.at(-1)?.body();
   const run = reports[0]?.cases.filter(({ outcome }) => outcome !== "not-run") ?? [];
   expect(run.length).toBeLessThanOrEqual(2);

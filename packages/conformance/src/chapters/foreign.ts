@@ -1,8 +1,40 @@
 import assert from "node:assert/strict";
 import { bytes, text } from "@waybill/core";
+import type { Headers, WireMessage } from "@waybill/core/spi";
 import { chapter } from "../case.ts";
 import type { Context } from "../context.ts";
 import type { ForeignPeer } from "../target.ts";
+
+/** Metadata as nobody honest would write it. */
+const hostileHeaders: readonly Headers[] = [
+  { "waybill-attempt": "banana" },
+  { "waybill-attempt": "-5" },
+  { "waybill-attempt": "1e308" },
+  { "waybill-attempt": "99999999999999999999" },
+  { "waybill-dead-attempts": "NaN", "waybill-dead-source": "../../etc" },
+  Object.fromEntries([
+    ["__proto__", "polluted"],
+    ["constructor", "x"],
+    ["hasOwnProperty", "x"],
+  ]),
+];
+
+function wire(id: string, headers: Headers): WireMessage {
+  return {
+    id,
+    body: Buffer.from("1"),
+    contentType: "application/json",
+    key: undefined,
+    timestamp: Date.now(),
+    headers,
+    delayMs: 0,
+    expiresAt: undefined,
+    replyTo: undefined,
+    correlationId: undefined,
+  };
+}
+
+const nothing = () => undefined;
 
 async function foreignPeer(context: Context): Promise<ForeignPeer> {
   const peer = await (context.target.foreign as NonNullable<typeof context.target.foreign>)();
@@ -89,6 +121,50 @@ export const foreign = chapter("foreign", [
       await peer.publish(context.address(topic), { body: Buffer.from("theirs"), headers: {}, key: "theirs" });
       const got = await seen.first(2);
       assert.equal(got.find(({ value }) => value === "theirs")?.key, "theirs");
+    },
+  },
+  {
+    id: "hostile-headers",
+    title: "Metadata that was forged or is broken harms nobody: the message is handled, with sane values.",
+    promise: "P13",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      const seen = await context.collect(client, queue, { retry: { attempts: Number.POSITIVE_INFINITY } });
+      const call = { signal: context.signal };
+      const raw = await context.driver().connect({ lost: nothing, report: nothing }, call);
+      context.atEnd(() => raw.close());
+      for (const [n, headers] of hostileHeaders.entries()) {
+        const [outcome] = await raw.publish(context.address(queue), [wire(`hostile-${n}`, headers)], call);
+        assert.equal(outcome?.ok, true);
+      }
+      for (const one of await seen.first(hostileHeaders.length)) {
+        assert(Number.isSafeInteger(one.attempt) && one.attempt >= 1, `attempt ${one.attempt}`);
+        assert(Number.isFinite(one.timestamp), `timestamp ${one.timestamp}`);
+        for (const value of Object.values(one.headers)) assert.equal(typeof value, "string");
+      }
+      assert.equal(({} as Record<string, unknown>).polluted, undefined);
+      await client.send(queue, 1);
+      await seen.first(hostileHeaders.length + 1);
+    },
+  },
+  {
+    id: "hostile-times",
+    title: "A timestamp beyond all bounds, or none at all, harms nobody.",
+    promise: "P13",
+    async run(context) {
+      const client = await context.connect();
+      const queue = context.queue<number>();
+      const seen = await context.collect(client, queue);
+      const call = { signal: context.signal };
+      const raw = await context.driver().connect({ lost: nothing, report: nothing }, call);
+      context.atEnd(() => raw.close());
+      const times = [0, 1, 253_402_300_799_999];
+      for (const [n, timestamp] of times.entries()) {
+        await raw.publish(context.address(queue), [{ ...wire(`time-${n}`, {}), timestamp }], call);
+      }
+      const got = await seen.first(times.length);
+      for (const { timestamp } of got) assert(Number.isFinite(timestamp));
     },
   },
 ]);

@@ -1,4 +1,6 @@
 import type { Case } from "../case.ts";
+import { aborting } from "./aborting.ts";
+import { connecting } from "./connecting.ts";
 import { delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
 import { errors } from "./errors.ts";
@@ -11,18 +13,23 @@ import { foreign } from "./foreign.ts";
 import { groupsAndQueues } from "./groups-and-queues.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
+import { mistakes } from "./mistakes.ts";
+import { naming } from "./naming.ts";
 import { ordering } from "./ordering.ts";
 import { redrive } from "./redrive.ts";
 import { refusals } from "./refusals.ts";
 import { replay } from "./replay.ts";
 import { requestReply } from "./request-reply.ts";
+import { retrying } from "./retrying.ts";
 import { settlement } from "./settlement.ts";
 import { time } from "./time.ts";
 import { topology } from "./topology.ts";
 
 /** Every case, in the order in which they are reported. Each chapter is a file and exports its cases. */
 export const allCases: readonly Case[] = [
+  ...connecting,
   ...lifecycle,
+  ...aborting,
   ...delivery,
   ...fidelity,
   ...limits,
@@ -31,6 +38,7 @@ export const allCases: readonly Case[] = [
   ...filtering,
   ...replay,
   ...settlement,
+  ...retrying,
   ...failurePolicy,
   ...ordering,
   ...flow,
@@ -38,6 +46,8 @@ export const allCases: readonly Case[] = [
   ...drain,
   ...requestReply,
   ...topology,
+  ...naming,
+  ...mistakes,
   ...errors,
   ...refusals,
   ...faults,

@@ -1,8 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { inspect } from "node:util";
-import { connect, topic } from "@waybill/core";
 import { chapter } from "../case.ts";
 import type { AnyClient, Context } from "../context.ts";
 import { assertMessagingError, failure } from "../failing.ts";
@@ -25,23 +21,6 @@ const operations: Readonly<Record<string, (client: AnyClient, context: Context) 
 
 /** What begins, ends; and what has ended says so. */
 export const lifecycle = chapter("lifecycle", [
-  {
-    id: "opens-closes-opens",
-    title: "A driver whose client was closed connects again, and what was stored in between is still there.",
-    promise: "P1",
-    async run(context) {
-      const driver = context.driver();
-      const queue = context.queue<number>();
-      const first = await context.connect({}, driver);
-      await first.send(queue, 1);
-      await first.close();
-      const second = await context.connect({}, driver);
-      await second.send(queue, 2);
-      const seen = await context.collect(second, queue);
-      await seen.first(2);
-      assert.deepEqual([...seen.values].sort(), [1, 2]);
-    },
-  },
   {
     id: "closes-twice",
     title: "Closing a client twice, at once or later, is closing it once.",
@@ -283,73 +262,6 @@ export const lifecycle = chapter("lifecycle", [
     },
   },
   {
-    id: "aborted-before-publish",
-    title: "A publish or send whose signal has fired already is ABORTED, and nothing is stored.",
-    promise: "P12",
-    async run(context) {
-      const { driver, calls } = watched(context.driver());
-      const client = await context.connect({}, driver);
-      calls.length = 0;
-      const signal = AbortSignal.abort();
-      await failure(() => client.publish(context.topic(), 1, { signal }), "ABORTED");
-      await failure(() => client.send(context.queue(), 1, { signal }), "ABORTED");
-      assert.equal(calls.includes("publish"), false);
-    },
-  },
-  {
-    id: "aborted-during-publish",
-    title:
-      "A publish whose signal fires stops waiting, as ABORTED; if it was confirmed by then, it resolves.",
-    promise: "P12",
-    async run(context) {
-      const client = await context.connect();
-      const queue = context.queue<number>();
-      await client.send(queue, 0);
-      const aborter = new AbortController();
-      const sends = Array.from({ length: 50 }, (_, n) => client.send(queue, n, { signal: aborter.signal }));
-      const settled = Promise.allSettled(sends);
-      aborter.abort();
-      for (const result of await context.within("the sends to settle", 5_000, settled)) {
-        if (result.status === "fulfilled") continue;
-        assertMessagingError(result.reason);
-        assert.equal(result.reason.code, "ABORTED");
-      }
-      await client.send(queue, 1);
-    },
-  },
-  {
-    id: "aborted-before-subscribe",
-    title: "Subscribing or consuming with a signal that has fired already is ABORTED.",
-    promise: "P12",
-    async run(context) {
-      const client = await context.connect();
-      const signal = AbortSignal.abort();
-      await failure(
-        () => client.subscribe(context.topic(), { group: context.name(), signal }, () => undefined),
-        "ABORTED",
-      );
-      await failure(() => client.consume(context.queue(), { signal }, () => undefined), "ABORTED");
-    },
-  },
-  {
-    id: "signal-closes-the-subscription",
-    title: "A subscription whose signal fires closes as if it had been told to.",
-    promise: "P9",
-    async run(context) {
-      const client = await context.connect();
-      const queue = context.queue<number>();
-      const aborter = new AbortController();
-      const seen = await context.collect(client, queue, { signal: aborter.signal });
-      await client.send(queue, 1);
-      await seen.first(1);
-      aborter.abort();
-      assert.equal(await context.within("the end", 10_000, seen.subscription.ended), undefined);
-      assert.equal(seen.subscription.state, "closed");
-      await client.send(queue, 2);
-      await context.never("a delivery after the end", () => seen.deliveries.length > 1);
-    },
-  },
-  {
     id: "iterator-ends-with-its-loop",
     title: "Leaving a `for await` loop closes its subscription, and hands back what was not settled.",
     promise: "P9",
@@ -427,108 +339,6 @@ export const lifecycle = chapter("lifecycle", [
       await context.eventually("the handler to end", () => client.health().subscriptions[0]?.held === 0);
       await client.close();
       assert.equal(client.health().status, "closed");
-    },
-  },
-  {
-    id: "tells-its-broker",
-    title: "A client tells which adapter and broker it has, and gives the vendor's own client.",
-    promise: "P12",
-    async run(context) {
-      const driver = context.driver();
-      const client = await context.connect({}, driver);
-      assert.equal(client.broker.adapter, driver.name);
-      assert.equal(typeof client.broker.name, "string");
-      assert(client.native !== undefined && client.native !== null);
-    },
-  },
-  {
-    id: "nobody-there",
-    title: "Connecting where nobody listens fails within its bound, as UNREACHABLE and retryable.",
-    promise: "P10",
-    parts: ["endpoint"],
-    async run(context) {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      const { port } = server.address() as { port: number };
-      server.close();
-      await once(server, "close");
-      const driver = context.driver({ host: "127.0.0.1", port });
-      const began = performance.now();
-      const error = await failure(
-        () => connect(driver, { connectTimeoutMs: 1_500, onError: () => undefined }),
-        "UNREACHABLE",
-      );
-      assert(performance.now() - began < 11_500, "fails within its bound");
-      assert.equal(error.retryable, true);
-    },
-  },
-  {
-    id: "silent-broker",
-    title: "Connecting to something that takes the connection and says nothing fails within its bound.",
-    promise: "P10",
-    parts: ["endpoint"],
-    async run(context) {
-      const sockets: { destroy(): void }[] = [];
-      const server = createServer((socket) => {
-        socket.on("error", () => undefined);
-        sockets.push(socket);
-      }).listen(0, "127.0.0.1");
-      await once(server, "listening");
-      context.atEnd(() => {
-        for (const socket of sockets) socket.destroy();
-        server.close();
-      });
-      const { port } = server.address() as { port: number };
-      const driver = context.driver({ host: "127.0.0.1", port });
-      const began = performance.now();
-      const error = await failure(
-        () => connect(driver, { connectTimeoutMs: 1_500, onError: () => undefined }),
-        "UNREACHABLE",
-        "TIMEOUT",
-      );
-      assert(performance.now() - began < 11_500, "fails within its bound");
-      assert.equal(error.retryable, true);
-    },
-  },
-  {
-    id: "bad-credentials",
-    title:
-      "Credentials that the broker refuses are AUTHENTICATION_FAILED, at once, and the secret shows nowhere.",
-    promise: "P12",
-    parts: ["refused"],
-    async run(context) {
-      const { refused, refusedSecret } = context.target;
-      const driver = (refused as NonNullable<typeof refused>)();
-      const background: unknown[] = [];
-      const error = await context.within(
-        "to be refused",
-        15_000,
-        failure(
-          () => connect(driver, { connectTimeoutMs: 20_000, onError: (report) => background.push(report) }),
-          "AUTHENTICATION_FAILED",
-        ),
-      );
-      assert.equal(error.retryable, false);
-      if (refusedSecret === undefined) return;
-      const shown = inspect([error, background, driver], { depth: 10, showHidden: false });
-      assert(!shown.includes(refusedSecret), "the secret shows in the error or the driver");
-      assert(!JSON.stringify([error, error.details]).includes(refusedSecret));
-    },
-  },
-  {
-    id: "topic-needs-no-order-of-events",
-    title: "A topic may be published to and subscribed to by clients that come in any order.",
-    promise: "P2",
-    async run(context) {
-      const name = context.name();
-      const contract = () => topic<string>(name);
-      const publisher = await context.connect();
-      await publisher.publish(contract(), "to nobody");
-      const subscriber = await context.connect();
-      const seen = await context.collect(subscriber, contract(), { group: context.name() });
-      await publisher.publish(contract(), "to somebody");
-      await seen.first(1);
-      assert.deepEqual(seen.values, ["to somebody"]);
     },
   },
 ]);

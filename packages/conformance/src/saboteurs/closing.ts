@@ -91,7 +91,7 @@ export const closingSaboteurs: readonly Saboteur[] = [
   {
     name: "maps-two-names-to-one",
     manner: "Takes a dot, a dash and an underscore in a name for the same.",
-    caughtBy: ["topology.names-map-injectively"],
+    caughtBy: ["naming.map-injectively"],
     sabotage: (driver) => ({
       ...driver,
       connect: (hooks, call) => driver.connect(hooks, call),

@@ -49,7 +49,7 @@ export const publishingSaboteurs: readonly Saboteur[] = [
   {
     name: "loses-the-last-on-close",
     manner: "Keeps the last message back until the next one comes, and forgets it on close.",
-    caughtBy: ["lifecycle.opens-closes-opens", "groups-and-queues.queue-keeps-for-later"],
+    caughtBy: ["connecting.opens-closes-opens", "groups-and-queues.queue-keeps-for-later"],
     sabotage: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => {

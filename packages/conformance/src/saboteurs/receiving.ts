@@ -75,7 +75,7 @@ export const receivingSaboteurs: readonly Saboteur[] = [
   {
     name: "counts-from-two",
     manner: "Says of every delivery that it was delivered before.",
-    caughtBy: ["delivery.one-by-queue", "settlement.throwing-retries"],
+    caughtBy: ["delivery.one-by-queue", "retrying.by-throwing"],
     sabotage: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: delivery.redeliveries + 1 })),
@@ -84,7 +84,7 @@ export const receivingSaboteurs: readonly Saboteur[] = [
   {
     name: "does-not-count",
     manner: "Says of every delivery that it is the first.",
-    caughtBy: ["settlement.retry-at-once", "failure-policy.dead-letter-after-attempts"],
+    caughtBy: ["retrying.at-once", "failure-policy.dead-letter-after-attempts"],
     sabotage: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: 0 })),

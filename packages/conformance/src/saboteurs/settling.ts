@@ -74,7 +74,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
   {
     name: "retries-at-once",
     manner: "Brings a message that is to be retried later back at once.",
-    caughtBy: ["settlement.retry-with-delay", "settlement.retry-waits-alone"],
+    caughtBy: ["retrying.with-delay", "retrying.waits-alone"],
     sabotage: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
@@ -91,7 +91,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
   {
     name: "retries-never",
     manner: "Acks what is to be retried.",
-    caughtBy: ["settlement.retry-at-once", "failure-policy.throws-then-succeeds"],
+    caughtBy: ["retrying.at-once", "failure-policy.throws-then-succeeds"],
     sabotage: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
@@ -106,7 +106,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
   {
     name: "retries-for-everybody",
     manner: "Puts what is to be retried back into the topic, where every group gets it.",
-    caughtBy: ["settlement.retry-stays-in-its-group", "failure-policy.retries-stay-in-the-group"],
+    caughtBy: ["retrying.stays-in-its-group", "failure-policy.retries-stay-in-the-group"],
     sabotage: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
