@@ -52,7 +52,7 @@ export const extraAdapterFiles = perAdapter({
     "publish-batch.ts": "One call's messages until all are confirmed.",
     "publisher.ts": "The confirm channel and its flow control.",
     "queue-specs.ts": "What each kind of address is on the broker.",
-    "stream-start.ts": "Where in a stream a time or a position is.",
+    "position.ts": "Where in a stream a time or a position is.",
   },
   redis: {
     "client.ts": "The few commands needed, alike for a server and a cluster.",
@@ -80,6 +80,8 @@ export const extraAdapterFiles = perAdapter({
 /** Files of more than 300 lines. */
 export const longFiles: Readonly<Record<string, string>> = {
   "packages/conformance/src/chapters/": "A chapter is one file, however many short cases it has.",
+  "packages/core/src/client/types.ts":
+    "The whole public interface, to be read in one go; half of it is documentation.",
 };
 
 function perAdapter(
