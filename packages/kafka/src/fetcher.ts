@@ -16,6 +16,11 @@ export interface FetcherOptions {
  * a fetch of others waits has to wait for its end, so this is short.
  */
 const maxWaitMs = 250;
+/**
+ * How long it may wait while other lanes are still full: they run low in no time, and
+ * would have to wait for a fetch of what may be an empty retry topic.
+ */
+const shortWaitMs = 5;
 const maxPartitionBytes = 1_048_576;
 const minPartitionBytes = 65_536;
 const backoff = { firstMs: 50, mostMs: 1_000 };
@@ -74,7 +79,7 @@ export class Fetcher {
     );
     try {
       const fetched = await this.#link.fetch(node, {
-        maxWaitMs,
+        maxWaitMs: lanes.length < this.#lanes.openCount ? shortWaitMs : maxWaitMs,
         maxBytes: this.#options.maxBytes,
         positions: this.#inTurn(lanes).map(({ topic, partition, position }) => ({
           topic,

@@ -25,6 +25,13 @@ export class Lanes {
     return this.#lanes.values();
   }
 
+  /** How many may be fetched at all. */
+  get openCount(): number {
+    let count = 0;
+    for (const lane of this.#lanes.values()) if (lane.open && !lane.held) count++;
+    return count;
+  }
+
   get(topic: string, partition: number): Lane | undefined {
     return this.#lanes.get(`${topic}-${partition}`);
   }
