@@ -3,52 +3,75 @@ import type { ConsumeMessage } from "amqplib";
 import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
 import { positionOf } from "./position.ts";
 
-/** A delivery, and its place in the list of what its channel has not settled. */
+/**
+ * A delivery, and its place in the list of what its channel has not settled. What
+ * it says of itself is read from amqplib's message when it is asked for.
+ */
 export class AmqpDelivery implements Delivery {
-  readonly id: string;
-  readonly body: Uint8Array;
-  readonly contentType: string;
-  readonly key: string | undefined;
-  readonly timestamp: number;
-  readonly headers: Headers;
-  readonly expiresAt: number | undefined;
-  readonly replyTo: string | undefined;
-  readonly correlationId: string | undefined;
-  readonly redeliveries: number;
   readonly native: ConsumeMessage;
+  readonly body: Uint8Array;
   /** The channel's number for it; means nothing on another channel. */
   readonly tag: number;
   /** The consumer it belongs to, until it is settled or lost. */
   owner: object | undefined;
   previous: AmqpDelivery | undefined;
   next: AmqpDelivery | undefined;
-
   readonly #retained: boolean;
+  #headers: Headers | undefined;
+  #timestamp: number | undefined;
 
   constructor(message: ConsumeMessage, owner: object, retained: boolean) {
-    const { properties, fields } = message;
-    const table = properties.headers;
     this.native = message;
-    this.tag = fields.deliveryTag;
+    this.body = message.content;
+    this.tag = message.fields.deliveryTag;
     this.owner = owner;
-    this.#retained = retained;
     this.previous = undefined;
     this.next = undefined;
-    // Nothing of a message without an id tells it from the next; its tag does, on this consumer.
-    this.id =
-      textOf(properties.messageId, message, metadataHeaders.id) ??
-      `${fields.consumerTag}:${fields.deliveryTag}`;
-    this.body = message.content;
-    this.contentType = contentTypeOf(message);
-    const key = table?.[metadataHeaders.key];
-    this.key = typeof key === "string" ? key : undefined;
-    this.timestamp = timestampOf(properties) ?? Date.now();
-    this.headers = fromHeaders(table);
-    this.expiresAt = timeIn(table?.[metadataHeaders.expiresAt]);
-    this.replyTo = textOf(properties.replyTo, message, metadataHeaders.replyTo);
-    this.correlationId = textOf(properties.correlationId, message, metadataHeaders.correlationId);
-    // A classic queue only tells that there was a delivery before.
-    this.redeliveries = countIn(properties, "x-delivery-count");
+    this.#retained = retained;
+  }
+
+  /** Nothing in a message without an id tells it from the next one; its number on this consumer does. */
+  get id(): string {
+    const { properties, fields } = this.native;
+    return (
+      textOf(properties.messageId, this.native, metadataHeaders.id) ??
+      `${fields.consumerTag}:${fields.deliveryTag}`
+    );
+  }
+
+  get contentType(): string {
+    return contentTypeOf(this.native);
+  }
+
+  get key(): string | undefined {
+    return textOf(undefined, this.native, metadataHeaders.key);
+  }
+
+  get timestamp(): number {
+    this.#timestamp ??= timestampOf(this.native.properties) ?? Date.now();
+    return this.#timestamp;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= fromHeaders(this.native.properties.headers);
+    return this.#headers;
+  }
+
+  get expiresAt(): number | undefined {
+    return timeIn(this.native.properties.headers?.[metadataHeaders.expiresAt]);
+  }
+
+  get replyTo(): string | undefined {
+    return textOf(this.native.properties.replyTo, this.native, metadataHeaders.replyTo);
+  }
+
+  get correlationId(): string | undefined {
+    return textOf(this.native.properties.correlationId, this.native, metadataHeaders.correlationId);
+  }
+
+  /** A quorum queue counts. A classic one only tells that there was a delivery before, which says too little. */
+  get redeliveries(): number {
+    return countIn(this.native.properties, "x-delivery-count");
   }
 
   get lane(): undefined {

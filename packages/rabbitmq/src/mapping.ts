@@ -7,6 +7,9 @@ const longestShort = 255;
 /** Carries a header whose own name RabbitMQ or amqplib would not leave alone. */
 const escaped = "waybill-header-";
 
+/** A content type too long for its property; `content-type` itself may be a header of the sender's. */
+const longContentType = `${escaped}${metadataHeaders.contentType}`;
+
 /**
  * Header names with a meaning of their own. `CC` and `BCC` make RabbitMQ route to
  * more queues (sender-selected distribution), the `x-` ones it writes itself, and
@@ -28,18 +31,19 @@ const special = new Set([
   "x-stream-offset",
 ]);
 
-/** Metadata headers that a delivery has as fields. */
-const metadata = new Set<string>([
+/** What is not a header of the sender's: the broker's, and metadata that a delivery has as fields. */
+const notTheSenders = new Set<string>([
+  ...special,
   metadataHeaders.id,
   metadataHeaders.key,
   metadataHeaders.timestamp,
   metadataHeaders.expiresAt,
   metadataHeaders.replyTo,
   metadataHeaders.correlationId,
-  `${escaped}${metadataHeaders.contentType}`,
+  longContentType,
 ]);
 
-/** What amqplib is to be given for a message. */
+/** What amqplib is to be given for a message. It passes over what is undefined. */
 export function toProperties(message: WireMessage): Options.Publish {
   const { id, contentType, key, timestamp, expiresAt, replyTo, correlationId } = message;
   // AMQP timestamps are whole seconds: other readers get those, ours the header.
@@ -48,27 +52,27 @@ export function toProperties(message: WireMessage): Options.Publish {
   if (expiresAt !== undefined) headers[metadataHeaders.expiresAt] = String(expiresAt);
   const from = message.headers;
   for (const name in from) headers[toHeaderName(name)] = from[name] as string;
-  const properties: Options.Publish = {
-    headers,
+  return {
     persistent: true,
     mandatory: true,
+    headers,
     timestamp: Math.floor(timestamp / 1000),
-  };
-  if (fits(id)) properties.messageId = id;
-  else headers[metadataHeaders.id] = id;
-  if (contentType !== "") {
-    if (fits(contentType)) properties.contentType = contentType;
-    else headers[`${escaped}${metadataHeaders.contentType}`] = contentType;
-  }
-  if (replyTo !== undefined) {
-    if (fits(replyTo)) properties.replyTo = replyTo;
-    else headers[metadataHeaders.replyTo] = replyTo;
-  }
-  if (correlationId !== undefined) {
-    if (fits(correlationId)) properties.correlationId = correlationId;
-    else headers[metadataHeaders.correlationId] = correlationId;
-  }
-  return properties;
+    messageId: short(id, headers, metadataHeaders.id),
+    contentType: contentType === "" ? undefined : short(contentType, headers, longContentType),
+    replyTo: short(replyTo, headers, metadataHeaders.replyTo),
+    correlationId: short(correlationId, headers, metadataHeaders.correlationId),
+  } as Options.Publish;
+}
+
+/** The text if AMQP has room for it as a property; if not, it goes into a header. */
+function short(
+  text: string | undefined,
+  headers: Record<string, string>,
+  header: string,
+): string | undefined {
+  if (text === undefined || fits(text)) return text;
+  headers[header] = text;
+  return undefined;
 }
 
 /** The first header whose name is longer than AMQP allows. */
@@ -91,17 +95,19 @@ export function toContent(body: Uint8Array): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
+const noHeaders: Headers = Object.freeze(Object.create(null));
+
 /** The headers as the sender set them, from whatever is on the wire. */
 export function fromHeaders(table: Readonly<Record<string, unknown>> | undefined): Headers {
-  const headers: Record<string, string> = Object.create(null);
-  if (table === undefined) return headers;
-  for (const name of Object.keys(table)) {
-    if (metadata.has(name) || special.has(name)) continue;
+  let headers: Record<string, string> | undefined;
+  for (const name in table) {
+    if (notTheSenders.has(name)) continue;
     const value = table[name];
-    const text = typeof value === "string" ? value : toText(value);
-    headers[name.startsWith(escaped) ? name.slice(escaped.length) : name] = text;
+    headers ??= Object.create(null) as Record<string, string>;
+    headers[name.startsWith(escaped) ? name.slice(escaped.length) : name] =
+      typeof value === "string" ? value : toText(value);
   }
-  return headers;
+  return headers ?? noHeaders;
 }
 
 /** AMQP tables have types; a header is a string here. */
