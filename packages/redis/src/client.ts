@@ -96,6 +96,7 @@ export async function open(client: RedisClient, signal: AbortSignal): Promise<vo
     await client.connect();
   } catch (cause) {
     client.disconnect();
+    signal.throwIfAborted();
     const found = underneath ?? withoutArguments(cause);
     if (classify(found)?.code !== "CONNECTION_LOST") throw found;
     throw new MessagingError("UNREACHABLE", "Something listens there but does not answer as Redis does.", {

@@ -8,6 +8,8 @@ import { leave } from "./scripts/leave.ts";
 
 /** For fewer than this, reading ahead is not worth a command. */
 const leastAhead = 32;
+/** While there is a backlog, returns are looked for with every so many reads. */
+const returnsEvery = 4;
 /** The most to take over at once from a member that died. */
 const mostClaimed = 100;
 /** How often at least to look for members that died, in milliseconds. */
@@ -19,6 +21,7 @@ export class CompetingIntake implements Intake {
   readonly #scanMs: number;
   #nextScan = 0;
   #interrupted = false;
+  #turn = 0;
   /** Sent before it was asked for, within the room that was left: the server works while core does. */
   #ahead: { readonly count: number; readonly read: Promise<readonly RedisDelivery[]> } | undefined;
 
@@ -61,8 +64,10 @@ export class CompetingIntake implements Intake {
   #readAhead(room: number): void {
     this.#ahead = undefined;
     if (room < leastAhead || this.#interrupted) return;
-    const { keys } = this.#context;
-    const read = this.#read([keys.returns, keys.main], room >> 1, []);
+    const { returns, main } = this.#context.keys;
+    // COUNT is per stream, so both at once get half the room each; the returns are mostly empty.
+    this.#turn = (this.#turn + 1) % returnsEvery;
+    const read = this.#turn === 0 ? this.#read([returns, main], room >> 1, []) : this.#read([main], room, []);
     // Whoever awaits it next hears of a failure.
     read.catch(() => {});
     this.#ahead = { count: room, read };

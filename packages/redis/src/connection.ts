@@ -15,7 +15,7 @@ import { command, createClient, open, type RedisClient } from "./client.ts";
 import { CompetingIntake } from "./competing-intake.ts";
 import { GroupConsumer } from "./consumer.ts";
 import { DelayMover } from "./delay-mover.ts";
-import { classify } from "./errors.ts";
+import { isReplyError } from "./errors.ts";
 import { ExclusiveIntake, onlyLane } from "./exclusive-intake.ts";
 import { Follower } from "./follower.ts";
 import type { IntakeContext } from "./intake.ts";
@@ -117,8 +117,7 @@ class RedisConnection implements Connection {
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
     const outcomes = await unlessAborted(this.#publisher.publish(to, batch), call.signal);
     const failed = outcomes.find((outcome) => !outcome.ok);
-    // A server that was made a replica stays one; a new connection may find the new primary.
-    if (failed?.ok === false && isDemotion(failed.cause)) this.#onLost(failed.cause);
+    if (failed?.ok === false) this.#onFailed(failed.cause);
     if (to.kind === "topic") this.#trimmer.touch(to);
     return outcomes;
   }
@@ -166,7 +165,8 @@ class RedisConnection implements Connection {
       consumer,
       commands,
       reader,
-      mover: new DelayMover(commands, [keys.returns, keys.main], this.#hooks.report),
+      mover: new DelayMover(commands, [keys.returns, keys.main], this.#report),
+      onFailed: this.#onFailed,
       onSettled: () => {
         if (!keys.owned) this.#trimmer.touch(address);
       },
@@ -200,7 +200,7 @@ class RedisConnection implements Connection {
         remedy: 'Create it, or connect with `topology: "create"`.',
       });
     }
-    const mover = new DelayMover(this.#commands, [keys.main], this.#hooks.report);
+    const mover = new DelayMover(this.#commands, [keys.main], this.#report);
     const follower: Follower = new Follower({
       stream: address.physical,
       reader,
@@ -238,6 +238,17 @@ class RedisConnection implements Connection {
     return follower;
   }
 
+  readonly #report = (cause: unknown): void => {
+    if (!this.#onFailed(cause)) this.#hooks.report(cause);
+  };
+
+  /** A server that was made a replica stays one, but a new connection may find the new primary. */
+  readonly #onFailed = (cause: unknown): boolean => {
+    const demoted = isReplyError(cause, "READONLY");
+    if (demoted) this.#onLost(cause);
+    return demoted;
+  };
+
   #onLost(cause: unknown): void {
     if (this.#lost || this.#closing !== undefined) return;
     this.#lost = true;
@@ -250,10 +261,6 @@ class RedisConnection implements Connection {
     this.#commands.disconnect();
     this.#publishing.disconnect();
   }
-}
-
-function isDemotion(cause: unknown): boolean {
-  return cause instanceof Error && cause.name === "ReplyError" && classify(cause)?.code === "CONNECTION_LOST";
 }
 
 /** The same promise, unless core gives up first: what is under way may then still happen. */

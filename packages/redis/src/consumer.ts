@@ -23,6 +23,8 @@ export interface GroupConsumerParts {
   readonly mover: DelayMover;
   /** Something was settled, so that there may be something to trim. */
   readonly onSettled: () => void;
+  /** Reading failed for good. */
+  readonly onFailed: (cause: unknown) => void;
   /** It is closed; `handedBack` tells whether the broker knows. */
   readonly onClosed: (handedBack: boolean) => void;
 }
@@ -39,7 +41,14 @@ export class GroupConsumer implements Consumer {
     this.#intake = intake;
   }
 
-  readonly #fetch = (max: number) => this.#intake.fetch(max);
+  readonly #fetch = async (max: number): Promise<readonly RedisDelivery[]> => {
+    try {
+      return await this.#intake.fetch(max);
+    } catch (cause) {
+      this.#parts.onFailed(cause);
+      throw cause;
+    }
+  };
 
   async receive(max: number, call: Call): Promise<readonly Delivery[]> {
     if (this.#closing !== undefined) return [];

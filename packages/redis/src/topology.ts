@@ -11,7 +11,7 @@ import { before, beforeTime } from "./entry-id.ts";
 import { isReplyError } from "./errors.ts";
 import { groupKeys, queueGroup, topicKeys } from "./keys.ts";
 import type { Settings } from "./options.ts";
-import { ensureGroup, ensureStream } from "./scripts/ensure.ts";
+import { ensureGroup, ensureRetention, ensureStream } from "./scripts/ensure.ts";
 
 /** An inbox lives for this long after its client's last sign of life, in milliseconds. */
 export const inboxLifeMs = 60_000;
@@ -46,7 +46,7 @@ export class RedisTopology implements Topology {
     } else await ensureStream(client, address.physical);
     if (address.retained) {
       const { retention } = topicKeys(address.physical);
-      await command(client, "set", [retention, this.#settings.retentionMs]);
+      await ensureRetention(client, retention, this.#settings.retentionMs);
     }
   }
 

@@ -36,3 +36,15 @@ export async function ensureGroup(
 ): Promise<void> {
   await run(client, ensureGroupScript, [main, returns], [group, start, "0"]);
 }
+
+const ensureRetentionScript = script(`
+if (tonumber(redis.call('GET', KEYS[1]) or 0) or 0) < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+return 1
+`);
+
+/** Notes for how long a topic keeps its entries. Where clients differ, the longest time holds. */
+export async function ensureRetention(client: RedisClient, key: string, ms: number): Promise<void> {
+  await run(client, ensureRetentionScript, [key], [ms]);
+}

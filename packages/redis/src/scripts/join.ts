@@ -8,7 +8,10 @@ for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if info[2] == ARGV[1] then found = true end
 end
 if not found then return redis.error_reply('NOGROUP no such consumer group') end
-redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[1], '0', 'MKSTREAM')
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[1], '0', 'MKSTREAM')
+if type(made) == 'table' and made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then
+  return redis.error_reply(made.err)
+end
 for k = 1, 2 do
   for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[k], ARGV[1])) do
     if info[4] == 0 and info[6] > tonumber(ARGV[2]) then
