@@ -256,6 +256,9 @@ export class Context {
   #remember(address: Address): void {
     if (address.kind === "inbox") return;
     this.#made.set(`${address.kind} ${address.physical} ${address.physicalGroup ?? ""}`, address);
+    // Whoever makes a group makes its topic.
+    if (address.kind !== "group") return;
+    this.#remember({ ...address, kind: "topic", group: undefined, physicalGroup: undefined });
   }
 
   #eventually<T>(what: () => string, condition: () => T | Promise<T>, withinMs: number): Promise<T> {
