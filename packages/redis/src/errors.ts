@@ -93,8 +93,16 @@ export function classify(cause: unknown): Classification | undefined {
 }
 
 function classifyReply(message: string): Classification {
-  const row = replies[message.slice(0, Math.max(0, message.indexOf(" ")))];
+  // Before Redis 7, what went wrong in a script came wrapped in a message of the script's own.
+  const kind = /@user_script: \d+: -?([A-Z]+) /.exec(message)?.[1] ?? message.slice(0, message.indexOf(" "));
+  const row = Object.hasOwn(replies, kind) ? replies[kind] : undefined;
   if (row !== undefined) return classification(row);
+  if (/ACL failure in script|executing the script can't run this command/i.test(message)) {
+    return {
+      code: "PERMISSION_DENIED",
+      remedy: "Grant the user the commands and keys that the README names.",
+    };
+  }
   if (/invalid password|without any password/i.test(message)) return { code: "AUTHENTICATION_FAILED" };
   if (/max number of clients/i.test(message)) {
     return { code: "OVERLOADED", retryable: true, remedy: "Raise the server's `maxclients`." };

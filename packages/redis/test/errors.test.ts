@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { classify, replyError } from "../src/errors.ts";
 
-/** As Redis 8.0 and ioredis 6.0 say them. */
+/** As Redis 6.2 to 8.0 and ioredis 6.0 say them. */
 const recorded: readonly (readonly [message: string, code: string, retryable?: boolean])[] = [
   ["WRONGPASS invalid username-password pair or user is disabled.", "AUTHENTICATION_FAILED", false],
   ["NOAUTH Authentication required.", "AUTHENTICATION_FAILED", false],
@@ -12,6 +12,11 @@ const recorded: readonly (readonly [message: string, code: string, retryable?: b
   ],
   ["ERR invalid password", "AUTHENTICATION_FAILED"],
   ["NOPERM User worker has no permissions to run the 'xadd' command", "PERMISSION_DENIED", false],
+  ["ERR ACL failure in script: User wb has no permissions to run the 'xadd' command", "PERMISSION_DENIED"],
+  [
+    "ERR Error running script (call to f_0d1): @user_script:5: @user_script: 5: -WRONGTYPE Operation against a key holding the wrong kind of value",
+    "TOPOLOGY_MISMATCH",
+  ],
   ["LOADING Redis is loading the dataset in memory", "UNREACHABLE"],
   ["READONLY You can't write against a read only replica.", "CONNECTION_LOST"],
   [
