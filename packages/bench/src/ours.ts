@@ -23,7 +23,7 @@ export async function ours(url: string): Promise<Contestant> {
       const span = new Span(count);
       const subscription = await client.subscribe(
         contract,
-        { group: "bench", concurrency: 100, prefetch: 1_000 },
+        { group: "bench", concurrency: 100, prefetch: 2_000 },
         () => span.seen(),
       );
       const ms = await span.done;

@@ -1,7 +1,7 @@
 import amqplib from "amqplib";
 import { body, type Contestant, freshName, Span } from "../contestant.ts";
 
-const prefetch = 1_000;
+const prefetch = 2_000;
 const ackEvery = 100;
 
 /** amqplib by hand: a confirm channel with a callback per message, a quorum queue, acks of many at once. */
