@@ -6,7 +6,7 @@ const positions: ReplaySupport["from"] = ["earliest", "time", "position"];
 
 const delay: DelaySupport = {
   how: "emulated",
-  note: "Waits in one of at most 180 shared quorum queues, each with one message TTL, and is dead-lettered from there to where it belongs.",
+  note: "Waits in one of fewer than 200 shared quorum queues, each with one message TTL, and is dead-lettered from there to where it belongs.",
   maxMs: longestDelayMs,
   lateMs: 1_000,
   lateRatio: 0.1,

@@ -4,7 +4,7 @@ export const longestDelayMs = 30 * 86_400_000;
 /**
  * The delays there are queues for: each at most a tenth above the one before, so
  * that a delay rounded up to a level is at most a tenth late, never early, and 30
- * days need no more than 180 queues.
+ * days need fewer than 200 queues.
  */
 export const levels: readonly number[] = (() => {
   const all = [100];

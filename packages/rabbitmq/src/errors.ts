@@ -50,8 +50,12 @@ const phrases: readonly (readonly [RegExp, Classification])[] = [
       remedy: "Check that the virtual host exists and that the user may use it.",
     },
   ],
-  [/^Handshake terminated by server: 320/, { code: "UNREACHABLE", retryable: true }],
-  [/^Socket closed abruptly during opening/, { code: "UNREACHABLE", retryable: true }],
+  // Any other reason to end the handshake passes, as that the broker is about to start or to stop.
+  [/^(Handshake terminated by server|Socket closed abruptly during opening)/, { code: "UNREACHABLE" }],
+  [
+    /^(Frame size \d+ exceeds|Invalid frame|Unknown frame type)/,
+    { code: "UNREACHABLE", remedy: "Check that RabbitMQ listens there, and not something else." },
+  ],
   [/^connect ETIMEDOUT/, { code: "UNREACHABLE" }],
   [/^(Channel closed|Channel closing|Connection closed|Connection closing)/, { code: "CONNECTION_LOST" }],
   [/^(channel closed|Channel ended|Heartbeat timeout|Unexpected close)/, { code: "CONNECTION_LOST" }],

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { type ChannelModel, connect, credentials, type Options } from "amqplib";
 import { classify } from "./errors.ts";
@@ -64,8 +65,11 @@ async function tlsOptions({ tls, caFile, certFile, keyFile }: Settings): Promise
   };
 }
 
-/** amqplib ends a socket politely and waits for the other side, which may never answer. */
+/**
+ * amqplib ends a socket politely and waits for the other side, which may never
+ * answer. Of a socket that closes without an error it takes no notice.
+ */
 export function destroySocket(model: ChannelModel): void {
-  const { stream } = model.connection as unknown as { readonly stream?: { destroy?(): void } };
-  stream?.destroy?.();
+  const { stream } = model.connection as unknown as { readonly stream: Duplex };
+  if (!stream.destroyed) stream.destroy(new Error("Unexpected close"));
 }

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { naming, queueName } from "../src/naming.ts";
+import { address } from "./support.ts";
+
+it("takes portable names as they are, within what AMQP has room for", () => {
+  expect(naming.toPhysical("orders.placed", "topic")).toBe("orders.placed");
+  expect(naming.toPhysical("a".repeat(120), "queue")).toBe("a".repeat(120));
+  expect(naming.toPhysical("a".repeat(121), "queue")).toBeUndefined();
+  expect(naming.toPhysical("amq.orders", "topic")).toBeUndefined();
+  const dead = [..."abc"]
+    .map((letter) => letter.repeat(120))
+    .slice(0, 2)
+    .join("..");
+  expect(naming.toPhysical(`${dead}..dead`, "queue")).toBe(`${dead}..dead`);
+});
+
+it("gives a group a queue of its own", () => {
+  expect(queueName(address("group", "orders"))).toBe("orders..billing");
+  expect(queueName(address("queue", "orders"))).toBe("orders");
+});
