@@ -12,6 +12,7 @@ import type {
 import { MessagingError } from "@waybill/core/spi";
 import type { KafkaClient, KafkaLink } from "./client.ts";
 import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
+import { classify } from "./errors.ts";
 import { startOffsets } from "./group-offsets.ts";
 import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
 import { Movers } from "./movers.ts";
@@ -20,6 +21,9 @@ import { patiently, sleep } from "./patience.ts";
 import { Publisher } from "./publisher.ts";
 import { TopicReader } from "./reader.ts";
 import { KafkaTopology } from "./topology.ts";
+
+/** How long the same kind of trouble in the background is not worth another word. */
+const sameNewsMs = 30_000;
 
 /**
  * A connection heals itself: each link reconnects on its next call, consumers go on
@@ -35,6 +39,7 @@ export class KafkaConnection implements Connection {
   readonly #publisher: Publisher;
   readonly #movers: Movers;
   readonly #consumers = new Set<Consumer>();
+  readonly #reportedAt = new Map<string, number>();
   #swept = false;
   #closing: Promise<void> | undefined;
 
@@ -62,7 +67,7 @@ export class KafkaConnection implements Connection {
       control,
       link: () => client.link(),
       report: (cause) => {
-        if (this.#closing === undefined) hooks.report(cause);
+        if (this.#closing === undefined && this.#isNews(cause)) hooks.report(cause);
       },
     };
     this.#publishing = client.link();
@@ -92,6 +97,15 @@ export class KafkaConnection implements Connection {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** While a broker is away, every link and every try would say so. */
+  #isNews(cause: unknown): boolean {
+    const { code = "unknown" } = classify(cause) ?? {};
+    const now = Date.now();
+    if (now - (this.#reportedAt.get(code) ?? 0) < sameNewsMs) return false;
+    this.#reportedAt.set(code, now);
+    return true;
   }
 
   async #close(): Promise<void> {

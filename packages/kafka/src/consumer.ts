@@ -83,6 +83,7 @@ export class GroupConsumer implements Consumer {
         revoking: (partitions) => this.#letGo(partitions),
         revoked: (partitions) => this.#drop(partitions),
         trouble: onTrouble,
+        contact: (good) => this.#lanes.pause(!good),
         failed: onFailure,
       },
     );

@@ -9,6 +9,7 @@ export class Lanes {
   readonly #lanes = new Map<string, Lane>();
   readonly #prefetch: number;
   #held: ReadonlySet<string> = new Set();
+  #paused = false;
   #turn = 0;
   #failure: { readonly cause: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -52,6 +53,13 @@ export class Lanes {
     for (const lane of this.#lanes.values()) lane.held = this.#held.has(lane.id);
     this.filled();
     this.onRoom();
+  }
+
+  /** Hands out nothing until it is called again with false. */
+  pause(paused: boolean): void {
+    if (this.#paused === paused) return;
+    this.#paused = paused;
+    if (!paused) this.filled();
   }
 
   /** The lanes to fetch: those that run low, so that the next records are on their way before the last are taken. */
@@ -108,6 +116,7 @@ export class Lanes {
 
   #ready(): Lane[] {
     const ready: Lane[] = [];
+    if (this.#paused) return ready;
     for (const lane of this.#lanes.values())
       if (lane.open && !lane.held && lane.buffered > 0) ready.push(lane);
     return ready;

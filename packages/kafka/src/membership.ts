@@ -29,6 +29,8 @@ export interface GroupEvents {
   revoked(partitions: readonly TopicPartition[]): void;
   /** Something failed that will be tried again. */
   trouble(cause: unknown): void;
+  /** Whether commits get through. While they do not, whatever is handled may have to be handled again. */
+  contact(good: boolean): void;
   /** The member cannot go on. */
   failed(cause: unknown): void;
 }
@@ -67,6 +69,7 @@ export class GroupMember {
   readonly #going = new Map<number, AbortController>();
   #partitionCounts = new Map<string, number>();
   #lastContact = Date.now();
+  #lastTrouble: unknown = new Error("The group's coordinator did not answer for a whole session.");
   #joining = false;
   #sessionTimer: NodeJS.Timeout | undefined;
   #signal: Signal | undefined;
@@ -100,13 +103,16 @@ export class GroupMember {
       try {
         const sentAt = Date.now();
         await this.#control.commitOffsets(this.#identity(), current);
-        this.#lastContact = sentAt;
+        this.#hadContact(sentAt);
         return;
       } catch (cause) {
         const type = errorType(cause) ?? "";
         if (fencing.has(type)) this.#fencedIf(generation);
         if (type === "REBALANCE_IN_PROGRESS") this.#give("rejoin");
-        else if (!fencing.has(type) && !isTransient(cause)) throw cause;
+        else if (!fencing.has(type)) {
+          if (!isTransient(cause)) throw cause;
+          this.#events.contact(false);
+        }
         if (Date.now() + waitMs > deadline) throw cause;
       }
       await sleep(waitMs);
@@ -142,13 +148,12 @@ export class GroupMember {
         const type = errorType(cause) ?? "";
         if (fencing.has(type)) this.#loseAll();
         else if (type !== "REBALANCE_IN_PROGRESS") {
-          if (!isTransient(cause)) {
-            this.#loseAll();
-            this.#events.failed(cause);
+          this.#trouble(cause);
+          const isOver = Date.now() - this.#lastContact >= this.#settings.sessionTimeoutMs;
+          if (isOver || !isTransient(cause)) {
+            this.#fail(cause);
             return;
           }
-          // Coordinators that move are everyday life; the rest deserves a word.
-          if (type === "") this.#events.trouble(cause);
           await sleep(Math.min(backoff.mostMs, backoff.firstMs * 2 ** failures++));
         }
       }
@@ -234,7 +239,7 @@ export class GroupMember {
       const sentAt = Date.now();
       try {
         await this.#control.heartbeat(this.#identity());
-        this.#lastContact = sentAt;
+        this.#hadContact(sentAt);
         if (this.#isLeader && sentAt > nextCheck) {
           nextCheck = sentAt + partitionCheckMs;
           if (await this.#hasGrown()) this.#give("rejoin");
@@ -242,12 +247,20 @@ export class GroupMember {
       } catch (cause) {
         const type = errorType(cause) ?? "";
         if (type === "REBALANCE_IN_PROGRESS") {
-          this.#lastContact = sentAt;
+          this.#hadContact(sentAt);
           if (!this.#joining) this.#give("rejoin");
         } else if (fencing.has(type)) this.#fencedIf(generation);
-        else if (type === "") this.#events.trouble(cause);
+        else {
+          this.#events.contact(false);
+          this.#trouble(cause);
+        }
       }
     }
+  }
+
+  #hadContact(sentAt: number): void {
+    this.#lastContact = sentAt;
+    this.#events.contact(true);
   }
 
   /** While a join is under way the old generation may be refused; the join has the better answer. */
@@ -271,11 +284,22 @@ export class GroupMember {
   #watchSession(): void {
     if (this.#closing) return;
     const left = this.#lastContact + this.#settings.sessionTimeoutMs - Date.now();
-    if (left <= 0 && this.#owned.size > 0) {
-      this.#loseAll();
-      this.#give("rejoin");
-    }
-    this.#sessionTimer = setTimeout(() => this.#watchSession(), left > 0 ? left : sessionCheckMs);
+    if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastTrouble);
+    else this.#sessionTimer = setTimeout(() => this.#watchSession(), Math.max(left, sessionCheckMs));
+  }
+
+  #trouble(cause: unknown): void {
+    this.#lastTrouble = cause;
+    // Coordinators that move are everyday life; the rest deserves a word.
+    if (errorType(cause) === undefined) this.#events.trouble(cause);
+  }
+
+  #fail(cause: unknown): void {
+    this.#closing = true;
+    clearTimeout(this.#sessionTimer);
+    this.#loseAll();
+    this.#give("closing");
+    this.#events.failed(cause);
   }
 
   #loseAll(): void {

@@ -51,7 +51,8 @@ export class Mover {
   readonly #missingSince = new Map<string, number>();
   #closed = false;
 
-  constructor(context: ConsumerContext, publisher: Publisher, task: MoverTask) {
+  /** `onEnd` is called if it cannot go on. */
+  constructor(context: ConsumerContext, publisher: Publisher, task: MoverTask, onEnd: () => void) {
     const { settings, control } = context;
     this.#context = context;
     this.#publisher = publisher;
@@ -60,7 +61,7 @@ export class Mover {
     const onTrouble = (cause: unknown) => this.#report(cause);
     const onFailure = (cause: unknown) => {
       this.#report(cause);
-      void this.close();
+      void this.close().then(onEnd);
     };
     this.#fetcher = new Fetcher(this.#link, this.#lanes, {
       maxBytes: settings.fetchMaxBytes,
@@ -83,6 +84,7 @@ export class Mover {
           for (const { partition } of partitions) this.#end(partition);
         },
         trouble: onTrouble,
+        contact: () => {},
         failed: onFailure,
       },
     );

@@ -2,7 +2,10 @@ import type { Address } from "@waybill/core/spi";
 import { type ConsumerContext, exists } from "./consumer.ts";
 import { Mover } from "./mover.ts";
 import { delayGroupId, delayTopic } from "./names.ts";
+import { sleep } from "./patience.ts";
 import type { Publisher } from "./publisher.ts";
+
+const restartMs = 2_000;
 
 interface Shared {
   users: number;
@@ -35,18 +38,33 @@ export class Movers {
       await shared.mover?.close();
     };
     try {
-      // A topic that others made may have no delay topic; then nobody can delay messages to it either.
-      if (shared.mover === undefined && (await exists(this.#context.control, topic)) && shared.users > 0) {
-        shared.mover ??= new Mover(this.#context, this.#publisher, {
-          groupId: delayGroupId(address),
-          delayTopic: topic,
-          home: address.physical,
-        });
-      }
+      await this.#start(topic, shared, address);
     } catch (cause) {
       await release();
       throw cause;
     }
     return release;
+  }
+
+  async #start(topic: string, shared: Shared, address: Address): Promise<void> {
+    // A topic that others made may have no delay topic; then nobody can delay messages to it either.
+    if (shared.mover !== undefined || !(await exists(this.#context.control, topic)) || shared.users === 0)
+      return;
+    const task = { groupId: delayGroupId(address), delayTopic: topic, home: address.physical };
+    shared.mover ??= new Mover(this.#context, this.#publisher, task, () => {
+      shared.mover = undefined;
+      void this.#restart(topic, shared, address);
+    });
+  }
+
+  async #restart(topic: string, shared: Shared, address: Address): Promise<void> {
+    while (shared.users > 0) {
+      await sleep(restartMs);
+      try {
+        return await this.#start(topic, shared, address);
+      } catch (cause) {
+        this.#context.report(cause);
+      }
+    }
   }
 }
