@@ -18,3 +18,10 @@ const given: Readonly<Record<Part, (target: ConformanceTarget) => boolean>> = {
 export function missingPart(target: ConformanceTarget, parts: readonly Part[]): Part | undefined {
   return parts.find((part) => !given[part](target));
 }
+
+/** What a case that named this part gets to work with. */
+export function part<P extends Part>(target: ConformanceTarget, name: P): NonNullable<ConformanceTarget[P]> {
+  const value = target[name];
+  if (value === undefined) throw new Error(`This case should have named the part "${name}".`);
+  return value as NonNullable<ConformanceTarget[P]>;
+}

@@ -7,6 +7,7 @@ import { assertMessagingError } from "../failing.ts";
 import { Gate } from "../gate.ts";
 import type { History, Numbered } from "../history.ts";
 import { Load } from "../load.ts";
+import { part } from "../parts.ts";
 import { startWorker } from "../programs/start-worker.ts";
 import { wrapDriver } from "../wrap.ts";
 
@@ -315,8 +316,7 @@ export const drain: readonly Case[] = chapter("drain", [
     promise: "P9",
     parts: ["url"],
     async run(context) {
-      const { url } = context.target;
-      if (url === undefined) throw new Error("This case should have named the part `url`.");
+      const url = part(context.target, "url");
       const client = await context.connect();
       const jobs = context.queue<Numbered>();
       const history = context.history();

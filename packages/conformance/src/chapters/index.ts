@@ -1,6 +1,9 @@
 import type { Case } from "../case.ts";
 import { aborting } from "./aborting.ts";
+import { backPressure } from "./back-pressure.ts";
+import { backoff } from "./backoff.ts";
 import { connecting } from "./connecting.ts";
+import { deadLetters } from "./dead-letters.ts";
 import { delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
 import { errors } from "./errors.ts";
@@ -16,6 +19,7 @@ import { limits } from "./limits.ts";
 import { mistakes } from "./mistakes.ts";
 import { naming } from "./naming.ts";
 import { ordering } from "./ordering.ts";
+import { recovery } from "./recovery.ts";
 import { redrive } from "./redrive.ts";
 import { refusals } from "./refusals.ts";
 import { replay } from "./replay.ts";
@@ -40,8 +44,12 @@ export const allCases: readonly Case[] = [
   ...settlement,
   ...retrying,
   ...failurePolicy,
+  ...backoff,
+  ...deadLetters,
+  ...redrive,
   ...ordering,
   ...flow,
+  ...backPressure,
   ...time,
   ...drain,
   ...requestReply,
@@ -50,6 +58,6 @@ export const allCases: readonly Case[] = [
   ...mistakes,
   ...errors,
   ...refusals,
+  ...recovery,
   ...faults,
-  ...redrive,
 ];

@@ -4,6 +4,7 @@ import { type Case, chapter } from "../case.ts";
 import type { AnyClient, Context } from "../context.ts";
 import { failure } from "../failing.ts";
 import { Gate } from "../gate.ts";
+import { part } from "../parts.ts";
 import { startWorker } from "../programs/start-worker.ts";
 import { onlyPositive } from "../schemas.ts";
 
@@ -309,8 +310,7 @@ export const requestReply: readonly Case[] = chapter("request-reply", [
     needs: ["requestReply"],
     parts: ["url"],
     async run(context) {
-      const { url } = context.target;
-      if (url === undefined) throw new Error("This case should have named the part `url`.");
+      const url = part(context.target, "url");
       const client = await context.connect();
       const service = context.queue<string, string, { readonly value: string; readonly pid: number }>({
         reply: {},
