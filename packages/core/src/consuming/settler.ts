@@ -22,6 +22,8 @@ interface Order {
   readonly held: Held;
   readonly settlement: Settlement;
   readonly done: ((result: SettleResult) => void) | undefined;
+  /** Set where this tells of a lane's watermark; those it covers have been released already. */
+  readonly lane: Lane | undefined;
   tries: number;
 }
 
@@ -35,10 +37,14 @@ export class Settler {
   readonly #context: SettlerContext;
   readonly #cumulative: boolean;
   #orders: Order[] = [];
-  readonly #watermarks = new Map<Lane, Held>();
+  /** The newest of each lane that the broker does not know of yet. */
+  readonly #watermarks = new Map<Lane, Order>();
   #running = false;
   #abandoned = false;
-  #idle: (() => void)[] = [];
+  /** Calls of the consumer's `settle`, begun and answered. */
+  #started = 0;
+  #concluded = 0;
+  #idle: { readonly call: number; readonly resolve: () => void }[] = [];
 
   constructor(context: SettlerContext) {
     this.#context = context;
@@ -47,14 +53,16 @@ export class Settler {
 
   ack(held: Held, done?: (result: SettleResult) => void): void {
     if (held.lost || this.#abandoned) return this.#lost(held, done);
-    if (this.#cumulative && held.lane !== undefined) {
-      const passed = held.lane.complete(held);
-      if (passed !== undefined) this.#watermarks.set(held.lane, passed);
+    const { lane } = held;
+    if (this.#cumulative && lane !== undefined) {
+      const passed = lane.complete(held);
+      if (passed !== undefined) this.#moveWatermark(lane, passed);
       // From here on the watermark carries it; it takes no place in the prefetch.
       this.#context.onReleased(held, "settled");
       done?.("settled");
     } else {
-      this.#orders.push({ held, settlement: { delivery: held.wire, outcome: "ack" }, done, tries: 0 });
+      const settlement: Settlement = { delivery: held.wire, outcome: "ack" };
+      this.#orders.push({ held, settlement, done, lane: undefined, tries: 0 });
     }
     this.#schedule();
   }
@@ -62,18 +70,22 @@ export class Settler {
   /** Only where the broker delays redelivery itself. */
   retry(held: Held, delayMs: number, done?: (result: SettleResult) => void): void {
     if (held.lost || this.#abandoned) return this.#lost(held, done);
-    this.#orders.push({
-      held,
-      settlement: { delivery: held.wire, outcome: "retry", delayMs },
-      done,
-      tries: 0,
-    });
+    const settlement: Settlement = { delivery: held.wire, outcome: "retry", delayMs };
+    this.#orders.push({ held, settlement, done, lane: undefined, tries: 0 });
     this.#schedule();
   }
 
-  /** Resolves when the broker has all that was given so far. */
+  /** Resolves when the broker has answered for all that was given so far, whatever is given meanwhile. */
   idle(): Promise<void> {
-    return this.#running ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve();
+    if (!this.#running) return Promise.resolve();
+    // What waits now goes with the next call, after the one that may be under way.
+    const call = this.#started + 1;
+    return new Promise((resolve) => this.#idle.push({ call, resolve }));
+  }
+
+  /** These lanes are someone else's: their watermarks are not ours to tell any more. */
+  forget(lanes: Iterable<Lane>): void {
+    for (const lane of lanes) this.#watermarks.delete(lane);
   }
 
   /** The consumer is gone: all that is not settled is lost. */
@@ -81,6 +93,13 @@ export class Settler {
     this.#abandoned = true;
     for (const order of this.#orders.splice(0)) this.#lost(order.held, order.done);
     this.#watermarks.clear();
+  }
+
+  #moveWatermark(lane: Lane, passed: Held): void {
+    const settlement: Settlement = { delivery: passed.wire, outcome: "ack" };
+    // It takes over the tries of the one it replaces, so that a broker that takes none is told of.
+    const tries = this.#watermarks.get(lane)?.tries ?? 0;
+    this.#watermarks.set(lane, { held: passed, settlement, done: undefined, lane, tries });
   }
 
   #schedule(): void {
@@ -91,20 +110,37 @@ export class Settler {
 
   async #flush(): Promise<void> {
     while (!this.#abandoned && (this.#orders.length > 0 || this.#watermarks.size > 0)) {
-      const orders = this.#orders;
-      this.#orders = [];
-      for (const held of this.#watermarks.values()) {
-        orders.push({ held, settlement: { delivery: held.wire, outcome: "ack" }, done: undefined, tries: 0 });
-      }
-      this.#watermarks.clear();
-      const again = this.#conclude(orders, await this.#settle(orders));
-      if (again.length === 0) continue;
-      await sleep(this.#context.clock, 50 * 2 ** (again[0]?.tries ?? 1), this.#context.signal);
-      this.#orders.unshift(...again);
+      const orders = this.#takeOrders();
+      if (orders.length === 0) continue;
+      this.#started++;
+      const tries = this.#conclude(orders, await this.#settle(orders));
+      this.#concluded++;
+      this.#tellIdle();
+      if (tries > 0) await sleep(this.#context.clock, 50 * 2 ** tries, this.#context.signal);
     }
     this.#running = false;
     if (this.#abandoned) this.abandon();
-    for (const resolve of this.#idle.splice(0)) resolve();
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#idle.length === 0) return;
+    const answered = this.#running ? this.#concluded : Number.POSITIVE_INFINITY;
+    for (const { call, resolve } of this.#idle) if (call <= answered) resolve();
+    this.#idle = this.#idle.filter(({ call }) => call > answered);
+  }
+
+  #takeOrders(): Order[] {
+    const taken: Order[] = [];
+    for (const order of this.#orders) {
+      // Taken back by the broker while it waited here: it may be someone else's by now.
+      if (order.held.lost) this.#lost(order.held, order.done);
+      else taken.push(order);
+    }
+    this.#orders = [];
+    for (const order of this.#watermarks.values()) taken.push(order);
+    this.#watermarks.clear();
+    return taken;
   }
 
   async #settle(orders: readonly Order[]): Promise<readonly SettleOutcome[]> {
@@ -119,37 +155,56 @@ export class Settler {
     }
   }
 
-  /** Answers those that are worth another try. */
-  #conclude(orders: readonly Order[], outcomes: readonly SettleOutcome[]): Order[] {
+  /** Keeps those that are worth another try. Answers how often the most patient of them was tried; 0 when there is none. */
+  #conclude(orders: readonly Order[], outcomes: readonly SettleOutcome[]): number {
     const again: Order[] = [];
+    let tries = 0;
     for (let i = 0; i < orders.length; i++) {
       const order = orders[i] as Order;
       const outcome = outcomes[i] ?? { cause: new Error("the driver gave no outcome") };
       if (outcome === "settled") this.#settled(order);
-      else if (outcome === "lost") this.#lost(order.held, order.done);
+      else if (outcome === "lost") this.#refused(order);
       else {
         const error = normalise(this.#context.driver, outcome.cause);
         order.tries++;
-        if (error.retryable && order.tries < mostTries && !this.#abandoned) again.push(order);
-        else {
+        if (error.retryable && order.tries < mostTries && !this.#abandoned) {
+          tries = Math.max(tries, order.tries);
+          if (order.lane === undefined) again.push(order);
+          else this.#keepWatermark(order.lane, order);
+        } else {
           this.#context.onError(error);
-          this.#lost(order.held, order.done);
+          if (order.lane === undefined) this.#refused(order);
         }
       }
     }
-    return again;
+    this.#orders.unshift(...again);
+    return tries;
+  }
+
+  /** A newer one covers it, and going back behind that would be wrong. */
+  #keepWatermark(lane: Lane, order: Order): void {
+    const newer = this.#watermarks.get(lane);
+    if (newer === undefined) this.#watermarks.set(lane, order);
+    else newer.tries = order.tries;
   }
 
   #settled(order: Order): void {
-    if (!this.#cumulative || order.settlement.outcome === "retry") {
-      this.#context.onReleased(order.held, "settled");
-    }
+    if (order.lane === undefined) this.#context.onReleased(order.held, "settled");
     order.done?.("settled");
+  }
+
+  #refused(order: Order): void {
+    if (order.lane === undefined) this.#lost(order.held, order.done);
+    else this.#reportLost(order.held);
   }
 
   #lost(held: Held, done: ((result: SettleResult) => void) | undefined): void {
     this.#context.onReleased(held, "lost");
     done?.("lost");
+    this.#reportLost(held);
+  }
+
+  #reportLost(held: Held): void {
     this.#context.onError(
       new MessagingError("LEASE_LOST", `A message was settled after the broker had taken it back.`, {
         remedy: "It is or will be delivered again. Make handlers quicker, or safe to run twice.",
