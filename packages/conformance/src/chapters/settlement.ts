@@ -109,6 +109,7 @@ export const settlement = chapter("settlement", [
       assert.equal(details?.attempts, 1);
       assert.equal(details?.errorCode, "REJECTED");
       assert.match(details?.errorMessage ?? "", /not for us/);
+      await context.eventually("the answer", () => results.length > 0);
       assert.deepEqual(results, ["settled"]);
       await context.never("a second delivery", () => seen.deliveries.length > 1, 100);
     },
@@ -146,6 +147,7 @@ export const settlement = chapter("settlement", [
       });
       await client.send(queue, 1);
       assert.deepEqual(attempts(await seen.first(2)), [1, 2]);
+      await context.eventually("both answers", () => results.length === 2);
       assert.deepEqual(results, ["settled", "already-settled"]);
     },
   },
