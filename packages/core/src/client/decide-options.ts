@@ -1,13 +1,13 @@
 import { checkOptionNames } from "../errors/check-option-names.ts";
-import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
-import { allFeatures, type Feature } from "../spi/capabilities.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { allFeatures } from "../spi/capabilities.ts";
 import { type Clock, systemClock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
+import { need } from "./need.ts";
 import type { ClientOptions } from "./options.ts";
 
 /** Client options with every default decided. */
 export interface DecidedOptions {
-  readonly features: ReadonlySet<Feature>;
   readonly topology: "create" | "verify" | "assume";
   readonly prefix: string;
   readonly names: Readonly<Record<string, string>>;
@@ -57,20 +57,16 @@ export function checkKnownOptions(options: ClientOptions): void {
 /** @throws MessagingError `INVALID_ARGUMENT`, `UNSUPPORTED` */
 export function decideOptions(options: ClientOptions, driver: Driver): DecidedOptions {
   const { requires = [], topology = "create", prefix = "", names = {} } = options;
-  const features = new Set(
-    allFeatures.filter((feature) => driver.capabilities.features[feature] !== undefined),
-  );
   for (const feature of requires) {
     if (!allFeatures.includes(feature)) {
       throw notLegal("requires", feature, `names of features (${allFeatures.join(", ")})`);
     }
-    if (!features.has(feature)) {
-      throw new UnsupportedError(
-        `"${feature}"`,
-        driver.name,
-        "Do without it, or use a broker that has it: see the matrix of adapters.",
-      );
-    }
+    need(
+      driver,
+      feature,
+      `"${feature}"`,
+      "Do without it, or use a broker that has it: see the matrix of adapters.",
+    );
   }
   if (!["create", "verify", "assume"].includes(topology))
     throw notLegal("topology", topology, '"create", "verify" or "assume"');
@@ -81,7 +77,6 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
   // Not 0: it doubles with every failure, and must get somewhere.
   const reconnectInitialMs = count("reconnect.initialMs", options.reconnect?.initialMs, 100);
   return {
-    features,
     topology,
     prefix,
     names,

@@ -3,7 +3,6 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import { checkPortableName } from "../spi/naming.ts";
-import type { Consumed } from "./types.ts";
 
 export interface NamesOptions {
   readonly prefix: string;
@@ -51,10 +50,6 @@ export class Names {
     const physicalGroup = this.#driver.naming.toPhysical(group, "group");
     if (physicalGroup === undefined) throw this.#illegal(group, "group");
     return { ...topic, kind: "group", group, physicalGroup };
-  }
-
-  consumed(from: Consumed): Address {
-    return "queue" in from ? this.destination(from.queue) : this.group(from.topic, from.group);
   }
 
   /** The reply path of one client. It takes no prefix: its name is unique in the world. */

@@ -94,6 +94,8 @@ export interface Delivery<T = unknown> {
   readonly signal: AbortSignal;
   /** The vendor client's own message. */
   readonly native: unknown;
+  /** What the application has settled it as, if it has; a middleware learns here what became of it. */
+  readonly settlement: "ack" | "retry" | "reject" | undefined;
   /** The subscription that received it, to pause it for instance. */
   readonly subscription: Subscription;
   /** Done. Without a settlement of your own, a handler that resolves acks. The first settlement wins. */

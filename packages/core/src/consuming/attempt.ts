@@ -1,4 +1,5 @@
 import type { Delivery, SettleResult, Subscription } from "../client/types.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import type { Headers } from "../spi/message.ts";
 import type { Held } from "./held.ts";
 
@@ -19,8 +20,10 @@ export class Attempt implements Delivery {
   readonly held: Held;
   readonly attempt: number;
   value: unknown;
-  /** The first settlement wins; this says that there was one. */
-  claimed = false;
+  /** The first settlement wins; this says which it was. */
+  settlement: Delivery["settlement"];
+  /** A retry or reject by hand that is still on its way: it ends, whether or not the handler waits for it. */
+  underWay: Promise<unknown> | undefined;
   /** Called once when the application settled it by hand, for the pull style. */
   onSettled: (() => void) | undefined;
   /** A retry in place that was asked for by hand: it starts when the handler has ended. */
@@ -83,9 +86,9 @@ export class Attempt implements Delivery {
   }
 
   /** True for the first that asks. */
-  claim(): boolean {
-    if (this.claimed) return false;
-    this.claimed = true;
+  claim(settlement: NonNullable<Delivery["settlement"]>): boolean {
+    if (this.settlement !== undefined) return false;
+    this.settlement = settlement;
     return true;
   }
 
@@ -93,11 +96,17 @@ export class Attempt implements Delivery {
     return this.#owner.ackNow(this);
   }
 
-  retry(options: { readonly delayMs?: number; readonly reason?: unknown } = {}): Promise<SettleResult> {
-    return this.#owner.retryNow(this, options.delayMs, options.reason);
+  async retry(options: { readonly delayMs?: number; readonly reason?: unknown } = {}): Promise<SettleResult> {
+    checkOptionNames("retry", options, ["delayMs", "reason"]);
+    return this.#onItsWay(this.#owner.retryNow(this, options.delayMs, options.reason));
   }
 
   reject(reason?: unknown): Promise<SettleResult> {
-    return this.#owner.rejectNow(this, reason);
+    return this.#onItsWay(this.#owner.rejectNow(this, reason));
+  }
+
+  #onItsWay(result: Promise<SettleResult>): Promise<SettleResult> {
+    this.underWay ??= result;
+    return result;
   }
 }

@@ -1,6 +1,7 @@
 import { sleep } from "../client/sleep.ts";
+import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { normalise, withoutCredentials } from "../errors/normalise.ts";
+import { normalise } from "../errors/normalise.ts";
 import { deadLetterHeaders } from "../policies/dead-letter.ts";
 import type { Outbox } from "../publishing/outbox.ts";
 import { wireSize } from "../publishing/wire-size.ts";
@@ -23,9 +24,6 @@ export interface FailuresContext {
   /** Fires when the subscription closes. */
   readonly signal: AbortSignal;
 }
-
-/** The longest error text that a dead letter carries, in characters: a header has no room for a book. */
-const longestErrorText = 1_000;
 
 /** Takes failed messages to where they wait or end. Each method resolves true when the original may be acked. */
 export class Failures {
@@ -126,22 +124,12 @@ export class Failures {
       [deadLetterHeaders.firstFailedAt]: String(held.firstFailedAt ?? now),
       [deadLetterHeaders.lastFailedAt]: String(now),
       [deadLetterHeaders.errorCode]: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
-      [deadLetterHeaders.errorMessage]: textOf(error),
+      [deadLetterHeaders.errorMessage]: errorText(error),
     };
     if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
     if (held.wire.key !== undefined) headers[deadLetterHeaders.key] = held.wire.key;
     return headers;
   }
-}
-
-function textOf(error: unknown): string {
-  let text: string;
-  try {
-    text = error instanceof Error ? error.message : String(error);
-  } catch {
-    text = "an error that cannot be shown";
-  }
-  return withoutCredentials(text).slice(0, longestErrorText).toWellFormed();
 }
 
 function timeIn(text: string | undefined): number | undefined {

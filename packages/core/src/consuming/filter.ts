@@ -1,5 +1,7 @@
+import { need } from "../client/need.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Filter, HeaderCondition } from "../spi/address.ts";
+import type { Driver } from "../spi/driver.ts";
 import type { Headers } from "../spi/message.ts";
 
 /** Whether headers meet all conditions. For brokers that do not filter themselves. */
@@ -20,8 +22,9 @@ function meets(condition: HeaderCondition, value: string | undefined): boolean {
   return condition.includes(value);
 }
 
-/** @throws MessagingError `INVALID_ARGUMENT` */
-export function checkFilter(filter: unknown): asserts filter is Filter {
+/** @throws MessagingError `UNSUPPORTED`, `INVALID_ARGUMENT` */
+export function checkFilter(filter: unknown, driver: Driver): asserts filter is Filter {
+  need(driver, "filters", "`filter`", "Filter in the handler.");
   if (typeof filter !== "object" || filter === null || Array.isArray(filter))
     throw notLegal("it is not an object");
   for (const [name, condition] of Object.entries(filter)) {

@@ -26,7 +26,7 @@ export class HandSettlement implements AttemptOwner {
 
   ackNow(attempt: Attempt): Promise<SettleResult> {
     if (this.#context.isCancelled()) return Promise.resolve("lost");
-    if (!attempt.claim()) return Promise.resolve("already-settled");
+    if (!attempt.claim("ack")) return Promise.resolve("already-settled");
     return this.#settle(attempt, (done) => attempt.held.generation.settler.ack(attempt.held, done));
   }
 
@@ -40,10 +40,10 @@ export class HandSettlement implements AttemptOwner {
     if (this.#context.isCancelled()) return "lost";
     const { held } = attempt;
     const { settings, failures } = this.#context;
-    if (!attempt.claimed && held.attempt >= settings.retry.attempts) {
+    if (attempt.settlement === undefined && held.attempt >= settings.retry.attempts) {
       return this.rejectNow(attempt, reason ?? "the last attempt asked for a retry");
     }
-    if (!attempt.claim()) return "already-settled";
+    if (!attempt.claim("retry")) return "already-settled";
     failures.noteFailure(held);
     held.ending = "retry";
     const waitMs = delayMs ?? settings.retry.delayAfter(held.attempt, reason);
@@ -62,7 +62,7 @@ export class HandSettlement implements AttemptOwner {
 
   async rejectNow(attempt: Attempt, reason: unknown): Promise<SettleResult> {
     if (this.#context.isCancelled()) return "lost";
-    if (!attempt.claim()) return "already-settled";
+    if (!attempt.claim("reject")) return "already-settled";
     const { held } = attempt;
     const { failures } = this.#context;
     failures.noteFailure(held);

@@ -26,7 +26,7 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
   const renew = async () => {
     if (generation.signal.aborted) return;
     const now = clock.now();
-    dispatcher.lose(
+    dispatcher.loseWithFollowers(
       (held) => held.generation === generation && !held.lost && now - held.receivedAt >= maxLeaseMs,
       new MessagingError("LEASE_LOST", `A message was held for its maximum of ${maxLeaseMs} ms.`, {
         remedy: "Raise `maxLeaseMs`, or make the handler quicker.",

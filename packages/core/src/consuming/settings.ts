@@ -1,4 +1,5 @@
-import type { ConsumeOptions, Handler } from "../client/types.ts";
+import type { CloseOptions, ConsumeOptions, Handler } from "../client/types.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { type DecidedRetryPolicy, decideRetryPolicy } from "../policies/backoff.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
@@ -40,7 +41,7 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
 }
 
 /** How long a failed message may wait on the broker. Without any way to wait there, it waits in place, for any time. */
-export function longestRetryDelay(capabilities: Capabilities): number {
+function longestRetryDelay(capabilities: Capabilities): number {
   const { retry, features } = capabilities;
   const native = retry.how === "native" ? retry.maxDelayMs : 0;
   return Math.max(native, features.delay?.maxMs ?? 0) || Number.POSITIVE_INFINITY;
@@ -52,6 +53,17 @@ export function checkCount(name: string, value: unknown): number {
   throw new MessagingError(
     "INVALID_ARGUMENT",
     `\`${name}\` takes a whole number of at least 1, not ${String(value)}.`,
+  );
+}
+
+/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
+export function checkCloseOptions(options: CloseOptions): void {
+  checkOptionNames("close", options, ["deadlineMs"]);
+  const { deadlineMs } = options;
+  if (deadlineMs === undefined || deadlineMs >= 0) return;
+  throw new MessagingError(
+    "INVALID_ARGUMENT",
+    `\`deadlineMs\` takes a number of at least 0, not ${String(deadlineMs)}.`,
   );
 }
 

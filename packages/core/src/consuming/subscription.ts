@@ -8,7 +8,7 @@ import { Failures } from "./failures.ts";
 import type { Generation } from "./generation.ts";
 import { Intake } from "./intake.ts";
 import { openGeneration } from "./open-generation.ts";
-import { checkCount } from "./settings.ts";
+import { checkCloseOptions, checkCount } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
 /** A subscription at work: receives, recovers, drains. What happens to each delivery is the dispatcher's. */
@@ -144,7 +144,8 @@ export class RunningSubscription implements Subscription {
     void this.ended.then(() => signal.removeEventListener("abort", onAbort));
   }
 
-  close(options: CloseOptions = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkCloseOptions(options);
     this.#closed ??= this.#drain(options.deadlineMs ?? this.#context.drainTimeoutMs);
     return this.#closed;
   }

@@ -38,16 +38,27 @@ export function decideRetryPolicy(policy: RetryPolicy = {}): DecidedRetryPolicy 
   return {
     attempts,
     delayAfter(attempt, error) {
-      const delayMs = wait(attempt, error);
-      // A policy function that returns nonsense must not turn into a tight loop.
-      return Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : 1_000;
+      // A policy that throws or returns nonsense must not turn into a tight loop, nor into silence.
+      const delayMs = outcome(() => wait(attempt, error));
+      return delayMs !== undefined && Number.isFinite(delayMs) && delayMs >= 0 ? Math.ceil(delayMs) : 1_000;
     },
-    retryable,
+    retryable: (error) => outcome(() => retryable(error)) ?? true,
   };
 }
 
+function outcome<T>(policy: () => T): T | undefined {
+  try {
+    return policy();
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a client was too busy closing to do says nothing against the message. */
+const notTheMessage = new Set(["CLOSED", "ABORTED"]);
+
 function retryableByDefault(error: unknown): boolean {
-  return !(MessagingError.isInstance(error) && !error.retryable);
+  return !MessagingError.isInstance(error) || error.retryable || notTheMessage.has(error.code);
 }
 
 function checkAtLeast(name: string, value: unknown, least: number): void {

@@ -24,6 +24,8 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
     const name = key(delivery);
     if (await store.has(name)) return;
     await next();
+    // What the handler put off or gave up comes again, or may be redriven: it is not done.
+    if (delivery.settlement === "retry" || delivery.settlement === "reject") return;
     await store.add(name);
   };
 }

@@ -10,6 +10,7 @@ import {
 } from "../errors/messaging-error.ts";
 import { normalise } from "../errors/normalise.ts";
 import { compose, type OutgoingMessage, type PublishMiddleware } from "../policies/middleware.ts";
+import type { Reply } from "../requests/responder.ts";
 import type { Address } from "../spi/address.ts";
 import type { WireMessage } from "../spi/message.ts";
 import { checkHeaders, checkLimits, encodeBody, type Validated, validate } from "./encode.ts";
@@ -84,6 +85,24 @@ export class Publishing {
     });
     if (failures.length > 0) throw new PartialFailureError(failures, values.length);
     return receipts;
+  }
+
+  /** Sends what a responder answers. */
+  reply(inbox: Address, reply: Reply): Promise<Receipt> {
+    const message: WireMessage = {
+      id: `${reply.correlationId}-reply`,
+      body: reply.body,
+      contentType: reply.contentType,
+      key: undefined,
+      timestamp: this.#context.clock.now(),
+      headers: reply.headers,
+      delayMs: 0,
+      expiresAt: undefined,
+      replyTo: undefined,
+      correlationId: reply.correlationId,
+    };
+    const size = checkLimits(message, this.#context.driver.capabilities, inbox.name);
+    return this.outbox(inbox).add(message, size);
   }
 
   /** The one outbox of a destination. */

@@ -85,7 +85,9 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     { concurrency: 1, prefetch: 100, retry: { attempts: Number.POSITIVE_INFINITY } },
     // A letter that is not to be touched stays unsettled, and goes back when this ends.
     (body, delivery) =>
-      handle(body, delivery).then(() => (isSettled(delivery) ? undefined : untilAborted(delivery))),
+      handle(body, delivery).then(() =>
+        delivery.settlement === undefined ? untilAborted(delivery) : undefined,
+      ),
   );
   stillBusy();
   const onAbort = () => finish();
@@ -100,10 +102,6 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     await subscription.close({ deadlineMs: 0 });
   }
   return { seen, redriven };
-}
-
-function isSettled(delivery: Delivery): boolean {
-  return (delivery as unknown as { readonly claimed: boolean }).claimed;
 }
 
 function untilAborted(delivery: Delivery): Promise<void> {

@@ -53,14 +53,13 @@ export class Requests {
         remedy: "Give its contract `reply: { … }`.",
       });
     }
-    if (!(options.timeoutMs > 0)) {
+    if (!(options.timeoutMs > 0 && Number.isFinite(options.timeoutMs))) {
       throw new MessagingError(
         "INVALID_ARGUMENT",
         `\`timeoutMs\` takes a number above 0, not ${String(options.timeoutMs)}.`,
       );
     }
     if (options.signal?.aborted) throw aborted(options.signal);
-    await this.#open();
     const attempt = await this.#exchange(contract.name, options, send);
     const { headers } = attempt;
     const errorCode = headers[replyHeaders.errorCode];
@@ -84,10 +83,10 @@ export class Requests {
     return (await validate(reply, value, `reply of ${contract.name}`)).value;
   }
 
-  async close(): Promise<void> {
+  /** Fails all that wait. The inbox is closed by whoever closes subscriptions. */
+  close(): void {
     this.#closed = true;
-    for (const pending of [...this.#pending.values()]) pending.fail(closed("client"));
-    await (await this.#subscription?.catch(() => undefined))?.close({ deadlineMs: 0 });
+    this.#failAll(closed("client"));
   }
 
   #exchange(
@@ -122,21 +121,32 @@ export class Requests {
         },
         fail,
       });
-      if (this.#closed) fail(closed("client"));
-      else send(correlationId).catch(fail);
+      // Waiting for the inbox counts: a caller that has given up is not to be answered.
+      this.#open()
+        .then(() => (this.#pending.has(correlationId) ? send(correlationId) : undefined))
+        .catch(fail);
     });
+  }
+
+  #failAll(error: MessagingError): void {
+    for (const pending of [...this.#pending.values()]) pending.fail(error);
   }
 
   #open(): Promise<Subscription> {
     if (this.#closed) return Promise.reject(closed("client"));
-    this.#subscription ??= this.#openInbox(this.inbox, (attempt) => {
+    if (this.#subscription !== undefined) return this.#subscription;
+    const opening = this.#openInbox(this.inbox, (attempt) => {
       // A reply that nobody awaits any more came after its time-out.
       const { correlationId } = attempt;
       if (correlationId !== undefined) this.#pending.get(correlationId)?.settle(attempt);
-    }).catch((error) => {
-      this.#subscription = undefined;
-      throw error;
     });
-    return this.#subscription;
+    this.#subscription = opening;
+    // When it is gone, whatever was asked through it stays without an answer; the next request opens another.
+    const gone = (error: MessagingError | undefined) => {
+      if (this.#subscription === opening) this.#subscription = undefined;
+      if (error !== undefined) this.#failAll(error);
+    };
+    opening.then(({ ended }) => ended.then(gone), gone);
+    return opening;
   }
 }

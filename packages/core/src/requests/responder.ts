@@ -1,8 +1,8 @@
 import type { Delivery, Handler } from "../client/types.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import type { QueueContract } from "../contract/contract.ts";
+import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { withoutCredentials } from "../errors/normalise.ts";
 import { encodeBody, validate } from "../publishing/encode.ts";
 import { isInboxName, replyHeaders } from "./reply-headers.ts";
 
@@ -42,29 +42,35 @@ export function answering<Out, ReplyIn>(
       await validate(reply, result, `reply of ${contract.name}`);
       return { body: encodeBody(reply, result, `reply of ${contract.name}`), headers: {} };
     } catch (error) {
-      return { body: new Uint8Array(), headers: errorHeaders(error) };
+      return failure(error);
     }
   };
 
   return async (_body, delivery) => {
     const { replyTo } = (delivery as unknown as Attempt).held.wire;
     const { correlationId } = delivery;
-    const { body, headers } = await answer(delivery);
+    const answered = await answer(delivery);
     if (replyTo === undefined || correlationId === undefined || !isInboxName(replyTo)) return;
+    const to = { inbox: replyTo, correlationId, contentType: reply.codec.contentType };
     try {
-      await send({ inbox: replyTo, correlationId, body, contentType: reply.codec.contentType, headers });
+      await send({ ...to, ...answered });
     } catch (error) {
+      if (!MessagingError.isInstance(error)) throw error;
+      if (error.code === "MESSAGE_TOO_LARGE") await send({ ...to, ...failure(error) });
       // Whoever asked is gone: there is nobody left to tell.
-      if (!(MessagingError.isInstance(error) && error.code === "NOT_FOUND")) throw error;
+      else if (error.code !== "NOT_FOUND") throw error;
     }
   };
 }
 
-function errorHeaders(error: unknown): Record<string, string> {
-  const message = error instanceof Error ? error.message : String(error);
+/** The reply that says why there is none. */
+function failure(error: unknown): Pick<Reply, "body" | "headers"> {
   return {
-    [replyHeaders.errorCode]: codeOf(error),
-    [replyHeaders.errorMessage]: withoutCredentials(message).slice(0, 1_000).toWellFormed(),
+    body: new Uint8Array(),
+    headers: {
+      [replyHeaders.errorCode]: codeOf(error),
+      [replyHeaders.errorMessage]: errorText(error),
+    },
   };
 }
 

@@ -108,7 +108,10 @@ export interface Capabilities {
     readonly inFlight: number;
   };
   readonly limits: {
-    /** The largest message in bytes: body, key, header names and values in UTF-8. */
+    /**
+     * The largest message in bytes: body, key, header names and values in UTF-8. Keep
+     * 2 KiB below the broker's own limit: core adds headers to retries and dead letters.
+     */
     readonly messageBytes: number;
     /** The most bytes of all header names and values together. Default: no limit of its own. */
     readonly headerBytes?: number;

@@ -1,0 +1,97 @@
+import { checkFilter } from "../consuming/filter.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
+import type { Address } from "../spi/address.ts";
+import type { Feature } from "../spi/capabilities.ts";
+import type { Driver } from "../spi/driver.ts";
+import type { TopologyItem } from "../spi/topology.ts";
+import type { Names } from "./names.ts";
+import { startPosition } from "./start-position.ts";
+import type { TopologyKeeper } from "./topology.ts";
+import type { Consumed, TopologyClient, TopologyReport, TopologySubject } from "./types.ts";
+
+export interface TopologyClientContext {
+  readonly driver: Driver;
+  readonly names: Names;
+  readonly keeper: TopologyKeeper;
+  /** Fires when the client closes. */
+  readonly signal: AbortSignal;
+  checkOpen(): void;
+  checkContract(contract: unknown, kind: "topic" | "queue"): void;
+  /** These are gone, or may be. */
+  readonly onRemoved: (address: Address) => void;
+}
+
+/** `client.topology`: what the application makes, looks at and takes away by itself. */
+export class OwnTopology implements TopologyClient<Feature> {
+  readonly #context: TopologyClientContext;
+
+  constructor(context: TopologyClientContext) {
+    this.#context = context;
+  }
+
+  async declare(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
+    const items = this.#items(subjects);
+    const topology = await this.#context.keeper.topology();
+    await topology.ensure(items, { signal: this.#context.signal });
+  }
+
+  async inspect(...subjects: readonly TopologySubject<Feature>[]): Promise<readonly TopologyReport[]> {
+    return this.look(this.#items(subjects).map(({ address }) => address));
+  }
+
+  async remove(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
+    const addresses = this.#items(subjects).map(({ address }) => address);
+    const topology = await this.#context.keeper.topology();
+    await topology.remove(addresses, { signal: this.#context.signal });
+    for (const address of addresses) this.#context.onRemoved(address);
+  }
+
+  async look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
+    const topology = await this.#context.keeper.topology();
+    const states = await topology.inspect(addresses, { signal: this.#context.signal });
+    return states.map(({ address, exists, differences, backlog }) => ({
+      kind: address.kind as TopologyReport["kind"],
+      name: address.name,
+      group: address.group,
+      physical: address.physical,
+      exists,
+      differences,
+      backlog,
+    }));
+  }
+
+  /** The address of a queue or of a topic's group. */
+  consumed(from: Consumed): Address {
+    const { names, checkContract } = this.#context;
+    if ("queue" in from) {
+      checkOptionNames("a queue to consume", from, ["queue"]);
+      checkContract(from.queue, "queue");
+      return names.destination(from.queue);
+    }
+    checkOptionNames("a group to consume", from, ["topic", "group"]);
+    checkContract(from.topic, "topic");
+    return names.group(from.topic, from.group);
+  }
+
+  #items(subjects: readonly TopologySubject<Feature>[]): TopologyItem[] {
+    this.#context.checkOpen();
+    return subjects.map((subject) => this.#item(subject));
+  }
+
+  #item(subject: TopologySubject<Feature>): TopologyItem {
+    const { driver, names, checkContract } = this.#context;
+    if ("kind" in subject) {
+      checkContract(subject, subject.kind);
+      return { address: names.destination(subject), start: { from: "latest" }, filter: undefined };
+    }
+    checkOptionNames("a group", subject, ["topic", "group", "start", "filter"]);
+    const { topic, group, start, filter } = subject;
+    checkContract(topic, "topic");
+    if (filter !== undefined) checkFilter(filter, driver);
+    return {
+      address: names.group(topic, group),
+      start: startPosition(start, topic, "groupStart", driver),
+      filter: driver.capabilities.features.filters?.how === "native" ? filter : undefined,
+    };
+  }
+}

@@ -1,0 +1,121 @@
+import type { Names } from "../client/names.ts";
+import { need } from "../client/need.ts";
+import { startPosition } from "../client/start-position.ts";
+import type { ConsumeOptions, Handler, SubscribeOptions } from "../client/types.ts";
+import { bytes } from "../contract/codec.ts";
+import type { AnyPayload, AnyQueue, AnyTopic } from "../contract/contract.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { deadLetterOf } from "../policies/dead-letter.ts";
+import { compose, type HandleMiddleware } from "../policies/middleware.ts";
+import type { Address, StartPosition } from "../spi/address.ts";
+import type { Driver } from "../spi/driver.ts";
+import type { Attempt } from "./attempt.ts";
+import { checkFilter } from "./filter.ts";
+import { decideSettings } from "./settings.ts";
+import type { SubscriptionSpec } from "./subscription-spec.ts";
+
+export interface SpecifyContext {
+  readonly driver: Driver;
+  readonly names: Names;
+  /** The client's own, outside those of a subscription. */
+  readonly middleware: readonly HandleMiddleware[];
+}
+
+/** A payload that leaves bodies as they are. */
+export const asBytes: AnyPayload = { schema: undefined, codec: bytes };
+const latest: StartPosition = { from: "latest" };
+const consumeOptions = ["concurrency", "prefetch", "retry", "deadLetter", "use", "maxLeaseMs", "signal"];
+
+/** A subscription to a topic, from what the application asked for. */
+export function specifyTopic(
+  context: SpecifyContext,
+  from: AnyTopic,
+  options: SubscribeOptions,
+  handler: Handler<unknown>,
+): SubscriptionSpec {
+  const { driver, names } = context;
+  checkOptionNames("subscribe", options, ["group", "broadcast", "start", "filter", ...consumeOptions]);
+  const { group, broadcast, filter } = options;
+  if ((group === undefined) === (broadcast === undefined)) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `A subscription to "${from.name}" names a group or is a broadcast.`,
+      {
+        remedy: 'Give `group: "…"`, or `broadcast: true`.',
+      },
+    );
+  }
+  if (filter !== undefined) checkFilter(filter, driver);
+  if (group === undefined) need(driver, "broadcast", "`broadcast`", "Subscribe with a group of your own.");
+  return {
+    ...common(context, options, handler),
+    address: group === undefined ? names.destination(from) : names.group(from, group),
+    start: startPosition(options.start, from, group === undefined ? "replay" : "groupStart", driver),
+    filter,
+    payload: from,
+    deadLetter: deadLetter(context, options, () =>
+      group === undefined ? undefined : names.destination(deadLetterOf({ topic: from, group })),
+    ),
+  };
+}
+
+/** A consumer of a queue; `payload` where its bodies are not to be read as the contract says. */
+export function specifyQueue(
+  context: SpecifyContext,
+  from: AnyQueue,
+  options: ConsumeOptions,
+  handler: Handler<unknown>,
+  payload: AnyPayload = from,
+): SubscriptionSpec {
+  const { names } = context;
+  checkOptionNames("consume", options, consumeOptions);
+  return {
+    ...common(context, options, handler),
+    address: names.destination(from),
+    start: latest,
+    filter: undefined,
+    payload,
+    deadLetter: deadLetter(context, options, () => names.destination(deadLetterOf({ queue: from }))),
+  };
+}
+
+/** A client's reply path. */
+export function specifyInbox(
+  context: SpecifyContext,
+  name: string,
+  onReply: (attempt: Attempt) => void,
+): SubscriptionSpec {
+  const { driver, names } = context;
+  return {
+    address: names.inbox(name),
+    start: latest,
+    filter: undefined,
+    payload: asBytes,
+    settings: decideSettings({ concurrency: 1_000, prefetch: 1_000 }, driver),
+    deadLetter: undefined,
+    middleware: undefined,
+    settles: false,
+    handler: (_value, attempt) => onReply(attempt),
+    signal: undefined,
+  };
+}
+
+function common(context: SpecifyContext, options: ConsumeOptions, handler: Handler<unknown>) {
+  return {
+    settings: decideSettings(options, context.driver),
+    middleware: compose([...context.middleware, ...(options.use ?? [])]),
+    settles: true,
+    handler,
+    signal: options.signal,
+  };
+}
+
+function deadLetter(
+  context: SpecifyContext,
+  options: ConsumeOptions,
+  byDefault: () => Address | undefined,
+): Address | undefined {
+  if (options.deadLetter === "discard") return undefined;
+  return options.deadLetter === undefined ? byDefault() : context.names.destination(options.deadLetter);
+}

@@ -1,0 +1,22 @@
+import { utf8Length } from "../publishing/wire-size.ts";
+import { withoutCredentials } from "./normalise.ts";
+
+/** The longest error text that travels in a header, in bytes: a header has no room for a book. */
+const longest = 1_000;
+
+/** What an error says, fit for a header: short, well-formed and without credentials. */
+export function errorText(error: unknown): string {
+  let text = withoutCredentials(textOf(error)).slice(0, longest).toWellFormed();
+  for (let size = utf8Length(text); size > longest; size = utf8Length(text)) {
+    text = text.slice(0, Math.floor((text.length * longest) / size)).toWellFormed();
+  }
+  return text;
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "an error that cannot be shown";
+  }
+}
