@@ -33,7 +33,8 @@ export function severable(driver: Driver): Severable {
     const severed = Promise.withResolvers<never>();
     severed.promise.catch(() => undefined);
     let dead = false;
-    const orSevered = <T>(work: Promise<T>) => Promise.race([work, severed.promise]);
+    // Answers take a turn of the event loop, so that a cut can lose them with an embedded broker too.
+    const orSevered = <T>(work: Promise<T>) => Promise.race([work.then(aTurnLater), severed.promise]);
 
     const consuming = wrapDriver(driver, {
       consumer: (own) => ({
@@ -98,3 +99,5 @@ export function severable(driver: Driver): Severable {
     },
   };
 }
+
+const aTurnLater = <T>(answer: T) => new Promise<T>((resolve) => setImmediate(resolve, answer));
