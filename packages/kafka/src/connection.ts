@@ -17,6 +17,7 @@ import { startOffsets } from "./group-offsets.ts";
 import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
 import { Movers } from "./movers.ts";
 import type { Settings } from "./options.ts";
+import { Orphans } from "./orphans.ts";
 import { patiently, sleep } from "./patience.ts";
 import { Publisher } from "./publisher.ts";
 import { TopicReader } from "./reader.ts";
@@ -66,6 +67,7 @@ export class KafkaConnection implements Connection {
       settings,
       control,
       link: () => client.link(),
+      orphans: new Orphans(),
       report: (cause) => {
         if (this.#closing === undefined && this.#isNews(cause)) hooks.report(cause);
       },

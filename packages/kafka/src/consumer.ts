@@ -18,6 +18,7 @@ import type { KafkaDelivery } from "./mapping.ts";
 import { GroupMember } from "./membership.ts";
 import { groupId, retryTopic } from "./names.ts";
 import type { Settings } from "./options.ts";
+import type { Orphans } from "./orphans.ts";
 import { sleep } from "./patience.ts";
 
 export interface ConsumerContext {
@@ -27,6 +28,7 @@ export interface ConsumerContext {
   /** Makes a link that the consumer owns. */
   link(): KafkaLink;
   report(cause: unknown): void;
+  readonly orphans: Orphans;
 }
 
 const backoff = { firstMs: 50, mostMs: 1_000 };
@@ -77,7 +79,7 @@ export class GroupConsumer implements Consumer {
     this.#member = new GroupMember(
       this.#link,
       control,
-      { ...settings, groupId: id, topics },
+      { ...settings, groupId: id, topics, orphans: context.orphans },
       {
         assigned: (partitions) => this.#take(partitions),
         revoking: (partitions) => this.#letGo(partitions),

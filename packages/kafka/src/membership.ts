@@ -9,6 +9,7 @@ import {
 } from "./assignment.ts";
 import type { KafkaLink, PartitionOffset } from "./client.ts";
 import { errorType, isTransient } from "./errors.ts";
+import type { Orphans } from "./orphans.ts";
 import { sleep } from "./patience.ts";
 
 export interface GroupSettings {
@@ -17,6 +18,7 @@ export interface GroupSettings {
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
+  readonly orphans: Orphans;
 }
 
 /** What a member does with its partitions. */
@@ -81,6 +83,7 @@ export class GroupMember {
     this.#control = control;
     this.#settings = settings;
     this.#events = events;
+    this.#memberId = settings.orphans.adopt(settings.groupId) ?? "";
   }
 
   start(): void {
@@ -126,9 +129,11 @@ export class GroupMember {
     clearTimeout(this.#sessionTimer);
     for (const cancel of this.#going.values()) cancel.abort();
     this.#give("closing");
-    const leaving =
-      this.#memberId === "" ? undefined : this.#control.leaveGroup(this.#settings.groupId, this.#memberId);
-    await Promise.allSettled([leaving]);
+    if (this.#memberId === "") return;
+    const { groupId, orphans } = this.#settings;
+    await this.#control
+      .leaveGroup(groupId, this.#memberId)
+      .catch(() => orphans.leave(groupId, this.#memberId));
   }
 
   async #run(): Promise<void> {
@@ -297,6 +302,8 @@ export class GroupMember {
   #fail(cause: unknown): void {
     this.#closing = true;
     clearTimeout(this.#sessionTimer);
+    const { groupId, orphans } = this.#settings;
+    if (this.#memberId !== "") orphans.leave(groupId, this.#memberId);
     this.#loseAll();
     this.#give("closing");
     this.#events.failed(cause);

@@ -74,7 +74,7 @@ export class Mover {
     this.#member = new GroupMember(
       this.#link,
       control,
-      { ...settings, groupId: task.groupId, topics: [task.delayTopic] },
+      { ...settings, groupId: task.groupId, topics: [task.delayTopic], orphans: context.orphans },
       {
         assigned: (partitions) => {
           for (const { partition } of partitions) this.#begin(partition);
