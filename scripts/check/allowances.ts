@@ -26,6 +26,7 @@ export const extraAdapterFiles = perAdapter({
     "mover.ts": "Takes what is due out of a delay topic.",
     "movers.ts": "One mover for each destination, shared by its consumers.",
     "names.ts": "Which names Kafka takes, and which it takes for the same.",
+    "orphans.ts": "Members that could not say goodbye, taken over by who joins next.",
     "partitioner.ts": "The partition of a key, as Kafka's own client chooses it.",
     "patience.ts": "Trying again while something is known to be passing.",
     "publisher.ts": "Batches, by partition and leader.",
@@ -80,8 +81,13 @@ export const extraAdapterFiles = perAdapter({
 /** Files of more than 300 lines. */
 export const longFiles: Readonly<Record<string, string>> = {
   "packages/conformance/src/chapters/": "A chapter is one file, however many short cases it has.",
+  "packages/core/src/client/broker-client.ts": "Every method of the client, each of them short.",
   "packages/core/src/client/types.ts":
     "The whole public interface, to be read in one go; half of it is documentation.",
+  "packages/core/test/": "A test file goes with a source file, however much there is to say of it.",
+  "packages/kafka/src/kafkajs-link.ts": "One short method for each request of the protocol that is used.",
+  "packages/kafka/src/membership.ts":
+    "The state of one member: joining, beating and leaving change the same few fields.",
 };
 
 function perAdapter(
