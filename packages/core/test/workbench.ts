@@ -63,11 +63,13 @@ export function failureOf(promise: Promise<unknown>): Promise<MessagingError | u
 }
 
 /** A promise that a test settles itself. */
-export function gate<T = void>(): {
+export interface Gate<T> {
   readonly opened: Promise<T>;
   open(value: T): void;
   fail(error: unknown): void;
-} {
+}
+
+export function gate<T = void>(): Gate<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   return { opened: promise, open: resolve, fail: reject };
 }

@@ -252,13 +252,15 @@ export class BrokerClient implements Client<Feature> {
     const back = this.topology.consumed(from);
     const letters = deadLetterOf(from);
     const lettersAddress = this.#names.destination(letters);
+    // What the application puts around its handlers is not meant for this one.
+    const specify = { ...this.#specify, middleware: [] };
     return redrive(options, {
       clock: this.#options.clock,
       back: this.#publishing.outbox(back),
       letters: this.#publishing.outbox(lettersAddress),
       backlog: async () => (await this.topology.look([lettersAddress]))[0],
       consume: (consumeOptions, handler) =>
-        this.#begin(specifyQueue(this.#specify, letters, consumeOptions, handler as Handler<unknown>)),
+        this.#begin(specifyQueue(specify, letters, consumeOptions, handler as Handler<unknown>)),
     });
   }
 

@@ -49,7 +49,8 @@ export function deliveryIterator<T>(
   return {
     ready,
     async next() {
-      await ready();
+      // After `return` nothing is begun any more.
+      if (!over || subscription !== undefined) await ready();
       for (let delivery = line.shift(); delivery !== undefined; delivery = line.shift()) {
         if (!delivery.signal.aborted) return { done: false, value: delivery };
       }

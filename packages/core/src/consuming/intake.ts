@@ -38,9 +38,13 @@ export class Intake {
         await this.#change(signal);
         continue;
       }
+      const askedAt = clock.now();
       const batch = await generation.consumer.receive(room, { signal });
       if (signal.aborted) return;
       onReceived();
+      // While the broker let us wait, everybody had their turn.
+      const waitedUntil = clock.now();
+      if (waitedUntil - askedAt >= breatheEveryMs) breathedAt = waitedUntil;
       if (batch.length > 0) dispatcher.admit(generation, batch);
       if (clock.now() - breathedAt >= breatheEveryMs) {
         // A broker that always has more must not starve the timers of this process.

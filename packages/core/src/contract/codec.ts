@@ -12,7 +12,11 @@ const encoder = new TextEncoder();
 // `ignoreBOM: true` keeps a leading U+FEFF, since it is part of the text that was sent.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** JSON, the default. What JSON cannot hold (`undefined`, functions, `BigInt`, cycles) is refused, never dropped. */
+/**
+ * JSON, the default. A value that JSON has no form for is refused: `undefined`, a
+ * function, anything with a `BigInt` or a cycle in it. Within objects JSON's own
+ * rules hold: members that are `undefined` are left out.
+ */
 export const json: Codec<unknown> = {
   contentType: "application/json",
   encode(value) {

@@ -81,6 +81,7 @@ export function topic<In = unknown, Out = In>(
 ): TopicContract<In, Out> {
   checkPortableName(name, "topic");
   checkOptionNames("topic()", options, ["schema", "codec", "key", "retained"]);
+  checkTypes("topic()", options);
   return Object.freeze({
     kind: "topic",
     name,
@@ -102,6 +103,7 @@ export function queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyI
   checkPortableName(name, "queue");
   checkOptionNames("queue()", options, ["schema", "codec", "key", "reply"]);
   if (options.reply !== undefined) checkOptionNames("queue() reply", options.reply, ["schema", "codec"]);
+  checkTypes("queue()", options);
   return Object.freeze({
     kind: "queue",
     name,
@@ -134,4 +136,12 @@ function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payl
     );
   }
   return { schema, codec };
+}
+
+function checkTypes(owner: string, options: { readonly key?: unknown; readonly retained?: unknown }): void {
+  const { key, retained } = options;
+  if (key !== undefined && typeof key !== "function")
+    throw new MessagingError("INVALID_ARGUMENT", `The \`key\` given to ${owner} is not a function.`);
+  if (retained !== undefined && typeof retained !== "boolean")
+    throw new MessagingError("INVALID_ARGUMENT", `The \`retained\` given to ${owner} is not true or false.`);
 }

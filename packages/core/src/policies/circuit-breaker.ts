@@ -1,3 +1,4 @@
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { HandleMiddleware } from "./middleware.ts";
 
@@ -16,6 +17,7 @@ export interface CircuitBreakerOptions {
  * for each subscription.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddleware {
+  checkOptionNames("circuitBreaker", options, ["failures", "pauseMs", "counts"]);
   const { failures: most = 5, pauseMs = 10_000, counts = () => true } = options;
   if (!(most >= 1) || !(pauseMs >= 0)) {
     throw new MessagingError(

@@ -1,4 +1,5 @@
 import type { Delivery } from "../client/types.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
 import type { HandleMiddleware } from "./middleware.ts";
 
 /** Remembers which messages were handled. Shared by all members of a group, or each of them only knows its own. */
@@ -19,6 +20,7 @@ export interface DeduplicateOptions {
  * the store's.
  */
 export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
+  checkOptionNames("deduplicate", options, ["store", "key"]);
   const { store, key = (delivery) => `${delivery.source}|${delivery.group ?? ""}|${delivery.id}` } = options;
   return async (delivery, next) => {
     const name = key(delivery);

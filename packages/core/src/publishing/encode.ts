@@ -2,13 +2,15 @@ import type { AnyPayload } from "../contract/contract.ts";
 import type { SchemaIssue, SchemaResult } from "../contract/standard-schema.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
-import { reservedHeaderPrefix, type WireMessage } from "../spi/message.ts";
+import { metadataHeaders, reservedHeaderPrefix, type WireMessage } from "../spi/message.ts";
 import { headerBytes, utf8Length, wireSize } from "./wire-size.ts";
 
 /** Encodes a value that has passed its schema. */
 export function encodeBody(payload: AnyPayload, value: unknown, destination: string): Uint8Array {
   try {
-    return payload.codec.encode(value);
+    const body: unknown = payload.codec.encode(value);
+    if (body instanceof Uint8Array) return body;
+    throw new TypeError("the codec made no Uint8Array of it");
   } catch (cause) {
     throw new MessagingError(
       "SERIALIZATION_FAILED",
@@ -52,8 +54,23 @@ export function validate(
     if (result.issues !== undefined) throw validationError(destination, result.issues);
     return result;
   };
-  const result = schema["~standard"].validate(value);
-  return result instanceof Promise ? result.then(check) : check(result);
+  let result: SchemaResult<unknown> | Promise<SchemaResult<unknown>>;
+  try {
+    result = schema["~standard"].validate(value);
+  } catch (cause) {
+    throw schemaFailed(destination, cause);
+  }
+  if (!(result instanceof Promise)) return check(result);
+  return result.then(check, (cause) => {
+    throw schemaFailed(destination, cause);
+  });
+}
+
+/** The error for a schema that throws where it should answer. */
+function schemaFailed(destination: string, cause: unknown): MessagingError {
+  return new MessagingError("VALIDATION_FAILED", `The schema of "${destination}" failed by itself.`, {
+    cause,
+  });
 }
 
 /** Header names and values that an application may give. */
@@ -75,6 +92,12 @@ export function checkHeaders(headers: Readonly<Record<string, unknown>>): void {
           details: { header: name },
         },
       );
+    }
+    if (name.toLowerCase() === metadataHeaders.contentType) {
+      throw new MessagingError("INVALID_HEADER", `The header "${name}" is what the contract's codec says.`, {
+        remedy: "Give the contract a codec with this content type.",
+        details: { header: name },
+      });
     }
     if (!name.isWellFormed() || !value.isWellFormed()) {
       throw new MessagingError(

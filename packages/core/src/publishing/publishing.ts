@@ -76,6 +76,8 @@ export class Publishing {
         remedy: "Leave it away.",
       });
     }
+    const address = this.#names.destination(contract);
+    if (options !== undefined) this.#checkOptions(options, address);
     const results = await Promise.allSettled(values.map((value) => this.publish(contract, value, options)));
     const failures: PublishFailure[] = [];
     const receipts: Receipt[] = [];
@@ -203,7 +205,7 @@ export class Publishing {
       key: contract.key === undefined ? undefined : keyOf(contract, value),
       timestamp: options.timestamp ?? now,
       headers: options.headers ?? noHeaders,
-      delayMs: options.delayMs ?? 0,
+      delayMs: Math.ceil(options.delayMs ?? 0),
       expiresAt: options.ttlMs === undefined ? reply?.expiresAt : now + options.ttlMs,
       replyTo: reply?.replyTo,
       correlationId: options.correlationId,
@@ -244,7 +246,12 @@ export class Publishing {
 }
 
 function keyOf(contract: Contract, value: unknown): string | undefined {
-  const key = contract.key?.(value);
+  let key: unknown;
+  try {
+    key = contract.key?.(value);
+  } catch (cause) {
+    throw new MessagingError("INVALID_ARGUMENT", `The key function of "${contract.name}" threw.`, { cause });
+  }
   if (key === undefined || (typeof key === "string" && key !== "" && key.isWellFormed())) return key;
   throw new MessagingError(
     "INVALID_ARGUMENT",

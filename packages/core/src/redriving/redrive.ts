@@ -1,6 +1,5 @@
 import type {
   ConsumeOptions,
-  DeadLetter,
   Delivery,
   RedriveOptions,
   RedriveReport,
@@ -48,55 +47,55 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   const known = (await context.backlog())?.backlog;
   let seen = 0;
   let redriven = 0;
-  let finish: () => void = () => {};
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  let quiet: unknown;
-  const stillBusy = () => {
-    context.clock.clearTimeout(quiet);
-    quiet = context.clock.setTimeout(finish, quietMs);
-  };
-
-  const handle = async (_body: Uint8Array, delivery: Delivery): Promise<void> => {
-    // Put back by this very run: all before it has been seen.
-    if (delivery.headers[runHeader] === run) return finish();
-    if (redriven >= max) return finish();
-    stillBusy();
-    seen++;
-    const letter = deadLetterDetails(delivery);
-    if (!dryRun && letter !== undefined && filter(letter)) {
-      redriven++;
-      await publish(
-        context.back,
-        delivery,
-        revived(delivery, letter),
-        delivery.headers[deadLetterHeaders.key],
-      );
-    } else {
-      await publish(context.letters, delivery, { ...delivery.headers, [runHeader]: run }, undefined);
-    }
-    await delivery.ack();
-    if (redriven >= max || (known !== undefined && seen >= known)) finish();
-  };
-
   if (known === 0) return { seen, redriven };
+
+  const end = Promise.withResolvers<void>();
+  let quiet: unknown;
+  let ended = false;
+  const waitForMore = () => {
+    if (!ended) quiet = context.clock.setTimeout(end.resolve, quietMs);
+  };
+
+  const bring = async (delivery: Delivery): Promise<void> => {
+    const letter = deadLetterDetails(delivery);
+    const chosen = !dryRun && letter !== undefined && filter(letter);
+    if (chosen) await publish(context.back, delivery, revived(delivery));
+    else await publish(context.letters, delivery, { ...delivery.headers, [runHeader]: run });
+    await delivery.ack();
+    seen++;
+    if (chosen) redriven++;
+  };
+
+  const handle = async (delivery: Delivery): Promise<void> => {
+    // Put back by this very run: all before it has been seen.
+    if (ended || redriven >= max || delivery.headers[runHeader] === run) return end.resolve();
+    context.clock.clearTimeout(quiet);
+    try {
+      await bring(delivery);
+    } catch (cause) {
+      return end.reject(cause);
+    }
+    if (redriven >= max || (known !== undefined && seen >= known)) end.resolve();
+    waitForMore();
+  };
+
   const subscription = await context.consume(
     { concurrency: 1, prefetch: 100, retry: { attempts: Number.POSITIVE_INFINITY } },
     // A letter that is not to be touched stays unsettled, and goes back when this ends.
-    (body, delivery) =>
-      handle(body, delivery).then(() =>
-        delivery.settlement === undefined ? untilAborted(delivery) : undefined,
-      ),
+    async (_body, delivery) => {
+      await handle(delivery);
+      if (delivery.settlement === undefined) await untilAborted(delivery);
+    },
   );
-  stillBusy();
-  const onAbort = () => finish();
+  waitForMore();
+  const onAbort = () => end.resolve();
   signal?.addEventListener("abort", onAbort, { once: true });
-  if (signal?.aborted) finish();
+  if (signal?.aborted) end.resolve();
   try {
-    const failure = await Promise.race([finished, subscription.ended]);
+    const failure = await Promise.race([end.promise, subscription.ended]);
     if (failure !== undefined) throw failure;
   } finally {
+    ended = true;
     context.clock.clearTimeout(quiet);
     signal?.removeEventListener("abort", onAbort);
     await subscription.close({ deadlineMs: 0 });
@@ -108,17 +107,12 @@ function untilAborted(delivery: Delivery): Promise<void> {
   return new Promise((resolve) => delivery.signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
-function publish(
-  outbox: Outbox,
-  delivery: Delivery,
-  headers: Headers,
-  key: string | undefined,
-): Promise<unknown> {
+function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<unknown> {
   const message: WireMessage = {
     id: delivery.id,
     body: delivery.body,
     contentType: delivery.contentType,
-    key,
+    key: outbox.address.ordered ? delivery.headers[deadLetterHeaders.key] : undefined,
     timestamp: delivery.timestamp,
     headers,
     delayMs: 0,
@@ -129,15 +123,15 @@ function publish(
   return outbox.add(message, wireSize(message));
 }
 
-/** The message as it was before it failed: its attempts begin anew. */
-function revived(delivery: Delivery, letter: DeadLetter): Headers {
-  const ours = new Set<string>([
-    ...Object.values(deadLetterHeaders),
-    runHeader,
-    attemptHeader,
-    firstFailedHeader,
-  ]);
-  return Object.fromEntries(
-    Object.entries(letter.headers ?? delivery.headers).filter(([name]) => !ours.has(name)),
-  );
+/** What core has written on a message that failed. */
+const ours = new Set<string>([
+  ...Object.values(deadLetterHeaders),
+  runHeader,
+  attemptHeader,
+  firstFailedHeader,
+]);
+
+/** The headers as they were before it failed: its attempts begin anew. */
+function revived(delivery: Delivery): Headers {
+  return Object.fromEntries(Object.entries(delivery.headers).filter(([name]) => !ours.has(name)));
 }
