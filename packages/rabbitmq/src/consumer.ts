@@ -42,6 +42,7 @@ export class AmqpConsumer implements Consumer {
   #tag: string | undefined;
   #error: unknown;
   #dead = false;
+  #acked = false;
   #closing: Promise<void> | undefined;
 
   constructor(channel: Channel, options: ConsumerOptions) {
@@ -99,6 +100,7 @@ export class AmqpConsumer implements Consumer {
   #ack(tags: readonly number[]): void {
     const limit = this.#unsettled.first?.tag ?? Number.POSITIVE_INFINITY;
     let upTo = 0;
+    this.#acked = true;
     try {
       for (const tag of tags) {
         if (tag > limit) this.#channel.ack(byTag(tag));
@@ -134,19 +136,36 @@ export class AmqpConsumer implements Consumer {
   async #close(): Promise<void> {
     if (this.#dead) return;
     this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
-    try {
-      if (!this.#options.exclusiveOrder && this.#tag !== undefined) {
-        // From RabbitMQ 4.3 on a nack is not counted as a failed delivery, while a closed channel is.
-        const cancelling = this.#channel.cancel(this.#tag);
-        if (!this.#autoAck) this.#channel.nackAll(true);
-        await within(closeMs, cancelling);
-        // What was on its way while we cancelled.
-        if (!this.#autoAck) this.#channel.nackAll(true);
-      }
-      await within(closeMs, this.#channel.close());
-    } catch {
-      // Closed by the other side meanwhile: then all of it has gone back already.
+    if (this.#tag !== undefined) {
+      const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
+      await within(closeMs, leaving);
     }
+    // If the other side has closed it meanwhile, all of it has gone back already.
+    await within(closeMs, this.#channel.close());
+  }
+
+  /**
+   * From RabbitMQ 4.3 on a nack is not counted as a failed delivery, while a closed
+   * channel is. A cancel waits for the acks before it.
+   */
+  async #giveBack(tag: string): Promise<void> {
+    const cancelling = this.#channel.cancel(tag);
+    if (!this.#autoAck) this.#channel.nackAll(true);
+    await cancelling;
+    // What was on its way while we cancelled.
+    if (!this.#autoAck) this.#channel.nackAll(true);
+  }
+
+  /**
+   * The broker's channel holds acks back while more than 32 are under way to a
+   * quorum queue (`rabbit_fifo_client` of 4.0, its soft limit), and forgets them if
+   * the channel closes. A second consumer on it, in vain since only one is active,
+   * takes its turn behind the first acks, and its end behind the others.
+   */
+  async #awaitAcks(): Promise<void> {
+    if (!this.#acked) return;
+    const { consumerTag } = await this.#channel.consume(this.#options.queue, () => undefined);
+    await this.#channel.cancel(consumerTag);
   }
 }
 

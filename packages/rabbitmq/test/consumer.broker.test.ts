@@ -121,6 +121,30 @@ describe("settling", () => {
   });
 });
 
+describe.each([false, true])("closing right behind many acks (ordered: %s)", (ordered) => {
+  it("forgets none of them", async () => {
+    const { connection } = await tidy.open();
+    const queue = address("queue", uniqueName(), { ordered });
+    await tidy.made(connection, item(queue));
+    await connection.publish(queue, numbers(500), call);
+    const texts: string[] = [];
+    for (const goal of [150, 300, 500]) {
+      const consumer = await connection.consume(source(queue), consumerHooks, call);
+      while (texts.length < goal) {
+        // One by one, so that the broker has more of them under way than it passes on at once.
+        for (const delivery of await consumer.receive(goal - texts.length, call)) {
+          texts.push(textOf(delivery));
+          await ack(consumer, delivery);
+          if (texts.length % 7 === 0) await new Promise(setImmediate);
+        }
+      }
+      await consumer.close();
+    }
+    expect(new Set(texts).size).toBe(500);
+    if (ordered) expect(texts).toEqual(numbers(500).map((_, n) => `${n}`));
+  });
+});
+
 describe("order", () => {
   it("goes on with the next member exactly where the last one stopped", async () => {
     const { connection } = await tidy.open();
