@@ -2,7 +2,7 @@ import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybil
 import type { Settings } from "./options.ts";
 
 /** Redis sets no limit of its own here: due times are scores, exact to the millisecond for longer than this. */
-export const longestDelayMs = 366 * 86_400_000;
+const longestDelayMs = 366 * 86_400_000;
 
 const positions: ReplaySupport["from"] = ["earliest", "time", "position"];
 

@@ -85,7 +85,7 @@ export function createClient(settings: Settings, silenceMs: number): RedisClient
 
 /** Connects, once. Rejects with what went wrong underneath, where ioredis would only say "closed". */
 export async function open(client: RedisClient, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
+  if (signal.aborted) throw gaveUp(signal);
   let underneath: unknown;
   const onAbort = () => client.disconnect();
   client.on("error", (cause) => {
@@ -96,7 +96,7 @@ export async function open(client: RedisClient, signal: AbortSignal): Promise<vo
     await client.connect();
   } catch (cause) {
     client.disconnect();
-    signal.throwIfAborted();
+    if (signal.aborted) throw gaveUp(signal);
     const found = underneath ?? withoutArguments(cause);
     if (classify(found)?.code !== "CONNECTION_LOST") throw found;
     throw new MessagingError("UNREACHABLE", "Something listens there but does not answer as Redis does.", {
@@ -106,4 +106,14 @@ export async function open(client: RedisClient, signal: AbortSignal): Promise<vo
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+function gaveUp(signal: AbortSignal): MessagingError {
+  return new MessagingError(
+    "UNREACHABLE",
+    "Redis did not answer before the attempt to connect was given up.",
+    {
+      cause: signal.reason,
+    },
+  );
 }
