@@ -10,6 +10,7 @@ describe("waybill", () => {
     [["brokers", "up", "--help"], "Usage: waybill brokers up [names…] [flags]"],
     [["brokers", "status", "redis", "--help"], "Usage: waybill brokers status [names…] [flags]"],
     [["brokers", "down", "-h"], "Usage: waybill brokers down [names…] [flags]"],
+    [["conformance", "--help"], "Usage: waybill conformance <url> [flags]"],
   ])("%j prints help to standard output", async (args, usage) => {
     const { code, out, err } = await waybill(args);
     expect(out).toContain(usage);
