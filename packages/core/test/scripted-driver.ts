@@ -171,6 +171,8 @@ export class ScriptedConnection implements Connection {
 export class ScriptedConsumer implements Consumer {
   readonly source: Source;
   readonly hooks: ConsumerHooks;
+  /** What came with the call that began it. */
+  readonly call: Call;
   /** Settlements, call by call. */
   readonly settlements: (readonly Settlement[])[] = [];
   readonly extended: (readonly Delivery[])[] = [];
@@ -182,8 +184,9 @@ export class ScriptedConsumer implements Consumer {
   readonly #script: Script;
   readonly #arrived = new PushQueue<Delivery>();
 
-  constructor(script: Script, source: Source, hooks: ConsumerHooks, _call: Call) {
+  constructor(script: Script, source: Source, hooks: ConsumerHooks, call: Call) {
     this.#script = script;
+    this.call = call;
     this.source = source;
     this.hooks = hooks;
     if (script.holdsBack !== false) this.holdBack = (lanes) => void this.heldBack.push(lanes);

@@ -37,6 +37,7 @@ export class Settler {
   readonly #context: SettlerContext;
   readonly #cumulative: boolean;
   #orders: Order[] = [];
+  #underWay: readonly Order[] = [];
   /** The newest of each lane that the broker does not know of yet. */
   readonly #watermarks = new Map<Lane, Order>();
   #running = false;
@@ -88,11 +89,15 @@ export class Settler {
     for (const lane of lanes) this.#watermarks.delete(lane);
   }
 
-  /** The consumer is gone: all that is not settled is lost. */
+  /** The consumer is gone: all that is not settled is lost, whatever a call that is still under way may bring. */
   abandon(): void {
     this.#abandoned = true;
-    for (const order of this.#orders.splice(0)) this.#lost(order.held, order.done);
+    const orders = [...this.#underWay, ...this.#orders];
+    this.#underWay = [];
+    this.#orders = [];
     this.#watermarks.clear();
+    for (const order of orders) this.#refused(order);
+    for (const { resolve } of this.#idle.splice(0)) resolve();
   }
 
   #moveWatermark(lane: Lane, passed: Held): void {
@@ -113,13 +118,15 @@ export class Settler {
       const orders = this.#takeOrders();
       if (orders.length === 0) continue;
       this.#started++;
-      const tries = this.#conclude(orders, await this.#settle(orders));
+      this.#underWay = orders;
+      const outcomes = await this.#settle(orders);
+      this.#underWay = [];
+      const tries = this.#abandoned ? 0 : this.#conclude(orders, outcomes);
       this.#concluded++;
       this.#tellIdle();
       if (tries > 0) await sleep(this.#context.clock, 50 * 2 ** tries, this.#context.signal);
     }
     this.#running = false;
-    if (this.#abandoned) this.abandon();
     this.#tellIdle();
   }
 
@@ -167,7 +174,7 @@ export class Settler {
       else {
         const error = normalise(this.#context.driver, outcome.cause);
         order.tries++;
-        if (error.retryable && order.tries < mostTries && !this.#abandoned) {
+        if (error.retryable && order.tries < mostTries) {
           tries = Math.max(tries, order.tries);
           if (order.lane === undefined) again.push(order);
           else this.#keepWatermark(order.lane, order);
