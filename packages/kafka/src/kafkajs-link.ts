@@ -50,7 +50,8 @@ export class KafkajsLink implements KafkaLink {
   constructor(kafka: Kafka, settings: ClientSettings) {
     this.#settings = settings;
     this.#pool = openCluster(kafka).brokerPool;
-    repair(this.#pool, settings.brokers, () => this.#closed);
+    const { brokers: bootstrap, connectTimeoutMs } = settings;
+    repair(this.#pool, { bootstrap, connectTimeoutMs, isClosed: () => this.#closed });
   }
 
   open(): Promise<void> {

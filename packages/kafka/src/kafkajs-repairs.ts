@@ -19,11 +19,18 @@ export interface Host {
   readonly port: number;
 }
 
+export interface RepairOptions {
+  readonly bootstrap: readonly Host[];
+  readonly connectTimeoutMs: number;
+  readonly isClosed: () => boolean;
+}
+
 /**
  * Mends, for one cluster object, what is known to be wrong in kafkajs 2.2.4. Its
  * prototypes are left alone: an application's own use of kafkajs is its own.
  */
-export function repair(pool: BrokerPool, bootstrap: readonly Host[], isClosed: () => boolean): void {
+export function repair(pool: BrokerPool, options: RepairOptions): void {
+  const { bootstrap, connectTimeoutMs, isClosed } = options;
   const { connectionPoolBuilder } = pool;
   const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
   let turn = Math.floor(Math.random() * bootstrap.length);
@@ -31,7 +38,7 @@ export function repair(pool: BrokerPool, bootstrap: readonly Host[], isClosed: (
     // kafkajs splits "host:port" at the first colon, which breaks IPv6 addresses.
     const to = destination.host === undefined ? (bootstrap[turn++ % bootstrap.length] as Host) : destination;
     const built = await build(to);
-    for (const connection of built.pool) repairConnection(connection, isClosed);
+    for (const connection of built.pool) repairConnection(connection, connectTimeoutMs, isClosed);
     return built;
   };
   const createBroker = pool.createBroker.bind(pool);
@@ -44,13 +51,17 @@ export function repair(pool: BrokerPool, bootstrap: readonly Host[], isClosed: (
 
 /** Ends a connection at once, and what waits on it. */
 export function sever(connection: Connection, why: string): void {
-  const error = new ConnectionClosedError(why, { host: connection.host, port: connection.port });
+  const error = connectionClosed(connection, why);
   connection.requestQueue.rejectAll(error);
   connection.socket?.destroy(error);
   connection.disconnect().catch(() => {});
 }
 
-function repairConnection(connection: Connection, isClosed: () => boolean): void {
+function connectionClosed({ host, port }: Connection, why: string): Error {
+  return new ConnectionClosedError(why, { host, port });
+}
+
+function repairConnection(connection: Connection, connectTimeoutMs: number, isClosed: () => boolean): void {
   repairQueue(connection.requestQueue);
 
   // Two requests that find the connection gone would each make a socket, and mix their answers.
@@ -58,17 +69,19 @@ function repairConnection(connection: Connection, isClosed: () => boolean): void
   let connecting: Promise<unknown> | undefined;
   connection.connect = () => {
     if (isClosed()) return Promise.reject(new kafkajs.KafkaJSConnectionError("The client is closed"));
-    connecting ??= connect().finally(() => {
+    connecting ??= inTime(connect(), connectTimeoutMs).finally(() => {
       connecting = undefined;
       if (isClosed()) sever(connection, "The client is closed");
     });
     return connecting;
   };
 
-  // A dead socket takes "unref" for a wish to be granted when it connects, and keeps every one of them.
   const disconnect = connection.disconnect.bind(connection);
   connection.disconnect = async () => {
+    // It waits for the answers to all requests, and no longer watches their time: for a silent peer, for ever.
+    connection.requestQueue.rejectAll(connectionClosed(connection, "The connection was closed"));
     await disconnect();
+    // A dead socket takes "unref" for a wish to be granted when it connects, and keeps every one of them.
     if (connection.socket?.destroyed) connection.socket.removeAllListeners("connect");
   };
 
@@ -83,6 +96,16 @@ function repairConnection(connection: Connection, isClosed: () => boolean): void
       throw error;
     }
   };
+}
+
+/** A peer that ends the connection during the TLS handshake leaves kafkajs waiting without a limit. */
+function inTime<T>(connecting: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new kafkajs.KafkaJSConnectionError("Connection timeout"));
+    // A little later than kafkajs's own timer, whose error says more.
+    const timer = setTimeout(late, ms + 500);
+    connecting.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /**

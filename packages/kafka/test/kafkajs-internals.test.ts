@@ -26,7 +26,11 @@ describe("what this adapter uses of kafkajs", () => {
 
   it("sets no timer while nothing waits", async () => {
     const { brokerPool } = openCluster(kafka());
-    repair(brokerPool, [{ host: "::1", port: 1 }], () => false);
+    repair(brokerPool, {
+      bootstrap: [{ host: "::1", port: 1 }],
+      connectTimeoutMs: 100,
+      isClosed: () => false,
+    });
     const { pool } = await brokerPool.connectionPoolBuilder.build();
     expect(pool.map(({ host, port }) => [host, port])).toEqual([
       ["::1", 1],
@@ -40,7 +44,11 @@ describe("what this adapter uses of kafkajs", () => {
 
   it("does not connect once it is closed", async () => {
     const { brokerPool } = openCluster(kafka());
-    repair(brokerPool, [{ host: "127.0.0.1", port: 1 }], () => true);
+    repair(brokerPool, {
+      bootstrap: [{ host: "127.0.0.1", port: 1 }],
+      connectTimeoutMs: 100,
+      isClosed: () => true,
+    });
     const { pool } = await brokerPool.connectionPoolBuilder.build();
     await expect(pool[0]?.connect()).rejects.toMatchObject({ name: "KafkaJSConnectionError" });
   });
