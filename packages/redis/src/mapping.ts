@@ -22,6 +22,7 @@ export const mostHeaders = 2_000;
 
 const packedBytes = Buffer.from(packedField);
 const space = 0x20;
+const dash = 0x2d;
 
 /** Turns messages into stream entries and back. Decoding takes whatever is there and never throws. */
 export class EntryMapping {
@@ -96,16 +97,19 @@ export class EntryMapping {
     return taken ? headerEscape + header : header;
   }
 
+  /** Walks the bytes itself: for so few, calls into native code would cost more. */
   #unpack(value: Buffer, delivery: RedisDelivery): void {
-    const first = value.indexOf(space);
-    const second = first < 0 ? -1 : value.indexOf(space, first + 1);
-    if (second < 0) return;
+    const { length } = value;
+    let first = 0;
+    while (first < length && value[first] !== space) first++;
+    let second = first + 1;
+    while (second < length && value[second] !== space) second++;
+    if (second >= length) return;
     delivery.timestamp = wholeNumber(value, first) ?? delivery.timestamp;
     // "-" stands for an id that does not fit here and has a field of its own.
-    if (second - first !== 2 || value[first + 1] !== 0x2d)
-      delivery.id = value.toString("utf8", first + 1, second);
-    const typeLength = value.length - second - 1;
-    if (typeLength !== this.#typeBytes.length || !endsWith(value, this.#typeBytes)) {
+    if (second - first !== 2 || value[first + 1] !== dash)
+      delivery.id = value.toString("latin1", first + 1, second);
+    if (length - second - 1 !== this.#typeBytes.length || !endsWith(value, this.#typeBytes)) {
       this.#typeBytes = Buffer.from(value.subarray(second + 1));
       this.#type = this.#typeBytes.toString();
     }
