@@ -1,0 +1,256 @@
+import { describe, expect, it } from "vitest";
+import { queue, topic } from "../src/index.ts";
+import { Hands } from "./hands.ts";
+import { VendorError } from "./scripted-driver.ts";
+import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Keyed = queue<number>("keyed", { key: () => undefined });
+const Orders = topic<number>("orders");
+
+/** Whether a promise has settled by now. */
+function watch(promise: Promise<unknown>): { readonly over: boolean } {
+  const state = { over: false };
+  void failureOf(promise).then(() => {
+    state.over = true;
+  });
+  return state;
+}
+
+describe("close", () => {
+  it("stops intake, waits for running handlers, settles what ended and hands the rest back", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, { concurrency: 2 }, hands.handler);
+    const consumer = driver.consumer();
+    consumer.deliver(delivery(1), delivery(2), delivery(3));
+    await clock.settle();
+    const closing = watch(subscription.close());
+    expect(subscription.state).toBe("closing");
+    consumer.deliver(delivery(4));
+    hands.end(1);
+    await clock.settle();
+    expect(closing.over).toBe(false);
+    expect(consumer.closed).toBe(0);
+    hands.end(2);
+    await clock.settle();
+    expect(closing.over).toBe(true);
+    expect(hands.began).toEqual(["1", "2"]);
+    expect(consumer.settled).toEqual(["ack 1", "ack 2"]);
+    expect(consumer.closed).toBe(1);
+    expect(subscription.state).toBe("closed");
+    expect(await subscription.ended).toBe(undefined);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("at once when nothing runs, with a receive under way", async () => {
+    const { client, driver } = await connected();
+    const subscription = await client.consume(Jobs, () => {});
+    await subscription.close();
+    expect(driver.consumer().closed).toBe(1);
+  });
+
+  it("is one and the same, however often it is asked", async () => {
+    const { client, driver } = await connected();
+    const subscription = await client.consume(Jobs, () => {});
+    await Promise.all([subscription.close(), subscription.close()]);
+    await subscription[Symbol.asyncDispose]();
+    expect(driver.consumer().closed).toBe(1);
+  });
+
+  it("takes no option that nobody reads, and no deadline that makes no sense", async () => {
+    const { client } = await connected();
+    const subscription = await client.consume(Jobs, () => {});
+    const wrong = { deadline: 5 } as { deadlineMs?: number };
+    for (const one of [client, subscription]) {
+      expect((await failureOf(one.close(wrong)))?.code).toBe("UNKNOWN_OPTION");
+      expect((await failureOf(one.close({ deadlineMs: -1 })))?.code).toBe("INVALID_ARGUMENT");
+    }
+    expect(subscription.state).toBe("running");
+  });
+});
+
+describe("past the deadline", () => {
+  it("handlers that still run are told, and nothing they do is settled any more", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    await clock.settle();
+    const { signal } = hands.delivery(1);
+    const closing = subscription.close({ deadlineMs: 1_000 });
+    await clock.pass(999);
+    expect(signal.aborted).toBe(false);
+    await clock.pass(1);
+    await closing;
+    expect(signal.reason).toMatchObject({ code: "CLOSED" });
+    hands.end(1);
+    hands.fail(2);
+    expect(await hands.delivery(3).ack()).toBe("lost");
+    expect(await hands.delivery(3).retry()).toBe("lost");
+    expect(await hands.delivery(3).reject()).toBe("lost");
+    await clock.pass(60_000);
+    expect(driver.consumer().settled).toEqual([]);
+    expect(driver.published).toEqual([]);
+    expect(subscription.state).toBe("closed");
+  });
+
+  it("a handler that ends because it was told settles nothing, in peace or by throwing", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.consume(
+      Jobs,
+      { retry: { attempts: 1 } },
+      (value, { signal }) =>
+        new Promise<void>((resolve, reject) => {
+          signal.addEventListener("abort", () => (value === 1 ? resolve() : reject(signal.reason)));
+        }),
+    );
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    const closing = client.close({ deadlineMs: 1_000 });
+    await clock.pass(2_000);
+    await closing;
+    expect(driver.consumer().settled).toEqual([]);
+    expect(driver.published).toEqual([]);
+    expect(errors).toEqual([]);
+  });
+
+  it("a dead letter that cannot be stored is left, and its message not acked", async () => {
+    const { client, driver, clock } = await connected({ publish: () => never });
+    await client.consume(Jobs, { retry: { attempts: 1 } }, () => Promise.reject(new Error("no")));
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close({ deadlineMs: 1_000 });
+    await clock.pass(2_000);
+    await closing;
+    expect(driver.consumer().settled).toEqual([]);
+    expect(driver.consumer().closed).toBe(1);
+  });
+
+  it("a driver that hangs cannot keep it from ending", async () => {
+    const { client, driver, clock } = await connected({ settle: () => never, closeConsumer: () => never });
+    await client.consume(Jobs, () => {});
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close({ deadlineMs: 1_000 });
+    await clock.pass(30_000);
+    await closing;
+    expect(client.health().status).toBe("closed");
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe("what waits for its next attempt in place when its consumer closes", () => {
+  it("is handed back unsettled at once", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, hands.handler);
+    driver.consumer().deliver(delivery(1, { key: "a" }), delivery(2, { key: "a" }));
+    await clock.settle();
+    hands.fail(1);
+    await clock.settle();
+    await subscription.close();
+    await clock.pass(120_000);
+    expect(hands.began).toEqual(["1"]);
+    expect(driver.consumer().settled).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("is handed back as well when its handler fails only then", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, hands.handler);
+    driver.consumer().deliver(delivery(1, { key: "a" }));
+    await clock.settle();
+    const closing = subscription.close();
+    hands.fail(1);
+    await closing;
+    expect(driver.consumer().settled).toEqual([]);
+  });
+});
+
+describe("a client that closes", () => {
+  it("drains every subscription, and lets handlers publish what they have to", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.consume(Jobs, async (value, delivery) => {
+      await hands.handler(value, delivery);
+      await client.publish(Orders, value);
+      await client.send(Keyed, value);
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close();
+    await clock.settle();
+    expect(client.health().status).toBe("closing");
+    hands.end(1);
+    await clock.pass(100);
+    await closing;
+    expect(values(driver.sent("orders"))).toEqual([1]);
+    expect(values(driver.sent("keyed"))).toEqual([1]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("takes no new subscription, and after the drain no publish either", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close({ deadlineMs: 1_000 });
+    expect((await failureOf(client.consume(Keyed, () => {})))?.code).toBe("CLOSED");
+    await clock.pass(1_500);
+    await closing;
+    for (const refused of [
+      client.publish(Orders, 1),
+      client.publishBatch(Orders, [1]),
+      client.send(Jobs, 1),
+      client.sendBatch(Jobs, [1]),
+      client.subscribe(Orders, { group: "g" }, () => {}),
+      client.consume(Jobs, () => {}),
+      client.topology.inspect(Jobs),
+      client.redrive({ queue: Jobs }),
+    ]) {
+      expect(await failureOf(refused)).toMatchObject({ code: "CLOSED", retryable: false });
+    }
+  });
+
+  it("while its connection is away, ends all the same", async () => {
+    const { client, driver, clock } = await connected({
+      connect: (attempt) => {
+        if (attempt > 1) throw new VendorError("UNREACHABLE");
+      },
+    });
+    const Questions = queue("questions", { reply: {} });
+    const hands = new Hands();
+    await client.consume(Jobs, hands.handler);
+    driver.connection.hooks.lost(new Error("gone"));
+    const asked = failureOf(client.request(Questions, 1));
+    const published = failureOf(client.publish(Orders, 1));
+    await clock.pass(1_000);
+    const closing = client.close({ deadlineMs: 500 });
+    await clock.pass(10_000);
+    await closing;
+    expect((await asked)?.code).toBe("CLOSED");
+    expect((await published)?.code).toBe("CLOSED");
+    expect(clock.timers).toBe(0);
+  });
+
+  it("does not leave a consumer behind that a recovery was opening", async () => {
+    const consumed = gate();
+    let calls = 0;
+    const { client, driver, clock } = await connected({
+      consume: () => (++calls > 1 ? consumed.opened : undefined),
+    });
+    const subscription = await client.consume(Jobs, () => {});
+    driver.consumer().fail(new VendorError("CONNECTION_LOST"));
+    await clock.pass(1_000);
+    const closing = watch(subscription.close());
+    await clock.settle();
+    expect(closing.over).toBe(false);
+    consumed.open();
+    await clock.settle();
+    expect(driver.consumers.map(({ closed }) => closed)).toEqual([1, 1]);
+    expect(closing.over).toBe(true);
+  });
+});

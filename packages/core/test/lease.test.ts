@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { queue } from "../src/index.ts";
+import { Hands } from "./hands.ts";
+import { type Script, VendorError } from "./scripted-driver.ts";
+import { connected, delivery, values } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Keyed = queue<number>("keyed", { key: () => undefined });
+
+const leased = (script: Script = {}) => connected({ capabilities: { lease: { ms: 3_000 } }, ...script });
+
+describe("a lease", () => {
+  it("is renewed every third of its length, for all that is held: running, waiting for its turn or its next attempt", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new Hands();
+    await client.consume(Keyed, { concurrency: 2, retry: { backoff: () => 60_000 } }, hands.handler);
+    driver
+      .consumer()
+      .deliver(delivery(1, { key: "a" }), delivery(2, { key: "b" }), delivery(3, { key: "c" }));
+    await clock.settle();
+    hands.fail(1);
+    await clock.pass(2_500);
+    expect(driver.consumer().extended.map(values)).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
+
+  it("is not renewed for what is settled, nor for nothing", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new Hands();
+    await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    hands.end(1);
+    await clock.pass(1_000);
+    hands.end(2);
+    await clock.pass(5_000);
+    expect(driver.consumer().extended.map(values)).toEqual([[2]]);
+  });
+
+  it("whose renewal fails is renewed again in time, and the failure is reported", async () => {
+    let calls = 0;
+    const { client, driver, clock, errors } = await leased({
+      extend: () => {
+        if (++calls === 1) throw new VendorError("TIMEOUT");
+      },
+    });
+    const hands = new Hands();
+    await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(2_000);
+    expect(driver.consumer().extended).toHaveLength(2);
+    expect(errors.map(({ code }) => code)).toEqual(["TIMEOUT"]);
+  });
+
+  it("is renewed while the subscription drains, and no longer than that", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = subscription.close();
+    await clock.pass(5_000);
+    expect(driver.consumer().extended).toHaveLength(5);
+    hands.end(1);
+    await closing;
+    expect(clock.timers).toBe(0);
+  });
+
+  it("ends with its consumer", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new Hands();
+    await client.consume(Jobs, hands.handler);
+    const [first] = driver.consumers;
+    first?.deliver(delivery(1));
+    await clock.settle();
+    first?.fail(new VendorError("CONNECTION_LOST"));
+    await clock.pass(10_000);
+    expect(first?.extended).toEqual([]);
+  });
+});
+
+describe("a message held for `maxLeaseMs`", () => {
+  it("is renewed no more; its handler is told, and the late settlement is reported and reaches nobody", async () => {
+    const { client, driver, clock, errors } = await leased();
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, { maxLeaseMs: 4_000 }, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const { signal } = hands.delivery(1);
+    await clock.pass(3_999);
+    expect(signal.aborted).toBe(false);
+    await clock.pass(1_001);
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST" });
+    await clock.pass(10_000);
+    expect(driver.consumer().extended).toHaveLength(3);
+    hands.end(1);
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST"]);
+    expect(subscription.held).toBe(0);
+  });
+
+  it("takes those of its key with it, so that none overtakes it", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new Hands();
+    await client.consume(Keyed, { maxLeaseMs: 4_000 }, hands.handler);
+    driver.consumer().deliver(delivery(1, { key: "a" }));
+    await clock.pass(2_000);
+    driver.consumer().deliver(delivery(2, { key: "a" }), delivery(11, { key: "b" }));
+    await clock.pass(3_000);
+    hands.end(1);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "11"]);
+    driver.consumer().deliver(delivery(1, { key: "a", redeliveries: 1 }), delivery(2, { key: "a" }));
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "11", "1#2"]);
+  });
+
+  it("is refused when it makes no sense", async () => {
+    const { client } = await leased();
+    for (const maxLeaseMs of [0, -1, Number.NaN]) {
+      await expect(client.consume(Jobs, { maxLeaseMs }, () => {})).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
+    }
+  });
+});
