@@ -212,6 +212,8 @@ export class BrokerClient implements Client<Feature> {
     need(this.#driver, "requestReply", "`request`", "Send to a queue and let the answer be another message.");
     checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
     const { timeoutMs = 30_000, headers, signal } = options;
+    // From now, not from when it is sent: opening the inbox takes its share of the time.
+    const expiresAt = this.#options.clock.now() + timeoutMs;
     return this.#requests.ask(to, { timeoutMs, signal }, (correlationId) =>
       this.#publishing.publish(
         to,
@@ -221,7 +223,7 @@ export class BrokerClient implements Client<Feature> {
           ...(headers === undefined ? {} : { headers }),
           ...(signal === undefined ? {} : { signal }),
         },
-        { replyTo: this.#requests.inbox, expiresAt: this.#options.clock.now() + timeoutMs },
+        { replyTo: this.#requests.inbox, expiresAt },
       ),
     );
   }

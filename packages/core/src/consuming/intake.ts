@@ -18,6 +18,8 @@ const breatheEveryMs = 10;
 export class Intake {
   readonly #context: IntakeContext;
   #wake: (() => void) | undefined;
+  /** The one being received from. */
+  #generation: Generation | undefined;
 
   constructor(context: IntakeContext) {
     this.#context = context;
@@ -26,11 +28,14 @@ export class Intake {
   /** There may be room again. */
   changed(): void {
     this.#wake?.();
+    // A lane that is no longer stuck goes on now, and not when an idle `receive` comes back.
+    if (this.#generation !== undefined && this.#generation.heldBack.length > 0) this.#mayGoOn(this.#generation);
   }
 
   /** Receives until the signal fires. Rejects when this consumer cannot go on. */
   async run(generation: Generation, signal: AbortSignal, onReceived: () => void): Promise<void> {
     const { clock, dispatcher } = this.#context;
+    this.#generation = generation;
     let breathedAt = clock.now();
     while (!signal.aborted) {
       const room = this.#room(generation);
@@ -59,9 +64,11 @@ export class Intake {
     const { dispatcher, prefetch, cumulative } = this.#context;
     if (cumulative && !this.#mayGoOn(generation)) return 0;
     const room = prefetch - dispatcher.held;
-    // While there is work at hand: one half is fetched while the other is handled and settled.
-    if (dispatcher.queued > 0 && room < prefetch / 2) return 0;
-    return Math.max(0, room);
+    const half = Math.ceil(prefetch / 2);
+    // While there is work at hand, ask for a good number at once rather than for one at a time.
+    if (dispatcher.queued > 0 && room < half) return 0;
+    // Half at most, so that one half is fetched while the other is handled and settled.
+    return Math.max(0, Math.min(room, half));
   }
 
   /**

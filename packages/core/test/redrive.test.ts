@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { deduplicate, queue, recentMessages, topic } from "../src/index.ts";
+import type { Delivery } from "../src/spi/index.ts";
+import { type Script, VendorError } from "./scripted-driver.ts";
+import { connected, delivery, failureOf, values, type Workbench } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Ordered = queue<number>("ordered", { key: () => undefined });
+
+const failure = {
+  "waybill-dead-source": "jobs",
+  "waybill-dead-attempts": "5",
+  "waybill-dead-first-failed-at": "1",
+  "waybill-dead-last-failed-at": "2",
+  "waybill-dead-error-code": "HANDLER_FAILED",
+  "waybill-dead-error-message": "no",
+};
+const letter = (value: unknown, rest: Partial<Delivery> = {}) =>
+  delivery(value, { ...rest, headers: { ...failure, ...rest.headers } });
+
+const backlog = (count: number | undefined): Script => ({
+  inspect: () => (count === undefined ? {} : { backlog: count }),
+});
+
+/** A redrive under way, with these letters delivered to it. */
+async function redriving(
+  bench: Workbench,
+  options: Parameters<Workbench["client"]["redrive"]>[1],
+  letters: readonly Delivery[],
+  from: Parameters<Workbench["client"]["redrive"]>[0] = { queue: Jobs },
+) {
+  const report = bench.client.redrive(from, options);
+  report.catch(() => {});
+  await bench.clock.settle();
+  bench.driver.consumer().deliver(...letters);
+  await bench.clock.settle();
+  return report;
+}
+
+describe("a redrive", () => {
+  it("brings letters back to where they failed, as they were, and acks them", async () => {
+    const bench = await connected(backlog(1));
+    const one = letter(1, {
+      headers: { trace: "t", "waybill-attempt": "5" },
+      correlationId: "c",
+      timestamp: 42,
+    });
+    const report = await redriving(bench, {}, [one]);
+    await bench.clock.pass(10);
+    expect(report).toEqual({ seen: 1, redriven: 1 });
+    expect(bench.driver.sent("jobs")).toMatchObject([
+      { id: one.id, body: one.body, headers: { trace: "t" }, correlationId: "c", timestamp: 42 },
+    ]);
+    expect(Object.keys(bench.driver.sent("jobs")[0]?.headers ?? {})).toEqual(["trace"]);
+    expect(bench.driver.consumer().settled).toEqual(["ack 1"]);
+    expect(bench.driver.consumer().closed).toBe(1);
+  });
+
+  it("gives the ordering key back to a contract that has one, and to no other", async () => {
+    const bench = await connected(backlog(1));
+    const headers = { "waybill-dead-key": "k" };
+    await Promise.all([
+      redriving(bench, {}, [letter(1, { headers })], { queue: Ordered }),
+      bench.clock.pass(10),
+    ]);
+    await Promise.all([redriving(bench, {}, [letter(2, { headers })]), bench.clock.pass(10)]);
+    expect(bench.driver.sent("ordered")).toMatchObject([{ key: "k", headers: {} }]);
+    expect(bench.driver.sent("jobs")).toMatchObject([{ key: undefined }]);
+  });
+
+  it("of a group comes back to that group alone", async () => {
+    const bench = await connected(backlog(1));
+    const from = { topic: topic<number>("orders"), group: "billing" };
+    await Promise.all([redriving(bench, {}, [letter(1)], from), bench.clock.pass(10)]);
+    expect(bench.driver.consumer().source.address.name).toBe("orders..billing..dead");
+    expect(bench.driver.published[0]?.to).toMatchObject({ kind: "group", group: "billing" });
+  });
+
+  it("puts back at the end what it does not choose, and does not meet it twice", async () => {
+    const bench = await connected(backlog(undefined));
+    const report = redriving(bench, { filter: ({ headers }) => headers.pick === "yes" }, [
+      letter(1),
+      letter(2, { headers: { pick: "yes" } }),
+    ]);
+    await bench.clock.settle();
+    const [kept] = bench.driver.sent("jobs..dead");
+    expect(kept?.headers).toMatchObject(failure);
+    bench.driver.consumer().deliver(delivery(1, { headers: kept?.headers ?? {} }));
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 2, redriven: 1 });
+    expect(values(bench.driver.sent("jobs"))).toEqual([2]);
+    expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+  });
+
+  it("stops at `max`; what it was given beyond goes back unsettled", async () => {
+    const bench = await connected(backlog(undefined));
+    const report = redriving(bench, { max: 2 }, [letter(1), letter(2), letter(3)]);
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 2, redriven: 2 });
+    expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+  });
+
+  it("dry counts and brings nothing back", async () => {
+    const bench = await connected(backlog(2));
+    const report = redriving(bench, { dryRun: true }, [letter(1), letter(2)]);
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 2, redriven: 0 });
+    expect(bench.driver.sent("jobs")).toEqual([]);
+  });
+
+  it("of nothing asks for nothing", async () => {
+    const bench = await connected(backlog(0));
+    expect(await bench.client.redrive({ queue: Jobs })).toEqual({ seen: 0, redriven: 0 });
+    expect(bench.driver.consumers).toEqual([]);
+  });
+
+  it("ends when nothing more comes, where the broker does not tell how many there are", async () => {
+    const bench = await connected(backlog(undefined));
+    const report = redriving(bench, {}, [letter(1)]);
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 1, redriven: 1 });
+    expect(bench.clock.timers).toBe(0);
+  });
+
+  it("does not take a slow broker for the end", async () => {
+    let slow = true;
+    const bench = await connected({
+      ...backlog(undefined),
+      publish: async (_batch, to) => {
+        while (slow && to.name === "jobs") await new Promise((resolve) => setImmediate(resolve));
+        return undefined;
+      },
+    });
+    const report = redriving(bench, {}, [letter(1), letter(2)]);
+    await bench.clock.pass(10_000);
+    slow = false;
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 2, redriven: 2 });
+  });
+
+  it("that cannot bring a letter back says why, and leaves the letter", async () => {
+    const bench = await connected({
+      ...backlog(2),
+      publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("NOT_FOUND") })),
+    });
+    const report = failureOf(redriving(bench, {}, [letter(1), letter(2)]));
+    await bench.clock.pass(100);
+    expect((await report)?.code).toBe("NOT_FOUND");
+    expect(bench.driver.consumer().settled).toEqual([]);
+    expect(bench.driver.consumer().closed).toBe(1);
+  });
+
+  it("whose filter throws ends with what it threw", async () => {
+    const bench = await connected(backlog(1));
+    const mistake = new Error("the filter failed");
+    const report = failureOf(
+      redriving(
+        bench,
+        {
+          filter: () => {
+            throw mistake;
+          },
+        },
+        [letter(1)],
+      ),
+    );
+    await bench.clock.pass(100);
+    expect(await report).toBe(mistake);
+    expect(bench.driver.consumer().settled).toEqual([]);
+  });
+
+  it("ends when its signal fires, with what it has done", async () => {
+    const bench = await connected(backlog(undefined));
+    const abort = new AbortController();
+    const report = redriving(bench, { signal: abort.signal }, [letter(1)]);
+    await bench.clock.settle();
+    abort.abort();
+    await bench.clock.pass(10);
+    expect(await report).toEqual({ seen: 1, redriven: 1 });
+  });
+
+  it("is not seen by the client's own middleware, whose deduplication would lose letters", async () => {
+    const bench = await connected(backlog(1), {
+      middleware: { handle: [deduplicate({ store: recentMessages() })] },
+    });
+    const again = () => letter(1, { id: "m-1" });
+    for (let i = 0; i < 2; i++) {
+      await Promise.all([redriving(bench, {}, [again()]), bench.clock.pass(10)]);
+    }
+    expect(bench.driver.sent("jobs").map(({ id }) => id)).toEqual(["m-1", "m-1"]);
+  });
+
+  it("of what is no queue and no group, or with options that nobody reads, is refused", async () => {
+    const { client } = await connected();
+    const wrong = (value: unknown) => value as { queue: typeof Jobs };
+    expect((await failureOf(client.redrive(wrong({ queue: topic("t") }))))?.code).toBe("INVALID_ARGUMENT");
+    expect((await failureOf(client.redrive(wrong({ queue: Jobs, x: 1 }))))?.code).toBe("UNKNOWN_OPTION");
+    expect((await failureOf(client.redrive({ queue: Jobs }, { max: 0 })))?.code).toBe("INVALID_ARGUMENT");
+  });
+});

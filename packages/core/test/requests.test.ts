@@ -1,0 +1,318 @@
+import { describe, expect, it } from "vitest";
+import { queue, text } from "../src/index.ts";
+import type { Delivery } from "../src/spi/index.ts";
+import { Hands } from "./hands.ts";
+import { type ScriptedDriver, VendorError } from "./scripted-driver.ts";
+import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
+
+const Questions = queue<number, number, string>("questions", { reply: {} });
+const inboxOf = (driver: ScriptedDriver) =>
+  driver.consumers.find(({ source }) => source.address.kind === "inbox");
+const someInbox = "reply-AAAAAAAAAAAAAAAAAAAAAA";
+
+/** What a responder would send for the newest request. */
+function answerTo(driver: ScriptedDriver, value: unknown, rest: Partial<Delivery> = {}): Delivery {
+  const request = driver.sent("questions").at(-1);
+  return delivery(value, { correlationId: request?.correlationId, ...rest });
+}
+
+describe("a request", () => {
+  it("carries an inbox, a correlation id and a time to live, and its reply comes back", async () => {
+    const { client, driver, clock } = await connected();
+    const asked = client.request(Questions, 7, { timeoutMs: 1_000, headers: { trace: "t" } });
+    await clock.settle();
+    const inbox = inboxOf(driver);
+    expect(driver.sent("questions")).toMatchObject([
+      {
+        replyTo: inbox?.source.address.name,
+        correlationId: expect.any(String),
+        expiresAt: clock.now() + 1_000,
+        headers: { trace: "t" },
+      },
+    ]);
+    inbox?.deliver(answerTo(driver, "seven"));
+    expect(await asked).toBe("seven");
+    expect(clock.timers).toBe(0);
+  });
+
+  it("shares one inbox with all others of its client, and replies are never crossed", async () => {
+    const { client, driver, clock } = await connected();
+    const asked = [1, 2, 3].map((value) => client.request(Questions, value));
+    await clock.settle();
+    const sent = driver.sent("questions");
+    for (const { correlationId, body } of sent.toReversed()) {
+      inboxOf(driver)?.deliver(delivery(`reply to ${values([{ body }])[0]}`, { correlationId }));
+    }
+    expect(await Promise.all(asked)).toEqual(["reply to 1", "reply to 2", "reply to 3"]);
+    expect(driver.consumers).toHaveLength(1);
+  });
+
+  it("the inbox is named anew for every client, so that no stale reply can reach one", async () => {
+    const names = await Promise.all(
+      [1, 2].map(async () => {
+        const { client, driver, clock } = await connected();
+        void failureOf(client.request(Questions, 1));
+        await clock.settle();
+        return inboxOf(driver)?.source.address.name;
+      }),
+    );
+    expect(new Set(names).size).toBe(2);
+  });
+
+  it("without a reply in time fails as REQUEST_TIMEOUT; the reply that comes later is ignored", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const asked = failureOf(client.request(Questions, 1, { timeoutMs: 1_000 }));
+    await clock.pass(1_000);
+    expect(await asked).toMatchObject({ code: "REQUEST_TIMEOUT", retryable: true });
+    inboxOf(driver)?.deliver(
+      answerTo(driver, "late"),
+      delivery("nobody's"),
+      delivery("x", { correlationId: "x" }),
+    );
+    await clock.settle();
+    expect(errors).toEqual([]);
+    expect(client.health().subscriptions.map(({ held }) => held)).toEqual([0]);
+  });
+
+  it("never settles what comes to its inbox", async () => {
+    const { client, driver, clock } = await connected();
+    const asked = client.request(Questions, 1);
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, "one"), answerTo(driver, "one more"));
+    await asked;
+    await clock.settle();
+    expect(inboxOf(driver)?.settlements).toEqual([]);
+  });
+
+  it("is given up when its signal fires, also while the inbox is opened", async () => {
+    for (const script of [{}, { consume: () => never }]) {
+      const { client, clock } = await connected(script);
+      const abort = new AbortController();
+      const asked = failureOf(client.request(Questions, 1, { signal: abort.signal }));
+      await clock.settle();
+      abort.abort("enough");
+      expect(await asked).toMatchObject({ code: "ABORTED", cause: "enough" });
+    }
+  });
+
+  it("that could not be sent says why", async () => {
+    const { client, clock } = await connected({
+      publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })),
+    });
+    const asked = failureOf(client.request(Questions, 1));
+    await clock.settle();
+    expect((await asked)?.code).toBe("PERMISSION_DENIED");
+  });
+
+  it("is not sent when its time was over before the inbox was open", async () => {
+    const opened = gate();
+    const { client, driver, clock } = await connected({ consume: () => opened.opened });
+    const asked = failureOf(client.request(Questions, 1, { timeoutMs: 1_000 }));
+    await clock.pass(1_000);
+    expect((await asked)?.code).toBe("REQUEST_TIMEOUT");
+    opened.open();
+    await clock.settle();
+    expect(driver.sent("questions")).toEqual([]);
+  });
+
+  it("has the responder's error with its code", async () => {
+    const { client, driver, clock } = await connected();
+    const asked = failureOf(client.request(Questions, 1));
+    await clock.settle();
+    const headers = { "waybill-reply-error-code": "NO_STOCK", "waybill-reply-error-message": "sold out" };
+    inboxOf(driver)?.deliver(answerTo(driver, "", { headers }));
+    const error = await asked;
+    expect(error).toMatchObject({
+      code: "REMOTE_ERROR",
+      retryable: false,
+      details: { code: "NO_STOCK", message: "sold out" },
+    });
+    expect(error?.message).toContain("sold out");
+  });
+
+  it("whose reply cannot be read says so", async () => {
+    const { client, driver, clock } = await connected();
+    const asked = failureOf(client.request(Questions, 1));
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, "", { body: Uint8Array.of(0xff) }));
+    expect((await asked)?.code).toBe("DECODE_FAILED");
+  });
+
+  it("whose inbox has failed for good fails with it, and the next opens another", async () => {
+    let refusing = false;
+    const { client, driver, clock } = await connected({
+      consume: () => {
+        if (refusing) throw new VendorError("PERMISSION_DENIED");
+      },
+    });
+    const asked = failureOf(client.request(Questions, 1));
+    await clock.settle();
+    refusing = true;
+    inboxOf(driver)?.fail(new VendorError("CONNECTION_LOST"));
+    await clock.pass(1_000);
+    expect((await asked)?.code).toBe("SUBSCRIPTION_FAILED");
+    refusing = false;
+    const again = client.request(Questions, 2);
+    await clock.settle();
+    driver.consumer().deliver(answerTo(driver, "two"));
+    expect(await again).toBe("two");
+  });
+
+  it("opens its inbox with the next one when the first could not", async () => {
+    let refusing = true;
+    const { client, driver, clock } = await connected({
+      consume: () => {
+        if (refusing) throw new VendorError("PERMISSION_DENIED");
+      },
+    });
+    expect((await failureOf(client.request(Questions, 1)))?.code).toBe("PERMISSION_DENIED");
+    refusing = false;
+    const again = client.request(Questions, 2);
+    await clock.settle();
+    driver.consumer().deliver(answerTo(driver, "two"));
+    expect(await again).toBe("two");
+  });
+
+  it("of a queue that answers nothing, or with a time-out that makes no sense, is refused", async () => {
+    const { client } = await connected();
+    const silent = queue<number>("silent") as unknown as typeof Questions;
+    expect((await failureOf(client.request(silent, 1)))?.code).toBe("INVALID_ARGUMENT");
+    for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect((await failureOf(client.request(Questions, 1, { timeoutMs })))?.code).toBe("INVALID_ARGUMENT");
+    }
+    const wrong = { timeout: 5 } as { timeoutMs?: number };
+    expect((await failureOf(client.request(Questions, 1, wrong)))?.code).toBe("UNKNOWN_OPTION");
+  });
+});
+
+describe("a responder", () => {
+  const asking = (value: unknown, rest: Partial<Delivery> = {}) =>
+    delivery(value, { replyTo: someInbox, correlationId: "c-1", ...rest });
+
+  it("answers to the inbox that asked, and acks the request after that", async () => {
+    const stored = gate();
+    const { client, driver, clock } = await connected({ publish: () => stored.opened.then(() => undefined) });
+    await client.respond(Questions, async (value) => `${value} it is`);
+    driver.consumer().deliver(asking(7));
+    await clock.settle();
+    expect(driver.published[0]?.to).toMatchObject({ kind: "inbox", name: someInbox });
+    expect(driver.sent(someInbox)).toMatchObject([{ correlationId: "c-1", contentType: "application/json" }]);
+    expect(values(driver.sent(someInbox))).toEqual(["7 it is"]);
+    expect(driver.consumer().settled).toEqual([]);
+    stored.open();
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 7"]);
+  });
+
+  it("makes no inbox by writing to it: whoever asked has made it", async () => {
+    const { client, driver, clock } = await connected();
+    await client.respond(Questions, () => "yes");
+    driver.consumer().deliver(asking(1));
+    await clock.settle();
+    expect(driver.ensured.map(({ address }) => address.kind)).toEqual(["queue"]);
+  });
+
+  it("sends replies to one inbox in batches, and forgets the inbox afterwards", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.respond(Questions, async (value, delivery) => {
+      await hands.handler(value, delivery);
+      return "yes";
+    });
+    driver.consumer().deliver(...[1, 2, 3].map((n) => asking(n, { correlationId: `c-${n}` })));
+    await clock.settle();
+    hands.end(1, 2, 3);
+    await clock.settle();
+    expect(driver.published.map(({ batch }) => batch.length)).toEqual([3]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("tells who asked of what its handler threw, with its code and without credentials; nothing is retried", async () => {
+    const { client, driver, clock } = await connected();
+    await client.respond(Questions, () => {
+      throw Object.assign(new Error("cannot reach redis://user:secret@cache"), { code: "NO_CACHE" });
+    });
+    driver.consumer().deliver(asking(1));
+    await clock.settle();
+    expect(driver.sent(someInbox)[0]?.headers).toEqual({
+      "waybill-reply-error-code": "NO_CACHE",
+      "waybill-reply-error-message": "cannot reach redis://***@cache",
+    });
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("tells who asked when the request cannot be read", async () => {
+    const { client, driver, clock } = await connected();
+    let called = 0;
+    await client.respond(Questions, () => {
+      called++;
+      return "yes";
+    });
+    driver.consumer().deliver(asking("", { body: Uint8Array.of(0xff) }));
+    await clock.settle();
+    expect(called).toBe(0);
+    expect(driver.sent(someInbox)[0]?.headers).toHaveProperty("waybill-reply-error-code");
+  });
+
+  it("tells who asked when the reply is not what the contract says, or is too large", async () => {
+    const { client, driver, clock } = await connected();
+    const Texts = queue<number, number, string>("texts", { reply: { codec: text } });
+    await client.respond(Texts, (value) => (value === 1 ? (5 as unknown as string) : "x".repeat(20_000)));
+    driver.consumer().deliver(asking(1), asking(2, { correlationId: "c-2" }));
+    await clock.settle();
+    expect(driver.sent(someInbox).map(({ headers }) => headers["waybill-reply-error-code"])).toEqual([
+      "SERIALIZATION_FAILED",
+      "MESSAGE_TOO_LARGE",
+    ]);
+    expect(driver.consumer().settled).toHaveLength(2);
+  });
+
+  const hostile = ["orders", "reply-short", `${someInbox}x`, "../reply", `queue:${someInbox}`, ""];
+  it("believes no reply address but an inbox's: a request cannot make it write anywhere else", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.respond(Questions, async (value, delivery) => {
+      void hands.handler(value, delivery);
+      return "yes";
+    });
+    driver.consumer().deliver(...hostile.map((replyTo, i) => asking(i, { replyTo })));
+    driver.consumer().deliver(delivery(100), asking(101, { correlationId: undefined }));
+    await clock.settle();
+    expect(driver.published).toEqual([]);
+    expect(hands.began).toHaveLength(hostile.length + 2);
+    expect(driver.consumer().settled).toHaveLength(hostile.length + 2);
+  });
+
+  it("does not mind that whoever asked is gone", async () => {
+    const { client, driver, clock, errors } = await connected({
+      publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("NOT_FOUND") })),
+    });
+    await client.respond(Questions, () => "yes");
+    driver.consumer().deliver(asking(1));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toEqual([]);
+  });
+
+  it("whose reply cannot be sent now leaves it to the retry policy", async () => {
+    const { client, driver, clock } = await connected({
+      publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })),
+    });
+    await client.respond(Questions, { retry: { backoff: () => 10, retryable: () => true } }, () => "yes");
+    driver.consumer().deliver(asking(1));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 10"]);
+  });
+
+  it("has the request's value in its delivery too", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    await client.respond(Questions, (value, delivery) => {
+      seen.push(value, delivery.value);
+      return "yes";
+    });
+    driver.consumer().deliver(asking(7));
+    await clock.settle();
+    expect(seen).toEqual([7, 7]);
+  });
+});
