@@ -29,7 +29,8 @@ export class Intake {
   changed(): void {
     this.#wake?.();
     // A lane that is no longer stuck goes on now, and not when an idle `receive` comes back.
-    if (this.#generation !== undefined && this.#generation.heldBack.length > 0) this.#mayGoOn(this.#generation);
+    if (this.#generation !== undefined && this.#generation.heldBack.length > 0)
+      this.#mayGoOn(this.#generation);
   }
 
   /** Receives until the signal fires. Rejects when this consumer cannot go on. */
