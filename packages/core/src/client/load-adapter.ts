@@ -49,22 +49,25 @@ function packageFor(scheme: string, given: readonly Adapter[]): string {
 }
 
 async function loadPackage(name: string): Promise<Adapter> {
+  let module: { readonly adapter?: Adapter };
   try {
     // A variable, so that bundlers do not look for packages that are not there.
-    const module: { readonly adapter?: Adapter } = await import(/* @vite-ignore */ name);
-    if (typeof module.adapter?.fromUrl === "function") return module.adapter;
-    throw new MessagingError("ADAPTER_MISSING", `The package ${name} is no adapter of this version.`, {
-      remedy: `Run: npm install ${name}@latest`,
-      details: { package: name },
-    });
+    module = await import(/* @vite-ignore */ name);
   } catch (cause) {
-    if (!isMissing(cause, name)) throw cause;
-    throw new MessagingError("ADAPTER_MISSING", `The adapter package ${name} is not installed.`, {
-      remedy: `Run: npm install ${name}`,
+    const [what, run] = isMissing(cause, name)
+      ? ["is not installed", name]
+      : ["cannot be loaded", `${name}@latest`];
+    throw new MessagingError("ADAPTER_MISSING", `The adapter package ${name} ${what}.`, {
+      remedy: `Run: npm install ${run}`,
       cause,
       details: { package: name },
     });
   }
+  if (typeof module.adapter?.fromUrl === "function") return module.adapter;
+  throw new MessagingError("ADAPTER_MISSING", `The package ${name} is no adapter of this version.`, {
+    remedy: `Run: npm install ${name}@latest`,
+    details: { package: name },
+  });
 }
 
 /** True when it is the package itself that was not found, not something inside it. */
@@ -73,6 +76,7 @@ function isMissing(cause: unknown, name: string): boolean {
   const code = "code" in cause ? cause.code : undefined;
   return (
     (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" || /resolve|find/i.test(cause.message)) &&
-    cause.message.includes(name)
+    // In quotes: what is missing inside the package has its name in a path.
+    ["'", '"', "`"].some((quote) => cause.message.includes(quote + name + quote))
   );
 }

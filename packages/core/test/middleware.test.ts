@@ -1,0 +1,294 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  circuitBreaker,
+  deduplicate,
+  type HandleMiddleware,
+  queue,
+  recentMessages,
+  timeout,
+  topic,
+} from "../src/index.ts";
+import { Hands } from "./hands.ts";
+import { connected, delivery, failureOf, values } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Orders = topic<number>("orders");
+
+describe("middleware around handlers", () => {
+  it("is called outermost first, the client's outside the subscription's", async () => {
+    const lines: string[] = [];
+    const layer =
+      (name: string): HandleMiddleware =>
+      async (_delivery, next) => {
+        lines.push(`${name} before`);
+        await next();
+        lines.push(`${name} after`);
+      };
+    const { client, driver, clock } = await connected(
+      {},
+      { middleware: { handle: [layer("a"), layer("b")] } },
+    );
+    await client.consume(Jobs, { use: [layer("c")] }, () => void lines.push("handler"));
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(lines).toEqual(["a before", "b before", "c before", "handler", "c after", "b after", "a after"]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("that throws, at once or later, is a handler that throws", async () => {
+    const { client, driver, clock } = await connected();
+    const use: HandleMiddleware[] = [
+      (delivery, next) => {
+        if (delivery.value === 1) throw new Error("at once");
+        return next().then(() => Promise.reject(new Error("later")));
+      },
+    ];
+    await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, () => {});
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 5", "retry 2 after 5"]);
+  });
+
+  it("that does not call `next` skips the handler, and the message is acked", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.consume(Jobs, { use: [async () => {}] }, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(hands.began).toEqual([]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("learns what the handler settled by hand", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    const use: HandleMiddleware[] = [
+      async (delivery, next) => {
+        await next();
+        seen.push(delivery.settlement);
+      },
+    ];
+    await client.consume(Jobs, { use }, async (value, delivery) => {
+      if (value === 1) await delivery.ack();
+      if (value === 2) await delivery.retry();
+      if (value === 3) await delivery.reject();
+    });
+    driver.consumer().deliver(...[1, 2, 3, 4].map((n) => delivery(n)));
+    await clock.settle();
+    expect(seen.sort()).toEqual(["ack", "reject", "retry", undefined]);
+  });
+});
+
+describe("middleware around publishes", () => {
+  it("may change headers, and sees the receipt", async () => {
+    const seen: unknown[] = [];
+    const { client, driver } = await connected(
+      {},
+      {
+        middleware: {
+          publish: [
+            async (message, next) => {
+              message.headers.trace = "t";
+              const receipt = await next();
+              seen.push(message.kind, message.destination, message.value, receipt.id === message.id);
+              return receipt;
+            },
+          ],
+        },
+      },
+    );
+    await client.publish(Orders, 1, { headers: { mine: "kept" } });
+    await client.send(Jobs, 2, { id: "m-2" });
+    expect(driver.sent("orders")[0]?.headers).toEqual({ mine: "kept", trace: "t" });
+    expect(driver.sent("jobs")[0]?.id).toBe("m-2");
+    expect(seen).toEqual(["topic", "orders", 1, true, "queue", "jobs", 2, true]);
+  });
+
+  it("cannot set what the application could not", async () => {
+    const { client } = await connected(
+      {},
+      {
+        middleware: {
+          publish: [
+            (message, next) => {
+              message.headers["waybill-attempt"] = "1";
+              return next();
+            },
+          ],
+        },
+      },
+    );
+    expect((await failureOf(client.publish(Orders, 1)))?.code).toBe("INVALID_HEADER");
+  });
+
+  it("keeps the order of what is published in one turn", async () => {
+    const { client, driver } = await connected(
+      {},
+      { middleware: { publish: [async (_message, next) => next()] } },
+    );
+    await client.publishBatch(topic<number>("keyed", { key: () => "k" }), [1, 2, 3]);
+    expect(values(driver.sent("keyed"))).toEqual([1, 2, 3]);
+  });
+
+  it("that does not call `next` publishes nothing", async () => {
+    const receipt = { id: "none", position: undefined, unrouted: false };
+    const { client, driver } = await connected({}, { middleware: { publish: [async () => receipt] } });
+    expect(await client.publish(Orders, 1)).toBe(receipt);
+    expect(driver.published).toEqual([]);
+  });
+});
+
+describe("deduplicate", () => {
+  it("skips and acks what was handled before, and only that", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.consume(Jobs, { use: [deduplicate({ store: recentMessages() })] }, hands.handler);
+    for (const [value, id] of [
+      [1, "a"],
+      [2, "a"],
+      [3, "b"],
+    ] as const) {
+      driver.consumer().deliver(delivery(value, { id }));
+      await clock.settle();
+      if (hands.began.includes(String(value))) hands.end(value);
+      await clock.settle();
+    }
+    expect(hands.began).toEqual(["1", "3"]);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 3"]);
+  });
+
+  it("does not remember what failed, or what its handler put off or rejected", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    const use = [deduplicate({ store: recentMessages() })];
+    await client.consume(Jobs, { use, retry: { backoff: () => 0 } }, async (value, delivery) => {
+      seen.push(value);
+      if (seen.length > 3) return;
+      if (value === 1) throw new Error("no");
+      if (value === 2) await delivery.retry({ delayMs: 0 });
+      if (value === 3) await delivery.reject();
+    });
+    for (let time = 0; time < 2; time++) {
+      driver.consumer().deliver(...[1, 2, 3].map((n) => delivery(n, { id: `m-${n}`, redeliveries: time })));
+      await clock.settle();
+    }
+    expect(seen).toEqual([1, 2, 3, 1, 2, 3]);
+  });
+
+  it("tells groups apart, unless `key` says otherwise", async () => {
+    const { client, driver, clock } = await connected();
+    const store = recentMessages();
+    const seen: unknown[] = [];
+    for (const [group, key] of [
+      ["a", undefined],
+      ["b", undefined],
+      ["c", () => "one"],
+      ["d", () => "one"],
+    ] as const) {
+      const use = [deduplicate({ store, ...(key && { key }) })];
+      await client.subscribe(Orders, { group, use }, () => void seen.push(group));
+      driver.consumer().deliver(delivery(1, { id: "m" }));
+      await clock.settle();
+    }
+    expect(seen).toEqual(["a", "b", "c"]);
+  });
+
+  it("remembers only so many", () => {
+    const store = recentMessages(2);
+    for (const name of ["a", "b", "c"]) void store.add(name);
+    expect(["a", "b", "c"].map((name) => store.has(name))).toEqual([false, true, true]);
+  });
+});
+
+describe("timeout and circuitBreaker", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it("a handler that takes longer fails as HANDLER_TIMEOUT, which is retried", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.consume(Jobs, { use: [timeout(1_000)], retry: { backoff: () => 5 } }, hands.handler);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    hands.end(2);
+    await clock.settle();
+    vi.advanceTimersByTime(1_000);
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 2", "retry 1 after 5"]);
+    hands.end(1);
+    await clock.settle();
+    expect(driver.consumer().settled).toHaveLength(2);
+    expect(vi.getTimerCount()).toBe(1); // the consumer's own wait
+  });
+
+  it("failures in a row pause the subscription for a while; then one more pauses it again", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failures: 2, pauseMs: 1_000 })];
+    const hands = new Hands();
+    const subscription = await client.consume(
+      Jobs,
+      { use, concurrency: 1, retry: { attempts: 1 }, deadLetter: "discard" },
+      hands.handler,
+    );
+    driver.consumer().deliver(...[1, 2, 3, 4, 5].map((n) => delivery(n)));
+    await clock.settle();
+    hands.fail(1);
+    await clock.settle();
+    hands.fail(2);
+    await clock.settle();
+    expect(subscription.state).toBe("paused");
+    expect(hands.began).toEqual(["1", "2"]);
+    vi.advanceTimersByTime(1_000);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "2", "3"]);
+    hands.fail(3);
+    await clock.settle();
+    expect(subscription.state).toBe("paused");
+    vi.advanceTimersByTime(1_000);
+    await clock.settle();
+    hands.end(4);
+    await clock.settle();
+    hands.fail(5);
+    await clock.settle();
+    expect(subscription.state).toBe("running");
+  });
+
+  it("errors that do not count pause nothing", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failures: 1, counts: () => false })];
+    const subscription = await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, () => {
+      throw new Error("not the dependency");
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(subscription.state).toBe("running");
+  });
+
+  it("options that nobody reads or that make no sense are refused", () => {
+    const wrong = [
+      () => timeout(0),
+      () => timeout(Number.NaN),
+      () => circuitBreaker({ failures: 0 }),
+      () => circuitBreaker({ pauseMs: -1 }),
+      () => circuitBreaker({ failure: 3 } as object),
+      () => deduplicate({ stor: recentMessages() } as unknown as Parameters<typeof deduplicate>[0]),
+    ];
+    expect(wrong.map((make) => codeOf(make))).toEqual([
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+      "UNKNOWN_OPTION",
+      "UNKNOWN_OPTION",
+    ]);
+  });
+});
+
+function codeOf(make: () => unknown): unknown {
+  try {
+    make();
+    return undefined;
+  } catch (error) {
+    return (error as { readonly code?: unknown }).code;
+  }
+}
