@@ -94,6 +94,7 @@ export class BrokerClient implements Client<Feature> {
         retryInitialMs: options.reconnectInitialMs,
         retryMaxMs: options.reconnectMaxMs,
         observer: options.observer,
+        onError: options.onError,
         prepare: (address) =>
           // Whoever opened an inbox made it; writing to one must not make it again.
           address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepare(item(address)),
@@ -267,9 +268,11 @@ export class BrokerClient implements Client<Feature> {
   }
 
   health(): Health {
+    // A driver that heals itself keeps its connection while what is sent over it fails.
+    const trouble = this.#link.error ?? this.#publishing.trouble;
     return {
-      status: this.#status,
-      error: this.#link.error,
+      status: this.#status === "up" && trouble !== undefined ? "recovering" : this.#status,
+      error: trouble,
       pendingPublishes: this.#budget.messages,
       subscriptions: [...this.#subscriptions].map(({ source, group, state, running, held }) => ({
         source,

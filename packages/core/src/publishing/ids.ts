@@ -1,6 +1,6 @@
 /**
  * Message ids: 128 random bits once, then a counter. As unique as a UUID, at a
- * fraction of its cost per message, and those of one client sort by age.
+ * fraction of its cost per message.
  */
 export function idSource(): () => string {
   const prefix = randomName();

@@ -23,6 +23,7 @@ export interface OutboxContext {
   readonly retryInitialMs: number;
   readonly retryMaxMs: number;
   readonly observer: Observer | undefined;
+  readonly onError: (error: MessagingError) => void;
   /** Makes or checks the destination, once. */
   prepare(address: Address): Promise<void>;
 }
@@ -46,6 +47,7 @@ export class Outbox implements PendingOwner {
   #prepared: "no" | "under way" | "yes" = "no";
   #flushScheduled = false;
   #failuresInARow = 0;
+  #trouble: MessagingError | undefined;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
   #watchdog: unknown;
@@ -57,6 +59,11 @@ export class Outbox implements PendingOwner {
     this.#context = context;
     this.#onRest = onRest;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
+  }
+
+  /** Why what waits here has to go out again. */
+  get trouble(): MessagingError | undefined {
+    return this.#pending === 0 ? undefined : this.#trouble;
   }
 
   /** Takes a message; the promise settles when the broker has confirmed it, or when it failed for good. */
@@ -169,8 +176,11 @@ export class Outbox implements PendingOwner {
       else failures.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
     }
     this.#observe(flight, failures);
-    if (failures.length === 0) this.#failuresInARow = 0;
-    else this.#failOrKeep(failures);
+    if (failures.length > 0) this.#failOrKeep(failures);
+    else {
+      this.#failuresInARow = 0;
+      this.#trouble = undefined;
+    }
     this.#flush();
     if (this.#pending === 0) this.#rest();
   }
@@ -198,7 +208,9 @@ export class Outbox implements PendingOwner {
         else kept.push(entry);
       }
     }
-    if (kept.length === 0) return;
+    const last = kept.at(-1)?.error;
+    if (last === undefined) return;
+    this.#tellOf(last);
     for (let i = kept.length - 1; i >= 0; i--) this.#waiting.unshift(kept[i] as PendingPublish);
     const { clock, retryInitialMs, retryMaxMs } = this.#context;
     const pauseMs = Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failuresInARow++);
@@ -207,6 +219,13 @@ export class Outbox implements PendingOwner {
       this.#pause = undefined;
       this.#flush();
     }, pauseMs);
+  }
+
+  /** Once per outage and kind of error; of a connection that is down, the link tells. */
+  #tellOf(error: MessagingError): void {
+    const { link, onError } = this.#context;
+    if (link.current !== undefined && this.#trouble?.code !== error.code) onError(error);
+    this.#trouble = error;
   }
 
   // ── Time limits ─────────────────────────────────────────────────────────────

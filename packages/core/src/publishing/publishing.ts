@@ -130,6 +130,12 @@ export class Publishing {
     }
   }
 
+  /** Why messages have to be sent again, if they have. */
+  get trouble(): MessagingError | undefined {
+    for (const outbox of this.#outboxes.values()) if (outbox.trouble !== undefined) return outbox.trouble;
+    return undefined;
+  }
+
   /** Resolves when all that was published is confirmed or has failed. */
   async flush(): Promise<void> {
     while (this.#context.budget.messages > 0) {
