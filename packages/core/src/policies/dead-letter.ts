@@ -1,21 +1,9 @@
 import type { Consumed, DeadLetter } from "../client/types.ts";
 import { bytes } from "../contract/codec.ts";
 import type { QueueContract } from "../contract/contract.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
 import { derivedSeparator } from "../spi/naming.ts";
-
-/** The headers that every dead letter has, on every broker, next to those of the message itself. */
-export const deadLetterHeaders = {
-  source: "waybill-dead-source",
-  group: "waybill-dead-group",
-  attempts: "waybill-dead-attempts",
-  firstFailedAt: "waybill-dead-first-failed-at",
-  lastFailedAt: "waybill-dead-last-failed-at",
-  errorCode: "waybill-dead-error-code",
-  errorMessage: "waybill-dead-error-message",
-  /** The ordering key, so that a redrive can give it back. */
-  key: "waybill-dead-key",
-} as const;
 
 /**
  * The queue that holds the dead letters of a queue or of a topic's group, to be

@@ -8,11 +8,12 @@ import type {
 import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { deadLetterDetails, deadLetterHeaders } from "../policies/dead-letter.ts";
+import { deadLetterDetails } from "../policies/dead-letter.ts";
 import { randomName } from "../publishing/ids.ts";
 import type { Outbox } from "../publishing/outbox.ts";
 import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../spi/clock.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 
 export interface RedriveContext {
@@ -28,8 +29,6 @@ export interface RedriveContext {
   ): Promise<Subscription>;
 }
 
-/** Marks a letter that a redrive has put back, so that it does not meet it again. */
-const runHeader = "waybill-redrive-run";
 /** How long nothing may come before the queue counts as seen to its end, in milliseconds. */
 const quietMs = 1_500;
 
@@ -60,7 +59,8 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     const letter = deadLetterDetails(delivery);
     const chosen = !dryRun && letter !== undefined && filter(letter);
     if (chosen) await publish(context.back, delivery, revived(delivery));
-    else await publish(context.letters, delivery, { ...delivery.headers, [runHeader]: run });
+    else
+      await publish(context.letters, delivery, { ...delivery.headers, [deadLetterHeaders.redriveRun]: run });
     await delivery.ack();
     seen++;
     if (chosen) redriven++;
@@ -68,7 +68,8 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
 
   const handle = async (delivery: Delivery): Promise<void> => {
     // Put back by this very run: all before it has been seen.
-    if (ended || redriven >= max || delivery.headers[runHeader] === run) return end.resolve();
+    if (ended || redriven >= max || delivery.headers[deadLetterHeaders.redriveRun] === run)
+      return end.resolve();
     context.clock.clearTimeout(quiet);
     try {
       await bring(delivery);
@@ -126,7 +127,7 @@ function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<
 /** What core has written on a message that failed. */
 const ours = new Set<string>([
   ...Object.values(deadLetterHeaders),
-  runHeader,
+  deadLetterHeaders.redriveRun,
   attemptHeader,
   firstFailedHeader,
 ]);

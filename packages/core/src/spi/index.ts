@@ -14,6 +14,7 @@ export {
   type Support,
 } from "./capabilities.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { deadLetterHeaders } from "./dead-letter-headers.ts";
 export type {
   Call,
   Classification,

@@ -1,4 +1,10 @@
-import { type Delivery, type Headers, reservedHeaderPrefix, type WireMessage } from "@waybill/core/spi";
+import {
+  type Delivery,
+  deadLetterHeaders,
+  type Headers,
+  reservedHeaderPrefix,
+  type WireMessage,
+} from "@waybill/core/spi";
 
 /** A message as a test sees it. */
 export interface Published<T = unknown> {
@@ -35,18 +41,6 @@ export interface DeadLettered<T = unknown> extends Published<T> {
   readonly errorMessage: string;
 }
 
-/** The headers by which core marks a dead letter. */
-const deadLetter = {
-  source: "waybill-dead-source",
-  group: "waybill-dead-group",
-  attempts: "waybill-dead-attempts",
-  errorCode: "waybill-dead-error-code",
-  errorMessage: "waybill-dead-error-message",
-} as const;
-
-/** A letter that a redrive passed over and put back. */
-const passedOver = "waybill-redrive-run";
-
 export function asPublished(source: string, message: WireMessage | Delivery, at: number): Published {
   const { id, key, contentType, correlationId, timestamp } = message;
   const own = Object.entries(message.headers).filter(([name]) => !name.startsWith(reservedHeaderPrefix));
@@ -58,14 +52,14 @@ export function asPublished(source: string, message: WireMessage | Delivery, at:
 /** `undefined` when the message is no dead letter, or no new one. */
 export function asDeadLettered(message: WireMessage, at: number): DeadLettered | undefined {
   const { headers } = message;
-  const source = headers[deadLetter.source];
-  if (source === undefined || headers[passedOver] !== undefined) return undefined;
+  const source = headers[deadLetterHeaders.source];
+  if (source === undefined || headers[deadLetterHeaders.redriveRun] !== undefined) return undefined;
   return {
     ...asPublished(source, message, at),
-    group: headers[deadLetter.group],
-    attempts: Number(headers[deadLetter.attempts]),
-    errorCode: headers[deadLetter.errorCode] ?? "",
-    errorMessage: headers[deadLetter.errorMessage] ?? "",
+    group: headers[deadLetterHeaders.group],
+    attempts: Number(headers[deadLetterHeaders.attempts]),
+    errorCode: headers[deadLetterHeaders.errorCode] ?? "",
+    errorMessage: headers[deadLetterHeaders.errorMessage] ?? "",
   };
 }
 

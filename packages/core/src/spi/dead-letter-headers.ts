@@ -1,0 +1,14 @@
+/** The headers that every dead letter has, on every broker, next to those of the message itself. */
+export const deadLetterHeaders = {
+  source: "waybill-dead-source",
+  group: "waybill-dead-group",
+  attempts: "waybill-dead-attempts",
+  firstFailedAt: "waybill-dead-first-failed-at",
+  lastFailedAt: "waybill-dead-last-failed-at",
+  errorCode: "waybill-dead-error-code",
+  errorMessage: "waybill-dead-error-message",
+  /** The ordering key, so that a redrive can give it back. */
+  key: "waybill-dead-key",
+  /** The redrive that passed this letter over and put it back, so that it does not meet it again. */
+  redriveRun: "waybill-redrive-run",
+} as const;
