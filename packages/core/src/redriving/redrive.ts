@@ -125,7 +125,6 @@ function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<
 }
 
 /** What core has written on a message that failed. */
-const ours = new Set<string>([
   ...Object.values(deadLetterHeaders),
   deadLetterHeaders.redriveRun,
   attemptHeader,
