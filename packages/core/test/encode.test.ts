@@ -1,0 +1,302 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bytes, type Codec, json, queue, type StandardSchema, text, topic } from "../src/index.ts";
+import { utf8Length } from "../src/publishing/wire-size.ts";
+import { everything } from "./scripted-driver.ts";
+import { connected, failureOf, values } from "./workbench.ts";
+
+const Bytes = topic<Uint8Array>("bytes", { codec: bytes });
+const Anything = topic("anything");
+const limits = (limits: object) => ({ capabilities: { limits: { messageBytes: 100, ...limits } } });
+
+describe("limits", () => {
+  it("the largest message goes, one byte over is refused before any I/O, and the rest of the batch is unharmed", async () => {
+    const { client, driver } = await connected(limits({}));
+    await client.publish(Bytes, new Uint8Array(100));
+    const error = await failureOf(client.publishBatch(Bytes, [new Uint8Array(1), new Uint8Array(101)]));
+    expect(error).toMatchObject({ code: "PARTIAL_FAILURE", details: { indexes: [1] } });
+    expect(error?.cause).toMatchObject({ code: "MESSAGE_TOO_LARGE", details: { size: 101, limit: 100 } });
+    expect(driver.sent("bytes").map(({ body }) => body.length)).toEqual([100, 1]);
+  });
+
+  it("count body, key, header names and values, all in UTF-8", async () => {
+    const { client } = await connected(limits({}));
+    const Keyed = topic<Uint8Array>("keyed", { codec: bytes, key: () => "ключ" });
+    // 8 bytes of key, 2 + 4 of header
+    await client.publish(Keyed, new Uint8Array(86), { headers: { ö: "😀" } });
+    const over = client.publish(Keyed, new Uint8Array(87), { headers: { ö: "😀" } });
+    expect((await failureOf(over))?.code).toBe("MESSAGE_TOO_LARGE");
+  });
+
+  it("of headers and keys hold by themselves", async () => {
+    const { client } = await connected(limits({ headerBytes: 10, keyBytes: 3 }));
+    const keyed = (key: string) => topic<number>("keyed", { key: () => key });
+    await client.publish(Anything, 1, { headers: { name: "values" } });
+    await client.publish(keyed("key"), 1);
+    const over = [
+      client.publish(Anything, 1, { headers: { name: "values!" } }),
+      client.publish(keyed("ключ"), 1),
+    ];
+    for (const each of over) expect((await failureOf(each))?.code).toBe("MESSAGE_TOO_LARGE");
+  });
+
+  it("are measured as UTF-8 is encoded", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (any) => {
+        expect(utf8Length(any)).toBe(new TextEncoder().encode(any).length);
+      }),
+    );
+  });
+});
+
+describe("headers", () => {
+  it("of any name and value travel as they are", async () => {
+    const { client, driver } = await connected();
+    const headers = { "a/b.c 'd' \"e\"": "ö😀\n\t", __proto__: "odd", "X-Waybill": "", constructor: "x" };
+    const given = Object.defineProperty({ ...headers }, "__proto__", { value: "own", enumerable: true });
+    await client.publish(Anything, 1, { headers: given });
+    expect(driver.sent("anything")[0]?.headers).toBe(given);
+  });
+
+  const wrong: Record<string, unknown>[] = [
+    { "": "empty name" },
+    { number: 5 },
+    { none: undefined },
+    { "waybill-id": "ours" },
+    { "Waybill-Anything": "ours" },
+    { "Content-Type": "the codec's" },
+    { half: "\ud800" },
+    { "\udc00": "half" },
+  ];
+  for (const headers of wrong) {
+    it(`${JSON.stringify(headers)} are refused, never dropped or changed`, async () => {
+      const { client, driver } = await connected();
+      const error = await failureOf(
+        client.publish(Anything, 1, { headers: headers as Record<string, string> }),
+      );
+      expect(error?.code).toBe("INVALID_HEADER");
+      expect(driver.published).toEqual([]);
+    });
+  }
+});
+
+describe("a value", () => {
+  it("travels as its codec encodes it, with its content type", async () => {
+    const { client, driver } = await connected();
+    await client.publish(topic("j"), { a: [1, "ö"] });
+    await client.publish(topic<string>("t", { codec: text }), "ö");
+    await client.publish(Bytes, Uint8Array.of(0, 255));
+    expect(driver.published.flatMap(({ batch }) => batch.map((m) => [m.contentType, [...m.body]]))).toEqual([
+      ["application/json", [...new TextEncoder().encode('{"a":[1,"ö"]}')]],
+      ["text/plain; charset=utf-8", [195, 182]],
+      ["application/octet-stream", [0, 255]],
+    ]);
+  });
+
+  it("comes back from JSON and text as it was", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.string(), (value, any) => {
+        expect(json.decode(json.encode(value))).toEqual(JSON.parse(JSON.stringify(value)));
+        const whole = any.toWellFormed();
+        expect(text.decode(text.encode(whole))).toBe(whole);
+      }),
+    );
+    expect(text.decode(text.encode("\ufeffwith a mark"))).toBe("\ufeffwith a mark");
+  });
+
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  const halfBaked = { contentType: "x", encode: () => "text" as unknown as Uint8Array, decode: () => 0 };
+  const refused: [string, Codec<never> | typeof json, unknown][] = [
+    ["undefined as JSON", json, undefined],
+    ["a function as JSON", json, () => {}],
+    ["a BigInt as JSON", json, { n: 1n }],
+    ["a cycle as JSON", json, cycle],
+    ["a number as text", text as Codec<never>, 5],
+    ["text as bytes", bytes as Codec<never>, "text"],
+    ["what its codec makes no bytes of", halfBaked, 1],
+  ];
+  for (const [what, codec, value] of refused) {
+    it(`${what} is SERIALIZATION_FAILED`, async () => {
+      const { client, driver } = await connected();
+      const error = await failureOf(client.send(queue("values", { codec }), value));
+      expect(error?.code).toBe("SERIALIZATION_FAILED");
+      expect(driver.published).toEqual([]);
+      expect(client.health().pendingPublishes).toBe(0);
+    });
+  }
+
+  it("that its schema refuses is VALIDATION_FAILED, naming paths and rules but no values", async () => {
+    const { client } = await connected();
+    const issues = Array.from({ length: 7 }, (_, i) => ({
+      message: `rule ${i}`,
+      path: ["items", { key: i }],
+    }));
+    const error = await failureOf(
+      client.publish(topic("t", { schema: schema(() => ({ issues })) }), "a secret"),
+    );
+    expect(error?.code).toBe("VALIDATION_FAILED");
+    expect(error?.message).toContain("items.0: rule 0");
+    expect(error?.message).toContain("and 2 more");
+    expect(error?.message).not.toContain("a secret");
+  });
+
+  it("travels as it was published, not as its schema made it", async () => {
+    const { client, driver } = await connected();
+    await client.publish(topic("t", { schema: schema(() => ({ value: "changed" })) }), "original");
+    expect(values(driver.sent("t"))).toEqual(["original"]);
+  });
+
+  it("whose schema takes its time is not overtaken by younger ones", async () => {
+    const { client, driver } = await connected();
+    const slowness: Record<string, number> = { a: 3, b: 0, c: 1 };
+    const Slow = topic("slow", {
+      schema: schema(async (value) => {
+        for (let i = 0; i < (slowness[value as string] ?? 0); i++)
+          await new Promise((next) => setImmediate(next));
+        return { value };
+      }),
+    });
+    await Promise.all(["a", "b", "c"].map((value) => client.publish(Slow, value)));
+    expect(values(driver.sent("slow"))).toEqual(["a", "b", "c"]);
+  });
+
+  it("that is refused after a while holds up none of those behind it", async () => {
+    const { client, driver } = await connected();
+    const Picky = topic("picky", {
+      schema: schema(async (value) => (value === "no" ? { issues: [{ message: "no" }] } : { value })),
+    });
+    const error = await failureOf(client.publishBatch(Picky, ["no", "yes"]));
+    expect(error?.code).toBe("PARTIAL_FAILURE");
+    expect(values(driver.sent("picky"))).toEqual(["yes"]);
+  });
+
+  it("whose schema or key function throws is refused with a MessagingError", async () => {
+    const { client } = await connected();
+    const broken = () => {
+      throw new TypeError("broken");
+    };
+    const codes = await Promise.all(
+      [
+        topic("s", { schema: schema(broken) }),
+        topic("a", { schema: schema(() => Promise.reject(new TypeError("broken"))) }),
+        topic("k", { key: broken }),
+        topic("n", { key: () => 5 as unknown as string }),
+        topic("e", { key: () => "" }),
+        topic("h", { key: () => "\ud800" }),
+      ].map(async (contract) => (await failureOf(client.publish(contract, 1)))?.code),
+    );
+    expect(codes).toEqual([
+      "VALIDATION_FAILED",
+      "VALIDATION_FAILED",
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+    ]);
+  });
+});
+
+describe("options of a publish", () => {
+  it("travel with the message", async () => {
+    const { client, driver, clock } = await connected();
+    await client.send(queue("jobs"), 1, {
+      id: "m-1",
+      timestamp: 42,
+      correlationId: "c-1",
+      delayMs: 10.2,
+      ttlMs: 500,
+    });
+    await client.publish(Anything, 1);
+    expect(driver.sent("jobs")).toMatchObject([
+      { id: "m-1", timestamp: 42, correlationId: "c-1", delayMs: 11, expiresAt: clock.now() + 500 },
+    ]);
+    expect(driver.sent("anything")).toMatchObject([
+      { timestamp: clock.now(), delayMs: 0, expiresAt: undefined, key: undefined, replyTo: undefined },
+    ]);
+  });
+
+  it("ids of one client are unique", async () => {
+    const { client, driver } = await connected();
+    await client.publishBatch(Anything, new Array(500).fill(1));
+    const ids = driver.sent("anything").map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  const wrong: [object, string][] = [
+    [{ delay: 5 }, "UNKNOWN_OPTION"],
+    [{ id: "" }, "INVALID_ARGUMENT"],
+    [{ id: 5 }, "INVALID_ARGUMENT"],
+    [{ correlationId: "\ud800" }, "INVALID_ARGUMENT"],
+    [{ timestamp: -1 }, "INVALID_ARGUMENT"],
+    [{ timestamp: new Date() }, "INVALID_ARGUMENT"],
+    [{ delayMs: 60_001 }, "INVALID_ARGUMENT"],
+    [{ delayMs: Number.NaN }, "INVALID_ARGUMENT"],
+    [{ ttlMs: Number.POSITIVE_INFINITY }, "INVALID_ARGUMENT"],
+  ];
+  for (const [options, code] of wrong) {
+    it(`${JSON.stringify(options)} are ${code}, for one and for many`, async () => {
+      const { client, driver } = await connected();
+      expect((await failureOf(client.publish(Anything, 1, options)))?.code).toBe(code);
+      if (!("id" in options)) {
+        expect((await failureOf(client.publishBatch(Anything, [], options)))?.code).toBe(code);
+      }
+      expect(driver.published).toEqual([]);
+    });
+  }
+
+  it("one id is not that of a whole batch, and a batch is an array", async () => {
+    const { client } = await connected();
+    expect((await failureOf(client.publishBatch(Anything, [1], { id: "m" })))?.code).toBe("INVALID_ARGUMENT");
+    const wrong = "abc" as unknown as unknown[];
+    expect((await failureOf(client.publishBatch(Anything, wrong)))?.code).toBe("INVALID_ARGUMENT");
+    expect(await client.publishBatch(Anything, [])).toEqual([]);
+  });
+
+  it("a delay does not go with an ordering key, which it would break", async () => {
+    const { client } = await connected();
+    const Keyed = topic("keyed", { key: () => "k" });
+    expect((await failureOf(client.publish(Keyed, 1, { delayMs: 5 })))?.code).toBe("INVALID_ARGUMENT");
+    await client.publish(Keyed, 1, { delayMs: 0 });
+  });
+});
+
+describe("what the broker lacks", () => {
+  const { features: _all, ...without } = everything;
+  it("is refused before any I/O, with feature, adapter and remedy", async () => {
+    const { client, driver } = await connected({ capabilities: { ...without, features: {} } });
+    const Jobs = queue("jobs", { reply: {} });
+    const Keyed = topic("keyed", { key: () => "k" });
+    const refused = [
+      client.publish(Anything, 1, { delayMs: 5 }),
+      client.publish(Anything, 1, { ttlMs: 5 }),
+      client.publish(Keyed, 1),
+      client.publishBatch(Keyed, [1]),
+      client.subscribe(Keyed, { group: "g" }, () => {}),
+      client.subscribe(Anything, { broadcast: true }, () => {}),
+      client.subscribe(Anything, { group: "g", filter: { a: "b" } }, () => {}),
+      client.subscribe(topic("kept", { retained: true }), { group: "g", start: "earliest" }, () => {}),
+      client.topology.declare({ topic: Anything, group: "g", filter: { a: "b" } }),
+      client.topology.declare(Keyed),
+      client.topology.declare({ topic: Keyed, group: "g" }),
+      client.request(Jobs, 1),
+      client.respond(Jobs, () => 1),
+    ];
+    for (const each of refused) {
+      expect(await failureOf(each)).toMatchObject({
+        code: "UNSUPPORTED",
+        details: { adapter: "scripted" },
+        remedy: expect.any(String),
+      });
+    }
+    expect(driver.published).toEqual([]);
+    expect(driver.ensured).toEqual([]);
+    expect(driver.consumers).toEqual([]);
+  });
+});
+
+type Validate = StandardSchema["~standard"]["validate"];
+
+function schema(validate: Validate): StandardSchema {
+  return { "~standard": { version: 1, vendor: "test", validate } };
+}

@@ -1,0 +1,170 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Generation } from "../src/consuming/generation.ts";
+import { Held, HeldList } from "../src/consuming/held.ts";
+import { KeySchedule } from "../src/consuming/key-schedule.ts";
+import { Lane } from "../src/consuming/lane.ts";
+import { Deque } from "../src/structures/deque.ts";
+import { RecentTimes } from "../src/structures/recent-times.ts";
+import { delivery } from "./workbench.ts";
+
+const generation = new Generation();
+const held = (name: unknown, lane?: Lane) => new Held(delivery(name), generation, lane, {}, 1, 0);
+const nameOf = (one: Held | undefined) => one && JSON.parse(new TextDecoder().decode(one.wire.body));
+
+describe("Deque", () => {
+  it("is an array, whatever is done to it", () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ do: fc.constant("push" as const), item: fc.nat() }) },
+      { weight: 2, arbitrary: fc.record({ do: fc.constant("unshift" as const), item: fc.nat() }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant("shift" as const), item: fc.constant(0) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant("retain" as const), item: fc.integer({ min: 1, max: 4 }) }),
+      },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+        const deque = new Deque<number>();
+        let model: number[] = [];
+        for (const { do: what, item } of steps) {
+          if (what === "push") {
+            deque.push(item);
+            model.push(item);
+          } else if (what === "unshift") {
+            deque.unshift(item);
+            model.unshift(item);
+          } else if (what === "shift") {
+            expect(deque.shift()).toBe(model.shift());
+          } else {
+            const keep = (one: number) => one % item !== 0;
+            expect(deque.retain(keep)).toEqual(model.filter((one) => !keep(one)));
+            model = model.filter(keep);
+          }
+          expect(deque.size).toBe(model.length);
+          expect(deque.peek()).toBe(model[0]);
+        }
+        for (const item of model) expect(deque.shift()).toBe(item);
+      }),
+    );
+  });
+});
+
+describe("a lane's watermark", () => {
+  it("has always passed exactly what ended without a gap, in whatever order things end", () => {
+    const orders = fc.integer({ min: 1, max: 40 }).chain((count) => {
+      const all = Array.from({ length: count }, (_, i) => i);
+      return fc.shuffledSubarray(all);
+    });
+    fc.assert(
+      fc.property(orders, (order) => {
+        const lane = new Lane("p0");
+        const count = Math.max(...order, 0) + 1;
+        const all = Array.from({ length: count }, (_, i) => held(i, lane));
+        for (const one of all) lane.track(one);
+        const ended = new Set<number>();
+        let watermark = 0;
+        for (const index of order) {
+          const passed = lane.complete(all[index] as Held);
+          ended.add(index);
+          const before = watermark;
+          while (ended.has(watermark)) watermark++;
+          expect(nameOf(passed)).toBe(watermark === before ? undefined : watermark - 1);
+          expect(lane.blocked).toBe(ended.size - watermark);
+        }
+      }),
+    );
+  });
+
+  it("is idle when nothing of the lane is worked on", async () => {
+    const lane = new Lane("p0");
+    await lane.idle();
+    lane.started();
+    lane.started();
+    let idle = false;
+    const waiting = lane.idle().then(() => {
+      idle = true;
+    });
+    lane.ended();
+    await Promise.resolve();
+    expect(idle).toBe(false);
+    lane.ended();
+    await waiting;
+  });
+});
+
+describe("KeySchedule", () => {
+  it("lets one of each key go at a time, in order of receipt, whatever ends or is dropped meanwhile", () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ do: fc.constant("enter" as const), pick: fc.nat({ max: 3 }) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant("leave" as const), pick: fc.nat({ max: 20 }) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant("drop" as const), pick: fc.integer({ min: 2, max: 5 }) }),
+      },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const schedule = new KeySchedule();
+        // The model: per key, who is in line; the head has its turn.
+        const lines = new Map<string, Held[]>();
+        const line = (key: string) => lines.get(key) ?? [];
+        let count = 0;
+        for (const { do: what, pick } of steps) {
+          if (what === "enter") {
+            const key = `key ${pick}`;
+            const one = held(count++);
+            expect(schedule.enter(key, one)).toBe(line(key).length === 0);
+            lines.set(key, [...line(key), one]);
+          } else if (what === "leave") {
+            const busy = [...lines].filter(([, waiting]) => waiting.length > 0);
+            if (busy.length === 0) continue;
+            const [key, [head, ...rest]] = busy[pick % busy.length] as [string, [Held, ...Held[]]];
+            expect(schedule.leave(key, head)).toBe(rest[0]);
+            expect(schedule.leave(key, head)).toBe(undefined);
+            lines.set(key, rest);
+          } else {
+            const goes = (one: Held) => nameOf(one) % pick === 0;
+            const promoted: Held[] = [];
+            for (const [key, waiting] of lines) {
+              const left = waiting.filter((one) => !goes(one));
+              if (waiting[0] !== undefined && goes(waiting[0]) && left[0] !== undefined)
+                promoted.push(left[0]);
+              lines.set(key, left);
+            }
+            expect(new Set(schedule.drop(goes))).toEqual(new Set(promoted));
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe("HeldList", () => {
+  it("keeps the order of receipt while anything in it is removed", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 50 })), (removals) => {
+        const list = new HeldList();
+        const all = Array.from({ length: 30 }, (_, i) => held(i));
+        for (const one of all) list.add(one);
+        let model = [...all];
+        for (const index of removals) {
+          const one = all[index];
+          if (one === undefined) continue;
+          list.remove(one);
+          model = model.filter((other) => other !== one);
+          expect(list.size).toBe(model.length);
+        }
+        expect(list.filter(() => true)).toEqual(model);
+      }),
+    );
+  });
+});
+
+describe("RecentTimes", () => {
+  it("answers when a name was first noted, and forgets the oldest", () => {
+    const times = new RecentTimes(2);
+    expect([times.note("a", 1), times.note("a", 2), times.note("b", 3)]).toEqual([1, 1, 3]);
+    expect([times.note("c", 4), times.note("b", 5), times.note("a", 6)]).toEqual([4, 3, 6]);
+  });
+});

@@ -1,0 +1,162 @@
+import { describe, expectTypeOf, it } from "vitest";
+import {
+  type Capabilities,
+  type Client,
+  connect,
+  type Delivery,
+  type Driver,
+  type FeaturesOf,
+  type Publisher,
+  queue,
+  type Receipt,
+  type StandardSchema,
+  type Subscriber,
+  topic,
+} from "../src/index.ts";
+import type { everything } from "./scripted-driver.ts";
+
+interface Order {
+  readonly id: string;
+  readonly placed: Date;
+}
+
+declare const schema: StandardSchema<{ id: string; placed: string }, Order>;
+type Schema = typeof schema;
+
+const Orders = topic<{ id: string; placed: string }, Order>("orders");
+const Jobs = queue<number>("jobs");
+const Questions = queue<number, number, string, Date>("questions", { reply: {} });
+
+type Able = Client<FeaturesOf<typeof everything>>;
+/** Of a driver that can do nothing but expire messages. */
+type Unable = Client<
+  FeaturesOf<{ readonly features: { readonly ttl: { readonly how: "native" } } } & Capabilities>
+>;
+
+/** Checked by the compiler, never run. */
+function compiles(_program: () => unknown): void {}
+
+describe("the compiler", () => {
+  it("lets payload types flow from the contract: what goes in, and what its schema makes of it", () => {
+    compiles(async () => {
+      const client = await connect("memory:");
+      expectTypeOf(client.publish(Orders, { id: "o", placed: "now" })).resolves.toEqualTypeOf<Receipt>();
+      // @ts-expect-error a Date is what comes out, not what goes in
+      await client.publish(Orders, { id: "o", placed: new Date() });
+      // @ts-expect-error a member is missing
+      await client.publish(Orders, { id: "o" });
+      // @ts-expect-error one of the batch is wrong
+      await client.sendBatch(Jobs, [1, "2"]);
+      await client.subscribe(Orders, { group: "billing" }, (order, delivery) => {
+        expectTypeOf(order).toEqualTypeOf<Order>();
+        expectTypeOf(delivery).toEqualTypeOf<Delivery<Order>>();
+      });
+      for await (const { value } of client.messages(Jobs)) expectTypeOf(value).toEqualTypeOf<number>();
+    });
+  });
+
+  it("infers a contract from its schema and its key from the schema's input", () => {
+    compiles((schema: Schema = undefined as never) => {
+      const contract = topic("orders", {
+        schema,
+        key: (order) => {
+          expectTypeOf(order).toEqualTypeOf<{ id: string; placed: string }>();
+          return order.id;
+        },
+      });
+      expectTypeOf(contract.key).parameter(0).toEqualTypeOf<{ id: string; placed: string }>();
+    });
+  });
+
+  it("tells topics from queues", () => {
+    compiles(async (client: Able = undefined as never) => {
+      // @ts-expect-error a queue is sent to
+      await client.publish(Jobs, 1);
+      // @ts-expect-error a topic is published to
+      await client.send(Orders, { id: "o", placed: "now" });
+      // @ts-expect-error a topic is subscribed to by a group, or as a broadcast
+      await client.subscribe(Orders, {}, () => {});
+      // @ts-expect-error but not both
+      await client.subscribe(Orders, { group: "g", broadcast: true }, () => {});
+    });
+  });
+
+  it("refuses what the driver in hand cannot do", () => {
+    compiles(async (client: Unable = undefined as never) => {
+      await client.send(Jobs, 1, { ttlMs: 5 });
+      // @ts-expect-error no delay
+      await client.send(Jobs, 1, { delayMs: 5 });
+      // @ts-expect-error no filters
+      await client.subscribe(Orders, { group: "g", filter: { a: "b" } }, () => {});
+      // @ts-expect-error no broadcast
+      await client.subscribe(Orders, { broadcast: true }, () => {});
+      // @ts-expect-error no new groups in the past
+      await client.subscribe(Orders, { group: "g", start: "earliest" }, () => {});
+      // @ts-expect-error no request
+      await client.request(Questions, 1);
+      // @ts-expect-error no respond
+      await client.respond(Questions, () => "yes");
+      // @ts-expect-error no filters for groups that are declared either
+      await client.topology.declare({ topic: Orders, group: "g", filter: { a: "b" } });
+    });
+  });
+
+  it("allows what the driver in hand can do", () => {
+    compiles(async (driver: Driver<typeof everything> = undefined as never) => {
+      const client = await connect(driver);
+      expectTypeOf(client).toEqualTypeOf<Able>();
+      await client.send(Jobs, 1, { delayMs: 5, ttlMs: 5 });
+      await client.subscribe(Orders, { group: "g", filter: { a: "b" }, start: "earliest" }, () => {});
+      await client.subscribe(Orders, { broadcast: true, start: { position: "1" } }, () => {});
+      expectTypeOf(client.request(Questions, 1)).resolves.toEqualTypeOf<Date>();
+      await client.respond(Questions, (value) => {
+        expectTypeOf(value).toEqualTypeOf<number>();
+        return "yes";
+      });
+      // @ts-expect-error the reply is text
+      await client.respond(Questions, () => 5);
+    });
+  });
+
+  it("refuses with a URL alone what not every broker can do", () => {
+    compiles(async () => {
+      const client = await connect("memory:");
+      await client.send(Jobs, 1);
+      // @ts-expect-error not required
+      await client.send(Jobs, 1, { delayMs: 5 });
+      // @ts-expect-error not required
+      await client.subscribe(Orders, { group: "g", filter: { a: "b" } }, () => {});
+      // @ts-expect-error not required
+      await client.subscribe(Orders, { broadcast: true, start: "earliest" }, () => {});
+      // @ts-expect-error not required
+      await client.request(Questions, 1);
+    });
+  });
+
+  it("allows with a URL what `requires` names, and no more", () => {
+    compiles(async () => {
+      const client = await connect("memory:", { requires: ["delay", "filters", "requestReply"] });
+      expectTypeOf(client).toEqualTypeOf<Client<"delay" | "filters" | "requestReply">>();
+      await client.send(Jobs, 1, { delayMs: 5 });
+      await client.subscribe(Orders, { group: "g", filter: { a: "b" } }, () => {});
+      await client.request(Questions, 1);
+      // @ts-expect-error not required
+      await client.send(Jobs, 1, { ttlMs: 5 });
+      const same = await connect({ url: "memory:", requires: ["delay"] });
+      await same.send(Jobs, 1, { delayMs: 5 });
+      // @ts-expect-error no feature of that name
+      await connect("memory:", { requires: ["teleport"] });
+    });
+  });
+
+  it("lets a function ask for no more than it needs", () => {
+    compiles((client: Able = undefined as never) => {
+      const publishes = (_publisher: Publisher) => {};
+      const delays = (_publisher: Publisher<"delay">) => {};
+      const subscribes = (_subscriber: Subscriber<"broadcast">) => {};
+      publishes(client);
+      delays(client);
+      subscribes(client);
+    });
+  });
+});
