@@ -125,11 +125,7 @@ function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<
 }
 
 /** What core has written on a message that failed. */
-  ...Object.values(deadLetterHeaders),
-  deadLetterHeaders.redriveRun,
-  attemptHeader,
-  firstFailedHeader,
-]);
+const ours = new Set<string>([...Object.values(deadLetterHeaders), attemptHeader, firstFailedHeader]);
 
 /** The headers as they were before it failed: its attempts begin anew. */
 function revived(delivery: Delivery): Headers {
