@@ -1,9 +1,10 @@
 import { checkFilter } from "../consuming/filter.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { normalise } from "../errors/normalise.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
-import type { Driver } from "../spi/driver.ts";
-import type { TopologyItem } from "../spi/topology.ts";
+import type { Call, Driver } from "../spi/driver.ts";
+import type { Topology, TopologyItem } from "../spi/topology.ts";
 import type { Names } from "./names.ts";
 import { startPosition } from "./start-position.ts";
 import type { TopologyKeeper } from "./topology.ts";
@@ -31,8 +32,7 @@ export class OwnTopology implements TopologyClient<Feature> {
 
   async declare(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
     const items = this.#items(subjects);
-    const topology = await this.#context.keeper.topology();
-    await topology.ensure(items, { signal: this.#context.signal });
+    await this.#ask((topology, call) => topology.ensure(items, call));
   }
 
   async inspect(...subjects: readonly TopologySubject<Feature>[]): Promise<readonly TopologyReport[]> {
@@ -41,14 +41,12 @@ export class OwnTopology implements TopologyClient<Feature> {
 
   async remove(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
     const addresses = this.#items(subjects).map(({ address }) => address);
-    const topology = await this.#context.keeper.topology();
-    await topology.remove(addresses, { signal: this.#context.signal });
+    await this.#ask((topology, call) => topology.remove(addresses, call));
     for (const address of addresses) this.#context.onRemoved(address);
   }
 
   async look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
-    const topology = await this.#context.keeper.topology();
-    const states = await topology.inspect(addresses, { signal: this.#context.signal });
+    const states = await this.#ask((topology, call) => topology.inspect(addresses, call));
     return states.map(({ address, exists, differences, backlog }) => ({
       kind: address.kind as TopologyReport["kind"],
       name: address.name,
@@ -58,6 +56,15 @@ export class OwnTopology implements TopologyClient<Feature> {
       differences,
       backlog,
     }));
+  }
+
+  async #ask<T>(question: (topology: Topology, call: Call) => Promise<T>): Promise<T> {
+    const { keeper, signal, driver } = this.#context;
+    try {
+      return await question(await keeper.topology(), { signal });
+    } catch (cause) {
+      throw normalise(driver, cause);
+    }
   }
 
   /** The address of a queue or of a topic's group. */
