@@ -12,13 +12,14 @@ describe("PushQueue", () => {
     expect(queue.size).toBe(0);
   });
 
-  it("waits for the first item, and never loses what comes with it", async () => {
+  it("waits for the first item, and takes along what comes in the same turn", async () => {
     const queue = new PushQueue<number>();
-    const received = queue.receive(10, never);
+    const received = queue.receive(2, never);
     queue.push(1);
     queue.push(2);
-    expect(await received).toEqual([1]);
-    expect(await queue.receive(10, never)).toEqual([2]);
+    queue.push(3);
+    expect(await received).toEqual([1, 2]);
+    expect(await queue.receive(10, never)).toEqual([3]);
   });
 
   it("gives nothing when its time is over or the signal fires, and lets go of both", async () => {

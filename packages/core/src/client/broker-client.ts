@@ -258,6 +258,7 @@ export class BrokerClient implements Client<Feature> {
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
     return redrive(options, {
+      from: back,
       clock: this.#options.clock,
       back: this.#publishing.outbox(back),
       letters: this.#publishing.outbox(lettersAddress),

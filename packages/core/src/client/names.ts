@@ -2,7 +2,7 @@ import type { Contract } from "../contract/contract.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
-import { checkPortableName } from "../spi/naming.ts";
+import { checkPortableName, derivedSeparator } from "../spi/naming.ts";
 
 export interface NamesOptions {
   readonly prefix: string;
@@ -70,6 +70,10 @@ export class Names {
   #physical(name: string, kind: "topic" | "queue"): string {
     const { names, prefix } = this.#options;
     if (Object.hasOwn(names, name)) return names[name] as string;
+    const end = name.indexOf(derivedSeparator);
+    const base = name.slice(0, Math.max(0, end));
+    // What is derived from a name that the user has mapped follows it.
+    if (Object.hasOwn(names, base)) return names[base] + name.slice(end);
     const physical = this.#driver.naming.toPhysical(prefix + name, kind);
     if (physical === undefined) throw this.#illegal(prefix + name, kind);
     return physical;

@@ -65,11 +65,10 @@ export class Intake {
     const { dispatcher, prefetch, cumulative } = this.#context;
     if (cumulative && !this.#mayGoOn(generation)) return 0;
     const room = prefetch - dispatcher.held;
-    const half = Math.ceil(prefetch / 2);
     // While there is work at hand, ask for a good number at once rather than for one at a time.
-    if (dispatcher.queued > 0 && room < half) return 0;
+    if (dispatcher.queued > 0 && room < prefetch / 4) return 0;
     // Half at most, so that one half is fetched while the other is handled and settled.
-    return Math.max(0, Math.min(room, half));
+    return Math.max(0, Math.min(room, Math.ceil(prefetch / 2)));
   }
 
   /**

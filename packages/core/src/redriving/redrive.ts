@@ -1,5 +1,6 @@
 import type {
   ConsumeOptions,
+  DeadLetter,
   Delivery,
   RedriveOptions,
   RedriveReport,
@@ -12,11 +13,14 @@ import { deadLetterDetails } from "../policies/dead-letter.ts";
 import { randomName } from "../publishing/ids.ts";
 import type { Outbox } from "../publishing/outbox.ts";
 import { wireSize } from "../publishing/wire-size.ts";
+import type { Address } from "../spi/address.ts";
 import type { Clock } from "../spi/clock.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 
 export interface RedriveContext {
+  /** Where the messages failed. */
+  readonly from: Pick<Address, "name" | "group">;
   readonly clock: Clock;
   /** To where the messages failed. */
   readonly back: Outbox;
@@ -56,8 +60,8 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   };
 
   const bring = async (delivery: Delivery): Promise<void> => {
-    const letter = deadLetterDetails(delivery);
-    const chosen = !dryRun && letter !== undefined && filter(letter);
+    const letter = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
+    const chosen = !dryRun && filter(letter);
     if (chosen) await publish(context.back, delivery, revived(delivery));
     else
       await publish(context.letters, delivery, { ...delivery.headers, [deadLetterHeaders.redriveRun]: run });
@@ -102,6 +106,21 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     await subscription.close({ deadlineMs: 0 });
   }
   return { seen, redriven };
+}
+
+/** The broker's own limit brought it here, past us: nobody wrote on it why. */
+function givenUpByBroker(delivery: Delivery, from: RedriveContext["from"]): DeadLetter {
+  return {
+    id: delivery.id,
+    source: from.name,
+    group: from.group,
+    attempts: 0,
+    firstFailedAt: delivery.timestamp,
+    lastFailedAt: delivery.timestamp,
+    errorCode: "BROKER_ERROR",
+    errorMessage: "The broker gave up delivering it.",
+    headers: delivery.headers,
+  };
 }
 
 function untilAborted(delivery: Delivery): Promise<void> {

@@ -13,6 +13,7 @@ export class PushQueue<T> {
   #failWaiting: ((cause: unknown) => void) | undefined;
   #max = 0;
   #full = false;
+  #waking = false;
   #failure: { readonly cause: unknown } | undefined;
   readonly #options: PushQueueOptions;
 
@@ -26,7 +27,11 @@ export class PushQueue<T> {
 
   push(item: T): void {
     this.#items.push(item);
-    if (this.#waiting !== undefined) this.#wake();
+    if (this.#waiting !== undefined && !this.#waking) {
+      // Not at once: what the same network chunk brings right behind it goes with it.
+      this.#waking = true;
+      queueMicrotask(this.#wakeUp);
+    }
     const { highWater, onFull } = this.#options;
     if (highWater !== undefined && !this.#full && this.size >= highWater) {
       this.#full = true;
@@ -83,6 +88,11 @@ export class PushQueue<T> {
     this.#failure ??= { cause };
     if (this.size === 0) this.#failWaiting?.(cause);
   }
+
+  readonly #wakeUp = (): void => {
+    this.#waking = false;
+    this.#wake();
+  };
 
   #wake(): void {
     const waiting = this.#waiting;
