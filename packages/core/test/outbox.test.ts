@@ -223,6 +223,41 @@ describe("time limits", () => {
     expect((await young)?.code).toBe("TIMEOUT");
   });
 
+  it("holds for each message by itself when calls beside each other fail in any order", async () => {
+    const calls: ReturnType<typeof gate>[] = [];
+    const { client, driver, clock } = await connected(
+      {
+        publish: () => {
+          const call = gate();
+          calls.push(call);
+          return calls.length <= 2 ? call.opened.then(() => undefined) : never;
+        },
+      },
+      { publishTimeoutMs: 1_000, reconnect: { initialMs: 10 } },
+    );
+    const ends: unknown[] = [];
+    const publish = (value: number) =>
+      void failureOf(client.publish(Numbers, value)).then((error) =>
+        ends.push([value, clock.now(), error?.code]),
+      );
+    const start = clock.now();
+    publish(1);
+    await clock.pass(100);
+    publish(2);
+    await clock.pass(100);
+    calls[0]?.fail(new VendorError("TIMEOUT"));
+    await clock.settle();
+    calls[1]?.fail(new VendorError("TIMEOUT"));
+    await clock.pass(2_000);
+    expect(ends).toEqual([
+      [1, start + 1_000, "TIMEOUT"],
+      [2, start + 1_100, "TIMEOUT"],
+    ]);
+    expect(values(driver.published[2]?.batch ?? [])).toEqual([1, 2]);
+    expect(client.health().pendingPublishes).toBe(0);
+    expect(clock.timers).toBe(0);
+  });
+
   it("a call that hangs is told to end, and those beside it are not", async () => {
     const signals: AbortSignal[] = [];
     const { client, clock } = await connected(

@@ -4,7 +4,7 @@ import type { Capabilities } from "@waybill/core/spi";
 const reservedBytes = 2_048;
 
 /** The longest delay: as long as Kafka keeps what nobody reads, by default. */
-export const maxDelayMs = 7 * 86_400_000;
+const maxDelayMs = 7 * 86_400_000;
 
 export function capabilities(maxMessageBytes: number) {
   return {

@@ -15,7 +15,7 @@ import { kafka } from "../src/index.ts";
 import type { KafkaOptions } from "../src/options.ts";
 
 /** The broker under test: the environment's, or the one where local brokers usually listen. */
-export const url = process.env.WAYBILL_KAFKA_URL || "kafka://127.0.0.1:9092";
+const url = process.env.WAYBILL_KAFKA_URL || "kafka://127.0.0.1:9092";
 
 export const call: Call = { signal: new AbortController().signal };
 

@@ -17,7 +17,7 @@ import { naming } from "../src/naming.ts";
 export { message, messages } from "./message.ts";
 
 /** The server under test: the environment's, or the one where local brokers usually listen. */
-export const url = process.env.WAYBILL_REDIS_URL || "redis://127.0.0.1:6379";
+const url = process.env.WAYBILL_REDIS_URL || "redis://127.0.0.1:6379";
 
 export const call: Call = { signal: new AbortController().signal };
 

@@ -21,7 +21,7 @@ export function encodeBody(payload: AnyPayload, value: unknown, destination: str
 }
 
 /** The error for a value that its schema refuses. Names paths and rules, never values. */
-export function validationError(destination: string, issues: readonly SchemaIssue[]): MessagingError {
+function validationError(destination: string, issues: readonly SchemaIssue[]): MessagingError {
   const shown = issues.slice(0, 5).map((issue) => {
     const path = (issue.path ?? [])
       .map((part) => String(typeof part === "object" ? part.key : part))

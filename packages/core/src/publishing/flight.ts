@@ -28,7 +28,7 @@ export class Flight implements Call {
 
   /** When nobody waits for it any more. */
   get lastDeadline(): number {
-    return this.entries.at(-1)?.deadline ?? 0;
+    return this.entries.reduce((last, { deadline }) => Math.max(last, deadline), 0);
   }
 
   abandon(): void {

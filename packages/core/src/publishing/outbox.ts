@@ -8,10 +8,11 @@ import type { Clock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
 import type { PublishOutcome } from "../spi/settlement.ts";
-import { Deque } from "../structures/deque.ts";
 import { Flight } from "./flight.ts";
+import { Outage } from "./outage.ts";
 import type { PendingBudget } from "./pending-budget.ts";
 import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** What every outbox of a client shares. */
 export interface OutboxContext {
@@ -39,15 +40,14 @@ export class Outbox implements PendingOwner {
   readonly #context: OutboxContext;
   readonly #onRest: (() => void) | undefined;
   readonly #limit: number;
-  /** Some may be finished already: their caller gave up. */
-  readonly #waiting = new Deque<PendingPublish>();
+  readonly #outage: Outage;
+  readonly #waiting = new WaitingLine();
   readonly #flights = new Set<Flight>();
   /** How many are not finished, waiting or under way. */
   #pending = 0;
   #prepared: "no" | "under way" | "yes" = "no";
   #flushScheduled = false;
   #failuresInARow = 0;
-  #trouble: MessagingError | undefined;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
   #watchdog: unknown;
@@ -57,13 +57,14 @@ export class Outbox implements PendingOwner {
   constructor(address: Address, context: OutboxContext, onRest?: () => void) {
     this.address = address;
     this.#context = context;
+    this.#outage = new Outage(context.link, context.onError);
     this.#onRest = onRest;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
   }
 
   /** Why what waits here has to go out again. */
   get trouble(): MessagingError | undefined {
-    return this.#pending === 0 ? undefined : this.#trouble;
+    return this.#pending === 0 ? undefined : this.#outage.error;
   }
 
   /** Takes a message; the promise settles when the broker has confirmed it, or when it failed for good. */
@@ -75,7 +76,7 @@ export class Outbox implements PendingOwner {
     return new Promise((resolve, reject) => {
       const entry = new PendingPublish(this, message, size, clock.now() + timeoutMs, resolve, reject);
       this.#pending++;
-      this.#waiting.push(entry);
+      this.#waiting.add(entry);
       if (signal !== undefined) entry.abortWith(signal);
       if (!this.#flushScheduled) {
         this.#flushScheduled = true;
@@ -107,7 +108,7 @@ export class Outbox implements PendingOwner {
       this.#abandon(flight);
       for (const entry of flight.entries) entry.fail(error);
     }
-    for (const entry of this.#takeWaiting()) entry.fail(error);
+    for (const entry of this.#waiting.takeAll()) entry.fail(error);
     this.#rest();
   }
 
@@ -119,26 +120,12 @@ export class Outbox implements PendingOwner {
       if (this.#prepared === "no") void this.#prepare();
       return;
     }
+    const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
     while (this.#flights.size < this.#limit && this.#waiting.size > 0) {
-      const entries = this.#nextBatch();
+      const entries = this.#waiting.nextBatch(maxMessages, maxBytes);
       if (entries.length > 0) void this.#send(entries);
     }
   };
-
-  #nextBatch(): PendingPublish[] {
-    const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
-    const entries: PendingPublish[] = [];
-    let bytes = 0;
-    while (entries.length < maxMessages) {
-      const next = this.#waiting.peek();
-      if (next === undefined || (entries.length > 0 && bytes + next.size > maxBytes)) break;
-      this.#waiting.shift();
-      if (next.finished) continue;
-      bytes += next.size;
-      entries.push(next);
-    }
-    return entries;
-  }
 
   async #prepare(): Promise<void> {
     this.#prepared = "under way";
@@ -148,7 +135,7 @@ export class Outbox implements PendingOwner {
     } catch (cause) {
       this.#prepared = "no";
       const error = normalise(this.#context.driver, cause);
-      this.#failOrKeep(this.#takeWaiting().map((entry) => ({ entry, error })));
+      this.#failOrKeep(this.#waiting.takeAll().map((entry) => ({ entry, error })));
     }
     this.#flush();
   }
@@ -179,7 +166,7 @@ export class Outbox implements PendingOwner {
     if (failures.length > 0) this.#failOrKeep(failures);
     else {
       this.#failuresInARow = 0;
-      this.#trouble = undefined;
+      this.#outage.ends();
     }
     this.#flush();
     if (this.#pending === 0) this.#rest();
@@ -210,8 +197,8 @@ export class Outbox implements PendingOwner {
     }
     const last = kept.at(-1)?.error;
     if (last === undefined) return;
-    this.#tellOf(last);
-    for (let i = kept.length - 1; i >= 0; i--) this.#waiting.unshift(kept[i] as PendingPublish);
+    this.#outage.lasts(last);
+    this.#waiting.putBack(kept);
     const { clock, retryInitialMs, retryMaxMs } = this.#context;
     const pauseMs = Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failuresInARow++);
     if (this.#pause !== undefined) return;
@@ -221,20 +208,13 @@ export class Outbox implements PendingOwner {
     }, pauseMs);
   }
 
-  /** Once per outage and kind of error; of a connection that is down, the link tells. */
-  #tellOf(error: MessagingError): void {
-    const { link, onError } = this.#context;
-    if (link.current !== undefined && this.#trouble?.code !== error.code) onError(error);
-    this.#trouble = error;
-  }
-
   // ── Time limits ─────────────────────────────────────────────────────────────
 
   /** One timer for the whole outbox: it looks when the oldest message is due to time out. */
   #watch(): void {
     if (this.#watchdog !== undefined) return;
     const { clock } = this.#context;
-    let oldest = this.#waiting.peek()?.deadline ?? Number.POSITIVE_INFINITY;
+    let oldest = this.#waiting.nextDeadline;
     for (const flight of this.#flights) oldest = Math.min(oldest, flight.nextDeadline);
     if (oldest === Number.POSITIVE_INFINITY) return;
     this.#watchdog = clock.setTimeout(
@@ -261,11 +241,7 @@ export class Outbox implements PendingOwner {
       }
       for (const { entry, error } of late) entry.fail(error);
     }
-    for (let head = this.#waiting.peek(); head !== undefined; head = this.#waiting.peek()) {
-      if (!head.finished && now < head.deadline) break;
-      this.#waiting.shift();
-      head.fail(this.#outOfTime(head));
-    }
+    for (const entry of this.#waiting.takeOverdue(now)) entry.fail(this.#outOfTime(entry));
     this.#flush();
   }
 
@@ -286,17 +262,10 @@ export class Outbox implements PendingOwner {
     flight.abandon();
   }
 
-  #takeWaiting(): PendingPublish[] {
-    const taken: PendingPublish[] = [];
-    for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift())
-      taken.push(entry);
-    return taken;
-  }
-
   /** Nobody waits any more. A call that is still under way keeps its time limit. */
   #rest(): void {
     const { clock } = this.#context;
-    this.#takeWaiting();
+    this.#waiting.takeAll();
     if (this.#pause !== undefined) clock.clearTimeout(this.#pause);
     this.#pause = undefined;
     if (this.#flights.size === 0) {
