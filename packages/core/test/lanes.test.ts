@@ -218,6 +218,30 @@ describe("lanes that are going", () => {
     consumer.hooks.revoked(["never seen"]);
   });
 
+  it("drop a keyed message that fails only now as well", async () => {
+    const { hands, consumer, clock } = await consuming({}, { contract: Keyed });
+    consumer.deliver(delivery(1, { lane: "p0", key: "a" }));
+    await clock.settle();
+    const revoking = consumer.hooks.revoking(["p0"]);
+    hands.fail(1);
+    await revoking;
+    await clock.pass(60_000);
+    expect(hands.began).toEqual(["1"]);
+    expect(consumer.settled).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("let a key's messages of other lanes go on", async () => {
+    const { hands, consumer, clock } = await consuming({}, { contract: Keyed });
+    consumer.deliver(delivery(1, { lane: "p0", key: "a" }), delivery(2, { lane: "p1", key: "a" }));
+    await clock.settle();
+    hands.fail(1);
+    await clock.settle();
+    await consumer.hooks.revoking(["p0"]);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "2"]);
+  });
+
   it("drop a keyed message that waits for its next attempt: it comes again elsewhere", async () => {
     const { hands, consumer, clock } = await consuming({}, { contract: Keyed });
     consumer.deliver(delivery(1, { lane: "p0", key: "a" }), delivery(2, { lane: "p0", key: "a" }));
@@ -246,6 +270,35 @@ describe("lanes that are gone", () => {
     await clock.settle();
     expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST", "LEASE_LOST"]);
     expect(consumer.settled).toEqual(["ack 11"]);
+  });
+
+  it("have no dead letter made of a message whose handler fails too late", async () => {
+    const { hands, consumer, clock, driver, errors, subscription } = await consuming();
+    consumer.deliver(delivery(1, { lane: "p0", redeliveries: 4 }));
+    await clock.settle();
+    consumer.hooks.revoked(["p0"]);
+    hands.fail(1);
+    await clock.settle();
+    expect(driver.published).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST"]);
+    expect(subscription.held).toBe(0);
+  });
+
+  it("have a dead letter that cannot be stored tried no further, and nothing of it held", async () => {
+    const { hands, consumer, clock, driver, subscription } = await consuming({
+      publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })),
+    });
+    consumer.deliver(delivery(1, { lane: "p0", redeliveries: 4 }));
+    await clock.settle();
+    hands.fail(1);
+    await clock.pass(5_000);
+    consumer.hooks.revoked(["p0"]);
+    await clock.pass(60_000);
+    const tries = driver.published.length;
+    await clock.pass(600_000);
+    expect(driver.published).toHaveLength(tries);
+    expect(subscription.held).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it("have no watermark told that was still on its way", async () => {

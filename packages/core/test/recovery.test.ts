@@ -191,6 +191,29 @@ describe("when a consumer cannot go on", () => {
     expect(times.length).toBeLessThan(25);
   });
 
+  it("after it had received again, the first pause is short again", async () => {
+    const { client, driver, clock } = await connected({}, { reconnect: { initialMs: 100, maxMs: 60_000 } });
+    const subscription = await client.consume(Jobs, () => {});
+    for (let time = 0; time < 8; time++) {
+      driver.consumer().deliver(delivery(time));
+      await clock.settle();
+      driver.consumer().fail(new VendorError("CONNECTION_LOST"));
+      await clock.pass(100);
+      expect(subscription.state).toBe("running");
+    }
+  });
+
+  it("what it hands over as it ends is left to the broker", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    driver.connection.hooks.lost(new Error("gone"));
+    await clock.pass(1_000);
+    expect(hands.began).toEqual([]);
+    expect(subscription.held).toBe(0);
+  });
+
   it("and another is refused for good, the subscription has failed, and says so", async () => {
     let calls = 0;
     const { client, driver, clock, errors } = await connected({

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { queue, text } from "../src/index.ts";
 import type { Delivery } from "../src/spi/index.ts";
@@ -93,6 +94,16 @@ describe("a request", () => {
       abort.abort("enough");
       expect(await asked).toMatchObject({ code: "ABORTED", cause: "enough" });
     }
+  });
+
+  it("lets go of its signal when it has its reply", async () => {
+    const { client, driver, clock } = await connected();
+    const { signal } = new AbortController();
+    const asked = client.request(Questions, 1, { signal });
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, "one"));
+    await asked;
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
   it("that could not be sent says why", async () => {

@@ -230,6 +230,21 @@ describe("one ordering key", () => {
   });
 });
 
+describe("a message whose next attempt is due", () => {
+  it("comes before those that have not been tried yet", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new Hands();
+    await client.consume(Keyed, { concurrency: 1, ...retryAfter(100) }, hands.handler);
+    driver.consumer().deliver(...keyed("a", 1), ...keyed("b", 2), ...keyed("c", 3));
+    await clock.settle();
+    hands.fail(1);
+    await clock.pass(100);
+    hands.end(2);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "2", "1#2"]);
+  });
+});
+
 describe("messages that are not for the handler", () => {
   it("those that have expired are acked without it", async () => {
     const { client, driver, clock } = await connected();
