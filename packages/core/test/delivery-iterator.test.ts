@@ -64,6 +64,18 @@ describe("pull style", () => {
     expect(driver.sent("jobs..dead")).toHaveLength(1);
   });
 
+  it("goes on after a `retry` in place, and hands it out again when it is due", async () => {
+    const { client, driver, clock } = await connected();
+    const messages = client.messages(queue<number>("keyed", { key: () => undefined }), { concurrency: 1 });
+    await messages.ready();
+    driver.consumer().deliver(delivery(1, { key: "a" }), delivery(2, { key: "b" }));
+    await (await messages.next()).value.retry({ delayMs: 50 });
+    await (await messages.next()).value.ack();
+    const next = messages.next();
+    await clock.pass(50);
+    expect((await next).value).toMatchObject({ value: 1, attempt: 2 });
+  });
+
   it("does not hand out what was taken back before the loop came to it", async () => {
     const { client, driver, clock } = await connected();
     const messages = client.messages(Jobs);

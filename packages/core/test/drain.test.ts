@@ -127,6 +127,21 @@ describe("past the deadline", () => {
     expect(driver.consumer().closed).toBe(1);
   });
 
+  it("a message that was rejected by hand is not acked without its dead letter", async () => {
+    const { client, driver, clock } = await connected({ publish: () => never });
+    const results: unknown[] = [];
+    await client.consume(Jobs, async (_value, delivery) => {
+      results.push(await delivery.reject());
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close({ deadlineMs: 1_000 });
+    await clock.pass(2_000);
+    await closing;
+    expect(results).toEqual(["lost"]);
+    expect(driver.consumer().settled).toEqual([]);
+  });
+
   it("a driver that hangs cannot keep it from ending", async () => {
     const { client, driver, clock } = await connected({ settle: () => never, closeConsumer: () => never });
     await client.consume(Jobs, () => {});

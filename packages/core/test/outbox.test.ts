@@ -426,6 +426,12 @@ describe("the bound on what is pending", () => {
     await client.publish(Texts, "1");
   });
 
+  it("holds for what is pending now, however much there was before", async () => {
+    const { client } = await connected({}, { maxPending: { bytes: 5, messages: 5 } });
+    for (let round = 0; round < 10; round++) await client.publishBatch(Numbers, [1, 2, 3, 4, 5]);
+    expect((await failureOf(client.publishBatch(Numbers, [1, 2, 3, 4, 5, 6])))?.code).toBe("PARTIAL_FAILURE");
+  });
+
   const endings: Record<string, Parameters<typeof connected>[0]> = {
     "was stored": {},
     "was refused": { publish: (batch) => batch.map(() => failed(new VendorError("PERMISSION_DENIED"))) },
