@@ -68,6 +68,7 @@ export class KafkaConnection implements Connection {
       control,
       link: () => client.link(),
       orphans: new Orphans(),
+      isClosed: () => this.#closing !== undefined,
       report: (cause) => {
         if (this.#closing === undefined && this.#isNews(cause)) hooks.report(cause);
       },
@@ -84,7 +85,11 @@ export class KafkaConnection implements Connection {
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { requestTimeoutMs } = this.#context.settings;
-    const starting = patiently(requestTimeoutMs, () => this.#start(from, hooks));
+    const starting = patiently(
+      requestTimeoutMs,
+      () => this.#start(from, hooks),
+      () => call.signal.aborted || this.#closing !== undefined,
+    );
     try {
       return await unlessAborted(starting, call.signal);
     } catch (cause) {

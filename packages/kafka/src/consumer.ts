@@ -29,6 +29,7 @@ export interface ConsumerContext {
   link(): KafkaLink;
   report(cause: unknown): void;
   readonly orphans: Orphans;
+  isClosed(): boolean;
 }
 
 const backoff = { firstMs: 50, mostMs: 1_000 };

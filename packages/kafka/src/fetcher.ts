@@ -18,7 +18,8 @@ export interface FetcherOptions {
 const maxWaitMs = 250;
 /**
  * How long it may wait while other lanes are still full: they run low in no time, and
- * would have to wait for a fetch of what may be an empty retry topic.
+ * would have to wait for a fetch of what may be an empty retry topic. Not while nothing is
+ * taken from them: then there is no hurry.
  */
 const shortWaitMs = 5;
 const maxPartitionBytes = 1_048_576;
@@ -38,6 +39,7 @@ export class Fetcher {
   #failures = 0;
   #looking = false;
   #turn = 0;
+  #takenBefore = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -79,7 +81,7 @@ export class Fetcher {
     );
     try {
       const fetched = await this.#link.fetch(node, {
-        maxWaitMs: lanes.length < this.#lanes.openCount ? shortWaitMs : maxWaitMs,
+        maxWaitMs: this.#waitMs(lanes),
         maxBytes: this.#options.maxBytes,
         positions: this.#inTurn(lanes).map(({ topic, partition, position }) => ({
           topic,
@@ -99,6 +101,13 @@ export class Fetcher {
       this.#busy.delete(node);
     }
     this.#pump();
+  }
+
+  #waitMs(lanes: readonly Lane[]): number {
+    const { taken, openCount } = this.#lanes;
+    const isMoving = taken !== this.#takenBefore;
+    this.#takenBefore = taken;
+    return isMoving && lanes.length < openCount ? shortWaitMs : maxWaitMs;
   }
 
   /** A broker fills its answer in the order asked, so each lane must come first at times. */

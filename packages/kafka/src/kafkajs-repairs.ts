@@ -1,4 +1,5 @@
 import kafkajs from "kafkajs";
+import type { Host } from "./brokers.ts";
 import {
   apiKeys,
   type Broker,
@@ -13,11 +14,6 @@ import {
 const { KafkaJSConnectionClosedError: ConnectionClosedError } = kafkajs as unknown as {
   KafkaJSConnectionClosedError: new (message: string, at: { host: string; port: number }) => Error;
 };
-
-export interface Host {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface RepairOptions {
   readonly bootstrap: readonly Host[];

@@ -11,6 +11,8 @@ export class Lanes {
   #held: ReadonlySet<string> = new Set();
   #paused = false;
   #turn = 0;
+  /** Grows whenever core takes something. */
+  taken = 0;
   #failure: { readonly cause: unknown } | undefined;
   #wake: (() => void) | undefined;
   /** Called when a lane may have room again. */
@@ -93,6 +95,7 @@ export class Lanes {
       await this.#arrival(signal, waitMs);
       taken = this.#take(max);
     }
+    this.taken += taken.length;
     if (taken.length > 0) this.onRoom();
     else if (this.#failure !== undefined) throw this.#failure.cause;
     return taken;

@@ -40,7 +40,8 @@ export interface GroupEvents {
 /** Beyond the wait for handlers, a margin in which to commit and join again. */
 const rejoinMarginMs = 10_000;
 const partitionCheckMs = 60_000;
-const sessionCheckMs = 250;
+/** Timers may be late by a little, and must not be later than the broker's. */
+const sessionMarginMs = 250;
 const backoff = { firstMs: 100, mostMs: 1_000 };
 /** Who gets these was taken for dead, or acts on what is no longer so. */
 const fencing = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"]);
@@ -288,9 +289,9 @@ export class GroupMember {
    */
   #watchSession(): void {
     if (this.#closing) return;
-    const left = this.#lastContact + this.#settings.sessionTimeoutMs - Date.now();
+    const left = this.#lastContact + this.#settings.sessionTimeoutMs - sessionMarginMs - Date.now();
     if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastTrouble);
-    else this.#sessionTimer = setTimeout(() => this.#watchSession(), Math.max(left, sessionCheckMs));
+    else this.#sessionTimer = setTimeout(() => this.#watchSession(), left > 0 ? left : sessionMarginMs);
   }
 
   #trouble(cause: unknown): void {

@@ -2,15 +2,19 @@ import { isTransient } from "./errors.ts";
 
 /**
  * Does it again while what stands in the way is passing: just after a topic is made
- * or a broker starts, not every broker knows of it.
+ * or a broker starts, not every broker knows of it. `isOver` says that nobody waits for it any more.
  */
-export async function patiently<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
+export async function patiently<T>(
+  patienceMs: number,
+  work: () => Promise<T>,
+  isOver: () => boolean,
+): Promise<T> {
   const deadline = Date.now() + patienceMs;
   for (let waitMs = 20; ; waitMs = Math.min(500, waitMs * 2)) {
     try {
       return await work();
     } catch (cause) {
-      if (!isTransient(cause) || Date.now() + waitMs > deadline) throw cause;
+      if (isOver() || !isTransient(cause) || Date.now() + waitMs > deadline) throw cause;
     }
     await sleep(waitMs);
   }

@@ -1,4 +1,4 @@
-import type { Address, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
+import type { Address, Call, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
 import type { ConsumerContext } from "./consumer.ts";
 import { exists } from "./consumer.ts";
 import { rungHoldsMs } from "./delays.ts";
@@ -18,18 +18,21 @@ export class KafkaTopology implements Topology {
     this.#context = context;
   }
 
-  async ensure(items: readonly TopologyItem[]): Promise<void> {
-    const { requestTimeoutMs } = this.#context.settings;
-    for (const item of items) await patiently(requestTimeoutMs, () => this.#ensure(item));
+  async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
+    for (const item of items) await this.#patiently(call, () => this.#ensure(item));
   }
 
-  async inspect(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
-    const { requestTimeoutMs } = this.#context.settings;
-    return Promise.all(addresses.map((address) => patiently(requestTimeoutMs, () => this.#inspect(address))));
+  async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
+    return Promise.all(addresses.map((address) => this.#patiently(call, () => this.#inspect(address))));
   }
 
-  async remove(addresses: readonly Address[]): Promise<void> {
-    for (const address of addresses) await this.#remove(address);
+  async remove(addresses: readonly Address[], call: Call): Promise<void> {
+    for (const address of addresses) await this.#patiently(call, () => this.#remove(address));
+  }
+
+  #patiently<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
+    const { settings, isClosed } = this.#context;
+    return patiently(settings.requestTimeoutMs, work, () => signal.aborted || isClosed());
   }
 
   async #ensure({ address, start }: TopologyItem): Promise<void> {
@@ -63,7 +66,11 @@ export class KafkaTopology implements Topology {
       await control.createTopic({ name, partitions, replicationFactor, config });
       // Leaders are named before they serve; a publish should not run into that.
       const all = [...(await control.leaders(name)).keys()];
-      await patiently(settings.requestTimeoutMs, () => control.listOffsets(name, all, "latest"));
+      await patiently(
+        settings.requestTimeoutMs,
+        () => control.listOffsets(name, all, "latest"),
+        this.#context.isClosed,
+      );
     }
     return (await control.leaders(name)).length;
   }
