@@ -87,6 +87,21 @@ describe("a subscription", () => {
     expect(client.health().subscriptions).toEqual([]);
   });
 
+  it("can be aborted though the driver does not heed its signal, and what it opens too late is closed", async () => {
+    const late = gate();
+    for (const script of [{ ensure: () => late.opened }, { consume: () => late.opened }]) {
+      const { client, driver, clock } = await connected(script);
+      const abort = new AbortController();
+      const failure = failureOf(client.consume(Jobs, { signal: abort.signal }, () => {}));
+      await clock.settle();
+      abort.abort("enough");
+      expect((await failure)?.code).toBe("ABORTED");
+      late.open();
+      await clock.settle();
+      expect(driver.consumers.filter(({ closed }) => closed === 0)).toEqual([]);
+    }
+  });
+
   it("does not wait for ever for a broker that does not answer", async () => {
     const { client, clock } = await connected(
       { consume: ({ call }) => untilFired(call.signal) },
