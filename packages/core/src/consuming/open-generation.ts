@@ -1,3 +1,4 @@
+import { unlessAborted } from "../client/unless-aborted.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Generation } from "./generation.ts";
@@ -24,9 +25,9 @@ export async function openGeneration(
   const giveUp = new AbortController();
   const timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
   try {
-    await context.prepare({ address, start, filter });
+    await unlessAborted(context.prepare({ address, start, filter }), closing);
     if (generation.error !== undefined) throw generation.error;
-    generation.consumer = await connection.consume(
+    const opening = connection.consume(
       {
         address,
         start,
@@ -39,6 +40,7 @@ export async function openGeneration(
       },
       { signal: AbortSignal.any([generation.signal, closing, giveUp.signal]) },
     );
+    generation.consumer = await unlessAborted(opening, closing, (late) => void late.close());
   } catch (cause) {
     generation.end();
     throw generation.error ?? cause;
