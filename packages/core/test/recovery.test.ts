@@ -88,8 +88,9 @@ describe("a subscription", () => {
   });
 
   it("can be aborted though the driver does not heed its signal, and what it opens too late is closed", async () => {
-    const late = gate();
-    for (const script of [{ ensure: () => late.opened }, { consume: () => late.opened }]) {
+    for (const hanging of ["ensure", "consume"]) {
+      const late = gate();
+      const script = { [hanging]: () => late.opened };
       const { client, driver, clock } = await connected(script);
       const abort = new AbortController();
       const failure = failureOf(client.consume(Jobs, { signal: abort.signal }, () => {}));
