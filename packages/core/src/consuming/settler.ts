@@ -138,13 +138,12 @@ export class Settler {
   }
 
   #takeOrders(): Order[] {
-    const taken: Order[] = [];
-    for (const order of this.#orders) {
-      // Taken back by the broker while it waited here: it may be someone else's by now.
-      if (order.held.lost) this.#lost(order.held, order.done);
-      else taken.push(order);
-    }
+    let taken = this.#orders;
     this.#orders = [];
+    if (taken.some(takenBack)) {
+      for (const order of taken) if (takenBack(order)) this.#lost(order.held, order.done);
+      taken = taken.filter((order) => !takenBack(order));
+    }
     for (const order of this.#watermarks.values()) taken.push(order);
     this.#watermarks.clear();
     return taken;
@@ -219,4 +218,9 @@ export class Settler {
       }),
     );
   }
+}
+
+/** Taken back by the broker while it waited for its call: it may be someone else's by now. */
+function takenBack(order: Order): boolean {
+  return order.held.lost;
 }

@@ -9,7 +9,7 @@ export class Flight implements Call {
   readonly startedAt: number;
   /** Given up: whatever it brings comes too late. */
   abandoned = false;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
 
   constructor(entries: readonly PendingPublish[], startedAt: number) {
     this.entries = entries;
@@ -17,7 +17,9 @@ export class Flight implements Call {
     this.startedAt = startedAt;
   }
 
+  /** Made when it is first asked for: most drivers never do. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
     return this.#abort.signal;
   }
 
@@ -33,6 +35,7 @@ export class Flight implements Call {
 
   abandon(): void {
     this.abandoned = true;
+    this.#abort ??= new AbortController();
     this.#abort.abort();
   }
 }
