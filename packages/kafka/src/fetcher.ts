@@ -17,9 +17,8 @@ export interface FetcherOptions {
  */
 const maxWaitMs = 250;
 /**
- * How long it may wait while other lanes are still full: they run low in no time, and
- * would have to wait for a fetch of what may be an empty retry topic. Not while nothing is
- * taken from them: then there is no hurry.
+ * How long it may wait while other lanes are full: they run low in no time, and would
+ * have to wait for a fetch of what may be an empty retry topic.
  */
 const shortWaitMs = 5;
 const maxPartitionBytes = 1_048_576;
@@ -41,6 +40,7 @@ export class Fetcher {
   #turn = 0;
   #takenBefore = 0;
   #timer: NodeJS.Timeout | undefined;
+  #restTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(link: KafkaLink, lanes: Lanes, options: FetcherOptions) {
@@ -53,12 +53,19 @@ export class Fetcher {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#restTimer);
   }
 
-  #pump(): void {
+  #pump(rested = false): void {
     if (this.#closed) return;
+    const hungry = this.#lanes.hungry(Date.now());
+    clearTimeout(this.#restTimer);
+    if (!rested && this.#rests(hungry)) {
+      this.#restTimer = setTimeout(() => this.#pump(true), maxWaitMs);
+      return;
+    }
     const byNode = new Map<number, Lane[]>();
-    for (const lane of this.#lanes.hungry(Date.now())) {
+    for (const lane of hungry) {
       const node = this.#leaders.get(lane.topic)?.[lane.partition];
       if (node === undefined) {
         void this.#lookUpLeaders();
@@ -81,7 +88,7 @@ export class Fetcher {
     );
     try {
       const fetched = await this.#link.fetch(node, {
-        maxWaitMs: this.#waitMs(lanes),
+        maxWaitMs: this.#lanes.someFull ? shortWaitMs : maxWaitMs,
         maxBytes: this.#options.maxBytes,
         positions: this.#inTurn(lanes).map(({ topic, partition, position }) => ({
           topic,
@@ -103,11 +110,15 @@ export class Fetcher {
     this.#pump();
   }
 
-  #waitMs(lanes: readonly Lane[]): number {
-    const { taken, openCount } = this.#lanes;
-    const isMoving = taken !== this.#takenBefore;
+  /**
+   * Some lanes are full and nothing was taken since the last fetch: what the others
+   * have can wait for a moment, or for core to take something.
+   */
+  #rests(hungry: readonly Lane[]): boolean {
+    const { taken } = this.#lanes;
+    const rests = hungry.length > 0 && taken === this.#takenBefore && this.#lanes.someFull;
     this.#takenBefore = taken;
-    return isMoving && lanes.length < openCount ? shortWaitMs : maxWaitMs;
+    return rests;
   }
 
   /** A broker fills its answer in the order asked, so each lane must come first at times. */

@@ -28,11 +28,12 @@ export class Lanes {
     return this.#lanes.values();
   }
 
-  /** How many may be fetched at all. */
-  get openCount(): number {
-    let count = 0;
-    for (const lane of this.#lanes.values()) if (lane.open && !lane.held) count++;
-    return count;
+  /** Whether some lane has all that it may buffer, and waits for core to take of it. */
+  get someFull(): boolean {
+    const share = this.#share();
+    for (const lane of this.#lanes.values())
+      if (lane.open && !lane.held && lane.buffered >= share) return true;
+    return false;
   }
 
   get(topic: string, partition: number): Lane | undefined {
@@ -66,7 +67,7 @@ export class Lanes {
 
   /** The lanes to fetch: those that run low, so that the next records are on their way before the last are taken. */
   hungry(now: number): Lane[] {
-    const share = Math.max(1, Math.floor(this.#prefetch / Math.max(1, this.#lanes.size)));
+    const share = this.#share();
     const hungry: Lane[] = [];
     for (const lane of this.#lanes.values()) {
       if (lane.open && !lane.held && !lane.fetching && lane.retryAt <= now && lane.buffered < share) {
@@ -74,6 +75,11 @@ export class Lanes {
       }
     }
     return hungry;
+  }
+
+  /** What one lane may buffer before it is not fetched any further. */
+  #share(): number {
+    return Math.max(1, Math.floor(this.#prefetch / Math.max(1, this.#lanes.size)));
   }
 
   /** Records have arrived. */
