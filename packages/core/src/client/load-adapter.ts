@@ -9,6 +9,9 @@ const packages: Readonly<Record<string, string>> = {
   amqps: "@waybill/rabbitmq",
   redis: "@waybill/redis",
   rediss: "@waybill/redis",
+  aws: "@waybill/sns-sqs",
+  pubsub: "@waybill/google-pubsub",
+  eventhubs: "@waybill/event-hubs",
 };
 
 /**

@@ -1,0 +1,7 @@
+import type { NamingRule } from "@waybill/core/spi";
+
+/** Portable names are taken as they are. Where the broker takes fewer, map them, never two to one. */
+export const naming: NamingRule = {
+  rule: "GooglePubsub takes every portable name.",
+  toPhysical: (name) => name,
+};

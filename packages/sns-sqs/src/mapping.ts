@@ -1,0 +1,4 @@
+import type { NamingRule } from "@waybill/core/spi";
+
+/** Portable names are taken as they are. Where the broker takes fewer, map them, never two to one. */
+export const naming: NamingRule = { rule: "SnsSqs takes every portable name.", toPhysical: (name) => name };
