@@ -1,34 +1,33 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
-  call,
+  besides,
+  consume,
   ids,
+  item,
   message,
-  noHooks,
+  messages,
   publish,
   receive,
   receiveFor,
-  source,
-  Workbench,
-} from "./workbench.ts";
+  topicOf,
+} from "../../../scripts/testing/workbench.ts";
+import { KafkaBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new KafkaBench();
 afterEach(() => bench.end());
 
 describe("a delayed message", () => {
   it("comes when it is due, whatever waits beside it", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "delays");
-    const consumer = await connection.consume(source(queue), noHooks, call);
+    const queue = await bench.made(connection, "queue");
+    const consumer = await consume(connection, queue);
     const delays = [60_000, 9_000, 5_300, 4_200, 2_500, 1_000, 999, 400, 100, 1];
     const sentAt = new Map<string, number>();
     for (const delayMs of delays) {
       const one = message({ id: String(delayMs), delayMs, timestamp: 1_700_000_000_000 });
       sentAt.set(one.id, Date.now());
-      await publish(connection, queue, one);
+      await publish(connection, queue, [one]);
     }
     const expected = delays.length - 1;
     for (let seen = 0; seen < expected; ) {
@@ -48,30 +47,30 @@ describe("a delayed message", () => {
 
   it("reaches every group of its topic, and who reads without a group, once", async () => {
     const connection = await bench.connect();
-    const one = await bench.made(connection, "group", "fan", "one");
-    const two = { ...one, group: "two", physicalGroup: "two" };
-    await bench.ensure(connection, two);
-    const topic = { ...one, kind: "topic" as const };
+    const one = await bench.made(connection, "group", { group: "one" });
+    const two = besides(one, "two");
+    await bench.ensure(connection, item(two));
+    const topic = topicOf(one);
     const consumers = [
-      await connection.consume(source(one), noHooks, call),
-      await (await bench.connect()).consume(source(two), noHooks, call),
-      await connection.consume(source(topic), noHooks, call),
+      await consume(connection, one),
+      await consume(await bench.connect(), two),
+      await consume(connection, topic),
     ];
     const late = message({ delayMs: 1_500 });
-    await publish(connection, topic, late);
+    await publish(connection, topic, [late]);
     for (const consumer of consumers) expect(ids(await receive(consumer, 1))).toEqual([late.id]);
     for (const consumer of consumers) expect(await receiveFor(consumer, 300)).toEqual([]);
   });
 
   it("for one group comes to that group alone", async () => {
     const connection = await bench.connect();
-    const mine = await bench.made(connection, "group", "retry", "mine");
-    const others = { ...mine, group: "others", physicalGroup: "others" };
-    await bench.ensure(connection, others);
-    const other = await connection.consume(source(others), noHooks, call);
-    const consumer = await connection.consume(source(mine), noHooks, call);
+    const mine = await bench.made(connection, "group", { group: "mine" });
+    const others = besides(mine, "others");
+    await bench.ensure(connection, item(others));
+    const other = await consume(connection, others);
+    const consumer = await consume(connection, mine);
     const retry = message({ delayMs: 700, headers: { "waybill-attempt": "2" } });
-    await publish(connection, mine, retry);
+    await publish(connection, mine, [retry]);
     const [delivery] = await receive(consumer, 1);
     expect(delivery).toMatchObject({ id: retry.id });
     expect({ ...delivery?.headers }).toEqual({ "waybill-attempt": "2" });
@@ -80,13 +79,13 @@ describe("a delayed message", () => {
 
   it("waits for somebody to come, and survives that its mover goes", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "nobody");
-    const sent = Array.from({ length: 200 }, () => message({ delayMs: 2_000 }));
-    await publish(connection, queue, ...sent);
-    const first = await connection.consume(source(queue), noHooks, call);
+    const queue = await bench.made(connection, "queue");
+    const sent = messages(200, () => ({ delayMs: 2_000 }));
+    await publish(connection, queue, sent);
+    const first = await consume(connection, queue);
     const seen = [...(await receiveFor(first, 1_000))];
     await first.close();
-    const second = await connection.consume(source(queue, { prefetch: 1_000 }), noHooks, call);
+    const second = await consume(connection, queue, { prefetch: 1_000 });
     seen.push(...(await receive(second, 200)));
     expect(ids(seen).toSorted()).toEqual(ids(sent).toSorted());
     expect(await receiveFor(second, 500)).toEqual([]);

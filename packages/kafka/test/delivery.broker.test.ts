@@ -1,28 +1,28 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { classify } from "../src/errors.ts";
+import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
+  besides,
   call,
+  consume,
   ids,
+  item,
   message,
-  noHooks,
+  messages,
   publish,
   receive,
   receiveFor,
-  source,
-  Workbench,
-} from "./workbench.ts";
+  topicOf,
+} from "../../../scripts/testing/workbench.ts";
+import { classify } from "../src/errors.ts";
+import { KafkaBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new KafkaBench();
 afterEach(() => bench.end());
 
 describe("a message", () => {
   it("comes back as it was sent", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "fidelity");
+    const queue = await bench.made(connection, "queue");
     const sent = message({
       body: Uint8Array.of(0, 255, 128, 10),
       contentType: "application/x-test",
@@ -33,8 +33,8 @@ describe("a message", () => {
       replyTo: "inbox-1",
       correlationId: "c-1",
     });
-    await publish(connection, queue, sent);
-    const consumer = await connection.consume(source(queue), noHooks, call);
+    await publish(connection, queue, [sent]);
+    const consumer = await consume(connection, queue);
     const [delivery] = await receive(consumer, 1);
     expect(delivery).toMatchObject({
       id: sent.id,
@@ -53,19 +53,19 @@ describe("a message", () => {
 
   it("to a topic that does not exist is refused, and nothing is made", async () => {
     const connection = await bench.connect();
-    const nowhere = bench.address("queue", "nowhere");
+    const nowhere = bench.address("queue");
     const [outcome] = await connection.publish(nowhere, [message()], call);
     expect(outcome?.ok).toBe(false);
     expect(classify(outcome?.ok === false && outcome.cause)?.code).toBe("NOT_FOUND");
     expect((await connection.topology.inspect([nowhere], call))[0]?.exists).toBe(false);
-    await expect(connection.consume(source(nowhere), noHooks, call)).rejects.toSatisfy(
+    await expect(consume(connection, nowhere)).rejects.toSatisfy(
       (cause) => classify(cause)?.code === "NOT_FOUND",
     );
   });
 
   it("above the broker's limit fails alone", async () => {
     const connection = await bench.connect({ maxMessageBytes: 3_000_000 });
-    const queue = await bench.made(connection, "queue", "large");
+    const queue = await bench.made(connection, "queue");
     const outcomes = await connection.publish(
       queue,
       [message({ key: "a" }), message({ key: "b", body: Buffer.alloc(2_000_000) })],
@@ -78,20 +78,20 @@ describe("a message", () => {
 
   it("of the largest size allowed goes through, and several of them in one call too", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "largest");
+    const queue = await bench.made(connection, "queue");
     const largest = 1_048_588 - 2_048;
     const batch = [1, 2, 3].map(() => message({ key: "k", body: Buffer.alloc(largest - 1) }));
-    await publish(connection, queue, ...batch);
-    const consumer = await connection.consume(source(queue), noHooks, call);
+    await publish(connection, queue, batch);
+    const consumer = await consume(connection, queue);
     expect(ids(await receive(consumer, 3))).toEqual(ids(batch));
   });
 
   it("can be packed", async () => {
     const connection = await bench.connect({ compression: "gzip" });
-    const queue = await bench.made(connection, "queue", "packed");
-    const batch = Array.from({ length: 50 }, () => message({ key: "k", body: Buffer.alloc(500, "x") }));
-    await publish(connection, queue, ...batch);
-    const consumer = await connection.consume(source(queue), noHooks, call);
+    const queue = await bench.made(connection, "queue");
+    const batch = messages(50, () => ({ key: "k", body: Buffer.alloc(500, "x") }));
+    await publish(connection, queue, batch);
+    const consumer = await consume(connection, queue);
     expect(ids(await receive(consumer, 50))).toEqual(ids(batch));
   });
 });
@@ -99,51 +99,51 @@ describe("a message", () => {
 describe("a group", () => {
   it("that was declared keeps what comes before its members do", async () => {
     const connection = await bench.connect();
-    const early = await bench.made(connection, "group", "declared", "early");
+    const early = await bench.made(connection, "group", { group: "early" });
     const sent = [message(), message(), message()];
-    await publish(connection, { ...early, kind: "topic" }, ...sent);
-    const late = { ...early, group: "late", physicalGroup: "late" };
-    await bench.ensure(connection, late);
-    const consumer = await connection.consume(source(early), noHooks, call);
+    await publish(connection, topicOf(early), sent);
+    const late = besides(early, "late");
+    await bench.ensure(connection, item(late));
+    const consumer = await consume(connection, early);
     expect(ids(await receive(consumer, 3)).toSorted()).toEqual(ids(sent).toSorted());
-    const none = await connection.consume(source(late), noHooks, call);
+    const none = await consume(connection, late);
     expect(await receiveFor(none, 1_500)).toEqual([]);
   });
 
   it("goes on after what it has acked, and only that", async () => {
     const connection = await bench.connect();
-    const group = await bench.made(connection, "group", "resumes", "g");
-    const sent = Array.from({ length: 10 }, () => message({ key: "same" }));
-    await publish(connection, { ...group, kind: "topic" }, ...sent);
-    const first = await connection.consume(source(group), noHooks, call);
+    const group = await bench.made(connection, "group", { group: "g" });
+    const sent = messages(10, () => ({ key: "same" }));
+    await publish(connection, topicOf(group), sent);
+    const first = await consume(connection, group);
     const deliveries = await receive(first, 10);
     expect(ids(deliveries)).toEqual(ids(sent));
     expect(await ack(first, deliveries.slice(0, 4))).toEqual(Array(4).fill("settled"));
     await first.close();
-    const second = await connection.consume(source(group), noHooks, call);
+    const second = await consume(connection, group);
     expect(ids(await receive(second, 6))).toEqual(ids(sent.slice(4)));
     expect(await ack(first, deliveries.slice(4))).toEqual(Array(6).fill("lost"));
   });
 
   it("gets what is sent to it alone", async () => {
     const connection = await bench.connect();
-    const mine = await bench.made(connection, "group", "alone", "mine");
-    const others = { ...mine, group: "others", physicalGroup: "others" };
-    await bench.ensure(connection, others);
+    const mine = await bench.made(connection, "group", { group: "mine" });
+    const others = besides(mine, "others");
+    await bench.ensure(connection, item(others));
     const retry = message({ key: "k" });
-    await publish(connection, mine, retry);
-    const consumer = await connection.consume(source(mine), noHooks, call);
+    await publish(connection, mine, [retry]);
+    const consumer = await consume(connection, mine);
     expect(ids(await receive(consumer, 1))).toEqual([retry.id]);
-    const other = await connection.consume(source(others), noHooks, call);
+    const other = await consume(connection, others);
     expect(await receiveFor(other, 1_000)).toEqual([]);
   });
 
   it("does not pass on what is held back, and all of the rest", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "held");
-    const sent = Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` }));
-    await publish(connection, queue, ...sent);
-    const consumer = await connection.consume(source(queue, { prefetch: 4 }), noHooks, call);
+    const queue = await bench.made(connection, "queue");
+    const sent = messages(40, (i) => ({ key: `k${i}` }));
+    await publish(connection, queue, sent);
+    const consumer = await consume(connection, queue, { prefetch: 4 });
     const [first] = await receive(consumer, 1);
     const held = first?.lane as string;
     consumer.holdBack?.([held]);

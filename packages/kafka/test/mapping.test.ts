@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { message } from "../../../scripts/testing/messages.ts";
 import type { IncomingRecord } from "../src/client.ts";
 import { Lane } from "../src/lane.ts";
 import { formatPosition, KafkaDelivery, parsePosition, toRecord } from "../src/mapping.ts";
-import { message } from "./workbench.ts";
 
 const lane = new Lane("orders", 2, 0);
 

@@ -1,10 +1,10 @@
 import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
+import { messages } from "../../../scripts/testing/messages.ts";
 import type { KafkaLink, PartitionBatch, PartitionResult } from "../src/client.ts";
 import { errorType } from "../src/errors.ts";
 import { protocolError } from "../src/kafkajs-internals.ts";
 import { Publisher } from "../src/publisher.ts";
-import { message } from "./workbench.ts";
 
 const to: Address = {
   kind: "queue",
@@ -35,15 +35,12 @@ function link(answer: (batch: PartitionBatch, request: number) => unknown, known
 }
 
 const keyed = (count: number, size = 10) =>
-  Array.from({ length: count }, () => message({ key: "same", body: Buffer.alloc(size) }));
+  messages(count, () => ({ key: "same", body: Buffer.alloc(size) }));
 
 describe("publishing", () => {
   it("sends one batch per partition and one request per broker", async () => {
     const { link: fake, requests } = link(() => undefined);
-    const outcomes = await new Publisher(fake, 1_000_000).publish(
-      to,
-      Array.from({ length: 100 }, () => message()),
-    );
+    const outcomes = await new Publisher(fake, 1_000_000).publish(to, messages(100));
     expect(outcomes.every(({ ok }) => ok)).toBe(true);
     expect(requests.map(({ node }) => node).toSorted()).toEqual([1, 2]);
     expect(

@@ -1,31 +1,27 @@
 import type { Delivery } from "@waybill/core/spi";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
-  call,
+  consume,
   ids,
-  message,
-  noHooks,
+  messages,
   publish,
   receive,
   receiveFor,
-  source,
+  sleep,
   until,
-  Workbench,
-} from "./workbench.ts";
+} from "../../../scripts/testing/workbench.ts";
+import { KafkaBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new KafkaBench();
 afterEach(() => bench.end());
 
 describe("when members come and go", () => {
   it("a lane is let go only after its handlers are done, and is gone before another has it", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "handover");
-    const sent = Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` }));
-    await publish(connection, queue, ...sent);
+    const queue = await bench.made(connection, "queue");
+    const sent = messages(40, (i) => ({ key: `k${i}` }));
+    await publish(connection, queue, sent);
 
     const events: string[] = [];
     let finish: () => void = () => {};
@@ -33,23 +29,19 @@ describe("when members come and go", () => {
       finish = resolve;
     });
     const going: string[] = [];
-    const first = await connection.consume(
-      source(queue),
-      {
-        revoking: async (lanes) => {
-          going.push(...lanes);
-          await running;
-          for (const lane of lanes) events.push(`${lane} done`);
-        },
-        revoked: (lanes) => {
-          for (const lane of lanes) events.push(`${lane} gone`);
-        },
+    const first = await consume(connection, queue, {
+      revoking: async (lanes) => {
+        going.push(...lanes);
+        await running;
+        for (const lane of lanes) events.push(`${lane} done`);
       },
-      call,
-    );
+      revoked: (lanes) => {
+        for (const lane of lanes) events.push(`${lane} gone`);
+      },
+    });
     const deliveries = await receive(first, 40);
     const other = await bench.connect();
-    const second = await other.consume(source(queue), noHooks, call);
+    const second = await consume(other, queue);
     await until(() => going.length === 2);
 
     expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
@@ -70,39 +62,46 @@ describe("when members come and go", () => {
 
   it("a lane whose handler takes its time does not keep the others from moving", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "slow");
+    const queue = await bench.made(connection, "queue");
     const stuck = new Set<string>();
-    const first = await connection.consume(
-      source(queue),
-      {
-        ...noHooks,
-        revoking: (lanes) =>
-          lanes.some((lane) => stuck.has(lane)) ? new Promise(() => {}) : Promise.resolve(),
-      },
-      call,
+    const first = await consume(connection, queue, {
+      revoking: (lanes) =>
+        lanes.some((lane) => stuck.has(lane)) ? new Promise(() => {}) : Promise.resolve(),
+    });
+    await publish(
+      connection,
+      queue,
+      messages(40, (i) => ({ key: `k${i}` })),
     );
-    await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
     const deliveries = await receive(first, 40);
     await ack(first, deliveries);
     // Members keep their lowest numbers, so one of these is to go.
     stuck.add(`${queue.physical}-3`);
-    const second = await connection.consume(source(queue), noHooks, call);
-    await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
+    const second = await consume(connection, queue);
+    await publish(
+      connection,
+      queue,
+      messages(40, (i) => ({ key: `k${i}` })),
+    );
     const lanes = new Set((await receiveFor(second, 4_000)).map(({ lane }) => lane));
     expect([...lanes]).toEqual([`${queue.physical}-2`]);
   });
 
   it("what a closed member had goes to the others at once", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "closing");
+    const queue = await bench.made(connection, "queue");
     let moved = 0;
     const revoked = (lanes: readonly string[]) => {
       moved += lanes.length;
     };
-    const first = await connection.consume(source(queue), { ...noHooks, revoked }, call);
-    const second = await connection.consume(source(queue), noHooks, call);
+    const first = await consume(connection, queue, { revoked });
+    const second = await consume(connection, queue);
     await until(() => moved === 2);
-    await publish(connection, queue, ...Array.from({ length: 40 }, (_, i) => message({ key: `k${i}` })));
+    await publish(
+      connection,
+      queue,
+      messages(40, (i) => ({ key: `k${i}` })),
+    );
     const mine = await receiveFor(first, 2_500);
     const theirs = await receiveFor(second, 2_500);
     expect(new Set([...ids(mine), ...ids(theirs)]).size).toBe(40);
@@ -115,7 +114,7 @@ describe("when members come and go", () => {
 
   it("no message is lost and no key is out of order, however often", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "storm");
+    const queue = await bench.made(connection, "queue");
     const keys = 8;
     const each = 60;
     const seen = new Map<string, number[]>();
@@ -126,19 +125,16 @@ describe("when members come and go", () => {
     const member = async () => {
       const drain = new Map<string, Promise<void>>();
       const gone = new Set<string>();
-      const consumer = await connection.consume(
-        source(queue, { prefetch: 10 }),
-        {
-          revoking: async (lanes) => {
-            for (const lane of lanes) gone.add(lane);
-            await Promise.all(lanes.map((lane) => drain.get(lane)));
-          },
-          revoked: (lanes) => {
-            for (const lane of lanes) gone.delete(lane);
-          },
+      const consumer = await consume(connection, queue, {
+        prefetch: 10,
+        revoking: async (lanes) => {
+          for (const lane of lanes) gone.add(lane);
+          await Promise.all(lanes.map((lane) => drain.get(lane)));
         },
-        call,
-      );
+        revoked: (lanes) => {
+          for (const lane of lanes) gone.delete(lane);
+        },
+      });
       const stop = new AbortController();
       const handle = async (delivery: Delivery) => {
         const key = delivery.key as string;
@@ -146,7 +142,7 @@ describe("when members come and go", () => {
         if (gone.has(lane) || stop.signal.aborted) return;
         if (running.has(key)) overlaps.push(key);
         running.add(key);
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await sleep(2);
         running.delete(key);
         const numbers = seen.get(key) ?? [];
         seen.set(key, numbers);
@@ -179,16 +175,16 @@ describe("when members come and go", () => {
         await publish(
           connection,
           queue,
-          ...Array.from({ length: keys }, (_, k) => message({ key: `k${k}`, headers: { n: String(n) } })),
+          messages(keys, (k) => ({ key: `k${k}`, headers: { n: String(n) } })),
         );
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await sleep(100);
       }
     })();
     for (let i = 0; i < 3; i++) {
       stops.push(await member());
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await sleep(1_000);
       await stops.shift()?.();
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await sleep(500);
     }
     await publishing;
     await until(
@@ -204,13 +200,17 @@ describe("when members come and go", () => {
 
   it("a member that is gone without a word is replaced when its session is over", async () => {
     const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue", "crash");
+    const queue = await bench.made(connection, "queue");
     const mortal = await bench.connectMortal();
-    const lost = await mortal.connection.consume(source(queue), noHooks, call);
-    await publish(connection, queue, ...Array.from({ length: 8 }, (_, i) => message({ key: `k${i}` })));
+    const lost = await consume(mortal.connection, queue);
+    await publish(
+      connection,
+      queue,
+      messages(8, (i) => ({ key: `k${i}` })),
+    );
     expect((await receive(lost, 8)).length).toBe(8);
     mortal.kill();
-    const next = await connection.consume(source(queue), noHooks, call);
+    const next = await consume(connection, queue);
     expect((await receive(next, 8)).length).toBe(8);
   }, 40_000);
 });

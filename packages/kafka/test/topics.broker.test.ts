@@ -1,33 +1,34 @@
 import type { WireMessage } from "@waybill/core/spi";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { inboxPrefix } from "../src/names.ts";
+import { afterEach, describe, expect, it } from "vitest";
 import {
+  besides,
   call,
+  consume,
   ids,
+  item,
   message,
-  noHooks,
+  messages,
   publish,
   receive,
   receiveFor,
-  source,
+  sleep,
+  topicOf,
   until,
-  Workbench,
-} from "./workbench.ts";
+} from "../../../scripts/testing/workbench.ts";
+import { inboxPrefix } from "../src/names.ts";
+import { KafkaBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new KafkaBench();
 afterEach(() => bench.end());
 
 describe("reading a topic without a group", () => {
   it("misses nothing from the moment it has started, and sees nothing from before", async () => {
     const connection = await bench.connect();
-    const topic = await bench.made(connection, "topic", "live");
-    await publish(connection, topic, message(), message());
-    const consumer = await connection.consume(source(topic), noHooks, call);
-    const sent = Array.from({ length: 30 }, () => message());
-    await publish(connection, topic, ...sent);
+    const topic = await bench.made(connection, "topic");
+    await publish(connection, topic, [message(), message()]);
+    const consumer = await consume(connection, topic);
+    const sent = messages(30);
+    await publish(connection, topic, sent);
     const deliveries = await receive(consumer, 30);
     expect(ids(deliveries).toSorted()).toEqual(ids(sent).toSorted());
     expect(await receiveFor(consumer, 500)).toEqual([]);
@@ -35,46 +36,35 @@ describe("reading a topic without a group", () => {
 
   it("begins at the beginning, at a time or at a message", async () => {
     const connection = await bench.connect();
-    const topic = await bench.made(connection, "topic", "replay");
+    const topic = await bench.made(connection, "topic");
     const sent: WireMessage[] = [];
     for (let i = 0; i < 12; i++) {
       const one = message({ timestamp: Date.now() });
       sent.push(one);
-      await publish(connection, topic, one);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await publish(connection, topic, [one]);
+      await sleep(5);
     }
-    const all = await receive(
-      await connection.consume(source(topic, { start: { from: "earliest" } }), noHooks, call),
-      12,
-    );
+    const all = await receive(await consume(connection, topic, { start: { from: "earliest" } }), 12);
     expect(ids(all).toSorted()).toEqual(ids(sent).toSorted());
 
     const timestamp = sent[7]?.timestamp ?? 0;
-    const since = await connection.consume(
-      source(topic, { start: { from: "time", timestamp } }),
-      noHooks,
-      call,
-    );
+    const since = await consume(connection, topic, { start: { from: "time", timestamp } });
     expect(ids(await receive(since, 5)).toSorted()).toEqual(ids(sent.slice(7)).toSorted());
 
     const position = all.find(({ id }) => id === sent[4]?.id)?.position ?? "";
-    const after = await connection.consume(
-      source(topic, { start: { from: "position", position } }),
-      noHooks,
-      call,
-    );
+    const after = await consume(connection, topic, { start: { from: "position", position } });
     expect(ids(await receive(after, 8)).toSorted()).toEqual(ids(sent.slice(4)).toSorted());
     expect(await receiveFor(after, 500)).toEqual([]);
 
     const future = { from: "time", timestamp: Date.now() + 60_000 } as const;
-    const later = await connection.consume(source(topic, { start: future }), noHooks, call);
+    const later = await consume(connection, topic, { start: future });
     expect(await receiveFor(later, 800)).toEqual([]);
   });
 
   it("ends when the topic is taken away", async () => {
     const connection = await bench.connect();
-    const topic = await bench.made(connection, "topic", "taken");
-    const consumer = await connection.consume(source(topic), noHooks, call);
+    const topic = await bench.made(connection, "topic");
+    const consumer = await consume(connection, topic);
     await connection.topology.remove([topic], call);
     await expect(receive(consumer, 1, 20_000)).rejects.toMatchObject({ type: "UNKNOWN_TOPIC_OR_PARTITION" });
   });
@@ -84,10 +74,10 @@ describe("an inbox", () => {
   it("takes replies from anywhere, and is gone when it is closed", async () => {
     const connection = await bench.connect();
     const other = await bench.connect();
-    const inbox = { ...bench.address("inbox", "replies"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
-    const consumer = await connection.consume(source(inbox), noHooks, call);
+    const inbox = { ...bench.address("inbox"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
+    const consumer = await consume(connection, inbox);
     const reply = message({ correlationId: "c" });
-    await publish(other, inbox, reply);
+    await publish(other, inbox, [reply]);
     expect(ids(await receive(consumer, 1))).toEqual([reply.id]);
     await consumer.close();
     expect((await other.topology.inspect([inbox], call))[0]?.exists).toBe(false);
@@ -96,17 +86,17 @@ describe("an inbox", () => {
   });
 
   it("of a dead client is swept away by a later one", async () => {
-    const dead = { ...bench.address("inbox", "dead"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
+    const dead = { ...bench.address("inbox"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
     const mortal = await bench.connectMortal({ inboxIdleMs: 60_000 });
-    await mortal.connection.consume(source(dead), noHooks, call);
+    await consume(mortal.connection, dead);
     mortal.kill();
     const connection = await bench.connect({ inboxIdleMs: 60_000 });
     const now = Date.now;
     // Signs of life are told by their time; an hour from now there are none that are recent.
     Date.now = () => now() + 3_600_000;
     try {
-      const inbox = { ...bench.address("inbox", "alive"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
-      const consumer = await connection.consume(source(inbox), noHooks, call);
+      const inbox = { ...bench.address("inbox"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
+      const consumer = await consume(connection, inbox);
       let gone = false;
       const check = setInterval(async () => {
         gone = (await connection.topology.inspect([dead], call))[0]?.exists === false;
@@ -123,18 +113,22 @@ describe("an inbox", () => {
 describe("topology", () => {
   it("is made at the same time by two without harm", async () => {
     const [one, two] = await Promise.all([bench.connect(), bench.connect()]);
-    const group = bench.address("group", "twice", "g");
-    await Promise.all([bench.ensure(one, group), bench.ensure(two, group), bench.ensure(one, group)]);
+    const group = bench.address("group", { group: "g" });
+    await Promise.all([
+      bench.ensure(one, item(group)),
+      bench.ensure(two, item(group)),
+      bench.ensure(one, item(group)),
+    ]);
     const [state] = await one.topology.inspect([group], call);
     expect(state).toMatchObject({ exists: true, differences: [], backlog: 0 });
   });
 
   it("tells what is missing and what is waiting", async () => {
     const connection = await bench.connect();
-    const group = await bench.made(connection, "group", "state", "g");
-    await publish(connection, { ...group, kind: "topic" }, message(), message());
-    await publish(connection, group, message());
-    const never = { ...group, group: "never", physicalGroup: "never" };
+    const group = await bench.made(connection, "group", { group: "g" });
+    await publish(connection, topicOf(group), [message(), message()]);
+    await publish(connection, group, [message()]);
+    const never = besides(group, "never");
     const states = await connection.topology.inspect([group, never], call);
     expect(states.map(({ exists, backlog }) => [exists, backlog])).toEqual([
       [true, 3],
@@ -145,8 +139,8 @@ describe("topology", () => {
 
   it("takes away what it made, and minds nothing that is not there", async () => {
     const connection = await bench.connect();
-    const group = await bench.made(connection, "group", "removed", "g");
-    const topic = { ...group, kind: "topic" as const };
+    const group = await bench.made(connection, "group", { group: "g" });
+    const topic = topicOf(group);
     await connection.topology.remove([group, topic], call);
     await connection.topology.remove([group, topic], call);
     const states = await connection.topology.inspect([group, topic], call);

@@ -1,25 +1,25 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { call, item, message } from "../../../scripts/testing/workbench.ts";
 import { classify } from "../src/errors.ts";
-import { rabbitmq } from "../src/index.ts";
-import { nodesOf, settingsFromUrl } from "../src/options.ts";
-import { address, brokerUrl, call, item, message, open, Tidy, uniqueName } from "./support.ts";
+import { adapter, rabbitmq } from "../src/index.ts";
+import { settingsFromUrl } from "../src/options.ts";
+import { brokerUrl, RabbitmqBench } from "./workbench.ts";
 
-const tidy = new Tidy();
-afterEach(() => tidy.up());
+const bench = new RabbitmqBench();
+afterEach(() => bench.end());
 
 const failureOf = (url: string) =>
-  open(url).then(
+  bench.connect({}, adapter.fromUrl(url, {})).then(
     () => undefined,
     (cause: unknown) => cause as Error,
   );
 
 describe("connecting", () => {
   it("passes over nodes that cannot be reached", async () => {
-    const [node] = nodesOf(settingsFromUrl(brokerUrl, {}));
-    const hosts = `127.0.0.1:1,${node?.host}:${node?.port}`;
-    const { connection } = await tidy.open(brokerUrl.replace(/127\.0\.0\.1:\d+|localhost:\d+/, hosts));
+    const { hosts } = settingsFromUrl(brokerUrl, {});
+    const connection = await bench.connect({ hosts: ["127.0.0.1:1", ...hosts] });
     expect(connection.broker).toMatchObject({
       name: "RabbitMQ",
       version: expect.stringMatching(/^\d+\.\d+/),
@@ -50,14 +50,14 @@ describe("connecting", () => {
   });
 
   it("leaves no connection open, however often it is closed", async () => {
-    const { connection, lost } = await open();
-    const queue = address("queue", uniqueName());
+    const connection = await bench.connect();
+    const queue = bench.address("queue");
     await connection.topology.ensure([item(queue)], call);
-    await connection.publish(queue, [message("x")], call);
+    await connection.publish(queue, [message()], call);
     await connection.topology.remove([queue], call);
     await Promise.all([connection.close(), connection.close()]);
     await connection.close();
-    expect(lost).toEqual([]);
-    await expect(connection.publish(queue, [message("x")], call)).rejects.toBeDefined();
+    expect(bench.lost).toEqual([]);
+    await expect(connection.publish(queue, [message()], call)).rejects.toBeDefined();
   });
 });

@@ -1,47 +1,38 @@
-import type { Delivery } from "@waybill/core/spi";
 import type { ChannelModel } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
+import { call, consume, item, message, take, text, topicOf } from "../../../scripts/testing/workbench.ts";
 import { levelFor } from "../src/delay-levels.ts";
 import { delayName } from "../src/naming.ts";
-import {
-  address,
-  call,
-  consumerHooks,
-  item,
-  message,
-  receive,
-  source,
-  Tidy,
-  textOf,
-  uniqueName,
-} from "./support.ts";
+import { RabbitmqBench } from "./workbench.ts";
 
-const tidy = new Tidy();
-afterEach(() => tidy.up());
+const bench = new RabbitmqBench();
+afterEach(() => bench.end());
 
 describe("delays", () => {
   it("delivers no earlier than asked and at most a tenth and a second late, to queue, group and topic", async () => {
-    const { connection } = await tidy.open();
-    const name = uniqueName();
-    const queue = address("queue", uniqueName());
-    const topic = address("topic", name);
-    const group = address("group", name);
-    await tidy.made(connection, item(queue), item(topic), item(group));
+    const connection = await bench.connect();
+    const queue = bench.address("queue");
+    const group = bench.address("group");
+    const topic = topicOf(group);
+    await bench.ensure(connection, item(queue), item(topic), item(group));
     const began = Date.now();
     for (const to of [queue, group, topic]) {
       const outcomes = await connection.publish(
         to,
-        [message("late", { delayMs: 1_050 }), message("soon"), message("later", { delayMs: 1_500 })],
+        [
+          message({ body: "late", delayMs: 1_050 }),
+          message({ body: "soon" }),
+          message({ body: "later", delayMs: 1_500 }),
+        ],
         call,
       );
       expect(outcomes.every(({ ok }) => ok)).toBe(true);
     }
     const arrivals = async (of: typeof queue, count: number) => {
-      const consumer = await connection.consume(source(of), consumerHooks, call);
+      const consumer = await consume(connection, of);
       const all: [string, number][] = [];
       while (all.length < count) {
-        for (const delivery of await receive(consumer, 1))
-          all.push([textOf(delivery as Delivery), Date.now() - began]);
+        for (const delivery of await take(consumer, 1)) all.push([text(delivery), Date.now() - began]);
       }
       return all;
     };
@@ -54,12 +45,11 @@ describe("delays", () => {
   });
 
   it("makes a delay queue again that someone deleted", async () => {
-    const { connection } = await tidy.open();
-    const queue = address("queue", uniqueName());
-    await tidy.made(connection, item(queue));
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
     // Nobody else waits this long.
     const delayMs = 29 * 86_400_000;
-    const publish = (body: string) => connection.publish(queue, [message(body, { delayMs })], call);
+    const publish = (body: string) => connection.publish(queue, [message({ body, delayMs })], call);
     const removeLevel = async () => {
       const channel = await (connection.native as ChannelModel).createChannel();
       await channel.deleteQueue(delayName(levelFor(delayMs)));
@@ -72,9 +62,9 @@ describe("delays", () => {
   });
 
   it("says NOT_FOUND for a delayed message to what is not there", async () => {
-    const { connection } = await tidy.open();
-    const nowhere = address("queue", uniqueName());
-    await expect(connection.publish(nowhere, [message("x", { delayMs: 500 })], call)).rejects.toMatchObject({
+    const connection = await bench.connect();
+    const nowhere = bench.address("queue");
+    await expect(connection.publish(nowhere, [message({ delayMs: 500 })], call)).rejects.toMatchObject({
       code: 404,
     });
   });

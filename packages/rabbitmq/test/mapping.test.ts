@@ -1,8 +1,8 @@
 import type { ConsumeMessage } from "amqplib";
 import { describe, expect, it } from "vitest";
+import { message } from "../../../scripts/testing/messages.ts";
 import { AmqpDelivery } from "../src/delivery.ts";
 import { fromHeaders, tooLongName, toProperties, toText } from "../src/mapping.ts";
-import { message } from "./support.ts";
 
 function delivered(properties: Record<string, unknown>, retained = false): AmqpDelivery {
   const fields = { deliveryTag: 4, consumerTag: "tag", redelivered: false, exchange: "", routingKey: "q" };
@@ -12,7 +12,8 @@ function delivered(properties: Record<string, unknown>, retained = false): AmqpD
 
 describe("to the wire", () => {
   it("uses the native place of everything that has one", () => {
-    const sent = message("x", {
+    const sent = message({
+      body: "x",
       id: "id-1",
       timestamp: 1_700_000_000_123,
       key: "k",
@@ -40,7 +41,7 @@ describe("to the wire", () => {
 
   it("finds a header for what is too long for a short string", () => {
     const long = "ü".repeat(200);
-    const sent = message("x", { id: long, contentType: long, correlationId: long, replyTo: long });
+    const sent = message({ body: "x", id: long, contentType: long, correlationId: long, replyTo: long });
     const { headers, ...properties } = toProperties(sent);
     expect(properties).toMatchObject({ persistent: true, mandatory: true });
     expect(delivered({ headers })).toMatchObject({
@@ -61,7 +62,7 @@ describe("to the wire", () => {
       "waybill-header-CC": "5",
       cc: "6",
     };
-    const sent = toProperties(message("x", { headers })).headers as Record<string, string>;
+    const sent = toProperties(message({ body: "x", headers })).headers as Record<string, string>;
     for (const name of ["CC", "BCC", "x-death", "x-stream-offset"]) expect(sent).not.toHaveProperty([name]);
     expect({ ...fromHeaders(sent) }).toEqual(headers);
   });

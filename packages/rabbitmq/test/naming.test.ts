@@ -1,6 +1,6 @@
+import type { Address } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { naming, queueName } from "../src/naming.ts";
-import { address } from "./support.ts";
 
 it("takes portable names as they are, within what AMQP has room for", () => {
   expect(naming.toPhysical("orders.placed", "topic")).toBe("orders.placed");
@@ -15,6 +15,15 @@ it("takes portable names as they are, within what AMQP has room for", () => {
 });
 
 it("gives a group a queue of its own", () => {
-  expect(queueName(address("group", "orders"))).toBe("orders..billing");
-  expect(queueName(address("queue", "orders"))).toBe("orders");
+  const queue: Address = {
+    kind: "queue",
+    name: "orders",
+    group: undefined,
+    physical: "orders",
+    physicalGroup: undefined,
+    ordered: false,
+    retained: false,
+  };
+  expect(queueName(queue)).toBe("orders");
+  expect(queueName({ ...queue, kind: "group", physicalGroup: "billing" })).toBe("orders..billing");
 });

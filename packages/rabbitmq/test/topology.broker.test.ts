@@ -1,21 +1,18 @@
 import type { ChannelModel } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
-import { address, brokerUrl, call, item, message, Tidy, uniqueName } from "./support.ts";
+import { call, item, message, topicOf } from "../../../scripts/testing/workbench.ts";
+import { RabbitmqBench } from "./workbench.ts";
 
-const tidy = new Tidy();
-afterEach(() => tidy.up());
+const bench = new RabbitmqBench();
+afterEach(() => bench.end());
 
 describe("topology", () => {
   it("is made again without harm, by several at once too", async () => {
-    const { connection } = await tidy.open();
-    const { connection: other } = await tidy.open();
-    const name = uniqueName();
-    const items = [
-      item(address("topic", name, { retained: true })),
-      item(address("group", name, { retained: true })),
-      item(address("queue", uniqueName(), { ordered: true })),
-    ];
-    await Promise.all([tidy.made(connection, ...items), other.topology.ensure(items, call)]);
+    const connection = await bench.connect();
+    const other = await bench.connect();
+    const group = bench.address("group", { retained: true });
+    const items = [item(topicOf(group)), item(group), item(bench.address("queue", { ordered: true }))];
+    await Promise.all([bench.ensure(connection, ...items), other.topology.ensure(items, call)]);
     await connection.topology.ensure(items, call);
     const states = await connection.topology.inspect(
       items.map((one) => one.address),
@@ -25,11 +22,10 @@ describe("topology", () => {
   });
 
   it("tells what is there, how much waits, and what is not", async () => {
-    const { connection } = await tidy.open();
-    const queue = address("queue", uniqueName());
-    await tidy.made(connection, item(queue));
-    await connection.publish(queue, [message("1"), message("2")], call);
-    const nowhere = (["queue", "topic", "group"] as const).map((kind) => address(kind, uniqueName()));
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    await connection.publish(queue, [message({ body: "1" }), message({ body: "2" })], call);
+    const nowhere = (["queue", "topic", "group"] as const).map((kind) => bench.address(kind));
     await expect
       .poll(() => connection.topology.inspect([queue, ...nowhere], call))
       .toMatchObject([{ exists: true, backlog: 2 }, ...nowhere.map(() => ({ exists: false }))]);
@@ -37,10 +33,9 @@ describe("topology", () => {
   });
 
   it("refuses what exists and breaks a promise, and says in what it differs", async () => {
-    const { connection } = await tidy.open();
-    const name = uniqueName();
-    const queue = address("queue", name);
-    await tidy.made(connection, item(queue));
+    const connection = await bench.connect();
+    const queue = bench.address("queue");
+    await bench.ensure(connection, item(queue));
     const ordered = { ...queue, ordered: true };
     await expect(connection.topology.ensure([item(ordered)], call)).rejects.toMatchObject({
       code: "TOPOLOGY_MISMATCH",
@@ -49,44 +44,43 @@ describe("topology", () => {
     expect(await connection.topology.inspect([ordered], call)).toMatchObject([
       { exists: true, differences: [expect.stringContaining("x-single-active-consumer")] },
     ]);
-    const { connection: classic } = await tidy.open(`${brokerUrl}?queueType=classic`);
+    const classic = await bench.connect({ queueType: "classic" });
     await expect(classic.topology.ensure([item(queue)], call)).rejects.toMatchObject({
       code: "TOPOLOGY_MISMATCH",
     });
   });
 
   it("takes bounds that someone else chose as they are", async () => {
-    const { connection } = await tidy.open();
-    const queue = address("queue", uniqueName());
-    const topic = address("topic", uniqueName(), { retained: true });
-    await tidy.made(connection, item(queue), item(topic));
-    const { connection: other } = await tidy.open(
-      `${brokerUrl}?deliveryLimit=7&retentionMs=5000&retentionBytes=5000000`,
-    );
+    const connection = await bench.connect();
+    const queue = bench.address("queue");
+    const topic = bench.address("topic", { retained: true });
+    await bench.ensure(connection, item(queue), item(topic));
+    const other = await bench.connect({ deliveryLimit: 7, retentionMs: 5_000, retentionBytes: 5_000_000 });
     await other.topology.ensure([item(queue), item(topic)], call);
   });
 
   it("takes an exchange of type topic for a topic", async () => {
-    const { connection } = await tidy.open();
-    const name = uniqueName();
+    const connection = await bench.connect();
+    const group = bench.address("group");
+    const topic = topicOf(group);
     const channel = await (connection.native as ChannelModel).createChannel();
-    await channel.assertExchange(name, "topic");
-    await tidy.made(connection, item(address("topic", name)), item(address("group", name)));
-    expect(await connection.publish(address("topic", name), [message("x")], call)).toEqual([{ ok: true }]);
-    const direct = uniqueName();
-    await channel.assertExchange(direct, "direct", { autoDelete: true });
-    await expect(connection.topology.ensure([item(address("topic", direct))], call)).rejects.toMatchObject({
+    await channel.assertExchange(topic.physical, "topic");
+    await bench.ensure(connection, item(topic), item(group));
+    expect(await connection.publish(topic, [message()], call)).toEqual([{ ok: true }]);
+    const direct = bench.address("topic");
+    await channel.assertExchange(direct.physical, "direct", { autoDelete: true });
+    await expect(connection.topology.ensure([item(direct)], call)).rejects.toMatchObject({
       code: "TOPOLOGY_MISMATCH",
     });
-    await channel.deleteExchange(direct);
+    await channel.deleteExchange(direct.physical);
   });
 
   it("removes what it made, and keeps dead letters that nobody has seen", async () => {
-    const { connection } = await tidy.open();
-    const queue = address("queue", uniqueName());
-    const dead = address("queue", `${queue.name}..dead`);
+    const connection = await bench.connect();
+    const queue = bench.address("queue");
+    const dead = bench.address("queue", { name: `${queue.name}..dead` });
     await connection.topology.ensure([item(queue)], call);
-    await connection.publish(dead, [message("letter")], call);
+    await connection.publish(dead, [message({ body: "letter" })], call);
     await expect.poll(async () => (await connection.topology.inspect([dead], call))[0]?.backlog).toBe(1);
     await connection.topology.remove([queue, queue], call);
     const exists = async () =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { message } from "../../../scripts/testing/messages.ts";
 import { EntryMapping } from "../src/mapping.ts";
 import { Packer } from "../src/packer.ts";
-import { message } from "./message.ts";
 import { unpacked } from "./unpack.ts";
 
 const mapping = new EntryMapping("body");

@@ -1,23 +1,32 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { ack, call, ids, message, noHooks, publish, receive, source, until, Workbench } from "./workbench.ts";
+import { afterEach, expect, it } from "vitest";
+import {
+  ack,
+  call,
+  consume,
+  ids,
+  message,
+  messages,
+  publish,
+  receive,
+  sleep,
+  topicOf,
+  until,
+} from "../../../scripts/testing/workbench.ts";
+import { RedisBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new RedisBench();
 afterEach(() => bench.end());
 
-const keyed = (count: number) =>
-  Array.from({ length: count }, (_, index) => message({ key: `k${index % 3}`, id: `o-${index}` }));
+const keyed = (count: number) => messages(count, (index) => ({ key: `k${index % 3}`, id: `o-${index}` }));
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => `o-${from + index}`);
 
 it("lets one member read and the others stand by; the next goes on in order when it leaves", async () => {
   const connection = await bench.connect();
-  const group = await bench.made(connection, "group", "takeover", { ordered: true });
-  const first = await connection.consume(source(group), noHooks, call);
-  const second = await connection.consume(source(group), noHooks, call);
-  await publish(connection, { ...group, kind: "topic" }, keyed(60));
+  const group = await bench.made(connection, "group", { ordered: true });
+  const first = await consume(connection, group);
+  const second = await consume(connection, group);
+  await publish(connection, topicOf(group), keyed(60));
   const received = await receive(first, 20);
   expect(ids(received)).toEqual(numbered(0, 20));
   expect(await second.receive(20, call)).toEqual([]);
@@ -31,16 +40,12 @@ it("lets one member read and the others stand by; the next goes on in order when
 it("counts a takeover from a member that died, and drops what the dead one settles late", async () => {
   const mortal = await bench.connect({ leaseMs: 800 });
   const connection = await bench.connect({ leaseMs: 800 });
-  const group = await bench.made(connection, "group", "death", { ordered: true });
-  await publish(connection, { ...group, kind: "topic" }, keyed(0));
+  const group = await bench.made(connection, "group", { ordered: true });
+  await publish(connection, topicOf(group), keyed(0));
   const revoked: string[] = [];
-  const dying = await mortal.consume(
-    source(group),
-    { ...noHooks, revoked: (lanes) => revoked.push(...lanes) },
-    call,
-  );
-  const heir = await connection.consume(source(group), noHooks, call);
-  await publish(connection, { ...group, kind: "topic" }, keyed(10));
+  const dying = await consume(mortal, group, { revoked: (lanes) => revoked.push(...lanes) });
+  const heir = await consume(connection, group);
+  await publish(connection, topicOf(group), keyed(10));
   const held = await receive(dying, 4);
   // The lock is taken away under it, as if it had been silent for too long.
   await bench.plain.del(`{${group.physical}}..billing..active`);
@@ -54,11 +59,11 @@ it("counts a takeover from a member that died, and drops what the dead one settl
 
 it("wakes up for what is published while it waits", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "wake", { ordered: true });
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const queue = await bench.made(connection, "queue", { ordered: true });
+  const consumer = await consume(connection, queue);
   for (let i = 0; i < 5; i++) {
     const receiving = receive(consumer, 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     const started = performance.now();
     await publish(connection, queue, [message({ key: "k" })]);
     const deliveries = await receiving;

@@ -1,15 +1,13 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { call, ids, messages, noHooks, publish, receive, source, until, Workbench } from "./workbench.ts";
+import { afterEach, expect, it } from "vitest";
+import { call, consume, ids, messages, publish, receive, until } from "../../../scripts/testing/workbench.ts";
+import { RedisBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new RedisBench();
 afterEach(() => bench.end());
 
 it("sends a script again that the server has forgotten", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "scripts");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(1));
   await bench.plain.script("FLUSH");
   await publish(connection, queue, messages(1));
@@ -18,10 +16,10 @@ it("sends a script again that the server has forgotten", async () => {
 it("tells once when its connection is gone, and the next one hands on what it held, counted", async () => {
   const driver = bench.driver({ connectionName: `mortal-${process.pid}` });
   const connection = await bench.connect({}, driver);
-  const queue = await bench.made(connection, "queue", "orphans");
+  const queue = await bench.made(connection, "queue");
   const batch = messages(5);
   await publish(connection, queue, batch);
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const consumer = await consume(connection, queue);
   await receive(consumer, 5);
   const clients = String(await bench.plain.client("LIST"));
   for (const line of clients.split("\n").filter((line) => line.includes(`name=mortal-${process.pid} `))) {
@@ -34,7 +32,7 @@ it("tells once when its connection is gone, and the next one hands on what it he
   expect(driver.classify(bench.lost[0])).toMatchObject({ code: "CONNECTION_LOST" });
 
   const next = await bench.connect({}, driver);
-  const heir = await next.consume(source(queue), noHooks, call);
+  const heir = await consume(next, queue);
   const started = performance.now();
   const again = await receive(heir, 5);
   expect(performance.now() - started).toBeLessThan(2_000);
@@ -44,8 +42,8 @@ it("tells once when its connection is gone, and the next one hands on what it he
 
 it("stops receiving with an error when the stream is taken away under it", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "vanished");
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const queue = await bench.made(connection, "queue");
+  const consumer = await consume(connection, queue);
   const receiving = receive(consumer, 1);
   await connection.topology.remove([queue], call);
   const cause = await receiving.catch((error: unknown) => error);
@@ -62,7 +60,7 @@ it("says how a server may lose messages, once, unless that is known", async () =
 
 it("waits for the disk or for replicas where that is asked for", async () => {
   const disk = await bench.connect({ confirm: "fsync" });
-  const queue = await bench.made(disk, "queue", "fsync");
+  const queue = await bench.made(disk, "queue");
   const info = String(await bench.plain.info());
   const appendOnly = info.includes("aof_enabled:1") && !/^redis_version:(6|7\.0)/m.test(info);
   const publishing = disk.publish(queue, messages(1), call);

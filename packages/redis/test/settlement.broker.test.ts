@@ -1,53 +1,52 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import {
   ack,
+  besides,
   call,
+  consume,
   ids,
+  item,
   message,
   messages,
-  noHooks,
   publish,
   receive,
   retry,
-  source,
-  Workbench,
-} from "./workbench.ts";
+  topicOf,
+} from "../../../scripts/testing/workbench.ts";
+import { RedisBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new RedisBench();
 afterEach(() => bench.end());
 
 it("leaves nothing of an acked message on a queue", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "acked");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(50));
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const consumer = await consume(connection, queue);
   expect(await ack(consumer, await receive(consumer, 50))).toEqual(new Array(50).fill("settled"));
   expect(await bench.plain.xlen(queue.physical)).toBe(0);
 });
 
 it("keeps an entry of a topic that another group still needs", async () => {
   const connection = await bench.connect();
-  const billing = await bench.made(connection, "group", "shared");
-  const audit = { ...billing, group: "audit", physicalGroup: "audit" };
-  await connection.topology.ensure([{ address: audit, start: { from: "latest" }, filter: undefined }], call);
-  await publish(connection, { ...billing, kind: "topic" }, messages(3));
-  const consumer = await connection.consume(source(billing), noHooks, call);
+  const billing = await bench.made(connection, "group");
+  const audit = besides(billing, "audit");
+  await bench.ensure(connection, item(audit));
+  await publish(connection, topicOf(billing), messages(3));
+  const consumer = await consume(connection, billing);
   await ack(consumer, await receive(consumer, 3));
-  const later = await connection.consume(source(audit), noHooks, call);
+  const later = await consume(connection, audit);
   expect(await receive(later, 3)).toHaveLength(3);
 });
 
 it("brings a retried message back to its own group alone, counted, not before its delay", async () => {
   const connection = await bench.connect();
-  const billing = await bench.made(connection, "group", "retried");
-  const audit = { ...billing, group: "audit", physicalGroup: "audit" };
-  await connection.topology.ensure([{ address: audit, start: { from: "latest" }, filter: undefined }], call);
-  await publish(connection, { ...billing, kind: "topic" }, [message({ headers: { tenant: "acme" } })]);
-  const consumer = await connection.consume(source(billing), noHooks, call);
-  const other = await connection.consume(source(audit), noHooks, call);
+  const billing = await bench.made(connection, "group");
+  const audit = besides(billing, "audit");
+  await bench.ensure(connection, item(audit));
+  await publish(connection, topicOf(billing), [message({ headers: { tenant: "acme" } })]);
+  const consumer = await consume(connection, billing);
+  const other = await consume(connection, audit);
   const first = await receive(consumer, 1);
   const started = performance.now();
   await retry(consumer, first, 300);
@@ -64,20 +63,20 @@ it("brings a retried message back to its own group alone, counted, not before it
 
 it("keeps messages apart that are equal to the byte and wait together", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "twins");
+  const queue = await bench.made(connection, "queue");
   const twin = message({ id: "twin", timestamp: 1, body: Buffer.from("same"), delayMs: 100 });
   await publish(connection, queue, [twin, twin]);
   await publish(connection, queue, [twin]);
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const consumer = await consume(connection, queue);
   expect(ids(await receive(consumer, 3))).toEqual(["twin", "twin", "twin"]);
 });
 
 it("hands back on close at once, uncounted, and in a name that is gone from the group", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "handed-back");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(20));
-  const leaving = await connection.consume(source(queue), noHooks, call);
-  const staying = await connection.consume(source(queue), noHooks, call);
+  const leaving = await consume(connection, queue);
+  const staying = await consume(connection, queue);
   expect(await receive(leaving, 20)).toHaveLength(20);
   const waiting = receive(staying, 20);
   const started = performance.now();
@@ -91,11 +90,11 @@ it("hands back on close at once, uncounted, and in a name that is gone from the 
 
 it("gives a message whose lease ran out to another member, and the late settle acks nothing", async () => {
   const connection = await bench.connect({ leaseMs: 600 });
-  const queue = await bench.made(connection, "queue", "lease");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(2));
-  const slow = await connection.consume(source(queue), noHooks, call);
+  const slow = await consume(connection, queue);
   const late = await receive(slow, 2);
-  const quick = await connection.consume(source(queue), noHooks, call);
+  const quick = await consume(connection, queue);
   const taken = await receive(quick, 2);
   expect(taken.map(({ redeliveries }) => redeliveries)).toEqual([1, 1]);
   expect(await ack(slow, late)).toEqual(["lost", "lost"]);
@@ -105,9 +104,9 @@ it("gives a message whose lease ran out to another member, and the late settle a
 
 it("takes its own delivery for another once it was delivered again to the same consumer", async () => {
   const connection = await bench.connect({ leaseMs: 600 });
-  const queue = await bench.made(connection, "queue", "own-again");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(1));
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const consumer = await consume(connection, queue);
   const first = await receive(consumer, 1);
   const second = await receive(consumer, 1);
   expect(ids(second)).toEqual(ids(first));
@@ -117,11 +116,11 @@ it("takes its own delivery for another once it was delivered again to the same c
 
 it("keeps what is extended", async () => {
   const connection = await bench.connect({ leaseMs: 600 });
-  const queue = await bench.made(connection, "queue", "extended");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(1));
-  const holder = await connection.consume(source(queue), noHooks, call);
+  const holder = await consume(connection, queue);
   const held = await receive(holder, 1);
-  const other = await connection.consume(source(queue), noHooks, call);
+  const other = await consume(connection, queue);
   const renewal = setInterval(() => void holder.extend?.(held, call), 200);
   expect(await receive(other, 1, 2_000)).toEqual([]);
   clearInterval(renewal);
@@ -130,10 +129,10 @@ it("keeps what is extended", async () => {
 
 it("never holds more than it was asked for, although two streams are read", async () => {
   const connection = await bench.connect();
-  const group = await bench.made(connection, "group", "bounded");
-  await publish(connection, { ...group, kind: "topic" }, messages(50));
+  const group = await bench.made(connection, "group");
+  await publish(connection, topicOf(group), messages(50));
   await publish(connection, group, messages(50));
-  const consumer = await connection.consume(source(group), noHooks, call);
+  const consumer = await consume(connection, group);
   for (const max of [1, 2, 7, 40]) {
     const deliveries = await consumer.receive(max, call);
     expect(deliveries.length).toBeGreaterThan(0);
@@ -153,8 +152,8 @@ it("never holds more than it was asked for, although two streams are read", asyn
 
 it("ends a receive when its signal fires, and loses nothing of what arrives then", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "aborted");
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const queue = await bench.made(connection, "queue");
+  const consumer = await consume(connection, queue);
   const abort = new AbortController();
   const receiving = consumer.receive(10, { signal: abort.signal });
   abort.abort();

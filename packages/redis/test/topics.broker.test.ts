@@ -1,29 +1,27 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import {
   ack,
   call,
+  consume,
   ids,
   message,
   messages,
-  noHooks,
   publish,
   receive,
-  source,
+  sleep,
+  topicOf,
   until,
-  Workbench,
-} from "./workbench.ts";
+} from "../../../scripts/testing/workbench.ts";
+import { RedisBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new RedisBench();
 afterEach(() => bench.end());
 
 it("trims what every group has settled, and nothing that one of them still needs", async () => {
   const connection = await bench.connect();
-  const billing = await bench.made(connection, "group", "trimmed");
-  const topic = { ...billing, kind: "topic" as const };
-  const consumer = await connection.consume(source(billing), noHooks, call);
+  const billing = await bench.made(connection, "group");
+  const topic = topicOf(billing);
+  const consumer = await consume(connection, billing);
   const length = () => bench.plain.xlen(billing.physical);
   for (let i = 0; i < 4; i++) await publish(connection, topic, messages(500));
   const received = await receive(consumer, 2_000);
@@ -33,7 +31,7 @@ it("trims what every group has settled, and nothing that one of them still needs
     received.filter((delivery) => delivery !== open),
   );
   // Nothing goes before its two seconds of grace, so this takes a touch after them.
-  await new Promise((resolve) => setTimeout(resolve, 2_200));
+  await sleep(2_200);
   await publish(connection, topic, messages(1));
   await until(async () => (await length()) < 1_200);
   expect(await length()).toBeGreaterThanOrEqual(1_001);
@@ -43,33 +41,33 @@ it("trims what every group has settled, and nothing that one of them still needs
 
 it("does not let a topic without any group grow for ever", async () => {
   const connection = await bench.connect();
-  const topic = await bench.made(connection, "topic", "nobody");
+  const topic = await bench.made(connection, "topic");
   for (let i = 0; i < 4; i++) await publish(connection, topic, messages(500));
-  await new Promise((resolve) => setTimeout(resolve, 2_200));
+  await sleep(2_200);
   await publish(connection, topic, messages(1));
   await until(async () => (await bench.plain.xlen(topic.physical)) < 300);
 });
 
 it("keeps all of a retained topic, also from a client that does not know that it is", async () => {
   const connection = await bench.connect();
-  const topic = await bench.made(connection, "topic", "retained", { retained: true });
+  const topic = await bench.made(connection, "topic", { retained: true });
   await publish(connection, topic, messages(500));
-  await new Promise((resolve) => setTimeout(resolve, 2_200));
+  await sleep(2_200);
   await publish(connection, { ...topic, retained: false }, messages(1));
-  await new Promise((resolve) => setTimeout(resolve, 1_300));
+  await sleep(1_300);
   expect(await bench.plain.xlen(topic.physical)).toBe(501);
-  const replay = await connection.consume(source(topic, { from: "earliest" }), noHooks, call);
+  const replay = await consume(connection, topic, { start: { from: "earliest" } });
   expect(await receive(replay, 501)).toHaveLength(501);
 });
 
 it("does not trim under a live reader without a group, and leaves nothing of it behind", async () => {
   const connection = await bench.connect();
-  const topic = await bench.made(connection, "topic", "live");
-  const reader = await connection.consume(source(topic), noHooks, call);
+  const topic = await bench.made(connection, "topic");
+  const reader = await consume(connection, topic);
   for (let i = 0; i < 4; i++) await publish(connection, topic, messages(500));
-  await new Promise((resolve) => setTimeout(resolve, 2_200));
+  await sleep(2_200);
   await publish(connection, topic, messages(1));
-  await new Promise((resolve) => setTimeout(resolve, 1_300));
+  await sleep(1_300);
   expect(await receive(reader, 2_001)).toHaveLength(2_001);
   await reader.close();
   expect(await bench.plain.keys(`*${topic.physical}}*`)).toEqual([]);
@@ -77,28 +75,28 @@ it("does not trim under a live reader without a group, and leaves nothing of it 
 
 it("replays from a time and from a position, that one included", async () => {
   const connection = await bench.connect();
-  const topic = await bench.made(connection, "topic", "replay", { retained: true });
+  const topic = await bench.made(connection, "topic", { retained: true });
   await publish(connection, topic, messages(3));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   const timestamp = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   const later = messages(3);
   await publish(connection, topic, later);
-  const byTime = await connection.consume(source(topic, { from: "time", timestamp }), noHooks, call);
+  const byTime = await consume(connection, topic, { start: { from: "time", timestamp } });
   const found = await receive(byTime, 3);
   expect(ids(found)).toEqual(ids(later));
   const position = found[1]?.position ?? "";
-  const byPosition = await connection.consume(source(topic, { from: "position", position }), noHooks, call);
+  const byPosition = await consume(connection, topic, { start: { from: "position", position } });
   expect(ids(await receive(byPosition, 2))).toEqual(ids(later.slice(1)));
 });
 
 it("gives an inbox an end of its own, and takes no reply for one that is gone", async () => {
   const connection = await bench.connect();
-  const inbox = bench.address("inbox", "replies");
+  const inbox = bench.address("inbox");
   expect(await connection.publish(inbox, messages(1), call)).toMatchObject([
     { ok: false, cause: { code: "NOT_FOUND" } },
   ]);
-  const consumer = await connection.consume(source(inbox), noHooks, call);
+  const consumer = await consume(connection, inbox);
   const replies = messages(2);
   await publish(connection, inbox, replies);
   expect(ids(await receive(consumer, 2))).toEqual(ids(replies));
@@ -109,16 +107,12 @@ it("gives an inbox an end of its own, and takes no reply for one that is gone", 
 
 it("refuses what does not exist and makes nothing", async () => {
   const connection = await bench.connect();
-  for (const address of [
-    bench.address("topic", "no"),
-    bench.address("queue", "no-q"),
-    bench.address("group", "no-g"),
-  ]) {
+  for (const address of [bench.address("topic"), bench.address("queue"), bench.address("group")]) {
     const now = message();
     const later = message({ delayMs: 1_000 });
     const outcomes = await connection.publish(address, [now, later], call);
     expect(outcomes).toMatchObject([{ cause: { code: "NOT_FOUND" } }, { cause: { code: "NOT_FOUND" } }]);
     expect(await bench.plain.keys(`*${address.physical}*`)).toEqual([]);
-    await expect(connection.consume(source(address), noHooks, call)).rejects.toThrow();
+    await expect(consume(connection, address)).rejects.toThrow();
   }
 });

@@ -1,15 +1,21 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { call, message, messages, noHooks, publish, receive, source, Workbench } from "./workbench.ts";
+import { afterEach, expect, it } from "vitest";
+import {
+  call,
+  consume,
+  message,
+  messages,
+  publish,
+  receive,
+  topicOf,
+} from "../../../scripts/testing/workbench.ts";
+import { RedisBench } from "./workbench.ts";
 
-let bench: Workbench;
-beforeEach(() => {
-  bench = new Workbench();
-});
+const bench = new RedisBench();
 afterEach(() => bench.end());
 
 it("makes the same thing from many places at once", async () => {
   const connections = await Promise.all([bench.connect(), bench.connect(), bench.connect()]);
-  const group = bench.address("group", "race");
+  const group = bench.address("group");
   const item = { address: group, start: { from: "latest" } as const, filter: undefined };
   await Promise.all(connections.map((connection) => connection.topology.ensure([item, item], call)));
   const [state] = await (connections[0] ?? expect.fail()).topology.inspect([group], call);
@@ -20,16 +26,16 @@ it("makes the same thing from many places at once", async () => {
 
 it("counts what waits: unread, unsettled, returned and delayed", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "backlog");
+  const queue = await bench.made(connection, "queue");
   await publish(connection, queue, [...messages(3), message({ delayMs: 60_000 })]);
-  const consumer = await connection.consume(source(queue), noHooks, call);
+  const consumer = await consume(connection, queue);
   await receive(consumer, 1);
   expect(await connection.topology.inspect([queue], call)).toMatchObject([{ backlog: 4 }]);
 });
 
 it("tells of a key that is no stream, and does not touch it", async () => {
   const connection = await bench.connect();
-  const queue = bench.address("queue", "taken");
+  const queue = bench.address("queue");
   await bench.plain.set(queue.physical, "mine");
   const [state] = await connection.topology.inspect([queue], call);
   expect(state).toMatchObject({ exists: false, differences: ["The key holds a string, not a stream."] });
@@ -41,24 +47,24 @@ it("tells of a key that is no stream, and does not touch it", async () => {
 
 it("takes away a topic with all that was made for its groups", async () => {
   const connection = await bench.connect();
-  const group = await bench.made(connection, "group", "removed", { retained: true });
+  const group = await bench.made(connection, "group", { retained: true });
   await publish(connection, group, [message({ delayMs: 60_000 }), message()]);
-  await publish(connection, { ...group, kind: "topic" }, [message({ delayMs: 60_000 }), message()]);
+  await publish(connection, topicOf(group), [message({ delayMs: 60_000 }), message()]);
   expect((await bench.plain.keys(`*${group.physical}*`)).length).toBeGreaterThan(3);
-  await connection.topology.remove([{ ...group, kind: "topic" }], call);
+  await connection.topology.remove([topicOf(group)], call);
   expect(await bench.plain.keys(`*${group.physical}*`)).toEqual([]);
-  await connection.topology.remove([{ ...group, kind: "topic" }, group], call);
+  await connection.topology.remove([topicOf(group), group], call);
 });
 
 it("leaves alone a consumer name that may only be slow", async () => {
   const connection = await bench.connect();
-  const queue = await bench.made(connection, "queue", "stale");
+  const queue = await bench.made(connection, "queue");
   await bench.plain.xgroup("CREATECONSUMER", queue.physical, "workers", "long-gone");
   const names = async () => {
     const found = (await bench.plain.xinfo("CONSUMERS", queue.physical, "workers")) as unknown[][];
     return found.map((consumer) => consumer[1]);
   };
-  await connection.consume(source(queue), noHooks, call);
+  await consume(connection, queue);
   // Young names stay: their owners may only be slow.
   expect(await names()).toContain("long-gone");
 });
