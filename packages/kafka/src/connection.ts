@@ -12,15 +12,15 @@ import type {
 import { MessagingError } from "@waybill/core/spi";
 import type { KafkaClient, KafkaLink } from "./client.ts";
 import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
+import { Movers } from "./delays/movers.ts";
 import { classify } from "./errors.ts";
-import { startOffsets } from "./group-offsets.ts";
+import { TopicReader } from "./fetching/reader.ts";
+import { startOffsets } from "./groups/offsets.ts";
+import { Orphans } from "./groups/orphans.ts";
 import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
-import { Movers } from "./movers.ts";
 import type { Settings } from "./options.ts";
-import { Orphans } from "./orphans.ts";
 import { patiently, sleep } from "./patience.ts";
-import { Publisher } from "./publisher.ts";
-import { TopicReader } from "./reader.ts";
+import { Publisher } from "./publishing/publisher.ts";
 import { KafkaTopology } from "./topology.ts";
 
 /** How long the same kind of trouble in the background is not worth another word. */

@@ -7,18 +7,18 @@ import type {
   SettleOutcome,
   Source,
 } from "@waybill/core/spi";
-import type { TopicPartition } from "./assignment.ts";
 import type { KafkaLink, PartitionOffset } from "./client.ts";
 import { errorType, isTransient } from "./errors.ts";
-import { Fetcher } from "./fetcher.ts";
-import { declareOffsets } from "./group-offsets.ts";
-import { Lane } from "./lane.ts";
-import { Lanes } from "./lanes.ts";
+import { Fetcher } from "./fetching/fetcher.ts";
+import { Lane } from "./fetching/lane.ts";
+import { Lanes } from "./fetching/lanes.ts";
+import type { TopicPartition } from "./groups/assignment.ts";
+import { GroupMember } from "./groups/membership.ts";
+import { declareOffsets } from "./groups/offsets.ts";
+import type { Orphans } from "./groups/orphans.ts";
 import type { KafkaDelivery } from "./mapping.ts";
-import { GroupMember } from "./membership.ts";
-import { groupId, retryTopic } from "./names.ts";
+import { groupId, retryTopic } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import type { Orphans } from "./orphans.ts";
 import { sleep } from "./patience.ts";
 
 export interface ConsumerContext {

@@ -1,6 +1,6 @@
 import type { ConsumerContext } from "./consumer.ts";
-import { inboxPrefix } from "./names.ts";
-import type { Publisher } from "./publisher.ts";
+import { inboxPrefix } from "./naming.ts";
+import type { Publisher } from "./publishing/publisher.ts";
 
 /** Replies come here… */
 export const replyPartition = 0;

@@ -2,12 +2,12 @@ import type { Adapter, Driver } from "@waybill/core/spi";
 import { capabilities, type KafkaCapabilities } from "./capabilities.ts";
 import { KafkaConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
-import { kafkajsClient } from "./kafkajs-client.ts";
-import { naming } from "./names.ts";
+import { kafkajsClient } from "./kafkajs/client.ts";
+import { naming } from "./naming.ts";
 import { type KafkaOptions, type Settings, settingsFromObject, settingsFromUrl } from "./options.ts";
 
 export type { KafkaCapabilities } from "./capabilities.ts";
-export type { KafkaNative } from "./kafkajs-client.ts";
+export type { KafkaNative } from "./kafkajs/client.ts";
 export type { KafkaOptions, OpenSocket } from "./options.ts";
 
 /** Apache Kafka, through kafkajs. Does no I/O until it is connected. */

@@ -1,6 +1,6 @@
 import { type Delivery, type Headers, metadataHeaders, type WireMessage } from "@waybill/core/spi";
 import type { IncomingRecord, OutgoingRecord } from "./client.ts";
-import type { Lane } from "./lane.ts";
+import type { Lane } from "./fetching/lane.ts";
 
 /**
  * How far a message's timestamp may be from now to be the record's own. Brokers refuse

@@ -1,11 +1,11 @@
 import type { Address, Call, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
 import type { ConsumerContext } from "./consumer.ts";
 import { exists } from "./consumer.ts";
-import { rungHoldsMs } from "./delays.ts";
+import { rungHoldsMs } from "./delays/ladder.ts";
 import { errorType } from "./errors.ts";
-import { declareOffsets } from "./group-offsets.ts";
+import { declareOffsets } from "./groups/offsets.ts";
 import { makeInbox } from "./inbox.ts";
-import { delayGroupId, delayTopic, groupId, retryTopic } from "./names.ts";
+import { delayGroupId, delayTopic, groupId, retryTopic } from "./naming.ts";
 import { patiently, sleep } from "./patience.ts";
 
 const fromTheBeginning = { from: "earliest" } as const;

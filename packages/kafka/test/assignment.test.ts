@@ -8,7 +8,7 @@ import {
   encodeMember,
   type Member,
   type TopicPartition,
-} from "../src/assignment.ts";
+} from "../src/groups/assignment.ts";
 
 const { AssignerProtocol } = createRequire(import.meta.url)("kafkajs");
 const partitions = new Map([

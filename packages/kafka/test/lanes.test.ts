@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { IncomingRecord } from "../src/client.ts";
-import { Lane } from "../src/lane.ts";
-import { Lanes } from "../src/lanes.ts";
+import { Lane } from "../src/fetching/lane.ts";
+import { Lanes } from "../src/fetching/lanes.ts";
 
 const never = new AbortController().signal;
 

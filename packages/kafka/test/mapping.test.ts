@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { message } from "../../../scripts/testing/messages.ts";
 import type { IncomingRecord } from "../src/client.ts";
-import { Lane } from "../src/lane.ts";
+import { Lane } from "../src/fetching/lane.ts";
 import { formatPosition, KafkaDelivery, parsePosition, toRecord } from "../src/mapping.ts";
 
 const lane = new Lane("orders", 2, 0);

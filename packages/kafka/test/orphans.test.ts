@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Orphans } from "../src/orphans.ts";
+import { Orphans } from "../src/groups/orphans.ts";
 
 it("an orphaned member is taken over once, by who joins its own group", () => {
   const orphans = new Orphans();

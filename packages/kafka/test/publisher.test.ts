@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { messages } from "../../../scripts/testing/messages.ts";
 import type { KafkaLink, PartitionBatch, PartitionResult } from "../src/client.ts";
 import { errorType } from "../src/errors.ts";
-import { protocolError } from "../src/kafkajs-internals.ts";
-import { Publisher } from "../src/publisher.ts";
+import { protocolError } from "../src/kafkajs/internals.ts";
+import { Publisher } from "../src/publishing/publisher.ts";
 
 const to: Address = {
   kind: "queue",

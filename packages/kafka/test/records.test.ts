@@ -2,9 +2,9 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { OutgoingRecord } from "../src/client.ts";
-import { crc32c } from "../src/crc32c.ts";
-import { decodeRecords } from "../src/record-decoding.ts";
-import { encodeRecordBatch } from "../src/record-encoding.ts";
+import { crc32c } from "../src/records/crc32c.ts";
+import { decodeRecords } from "../src/records/decoding.ts";
+import { encodeRecordBatch } from "../src/records/encoding.ts";
 
 const load = createRequire(import.meta.url);
 const Decoder = load("kafkajs/src/protocol/decoder.js");

@@ -15,7 +15,7 @@ import {
   topicOf,
   until,
 } from "../../../scripts/testing/workbench.ts";
-import { inboxPrefix } from "../src/names.ts";
+import { inboxPrefix } from "../src/naming.ts";
 import { KafkaBench } from "./workbench.ts";
 
 const bench = new KafkaBench();

@@ -12,16 +12,16 @@ import {
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
 import { abortable, givenUp, within } from "./abortable.ts";
-import { Backfill } from "./backfill.ts";
 import { AmqpConsumer, type ConsumerOptions } from "./consumer.ts";
-import { Control } from "./control.ts";
-import { Delays } from "./delays.ts";
+import { Control } from "./declarations/control.ts";
+import { Delays } from "./delays/delays.ts";
 import { liveName, pastName, queueName, streamName } from "./naming.ts";
 import { destroySocket, openConnection } from "./node-connection.ts";
 import type { Settings } from "./options.ts";
-import { PastFirst } from "./past-first.ts";
-import { streamStart } from "./position.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher } from "./publishing/publisher.ts";
+import { Backfill } from "./replay/backfill.ts";
+import { PastFirst } from "./replay/past-first.ts";
+import { streamStart } from "./replay/position.ts";
 import { AmqpTopology } from "./topology.ts";
 
 /** How long the broker may take to say goodbye. */

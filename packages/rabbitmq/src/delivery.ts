@@ -1,7 +1,7 @@
 import { type Delivery, type Headers, metadataHeaders } from "@waybill/core/spi";
 import type { ConsumeMessage } from "amqplib";
 import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
-import { positionOf } from "./position.ts";
+import { positionOf } from "./replay/position.ts";
 
 /**
  * A delivery, and its place in the list of what its channel has not settled. What

@@ -7,13 +7,19 @@ import {
   type TopologyState,
 } from "@waybill/core/spi";
 import { abortable } from "./abortable.ts";
-import type { Backfill } from "./backfill.ts";
-import type { Control } from "./control.ts";
-import type { Delays } from "./delays.ts";
-import { adopt, type Difference, differenceIn, isTolerable, sentenceFor } from "./inequivalence.ts";
+import type { Control } from "./declarations/control.ts";
+import {
+  adopt,
+  type Difference,
+  differenceIn,
+  isTolerable,
+  sentenceFor,
+} from "./declarations/inequivalence.ts";
+import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./declarations/queue-specs.ts";
+import type { Delays } from "./delays/delays.ts";
 import { copyingName, deadSuffix, pastName, queueName, streamName } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./queue-specs.ts";
+import type { Backfill } from "./replay/backfill.ts";
 
 /** More settings than any declaration has: a broker that words its refusals anew is not asked for ever. */
 const mostDifferences = 16;

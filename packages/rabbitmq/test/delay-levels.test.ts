@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { levelFor, levels, longestDelayMs } from "../src/delay-levels.ts";
+import { levelFor, levels, longestDelayMs } from "../src/delays/levels.ts";
 
 it("rounds a delay up, by a tenth at most above the shortest level", () => {
   expect(levels.length).toBeLessThan(200);

@@ -1,7 +1,7 @@
 import type { ChannelModel } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
 import { call, consume, item, message, take, text, topicOf } from "../../../scripts/testing/workbench.ts";
-import { levelFor } from "../src/delay-levels.ts";
+import { levelFor } from "../src/delays/levels.ts";
 import { delayName } from "../src/naming.ts";
 import { RabbitmqBench } from "./workbench.ts";
 

@@ -12,19 +12,18 @@ import {
   type WireMessage,
 } from "@waybill/core/spi";
 import { command, createClient, open, type RedisClient } from "./client.ts";
-import { CompetingIntake } from "./competing-intake.ts";
 import { GroupConsumer } from "./consumer.ts";
-import { DelayMover } from "./delay-mover.ts";
 import { isReplyError } from "./errors.ts";
-import { ExclusiveIntake, onlyLane } from "./exclusive-intake.ts";
-import { Follower } from "./follower.ts";
-import type { IntakeContext } from "./intake.ts";
+import { CompetingIntake } from "./intake/competing.ts";
+import { ExclusiveIntake, onlyLane } from "./intake/exclusive.ts";
+import type { IntakeContext } from "./intake/intake.ts";
 import { type GroupKeys, groupKeys, topicKeys } from "./keys.ts";
 import { EntryMapping } from "./mapping.ts";
 import type { Settings } from "./options.ts";
 import type { Orphans } from "./orphans.ts";
 import { Publisher } from "./publisher.ts";
-import { Reader } from "./reader.ts";
+import { Follower } from "./reading/follower.ts";
+import { Reader } from "./reading/reader.ts";
 import { ensureStream } from "./scripts/ensure.ts";
 import { follow } from "./scripts/follow.ts";
 import { join } from "./scripts/join.ts";
@@ -32,7 +31,8 @@ import { leave } from "./scripts/leave.ts";
 import { release } from "./scripts/lock.ts";
 import { inspectServer, type ServerInfo, warning } from "./server.ts";
 import { inboxLifeMs, RedisTopology, startId } from "./topology.ts";
-import { Trimmer } from "./trimmer.ts";
+import { DelayMover } from "./upkeep/delay-mover.ts";
+import { Trimmer } from "./upkeep/trimmer.ts";
 
 /** A reader without a group holds back trimming for this long after its last sign of life, in milliseconds. */
 const readerLifeMs = 30_000;

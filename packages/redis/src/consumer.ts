@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
 import { command, type RedisClient } from "./client.ts";
-import type { DelayMover } from "./delay-mover.ts";
 import type { RedisDelivery, Side } from "./delivery.ts";
-import { Inlet } from "./inlet.ts";
-import type { Intake } from "./intake.ts";
+import type { Intake } from "./intake/intake.ts";
 import type { GroupKeys } from "./keys.ts";
-import type { Reader } from "./reader.ts";
+import { Inlet } from "./reading/inlet.ts";
+import type { Reader } from "./reading/reader.ts";
 import { ackAndRemove, ackOwned, type Token } from "./scripts/ack.ts";
 import { retry } from "./scripts/retry.ts";
+import type { DelayMover } from "./upkeep/delay-mover.ts";
 
 /** How long closing waits for a read to end, and then for the hand-back, in milliseconds. */
 const patienceMs = 5_000;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Inlet } from "../src/inlet.ts";
+import { Inlet } from "../src/reading/inlet.ts";
 
 const { signal } = new AbortController();
 

@@ -1,0 +1,78 @@
+import type { StartPosition } from "@waybill/core/spi";
+import { MessagingError } from "@waybill/core/spi";
+import type { KafkaLink } from "../client.ts";
+import { errorType } from "../errors.ts";
+import { parsePosition } from "../mapping.ts";
+
+/** The offset of every partition at which reading begins. */
+export async function startOffsets(
+  link: KafkaLink,
+  topic: string,
+  start: StartPosition,
+): Promise<Map<number, number>> {
+  const partitions = [...(await link.leaders(topic, true)).keys()];
+  switch (start.from) {
+    case "earliest":
+    case "latest":
+      return link.listOffsets(topic, partitions, start.from);
+    case "time":
+      return offsetsAtTime(link, topic, partitions, start.timestamp);
+    case "position": {
+      const position = parsePosition(start.position);
+      if (position === undefined) {
+        throw new MessagingError(
+          "INVALID_ARGUMENT",
+          `"${start.position.slice(0, 60)}" is not a position of kafka.`,
+          {
+            remedy: "Give back the `position` of a delivery as it was.",
+          },
+        );
+      }
+      const offsets = await offsetsAtTime(link, topic, partitions, position.timestamp);
+      if (offsets.has(position.partition)) offsets.set(position.partition, position.offset);
+      return offsets;
+    }
+  }
+}
+
+/** Where a partition has nothing that late, its end. */
+async function offsetsAtTime(
+  link: KafkaLink,
+  topic: string,
+  partitions: readonly number[],
+  timestamp: number,
+): Promise<Map<number, number>> {
+  // The ends first: what arrives between the two questions is then not passed over.
+  const ends = await link.listOffsets(topic, partitions, "latest");
+  const offsets = await link.listOffsets(topic, partitions, timestamp);
+  for (const [partition, offset] of offsets) if (offset < 0) offsets.set(partition, ends.get(partition) ?? 0);
+  return offsets;
+}
+
+/**
+ * Gives a new group its place in a topic, so that it keeps what comes before its
+ * members do. A group that has one keeps it.
+ */
+export async function declareOffsets(
+  link: KafkaLink,
+  groupId: string,
+  topic: string,
+  start: StartPosition,
+): Promise<void> {
+  // Before the question whether there are any: of two processes that declare at once,
+  // the later then writes offsets that are no later than the other's promise.
+  const offsets = await startOffsets(link, topic, start);
+  const committed = await link.committedOffsets(groupId, topic, [...offsets.keys()]);
+  for (const offset of committed.values()) if (offset >= 0) return;
+  try {
+    await link.commitOffsets(
+      { groupId, memberId: "", generation: -1 },
+      [...offsets].map(([partition, offset]) => ({ topic, partition, offset })),
+    );
+  } catch (error) {
+    // The group has members already, who see to their offsets themselves.
+    if (!hasMembers.has(errorType(error) ?? "")) throw error;
+  }
+}
+
+const hasMembers = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS"]);
