@@ -1,7 +1,7 @@
 import { lockOf } from "./home.ts";
-import { readInstance } from "./instance.ts";
+import { readInstance, urlOf } from "./instance.ts";
 import type { BrokerName } from "./names.ts";
-import { type Endpoint, endpointOfUrl, isThisComputer } from "./network/endpoint.ts";
+import { type Endpoint, isThisComputer } from "./network/endpoint.ts";
 import { BrokerProblem } from "./problem.ts";
 import { withLock } from "./process/lock.ts";
 import { untilReady } from "./ready.ts";
@@ -11,11 +11,13 @@ import { type BrokersOptions, type Settings, settingsOf, urlVariable } from "./s
 import { startedFrom } from "./started/from-instance.ts";
 import type { Started } from "./started/started.ts";
 
-/** Breaks and mends a broker that was started here, for fault tests. Its data outlives a kill. */
+/** Breaks and mends a broker that was started here, for fault tests. */
 export interface BrokerControl {
   readonly name: BrokerName;
   /** What Waybill's `connect` takes. */
   readonly url: string;
+  /** Whether what it confirmed outlives a kill. Some stand-ins hold everything in memory. */
+  readonly keepsData: boolean;
   /** Where it listens; the same after every start. */
   readonly endpoints: readonly Endpoint[];
   /** Users it knows; empty for a broker in a container. */
@@ -43,7 +45,8 @@ export async function control(name: BrokerName, options: BrokersOptions = {}): P
   const started = () => startedFrom(instanceOf(name, settings), settings);
   return {
     name,
-    url: recipes[name].url(instance.port),
+    url: urlOf(instance),
+    keepsData: recipes[name].keepsData,
     endpoints: [{ host: "127.0.0.1", port: instance.port }],
     credentials: instance.how === "native" ? instance.credentials : [],
     kill: async () => started().kill(),
@@ -65,7 +68,7 @@ function instanceOf(name: BrokerName, settings: Settings) {
 /** Tests use the broker the environment names; to break another one instead would let them pass for no reason. */
 function refuseAnotherNamed(name: BrokerName, port: number, settings: Settings): void {
   const url = settings.urlFromEnvironment(name);
-  const named = url === null ? null : endpointOfUrl(url, recipes[name].defaultPort);
+  const named = url === null ? null : recipes[name].endpoint(url);
   if (named === null || (named.port === port && isThisComputer(named.host))) return;
   throw new BrokerProblem(
     `${urlVariable(name)} names another ${name} than the one started here on port ${port}`,

@@ -4,7 +4,8 @@ import { folderOf } from "./home.ts";
 import type { BrokerName } from "./names.ts";
 import type { ProcessIdentity } from "./process/identity.ts";
 import type { ProcessPlan } from "./process/launch.ts";
-import type { BrokerCredential } from "./recipe.ts";
+import type { BrokerCredential, CompanionPlan } from "./recipe.ts";
+import { recipes } from "./registry.ts";
 
 interface InstanceBase {
   readonly format: 1;
@@ -16,14 +17,16 @@ interface InstanceBase {
 }
 
 /** A process that was started, and how to start it again. */
-export interface StartedProcess {
-  readonly plan: ProcessPlan;
+export interface StartedProcess<P extends ProcessPlan = ProcessPlan> {
+  readonly plan: P;
   readonly identity: ProcessIdentity;
 }
 
 export interface NativeInstance extends InstanceBase {
   readonly how: "native";
-  readonly companions: readonly StartedProcess[];
+  /** What reaches it, where the port alone does not say it all. */
+  readonly url?: string;
+  readonly companions: readonly StartedProcess<CompanionPlan>[];
   readonly broker: StartedProcess;
   readonly credentials: readonly BrokerCredential[];
 }
@@ -36,6 +39,12 @@ export interface ContainerInstance extends InstanceBase {
 
 /** A broker that was started here. On disk from its start until it is taken down. */
 export type Instance = NativeInstance | ContainerInstance;
+
+/** What Waybill's `connect` takes to reach it. */
+export function urlOf(instance: Instance): string {
+  const own = instance.how === "native" ? instance.url : undefined;
+  return own ?? recipes[instance.name].url(instance.port);
+}
 
 const file = (home: string, name: BrokerName) => join(folderOf(home, name), "instance.json");
 

@@ -1,5 +1,5 @@
 /** The brokers this package can start, named as their adapter packages are. */
-export const brokerNames = ["kafka", "rabbitmq", "redis"] as const;
+export const brokerNames = ["kafka", "rabbitmq", "redis", "sns-sqs", "google-pubsub", "event-hubs"] as const;
 
 export type BrokerName = (typeof brokerNames)[number];
 

@@ -12,10 +12,14 @@ export interface BrokerRecipe {
   readonly defaultPort: number;
   /** What Waybill's `connect` takes to reach it on this computer. */
   url(port: number): string;
+  /** Where such a URL points to; null where that cannot be told. */
+  endpoint(url: string): Endpoint | null;
   /** Asks whatever listens there, in the broker's own protocol; never throws. */
   probe(endpoint: Endpoint, timeoutMs: number): Promise<Probe>;
-  /** The version of the image in `compose.yaml`, for brokers that do not tell their version themselves. */
-  readonly imageVersion: string;
+  /** Whether what it confirmed is still there after SIGKILL and a new start. */
+  readonly keepsData: boolean;
+  /** The version of the image in `compose.yaml`; null where it is to be started natively even if an engine runs. */
+  imageVersion(environment: NodeJS.ProcessEnv): string | null;
   /** Gets the programs (slow the first time only), writes configuration and empty data, and says what to run. */
   prepareNative(site: NativeSite): Promise<NativePlan>;
 }
@@ -31,10 +35,18 @@ export interface NativeSite {
   readonly progress: Progress;
 }
 
+/** A helper's process. */
+export interface CompanionPlan extends ProcessPlan {
+  /** The port of this computer that it listens on before the broker is started; it need not have one. */
+  readonly listensOn?: number;
+}
+
 export interface NativePlan {
   readonly version: string;
+  /** What reaches it, where the port alone does not say it all. */
+  readonly url?: string;
   /** Helpers that outlive a kill of the broker and are ended with it, such as Erlang's port mapper. */
-  readonly companions: readonly ProcessPlan[];
+  readonly companions: readonly CompanionPlan[];
   /** The broker's own process, the one to kill in a fault test: nothing may stand between it and its pid. */
   readonly broker: ProcessPlan;
   readonly credentials: readonly BrokerCredential[];

@@ -7,6 +7,7 @@ import type { BrokerName } from "./names.ts";
 import { BrokerProblem } from "./problem.ts";
 import { launch, type ProcessPlan } from "./process/launch.ts";
 import { killAndWait } from "./process/signal.ts";
+import { untilListening } from "./process/until-listening.ts";
 import type { Progress } from "./progress.ts";
 import { recipes } from "./registry.ts";
 import type { Settings } from "./settings.ts";
@@ -18,8 +19,12 @@ export async function startFresh(name: BrokerName, settings: Settings, progress:
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   try {
-    const engine = settings.using === "native" ? null : await findEngine(settings.environment);
-    if (engine !== null) return await startContainer(name, engine, settings, progress);
+    const version = recipes[name].imageVersion(settings.environment);
+    if (settings.using === "native" || version === null) {
+      return await startNative(name, folder, settings, progress);
+    }
+    const engine = await findEngine(settings.environment);
+    if (engine !== null) return await startContainer(name, version, engine, settings, progress);
     if (settings.using !== "container") return await startNative(name, folder, settings, progress);
     throw new BrokerProblem("no container engine with compose runs here", {
       broker: name,
@@ -31,9 +36,14 @@ export async function startFresh(name: BrokerName, settings: Settings, progress:
   }
 }
 
-async function startContainer(name: BrokerName, engine: string, settings: Settings, progress: Progress) {
+async function startContainer(
+  name: BrokerName,
+  version: string,
+  engine: string,
+  settings: Settings,
+  progress: Progress,
+) {
   const port = settings.port(name);
-  const version = recipes[name].imageVersion;
   const compose = composeFor(engine, name, port, settings);
   await progress.during(`starting a container with ${recipes[name].title} ${version}`, async () => {
     try {
@@ -59,9 +69,12 @@ async function startNative(name: BrokerName, folder: string, settings: Settings,
   };
   try {
     const companions = [];
-    for (const companion of plan.companions) companions.push(await start(companion));
+    for (const companion of plan.companions) {
+      companions.push(await start(companion));
+      await untilListening(companion);
+    }
     const broker = await start(plan.broker);
-    const { version, credentials } = plan;
+    const { version, url, credentials } = plan;
     writeInstance(settings.home, {
       format: 1,
       name,
@@ -69,6 +82,7 @@ async function startNative(name: BrokerName, folder: string, settings: Settings,
       version,
       ready: false,
       how: "native",
+      ...(url === undefined ? {} : { url }),
       companions,
       broker,
       credentials,

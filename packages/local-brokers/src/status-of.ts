@@ -1,6 +1,5 @@
-import { readInstance } from "./instance.ts";
+import { readInstance, urlOf } from "./instance.ts";
 import type { BrokerName } from "./names.ts";
-import { endpointOfUrl } from "./network/endpoint.ts";
 import type { Probe } from "./network/probe.ts";
 import { probeHere, probeTimeoutMs } from "./probe-here.ts";
 import { recipes } from "./registry.ts";
@@ -29,7 +28,7 @@ export async function currentStatus(name: BrokerName, settings: Settings): Promi
 async function statusFromEnvironment(name: BrokerName, settings: Settings): Promise<BrokerStatus | null> {
   const url = settings.urlFromEnvironment(name);
   if (url === null) return null;
-  const endpoint = endpointOfUrl(url, recipes[name].defaultPort);
+  const endpoint = recipes[name].endpoint(url);
   const probe = endpoint === null ? null : await recipes[name].probe(endpoint, probeTimeoutMs);
   const state = probe?.kind === "speaks" ? stateOfSpeaking(probe.ready) : "failed";
   return { name, state, url, version: versionOf(probe), how: "environment" };
@@ -39,7 +38,7 @@ async function statusOfStarted(name: BrokerName, settings: Settings): Promise<Br
   const instance = readInstance(settings.home, name);
   if (instance === null) return null;
   const recipe = recipes[name];
-  const base = { name, url: recipe.url(instance.port), version: instance.version, how: instance.how };
+  const base = { name, url: urlOf(instance), version: instance.version, how: instance.how };
   if (!(await startedFrom(instance, settings).isRunning())) return { ...base, state: "failed" };
   const probe = await probeHere(recipe, instance.port);
   return { ...base, state: stateOfSpeaking(probe.kind === "speaks" && probe.ready) };

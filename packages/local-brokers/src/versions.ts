@@ -9,7 +9,14 @@ export const pinned = {
   /** The images; natively, these come from the Debian release. */
   rabbitmqImage: "4.0.5",
   redisImage: "8.0.2",
+  /** SNS and SQS, as a package and as an image. */
+  fauxqs: "2.4.1",
+  /** The release of Google's Cloud SDK whose image is used, and the version of the emulator in it. */
+  cloudSdkImage: "528.0.0",
+  pubsubEmulator: "0.8.20",
+  /** Google's Go client, whose `pstest` stands in for Pub/Sub. */
+  pstest: "2.8.1",
 } as const;
 
 /** The oldest installed program that is used instead of downloading one. */
-export const oldestUsable = { java: 17, rabbitmq: 4, redis: 8 } as const;
+export const oldestUsable = { java: 17, go: "1.26", rabbitmq: 4, redis: 8 } as const;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { endpointOfUrl, withoutPassword } from "../src/network/endpoint.ts";
+import { recipes } from "../src/registry.ts";
 
 describe("the endpoint a broker URL names", () => {
   it.each([
@@ -15,6 +16,25 @@ describe("the endpoint a broker URL names", () => {
 
   it.each(["", "localhost:6379", "redis://", "kafka://:9092"])("%s names none", (url) => {
     expect(endpointOfUrl(url, 1)).toBeNull();
+  });
+});
+
+describe("the endpoint of a broker in the cloud", () => {
+  const local = "aws://local:local@us-east-1?endpoint=http%3A%2F%2F127.0.0.1%3A4566";
+  it.each([
+    ["sns-sqs", local, { host: "127.0.0.1", port: 4566, tls: false }],
+    ["sns-sqs", "aws://eu-central-1", { host: "sqs.eu-central-1.amazonaws.com", port: 443, tls: true }],
+    ["google-pubsub", recipes["google-pubsub"].url(8085), { host: "127.0.0.1", port: 8085, tls: false }],
+    ["google-pubsub", "pubsub://a-project", { host: "pubsub.googleapis.com", port: 443, tls: true }],
+    ["event-hubs", recipes["event-hubs"].url(5674), { host: "127.0.0.1", port: 5674, tls: false }],
+    ["event-hubs", "eventhubs://shop", { host: "shop.servicebus.windows.net", port: 5671, tls: true }],
+    ["event-hubs", "eventhubs://a:b%3D@shop.example", { host: "shop.example", port: 5671, tls: true }],
+  ] as const)("%s at %s", (name, url, expected) => {
+    expect(recipes[name].endpoint(url)).toEqual(expected);
+  });
+
+  it.each(["sns-sqs", "google-pubsub", "event-hubs"] as const)("%s cannot be told from nonsense", (name) => {
+    expect(recipes[name].endpoint("nowhere")).toBeNull();
   });
 });
 

@@ -5,6 +5,7 @@ import { upstreamVersion } from "../src/install/debian-tree.ts";
 import { javaMajor } from "../src/install/java.ts";
 import { pom } from "../src/install/maven-pom.ts";
 import { insideTree } from "../src/install/program.ts";
+import { sourcesOf } from "../src/install/stand-in.ts";
 import { versionBeside } from "../src/rabbitmq/find.ts";
 import { redisServerVersion } from "../src/redis/recipe.ts";
 import { pinned } from "../src/versions.ts";
@@ -47,7 +48,25 @@ describe("versions", () => {
       `apache/kafka:${pinned.kafka}`,
       `rabbitmq:${pinned.rabbitmqImage}`,
       `redis:${pinned.redisImage}`,
+      `kibertoad/fauxqs:${pinned.fauxqs}`,
+      `gcr.io/google.com/cloudsdktool/google-cloud-cli:${pinned.cloudSdkImage}-emulators`,
     ]);
+  });
+});
+
+describe("a stand-in's lockfile", () => {
+  it("pins the version that is told", () => {
+    const text = (name: string) => readFileSync(new URL(`../stand-ins/${name}`, import.meta.url), "utf8");
+    expect(JSON.parse(text("fauxqs/package.json")).dependencies).toEqual({ fauxqs: pinned.fauxqs });
+    expect(text("pstest/go.mod")).toContain(`require cloud.google.com/go/pubsub/v2 v${pinned.pstest}\n`);
+  });
+
+  it.each(["fauxqs", "azurite"] as const)("of %s is that of its package.json", (name) => {
+    const read = (file: string) => JSON.parse(readFileSync(join(sourcesOf(name), file), "utf8"));
+    const { dependencies } = read("package.json");
+    const { packages } = read("package-lock.json");
+    expect(packages[""].dependencies).toEqual(dependencies);
+    expect(packages[`node_modules/${name}`].version).toBe(dependencies[name]);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { brokerNames } from "../src/names.ts";
 import { findFreePort } from "../src/network/free-port.ts";
 import { recipes } from "../src/registry.ts";
-import { answering, serve } from "./server.ts";
+import { answering, grpcServer, serve } from "./server.ts";
 
 const quickly = 200;
 
@@ -98,6 +98,60 @@ describe("probing a server that speaks", () => {
   it("recognises a Kafka too old for the question", async () => {
     const unsupportedVersion = Buffer.from("000023", "hex");
     expect(await probeKafka(unsupportedVersion)).toEqual({ kind: "speaks", version: null, ready: true });
+  });
+});
+
+describe("probing what stands in for a cloud", () => {
+  const http = (body: string, status = "200 OK") =>
+    answering(`HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+
+  it.each([
+    ["with queues", '{"QueueUrls":["http://127.0.0.1/0/orders"]}', "200 OK"],
+    ["without queues", "{}", "200 OK"],
+    ["that knows no such user", '{"__type":"InvalidClientTokenId"}', "403 Forbidden"],
+  ])("recognises SQS %s", async (_, body, status) => {
+    const found = await recipes["sns-sqs"].probe(await http(body, status), quickly);
+    expect(found).toEqual({ kind: "speaks", version: null, ready: true });
+  });
+
+  it.each(["[]", "null", '{"status":"ok"}', "<html>"])(
+    "takes an HTTP server that says %s for a stranger",
+    async (body) => {
+      expect(await recipes["sns-sqs"].probe(await http(body), quickly)).toMatchObject({ kind: "foreign" });
+    },
+  );
+
+  it.each([
+    ["Method not found: waybill.Probe/WhoAreYou", "emulator"],
+    ["unknown service waybill.Probe", "pstest"],
+    ["no", null],
+  ])("recognises Pub/Sub, and by `%s` which one it is", async (message, version) => {
+    const endpoint = await grpcServer((path) =>
+      path.endsWith("/ListTopics") ? { status: 0 } : { status: 12, message },
+    );
+    const found = await recipes["google-pubsub"].probe(endpoint, 1000);
+    expect(found).toEqual({ kind: "speaks", version, ready: true });
+  });
+
+  it("takes another gRPC server for a stranger", async () => {
+    const endpoint = await grpcServer(() => ({ status: 12, message: "unknown service" }));
+    expect(await recipes["google-pubsub"].probe(endpoint, 1000)).toMatchObject({ kind: "foreign" });
+  });
+
+  const saslOffer = (...mechanisms: string[]) => {
+    const frame = Buffer.from(`\0\0\0\0\x02\x01\0\0${mechanisms.join(" ")}`, "latin1");
+    frame.writeUInt32BE(frame.length);
+    return answering(Buffer.concat([Buffer.from("AMQP\x03\x01\0\0", "latin1"), frame]));
+  };
+
+  it("recognises Event Hubs by how it lets clients log in", async () => {
+    const found = await recipes["event-hubs"].probe(await saslOffer("MSSBCBS", "ANONYMOUS"), quickly);
+    expect(found).toEqual({ kind: "speaks", version: null, ready: true });
+  });
+
+  it("takes another AMQP 1.0 server for a stranger", async () => {
+    const found = await recipes["event-hubs"].probe(await saslOffer("PLAIN", "ANONYMOUS"), quickly);
+    expect(found).toMatchObject({ kind: "foreign" });
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureJars } from "../install/jars.ts";
 import { findJava } from "../install/java.ts";
+import { endpointOfUrl } from "../network/endpoint.ts";
 import { findFreePort } from "../network/free-port.ts";
 import { run } from "../process/run.ts";
 import type { BrokerCredential, BrokerRecipe, NativePlan, NativeSite } from "../recipe.ts";
@@ -11,14 +12,18 @@ import { kafkaProperties, log4jProperties } from "./config.ts";
 import { kafkaCredentials } from "./credentials.ts";
 import { probeKafka } from "./probe.ts";
 
+const defaultPort = 9092;
+
 /** Apache Kafka: its own jars from Maven Central, one KRaft node. */
 export const kafka: BrokerRecipe = {
   name: "kafka",
   title: "Apache Kafka",
-  defaultPort: 9092,
+  defaultPort,
   url: (port) => `kafka://127.0.0.1:${port}`,
+  endpoint: (url) => endpointOfUrl(url, defaultPort),
   probe: probeKafka,
-  imageVersion: pinned.kafka,
+  keepsData: true,
+  imageVersion: () => pinned.kafka,
   prepareNative,
 };
 

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { endpointOfUrl } from "../network/endpoint.ts";
 import { findFreePort } from "../network/free-port.ts";
 import type { ProcessPlan } from "../process/launch.ts";
 import type { BrokerRecipe, NativePlan, NativeSite } from "../recipe.ts";
@@ -9,14 +10,18 @@ import { rabbitmqCredentials } from "./credentials.ts";
 import { findRabbitmq } from "./find.ts";
 import { probeRabbitmq } from "./probe.ts";
 
+const defaultPort = 5672;
+
 /** RabbitMQ: the one on PATH if it is new enough, else Debian's. */
 export const rabbitmq: BrokerRecipe = {
   name: "rabbitmq",
   title: "RabbitMQ",
-  defaultPort: 5672,
+  defaultPort,
   url: (port) => `amqp://guest:guest@127.0.0.1:${port}`,
+  endpoint: (url) => endpointOfUrl(url, defaultPort),
   probe: probeRabbitmq,
-  imageVersion: pinned.rabbitmqImage,
+  keepsData: true,
+  imageVersion: () => pinned.rabbitmqImage,
   prepareNative,
 };
 

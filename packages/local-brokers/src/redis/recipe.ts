@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDebianTree, versionInTree } from "../install/debian-tree.ts";
 import { insideTree, installedProgram, type Program } from "../install/program.ts";
+import { endpointOfUrl } from "../network/endpoint.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { BrokerRecipe, NativePlan, NativeSite } from "../recipe.ts";
@@ -10,14 +11,18 @@ import { redisConfig } from "./config.ts";
 import { redisCredentials } from "./credentials.ts";
 import { probeRedis } from "./probe.ts";
 
+const defaultPort = 6379;
+
 /** Redis: the one on PATH if it is new enough, else Debian's. */
 export const redis: BrokerRecipe = {
   name: "redis",
   title: "Redis",
-  defaultPort: 6379,
+  defaultPort,
   url: (port) => `redis://127.0.0.1:${port}`,
+  endpoint: (url) => endpointOfUrl(url, defaultPort),
   probe: probeRedis,
-  imageVersion: pinned.redisImage,
+  keepsData: true,
+  imageVersion: () => pinned.redisImage,
   prepareNative,
 };
 

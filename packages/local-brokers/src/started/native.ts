@@ -4,6 +4,7 @@ import { isAlive } from "../process/identity.ts";
 import { launch } from "../process/launch.ts";
 import { lastLines } from "../process/run.ts";
 import { killAndWait, signal } from "../process/signal.ts";
+import { untilListening } from "../process/until-listening.ts";
 import type { Started } from "./started.ts";
 
 /** A broker that runs as plain processes. */
@@ -15,7 +16,10 @@ export function nativeBroker(home: string, instance: NativeInstance): Started {
     kill: () => killAndWait(broker.identity),
     async start() {
       const restarted = [];
-      for (const companion of companions) restarted.push(await restart(companion));
+      for (const companion of companions) {
+        restarted.push(await restart(companion));
+        await untilListening(companion.plan);
+      }
       writeInstance(home, { ...instance, companions: restarted, broker: await restart(broker) });
     },
     async pause() {
@@ -30,7 +34,7 @@ export function nativeBroker(home: string, instance: NativeInstance): Started {
   };
 }
 
-async function restart(process: StartedProcess): Promise<StartedProcess> {
+async function restart<P extends StartedProcess>(process: P): Promise<P> {
   return isAlive(process.identity) ? process : { ...process, identity: await launch(process.plan) };
 }
 
