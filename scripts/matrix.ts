@@ -10,7 +10,7 @@ const introduction = `# The adapters compared
 
 Written by \`npm run matrix\` from the reports of a run of \`npm run test:all\`, never by hand.`;
 
-const reports = savedReports();
+const reports = savedReports().filter(({ adapter }) => packages.some(({ folder }) => folder === adapter));
 const missing = packages.filter(
   ({ folder, isAdapter }) => isAdapter && !reports.some(({ adapter }) => adapter === folder),
 );

@@ -13,7 +13,7 @@ export function brokerList(brokers: readonly BrokerStatus[]): string {
     .map(({ name, state, version, how, url }) => {
       const origin = how === null ? "" : origins[how];
       const place = url === null ? "" : withoutPassword(url);
-      return `  ${name.padEnd(10)} ${state.padEnd(8)} ${(version ?? "").padEnd(10)} ${origin.padEnd(24)} ${place}`.trimEnd();
+      return `  ${name.padEnd(13)} ${state.padEnd(8)} ${(version ?? "").padEnd(15)} ${origin.padEnd(24)} ${place}`.trimEnd();
     })
     .join("\n");
 }

@@ -20,13 +20,19 @@ export async function localBroker(
   if (process.env[mayKillVariable] !== "1") return { url, extras: {} };
   // One that the environment names is somebody else's process: the suite says what it could not run there.
   const broker = await control(name).catch(() => undefined);
-  return { url, extras: broker === undefined ? {} : { broker } };
+  // One that forgets everything when it is killed is no broker that crashed.
+  return { url, extras: broker?.keepsData ? { broker } : {} };
 }
 
 /** Keeps a report for the table at the end and for the matrix in the documents. */
 export function saveReport(report: Report): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${report.adapter}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+/** As `saveReport`, for one more run of the same adapter: for the table at the end alone. */
+export function saveReportAs(variant: string): (report: Report) => void {
+  return (report) => saveReport({ ...report, adapter: `${report.adapter} (${variant})` });
 }
 
 /** To be called before a run, so that no report of an earlier one is taken for its own. */

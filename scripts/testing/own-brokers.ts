@@ -11,6 +11,7 @@ import {
   urlVariable,
 } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
+import { pstestEnvironment } from "./pubsub-stand-in.ts";
 
 /**
  * Brokers of this checkout's own, on free ports, so that tests may kill them and
@@ -35,6 +36,7 @@ export class OwnBrokers {
         process.env.WAYBILL_BROKERS_DOWNLOADS || join(cache, "waybill", "brokers", "downloads"),
     };
     await takeDown(brokerNames, { environment });
+    await takeDown(["google-pubsub"], { environment: pstestEnvironment(environment) });
     for (const name of brokerNames) {
       if (!environment[urlVariable(name)]) environment[portVariable(name)] = String(await findFreePort());
     }
@@ -47,9 +49,10 @@ export class OwnBrokers {
 
   async down(): Promise<void> {
     await takeDown(brokerNames, { environment: this.environment, progress: say });
+    await takeDown(["google-pubsub"], { environment: pstestEnvironment(this.environment) });
   }
 }
 
 function say({ broker, message, elapsedMs }: ProgressEvent): void {
-  console.log(`  ${broker.padEnd(10)} ${(elapsedMs / 1000).toFixed(1).padStart(6)} s  ${message}`);
+  console.log(`  ${broker.padEnd(13)} ${(elapsedMs / 1000).toFixed(1).padStart(6)} s  ${message}`);
 }

@@ -71,7 +71,7 @@ describe("waybill brokers up", () => {
 describe("waybill brokers down", () => {
   it("leaves alone what was not started here", async () => {
     const { code, out } = await waybill(["brokers", "down", "redis"], environment);
-    expect(out).toBe("redis     was not started here; nothing to stop\n");
+    expect(out).toBe("redis         was not started here; nothing to stop\n");
     expect(code).toBe(0);
   });
 });

@@ -22,7 +22,10 @@ describe("waybill", () => {
     [["brokrs"], 'waybill has no command "brokrs"; it has: '],
     [["brokers"], "waybill brokers needs a command: up, status, down"],
     [["brokers", "start"], 'waybill brokers has no command "start"; it has: up, status, down'],
-    [["brokers", "up", "kafak"], 'there is no broker "kafak"; there are: kafka, rabbitmq, redis'],
+    [
+      ["brokers", "up", "kafak"],
+      'there is no broker "kafak"; there are: kafka, rabbitmq, redis, sns-sqs, google-pubsub, event-hubs',
+    ],
     [["brokers", "up", "--fast"], "Unknown option '--fast'"],
     [["brokers", "up", "--using", "magic"], '--using takes container or native, not "magic"'],
     [["brokers", "up", "--port", "9092"], '--port takes <name>=<port>, such as kafka=19092, not "9092"'],

@@ -11,9 +11,12 @@ const sharedFlags = {
 export const sharedHelp = `  --home <folder>       records, data, logs and downloads; default WAYBILL_BROKERS_HOME,
                         else waybill/brokers in the cache folder
   --port <name>=<port>  another port than the usual one, such as kafka=19092; may be repeated;
-                        or WAYBILL_KAFKA_PORT, WAYBILL_RABBITMQ_PORT, WAYBILL_REDIS_PORT`;
+                        or WAYBILL_KAFKA_PORT, WAYBILL_SNS_SQS_PORT and so on`;
 
 export const namesHelp = `Names: ${brokerNames.join(", ")}. Without a name: all of them.`;
+
+/** Room for the longest name in a column. */
+export const nameWidth = Math.max(...brokerNames.map((name) => name.length));
 
 type Flags = NonNullable<ParseArgsConfig["options"]>;
 

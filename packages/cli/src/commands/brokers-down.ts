@@ -1,6 +1,6 @@
 import { takeDown } from "@waybill/local-brokers";
 import type { Command } from "../command.ts";
-import { namesHelp, parseBrokersArguments, sharedHelp } from "./brokers-arguments.ts";
+import { namesHelp, nameWidth, parseBrokersArguments, sharedHelp } from "./brokers-arguments.ts";
 import { progressTo } from "./brokers-progress.ts";
 
 const help = `Stops the brokers that \`waybill brokers up\` started, and removes their data. Others are left alone.
@@ -26,7 +26,7 @@ export const brokersDown: Command = {
     });
     for (const { name, wasStartedHere } of outcomes) {
       terminal.out(
-        `${name.padEnd(9)} ${wasStartedHere ? "down" : "was not started here; nothing to stop"}\n`,
+        `${name.padEnd(nameWidth)} ${wasStartedHere ? "down" : "was not started here; nothing to stop"}\n`,
       );
     }
     return 0;

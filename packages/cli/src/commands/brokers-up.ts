@@ -11,8 +11,9 @@ const help = `Starts brokers, or finds the ones that run, and prints how to reac
 Usage: waybill brokers up [names…] [flags]
 
 ${namesHelp}
-Used, in this order: what WAYBILL_KAFKA_URL, WAYBILL_RABBITMQ_URL and WAYBILL_REDIS_URL name; what listens on the
-port already; a container engine where one runs; else plain processes, whose programs are downloaded once.
+Used, in this order: what WAYBILL_KAFKA_URL, WAYBILL_SNS_SQS_URL and so on name; what listens on the port already; a
+container engine where one runs; else plain processes, whose programs are downloaded once. The three clouds are stood
+in for: SNS and SQS by fauxqs, Google Pub/Sub by Google's emulator or pstest, Event Hubs by Waybill's own emulator.
 Brokers started here go on running until \`waybill brokers down\`.
 
 Flags:

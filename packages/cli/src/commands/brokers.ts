@@ -3,7 +3,7 @@ import { tellingProblems } from "./brokers-problem.ts";
 
 export const brokers = chooseAmong(
   "waybill brokers",
-  "Starts, shows and stops real brokers on this computer: Kafka, RabbitMQ and Redis.",
+  "Starts, shows and stops real brokers on this computer, and what stands in for those that only clouds have.",
   [
     {
       name: "up",

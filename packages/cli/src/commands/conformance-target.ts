@@ -24,6 +24,11 @@ export async function targetOf(url: string, { mayKill }: TargetOptions): Promise
       `--may-kill: the broker that was started here is at ${broker.url}, which is another one`,
     );
   }
+  if (!broker.keepsData) {
+    throw new UsageError(
+      `--may-kill: the ${adapter} that was started here forgets everything when it is killed`,
+    );
+  }
   return { ...target, broker };
 }
 

@@ -10,7 +10,7 @@ const help = `Runs the conformance suite against a broker and prints what holds 
 
 Usage: waybill conformance <url> [flags]
 
-<url> is what \`connect\` takes: memory:, kafka://host:9092, amqp://host, redis://host, …
+<url> is what \`connect\` takes: memory:, kafka://host:9092, amqp://host, aws://region, …
 The suite makes topics, queues and groups with names of its own and takes them away again.
 
 Flags:
