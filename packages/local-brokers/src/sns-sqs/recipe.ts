@@ -16,7 +16,8 @@ export const snsSqs: BrokerRecipe = {
   endpoint,
   probe: probeSnsSqs,
   keepsData: true,
-  imageVersion: () => pinned.fauxqs,
+  // Its image keeps no data without losing some; here it is mended, and needs nothing but Node and npm.
+  imageVersion: () => null,
   prepareNative,
 };
 
@@ -41,7 +42,7 @@ async function prepareNative(site: NativeSite): Promise<NativePlan> {
     version: `fauxqs ${pinned.fauxqs}`,
     companions: [],
     broker: {
-      ...ownProgram(new URL("./serve-fauxqs", import.meta.url), [fauxqs, String(site.port), data]),
+      ...ownProgram(new URL("./fauxqs/serve", import.meta.url), [fauxqs, String(site.port), data]),
       log: join(site.folder, "log/fauxqs.log"),
     },
     credentials: [],
