@@ -1,1 +1,3 @@
-export {};
+export type { AccessKey, Claim } from "./auth/claims.ts";
+export { type Emulator, startEmulator } from "./emulator.ts";
+export type { EmulatorOptions, HubOptions } from "./options.ts";

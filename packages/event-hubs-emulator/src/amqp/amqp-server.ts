@@ -1,0 +1,64 @@
+import type { Socket } from "node:net";
+import rhea, { type Container } from "rhea";
+import type { Hub } from "../namespace/hub.ts";
+import { CONDITION, ServiceError } from "../namespace/service-error.ts";
+import { ClientConnection, type Service } from "./client-connection.ts";
+import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
+
+/** Sessions, by number, that a client may begin. */
+const CHANNEL_MAX = 999;
+
+/** The AMQP side of the namespace. */
+export class AmqpServer {
+  readonly connections = new Set<ClientConnection>();
+  readonly #container: Container;
+  readonly #service: Service;
+
+  constructor(service: Service, idleTimeoutMs: number) {
+    this.#service = service;
+    this.#container = rhea.create_container({
+      id: "event-hubs-emulator",
+      reconnect: false,
+      max_frame_size: MAX_FRAME_SIZE,
+      channel_max: CHANNEL_MAX,
+      idle_time_out: idleTimeoutMs,
+      receiver_options: { credit_window: 0, autoaccept: false },
+      sender_options: {},
+    });
+    const mechanisms = this.#container.sasl_server_mechanisms;
+    mechanisms.enable_anonymous();
+    mechanisms.MSSBCBS = mechanisms.ANONYMOUS;
+    mechanisms.enable_plain((name: string, key: string) =>
+      this.#service.keys.some((candidate) => candidate.name === name && candidate.key === key),
+    );
+    this.#container.on("error", () => {});
+  }
+
+  accept(socket: Socket): void {
+    socket.setNoDelay(true);
+    const connection = this.#container.create_connection({
+      reconnect: false,
+      max_frame_size: MAX_FRAME_SIZE,
+      channel_max: CHANNEL_MAX,
+      idle_time_out: this.#container.options.idle_time_out,
+      container_id: this.#container.id,
+    } as never);
+    const client = new ClientConnection(connection, socket, this.#service);
+    this.connections.add(client);
+    socket.once("close", () => this.connections.delete(client));
+  }
+
+  /** Ends the links to what has been deleted. */
+  removed(hub: Hub, group?: string): void {
+    const what = group === undefined ? hub.name : `${hub.name}/ConsumerGroups/${group}`;
+    const error = new ServiceError(
+      CONDITION.resourceDeleted,
+      `The messaging entity '${what}' has been deleted.`,
+    );
+    for (const connection of this.connections) connection.closeLinks(error, hub, group);
+  }
+
+  close(): void {
+    for (const connection of this.connections) connection.close();
+  }
+}

@@ -1,0 +1,50 @@
+import type { PublisherLink } from "./publisher-link.ts";
+import type { ReceiverLink } from "./receiver-link.ts";
+import type { ServerConnection, ServerSession } from "./rhea-internals.ts";
+import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
+
+/** Sessions that one connection may have. */
+const MAX_SESSIONS = 1000;
+
+/** A peer that breaks the protocol or asks for too much; ends its connection. */
+class Misbehaviour extends Error {
+  override name = "ProtocolError";
+}
+
+/** rhea reads frames of any announced size; this does not. */
+export function guardConnection(connection: ServerConnection): void {
+  const { input } = connection;
+  connection.input = (bytes: Buffer): void => {
+    connection.socket.cork();
+    process.nextTick(() => connection.socket.uncork());
+    input.call(connection, bytes);
+    if ((connection.frame_size ?? 0) > MAX_FRAME_SIZE) connection.socket.destroy();
+    if (Object.keys(connection.local_channel_map).length > MAX_SESSIONS) connection.socket.destroy();
+  };
+}
+
+/** Looks at frames of a session before rhea does, and tells readers of a wider window. */
+export function guardSession(
+  session: ServerSession,
+  linkOf: (link: unknown) => PublisherLink | ReceiverLink | undefined,
+): void {
+  const { on_transfer, on_disposition, on_flow } = session;
+  session.on_transfer = (frame) => {
+    const link = linkOf(session._get_link(frame));
+    if (link?.kind === "publish") link.inspect(frame);
+    on_transfer.call(session, frame);
+  };
+  session.on_disposition = (frame) => {
+    const { first, last } = frame.performative;
+    if ((last ?? first) - first > 100_000) throw new Misbehaviour("A disposition is for too many deliveries");
+    on_disposition.call(session, frame);
+  };
+  session.on_flow = (frame) => {
+    on_flow.call(session, frame);
+    if (frame.performative.handle !== undefined && frame.performative.handle !== null) return;
+    for (const link of Object.values(session.links)) {
+      const found = linkOf(link);
+      if (found?.kind === "receive") found.resume();
+    }
+  };
+}

@@ -1,0 +1,85 @@
+import { AmqpServer } from "./amqp/amqp-server.ts";
+import type { AccessKey } from "./auth/claims.ts";
+import { HttpServer } from "./http/http-server.ts";
+import { Listener } from "./listener.ts";
+import { ChunkCache } from "./log/chunk-cache.ts";
+import { Namespace } from "./namespace/namespace.ts";
+import { type EmulatorOptions, type HubOptions, resolveOptions } from "./options.ts";
+
+/** A running emulator. */
+export interface Emulator extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** `http://host:port`, for the management API. */
+  readonly url: string;
+  readonly keys: readonly AccessKey[];
+  /** A connection string for Azure clients; with a hub it has an `EntityPath`. */
+  connectionString(hub?: string): string;
+  /** Makes a hub; it must not exist. */
+  createHub(hub: HubOptions): void;
+  deleteHub(name: string): void;
+  /** Ends all connections and lets go of the port. What was confirmed is kept if there is a data folder. */
+  close(): Promise<void>;
+}
+
+/** How long clients get to answer a goodbye. */
+const GRACE_MS = 200;
+const MAX_PARTITIONS = 1024;
+const DEFAULT_PARTITIONS = 4;
+const DAY_MS = 86_400_000;
+
+/** Starts an Event Hubs namespace on this computer. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const settings = resolveOptions(options);
+  const { host, keys } = settings;
+  const namespace = new Namespace(
+    {
+      partitionCount: DEFAULT_PARTITIONS,
+      maxPartitionCount: MAX_PARTITIONS,
+      retentionMs: DAY_MS,
+      retentionBytes: settings.retentionBytes,
+    },
+    new ChunkCache(settings.memory),
+    undefined,
+  );
+  const createHub = ({ name, consumerGroups = [], ...hubSettings }: HubOptions): void => {
+    const hub = namespace.createHub(name, hubSettings);
+    for (const group of consumerGroups) namespace.createGroup(hub, group);
+  };
+  for (const hub of settings.hubs) if (namespace.hub(hub.name) === undefined) createHub(hub);
+
+  const amqp = new AmqpServer(
+    { namespace, keys, maxMessageSize: settings.maxMessageSize },
+    settings.idleTimeoutMs,
+  );
+  namespace.onRemoved = (hub, group) => amqp.removed(hub, group);
+  const http = new HttpServer(namespace, keys);
+  const listener = new Listener(amqp, http);
+  const port = await listener.listen(host, settings.port);
+  const retention = setInterval(() => namespace.retain(Date.now()), settings.retentionIntervalMs);
+  retention.unref();
+
+  const close = async (): Promise<void> => {
+    clearInterval(retention);
+    amqp.close();
+    http.close();
+    await listener.close(GRACE_MS);
+    namespace.close();
+  };
+  const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return {
+    host,
+    port,
+    url: `http://${authority}`,
+    keys,
+    connectionString(hub) {
+      const [first] = keys;
+      const entity = hub === undefined ? "" : `;EntityPath=${hub}`;
+      return `Endpoint=sb://${authority};SharedAccessKeyName=${first?.name};SharedAccessKey=${first?.key};UseDevelopmentEmulator=true${entity}`;
+    },
+    createHub,
+    deleteHub: (name) => namespace.deleteHub(name),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
