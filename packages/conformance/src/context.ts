@@ -23,6 +23,7 @@ import { type FaultProxy, openProxy } from "./faults/proxy.ts";
 import { type Counts, History, type HistoryOptions, noCounts } from "./history.ts";
 import type { ConformanceTarget, Endpoint } from "./target.ts";
 import { eventually, never, patienceMs, within } from "./waiting.ts";
+import { type Events, eventsOf, type Jobs, jobsOf, type WorkOptions } from "./work.ts";
 import { wrapDriver } from "./wrap.ts";
 
 /** A client that may use every feature: a case says which in `needs`, and is not run without them. */
@@ -160,6 +161,16 @@ export class Context {
     );
   }
 
+  /** Numbered messages for a queue of their own. `client` sends them; default: a fresh one. */
+  async jobs(options: WorkOptions = {}, client?: AnyClient): Promise<Jobs> {
+    return jobsOf(this, client ?? (await this.connect()), options);
+  }
+
+  /** Numbered messages for a topic of their own. `client` publishes them; default: a fresh one. */
+  async events(options: WorkOptions = {}, client?: AnyClient): Promise<Events> {
+    return eventsOf(this, client ?? (await this.connect()), options);
+  }
+
   /** A driver behind a way to kill its connections. Needs the part `crash`. */
   async mortal(): Promise<Mortal> {
     const { crash, shortLease } = this.target;
@@ -206,6 +217,20 @@ export class Context {
   /** Rejects at once if the condition comes to hold within `forMs`. The only wait for time itself: keep it short. */
   never(what: string, condition: () => unknown, forMs = 200): Promise<void> {
     return never(what, condition, forMs, this.signal);
+  }
+
+  /**
+   * Waits until all that was confirmed has reached every reader, and a moment more, and
+   * judges: nothing lost, swapped or made up, and no more than `duplicates` (default 0) came again.
+   */
+  async allDelivered(
+    history: History,
+    allowed: { withinMs?: number; duplicates?: number } = {},
+  ): Promise<void> {
+    const { withinMs = patienceMs, duplicates = 0 } = allowed;
+    await this.eventually("all are delivered", () => history.complete(), withinMs);
+    if (duplicates === 0) await this.never("a duplicate", () => history.counts().duplicated > 0, 100);
+    history.check({ duplicates });
   }
 
   /** Rejects if the promise takes longer than `ms`. */

@@ -156,6 +156,9 @@ export class History {
     return this.counts(...readers).lost === 0 && (readers.length > 0 || this.#readers.size > 0);
   }
 
+  /** `deliver` as a handler, for the one reader of a history that has no other. */
+  readonly record = (message: Numbered): void => this.deliver(message);
+
   /** How many distinct messages reached this reader. */
   distinct(readerName = "reader"): number {
     const reader = this.#reader(readerName);

@@ -3,10 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Case, chapter } from "../case.ts";
 import type { Context } from "../context.ts";
 import { severable } from "../faults/severable.ts";
-import { faultMessages, Trial } from "../faults/trial.ts";
+import { faultMessages, Trial, type TrialOptions } from "../faults/trial.ts";
 import { Gate } from "../gate.ts";
 import type { Numbered } from "../history.ts";
-import { keysNamed, Load } from "../load.ts";
 import { part } from "../parts.ts";
 import { startWorker } from "../programs/start-worker.ts";
 import type { BrokerProcess } from "../target.ts";
@@ -42,8 +41,7 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const proxy = await context.proxy();
-      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      const { proxy, trial } = await trialBehindProxy(context);
       for (const share of [0.25, 0.5, 0.75]) {
         await trial.reached(share);
         proxy.reset();
@@ -60,8 +58,7 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const proxy = await context.proxy();
-      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      const { proxy, trial } = await trialBehindProxy(context);
       await trial.reached(0.4);
       const before = proxy.accepted;
       proxy.halfOpen();
@@ -81,8 +78,7 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const proxy = await context.proxy();
-      const trial = await Trial.start(context, () => context.driver(proxy.endpoint));
+      const { proxy, trial } = await trialBehindProxy(context);
       for (const share of [0.3, 0.6]) {
         await trial.reached(share);
         proxy.dropReplies();
@@ -118,8 +114,7 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const proxy = await context.proxy();
-      const trial = await Trial.start(context, () => context.driver(proxy.endpoint), {
+      const { proxy, trial } = await trialBehindProxy(context, {
         count: 400,
         padding: 1000,
         window: 100,
@@ -154,8 +149,7 @@ export const faults: readonly Case[] = chapter("faults", [
     exclusive: true,
     async run(context) {
       const broker = brokerOf(context);
-      const proxy = await context.proxy();
-      const trial = await Trial.start(context, () => context.driver(proxy.endpoint), { topologyAgeMs });
+      const { proxy, trial } = await trialBehindProxy(context, { topologyAgeMs });
       await trial.reached(0.4);
       proxy.dropReplies();
       await sleep(100);
@@ -199,10 +193,8 @@ export const faults: readonly Case[] = chapter("faults", [
     async run(context) {
       const url = part(context.target, "url");
       const { shortLease } = context.target;
-      const ordered = context.capabilities.features.ordering !== undefined;
-      const jobs = context.queue<Numbered>(ordered ? { key: ({ k }) => k } : {});
-      const history = context.history({ ordered, redelivery: true });
-      const client = await context.connect();
+      const ordered = keepsOrder(context);
+      const { client, jobs, history, load } = await context.jobs({ keyed: ordered, redelivery: true });
       await client.topology.declare(jobs);
       const worker = await startWorker({
         reach: url,
@@ -214,11 +206,7 @@ export const faults: readonly Case[] = chapter("faults", [
         attempts: 5,
       });
       context.atEnd(() => worker.kill("SIGKILL"));
-      const load = new Load(history, (message) => client.send(jobs, message), {
-        count: faultMessages,
-        window: 500,
-        keys: ordered ? keysNamed(16) : [""],
-      });
+      const publishing = load({ count: faultMessages, window: 500 });
       const told = (event: string) => worker.reports.filter((report) => report.event === event);
       const goal = faultMessages / 20;
       await context.eventually(`${goal} are handled`, () => told("finished").length >= goal, 90_000);
@@ -239,9 +227,8 @@ export const faults: readonly Case[] = chapter("faults", [
       });
       await context.within("the first message for the heir", 60_000, first.opened);
       context.measure("recoveryMs", Math.round(performance.now() - killedAt));
-      await context.within("confirming the rest", 120_000, load.done);
-      await context.eventually("all are handled", () => history.complete(), 90_000);
-      history.check({ duplicates: 2 * 100 });
+      await context.within("confirming the rest", 120_000, publishing.done);
+      await context.allDelivered(history, { withinMs: 90_000, duplicates: 2 * 100 });
     },
   },
   {
@@ -251,9 +238,10 @@ export const faults: readonly Case[] = chapter("faults", [
     timeoutMs: 300_000,
     exclusive: true,
     async run(context) {
-      const ordered = context.capabilities.features.ordering !== undefined;
-      const events = context.topic<Numbered>(ordered ? { key: ({ k }) => k } : {});
-      const history = context.history({ ordered, redelivery: true });
+      const { events, history, load } = await context.events({
+        keyed: keepsOrder(context),
+        redelivery: true,
+      });
       const join = async () => {
         const member = await context.connect();
         await member.subscribe(events, { group: "group", concurrency: 10 }, async (message) => {
@@ -263,27 +251,29 @@ export const faults: readonly Case[] = chapter("faults", [
         return member;
       };
       const members = [await join(), await join()];
-      const publisher = await context.connect();
-      const load = new Load(history, (message) => publisher.publish(events, message), {
-        count: faultMessages,
-        window: 200,
-        keys: ordered ? keysNamed(16) : [""],
-      });
+      const publishing = load({ count: faultMessages, window: 200 });
       const rounds = 10;
       for (let round = 1; round <= rounds; round++) {
         const goal = (faultMessages * round) / (rounds + 2);
-        await context.within(`${goal} are confirmed`, 90_000, load.reached(goal));
+        await context.within(`${goal} are confirmed`, 90_000, publishing.reached(goal));
         // One leaves and one joins at the same time, which is the worst that can be.
         const leaving = members.shift()?.close();
         members.push(await join());
         await leaving;
       }
-      await load.done;
-      await context.eventually("all are handled", () => history.complete(), 90_000);
-      history.check({ duplicates: rounds * 2 * 100 });
+      await publishing.done;
+      await context.allDelivered(history, { withinMs: 90_000, duplicates: rounds * 2 * 100 });
     },
   },
 ]);
+
+const keepsOrder = ({ capabilities }: Context) => capabilities.features.ordering !== undefined;
+
+/** Publisher and consumer reach the broker through a proxy. */
+async function trialBehindProxy(context: Context, options?: TrialOptions) {
+  const proxy = await context.proxy();
+  return { proxy, trial: await Trial.start(context, () => context.driver(proxy.endpoint), options) };
+}
 
 /** The broker's process, which runs again when the case ends, whatever came of it. */
 function brokerOf(context: Context): BrokerProcess {

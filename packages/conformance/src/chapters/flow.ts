@@ -3,8 +3,6 @@ import type { Delivery, Driver } from "@waybill/core/spi";
 import { type Case, chapter } from "../case.ts";
 import { Gate } from "../gate.ts";
 import { Gauge } from "../gauge.ts";
-import type { Numbered } from "../history.ts";
-import { Load } from "../load.ts";
 import { wrapDriver } from "../wrap.ts";
 
 /** P7 and P11. What runs, what is held and what waits is bounded, and nobody waits for somebody else's trouble. */
@@ -143,25 +141,20 @@ export const flow: readonly Case[] = chapter("flow", [
     title: "A paused subscription starts no handler, keeps what it has, and goes on when resumed.",
     promise: "P7",
     async run(context) {
-      const client = await context.connect();
-      const jobs = context.queue<Numbered>();
-      const history = context.history();
+      const { client, jobs, history, load } = await context.jobs();
       const subscription = await client.consume(jobs, { concurrency: 3 }, async (message) => {
         await new Promise(setImmediate);
         history.deliver(message);
       });
-      const send = (count: number) =>
-        new Load(history, (message) => client.send(jobs, message), { count }).done;
-      await send(30);
+      await load({ count: 30 }).done;
       await context.eventually("the first are handled", () => history.complete());
       subscription.pause();
       assert.equal(subscription.state, "paused");
-      await send(30);
+      await load({ count: 30 }).done;
       await context.never("a handler starts while paused", () => history.distinct() > 30, 400);
       subscription.resume();
       assert.equal(subscription.state, "running");
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await context.allDelivered(history);
     },
   },
   {
@@ -214,26 +207,24 @@ export const flow: readonly Case[] = chapter("flow", [
     async run(context) {
       const ledger = new Ledger();
       const client = await context.connect({}, ledger.watch(context.driver()));
-      const jobs = context.queue<Numbered>();
-      const history = context.history();
+      const { jobs, history, load, publish } = await context.jobs({}, client);
       const gate = new Gate();
       const prefetch = 20;
       const subscription = await client.consume(jobs, { concurrency: 5, prefetch }, async (message) => {
         if (message.n === 0) await gate.opened;
         history.deliver(message);
       });
-      await history.publish((message) => client.send(jobs, message));
+      await publish(1);
       await context.eventually("the first is stuck", () => subscription.running === 1);
       const [stuckLane] = ledger.lanes.keys();
       const waiting = () => ledger.lanes.get(stuckLane)?.size ?? 0;
-      await new Load(history, (message) => client.send(jobs, message), { count: 3000 }).done;
+      await load({ count: 3000 }).done;
       await context.eventually("many others are handled", () => history.distinct() >= 1000);
       const bound = 4 * prefetch;
       await context.never(`more than ${bound} wait behind it`, () => waiting() > bound, 300);
       assert.ok(waiting() > 1, "nothing behind it was taken");
       gate.open();
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await context.allDelivered(history);
     },
   },
   {

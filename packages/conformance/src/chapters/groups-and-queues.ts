@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { chapter } from "../case.ts";
 import { Gate } from "../gate.ts";
-import type { Numbered } from "../history.ts";
 
 /** Every group gets every message, the members of one share them, and a queue's consumers share its messages. */
 export const groupsAndQueues = chapter("groups-and-queues", [
@@ -10,23 +9,19 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "Each of three groups gets every message once.",
     promise: "P2",
     async run(context) {
-      const client = await context.connect();
-      const topic = context.topic<Numbered>();
-      const history = context.history();
+      const { client, events, history, publish } = await context.events();
       const groups = [context.name(), context.name(), context.name()];
       await Promise.all(
         groups.map((group) =>
-          context.collect(client, topic, { group }, (message, { group: told }) => {
+          context.collect(client, events, { group }, (message, { group: told }) => {
             assert.equal(told, group);
             history.deliver(message, group);
           }),
         ),
       );
       history.expect(...groups);
-      for (let n = 0; n < 50; n++) await history.publish((message) => client.publish(topic, message));
-      await context.eventually("all to be delivered", () => history.complete(...groups));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      await publish(50);
+      await context.allDelivered(history);
     },
   },
   {
@@ -34,20 +29,13 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "Members of one group on two clients share its messages: together all of them, each once.",
     promise: "P2",
     async run(context) {
-      const topic = context.topic<Numbered>();
+      const { client, events, history, publish } = await context.events();
       const group = context.name();
-      const history = context.history();
-      const clients = [await context.connect(), await context.connect()];
-      const members = [];
-      for (const client of clients) {
-        members.push(await context.collect(client, topic, { group }, (message) => history.deliver(message)));
-      }
-      const publisher = clients[0] as (typeof clients)[number];
-      for (let n = 0; n < 200; n++) await history.publish((message) => publisher.publish(topic, message));
-      await context.eventually("all to be delivered", () => history.complete("reader"));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
-      assert.equal(members[0]?.subscription.group, group);
+      const member = await context.collect(client, events, { group }, history.record);
+      await context.collect(await context.connect(), events, { group }, history.record);
+      await publish(200);
+      await context.allDelivered(history);
+      assert.equal(member.subscription.group, group);
     },
   },
   {
@@ -76,16 +64,12 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "Two subscriptions of one client with the same group are two members of it.",
     promise: "P2",
     async run(context) {
-      const client = await context.connect();
-      const topic = context.topic<Numbered>();
+      const { client, events, history, publish } = await context.events();
       const group = context.name();
-      const history = context.history();
-      await context.collect(client, topic, { group }, (message) => history.deliver(message));
-      await context.collect(client, topic, { group }, (message) => history.deliver(message));
-      for (let n = 0; n < 100; n++) await history.publish((message) => client.publish(topic, message));
-      await context.eventually("all to be delivered", () => history.complete("reader"));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      await context.collect(client, events, { group }, history.record);
+      await context.collect(client, events, { group }, history.record);
+      await publish(100);
+      await context.allDelivered(history);
     },
   },
   {
@@ -93,17 +77,12 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "Three consumers of a queue on two clients share its messages, each once.",
     promise: "P2",
     async run(context) {
-      const queue = context.queue<Numbered>();
-      const history = context.history();
-      const clients = [await context.connect(), await context.connect()];
-      for (const client of [...clients, clients[0] as (typeof clients)[number]]) {
-        await context.collect(client, queue, {}, (message) => history.deliver(message));
-      }
-      const sender = clients[1] as (typeof clients)[number];
-      for (let n = 0; n < 200; n++) await history.publish((message) => sender.send(queue, message));
-      await context.eventually("all to be delivered", () => history.complete("reader"));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      const { client, jobs, history, publish } = await context.jobs();
+      const other = await context.connect();
+      for (const consumer of [client, other, other])
+        await context.collect(consumer, jobs, {}, history.record);
+      await publish(200);
+      await context.allDelivered(history);
     },
   },
   {
@@ -111,15 +90,11 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "A queue keeps what was sent before anybody consumed it.",
     promise: "P1",
     async run(context) {
-      const queue = context.queue<Numbered>();
-      const history = context.history();
-      const sender = await context.connect();
-      for (let n = 0; n < 20; n++) await history.publish((message) => sender.send(queue, message));
-      await sender.close();
-      const client = await context.connect();
-      await context.collect(client, queue, {}, (message) => history.deliver(message));
-      await context.eventually("all to be delivered", () => history.complete("reader"));
-      history.check();
+      const { client, jobs, history, publish } = await context.jobs();
+      await publish(20);
+      await client.close();
+      await context.collect(await context.connect(), jobs, {}, history.record);
+      await context.allDelivered(history);
     },
   },
   {
@@ -127,17 +102,12 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "A group that was declared keeps what is published before its members start.",
     promise: "P1",
     async run(context) {
-      const topic = context.topic<Numbered>();
+      const { client, events, history, publish } = await context.events();
       const group = context.name();
-      const history = context.history();
-      const publisher = await context.connect();
-      await publisher.topology.declare({ topic, group });
-      for (let n = 0; n < 20; n++) await history.publish((message) => publisher.publish(topic, message));
-      const client = await context.connect();
-      await context.collect(client, topic, { group }, (message) => history.deliver(message));
-      await context.eventually("all to be delivered", () => history.complete("reader"));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      await client.topology.declare({ topic: events, group });
+      await publish(20);
+      await context.collect(await context.connect(), events, { group }, history.record);
+      await context.allDelivered(history);
     },
   },
   {
@@ -145,26 +115,18 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     title: "A group whose members have gone keeps what comes meanwhile, and goes on where it was.",
     promise: "P2",
     async run(context) {
-      const topic = context.topic<Numbered>();
+      const { events, history, publish } = await context.events();
       const group = context.name();
-      const history = context.history();
-      const publisher = await context.connect();
-      const publish = async (count: number) => {
-        for (let n = 0; n < count; n++) await history.publish((message) => publisher.publish(topic, message));
-      };
       for (let round = 0; round < 3; round++) {
         const member = await context.connect();
-        await context.collect(member, topic, { group }, (message) => history.deliver(message));
+        await context.collect(member, events, { group }, history.record);
         await publish(10);
         await context.eventually("all to be delivered", () => history.complete("reader"));
         await member.close();
         await publish(10);
       }
-      const last = await context.connect();
-      await context.collect(last, topic, { group }, (message) => history.deliver(message));
-      await context.eventually("all to be delivered", () => history.complete("reader"));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      await context.collect(await context.connect(), events, { group }, history.record);
+      await context.allDelivered(history);
     },
   },
   {
@@ -211,23 +173,15 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     promise: "P2",
     timeoutMs: 90_000,
     async run(context) {
-      const topic = context.topic<Numbered>();
+      const { events, history, publish } = await context.events({ redelivery: true });
       const group = context.name();
-      const history = context.history({ redelivery: true });
       const staying = await context.connect();
       const leaving = await context.connect();
-      await context.collect(staying, topic, { group }, (message) => history.deliver(message));
-      await context.collect(leaving, topic, { group }, (message) => history.deliver(message));
-      const publisher = await context.connect();
-      let left: Promise<void> | undefined;
-      for (let n = 0; n < 300; n++) {
-        await history.publish((message) => publisher.publish(topic, message));
-        if (n === 100) left = leaving.close();
-      }
-      await left;
-      await context.eventually("all to be delivered", () => history.complete("reader"), 60_000);
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      await context.collect(staying, events, { group }, history.record);
+      await context.collect(leaving, events, { group }, history.record);
+      await publish(100);
+      await Promise.all([leaving.close(), publish(200)]);
+      await context.allDelivered(history, { withinMs: 60_000 });
     },
   },
   {
@@ -236,22 +190,16 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     promise: "P2",
     timeoutMs: 90_000,
     async run(context) {
-      const topic = context.topic<Numbered>();
-      const group = context.name();
-      const history = context.history({ redelivery: true });
-      const options = { group, concurrency: 4, prefetch: 4 };
-      const first = await context.connect();
-      await context.collect(first, topic, options, (message) => history.deliver(message));
-      const publisher = await context.connect();
-      for (let n = 0; n < 100; n++) await history.publish((message) => publisher.publish(topic, message));
-      const second = await context.connect();
-      const joined = await context.collect(second, topic, options, (message) => history.deliver(message));
+      const { events, history, publish } = await context.events({ redelivery: true });
+      const options = { group: context.name(), concurrency: 4, prefetch: 4 };
+      await context.collect(await context.connect(), events, options, history.record);
+      await publish(100);
+      const joined = await context.collect(await context.connect(), events, options, history.record);
       await context.eventually("the new member to get some", async () => {
-        await history.publish((message) => publisher.publish(topic, message));
+        await publish(1);
         return joined.deliveries.length > 0;
       });
-      await context.eventually("all to be delivered", () => history.complete("reader"), 60_000);
-      history.check({ duplicates: 20 });
+      await context.allDelivered(history, { withinMs: 60_000, duplicates: 20 });
     },
   },
   {
@@ -260,25 +208,20 @@ export const groupsAndQueues = chapter("groups-and-queues", [
     promise: "P2",
     needs: ["broadcast"],
     async run(context) {
-      const topic = context.topic<Numbered>();
-      const history = context.history();
-      const clients = [await context.connect(), await context.connect()];
-      const readers = ["b0", "b1", "b2", "group"];
-      for (const [n, client] of [...clients, clients[0] as (typeof clients)[number]].entries()) {
-        await context.collect(client, topic, { broadcast: true }, (message, { group }) => {
+      const { client, events, history, publish } = await context.events();
+      const other = await context.connect();
+      history.expect("b0", "b1", "b2", "group");
+      for (const [n, reader] of [client, other, client].entries()) {
+        await context.collect(reader, events, { broadcast: true }, (message, { group }) => {
           assert.equal(group, undefined);
           history.deliver(message, `b${n}`);
         });
       }
-      const [client] = clients as [(typeof clients)[number]];
-      await context.collect(client, topic, { group: context.name() }, (message) =>
+      await context.collect(client, events, { group: context.name() }, (message) =>
         history.deliver(message, "group"),
       );
-      history.expect(...readers);
-      for (let n = 0; n < 30; n++) await history.publish((message) => client.publish(topic, message));
-      await context.eventually("all to be delivered", () => history.complete(...readers));
-      await context.never("a duplicate", () => history.counts().duplicated > 0, 100);
-      history.check();
+      await publish(30);
+      await context.allDelivered(history);
     },
   },
   {

@@ -6,7 +6,7 @@ import { severable } from "../faults/severable.ts";
 import { Gate } from "../gate.ts";
 import { Gauge, KeyGauges } from "../gauge.ts";
 import type { History, Numbered } from "../history.ts";
-import { keysNamed, Load } from "../load.ts";
+import { keysNamed } from "../load.ts";
 import { quickRetry } from "../quick-retry.ts";
 
 /** P6. Messages with one key are handled one at a time, in the order in which one client published them. */
@@ -17,21 +17,14 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P6",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const events = keyedTopic(context);
-      const history = context.history({ ordered: true });
+      const { client, events, history, load } = await context.events({ keyed: true });
       const gauges = new KeyGauges();
       const inAll = new Gauge();
       await client.subscribe(events, { group: "group", concurrency: 10 }, (message) =>
         inAll.during(() => handled(message, history, gauges)),
       );
-      const load = new Load(history, (message) => client.publish(events, message), {
-        count: 16_000,
-        keys: keysNamed(16),
-      });
-      await load.done;
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await load({ count: 16_000 }).done;
+      await context.allDelivered(history);
       assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
       assert.ok(inAll.peak <= 10, `${inAll.peak} handlers at once`);
       assert.ok(inAll.peak > 1, "keys were not handled in parallel");
@@ -43,18 +36,11 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P6",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
-      const history = context.history({ ordered: true });
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
       const gauges = new KeyGauges();
       await client.consume(jobs, { concurrency: 10 }, (message) => handled(message, history, gauges));
-      const load = new Load(history, (message) => client.send(jobs, message), {
-        count: 3200,
-        keys: keysNamed(16),
-      });
-      await load.done;
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await load({ count: 3200 }).done;
+      await context.allDelivered(history);
       assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
     },
   },
@@ -64,18 +50,15 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P6",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
-      const history = context.history({ ordered: true });
-      await client.consume(jobs, { concurrency: 10 }, (message) => history.deliver(message));
+      const { client, jobs, history } = await context.jobs({ keyed: true });
+      await client.consume(jobs, { concurrency: 10 }, history.record);
       const keys = keysNamed(3);
       const batches = Array.from({ length: 20 }, () =>
         Array.from({ length: 50 }, (_, index) => history.next(keys[index % 3])),
       );
       await Promise.all(batches.map((batch) => client.sendBatch(jobs, batch)));
       for (const message of batches.flat()) history.confirm(message);
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await context.allDelivered(history);
     },
   },
   {
@@ -84,9 +67,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P6",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
-      const history = context.history({ ordered: true });
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
       const gauges = new KeyGauges();
       let failures = 0;
       await client.consume(jobs, { concurrency: 10, retry: quickRetry() }, (message, { attempt }) => {
@@ -96,13 +77,8 @@ export const ordering: readonly Case[] = chapter("ordering", [
         }
         return handled(message, history, gauges);
       });
-      const load = new Load(history, (message) => client.send(jobs, message), {
-        count: 400,
-        keys: keysNamed(8),
-      });
-      await load.done;
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await load({ count: 400, keys: keysNamed(8) }).done;
+      await context.allDelivered(history);
       assert.equal(failures, 80, "each failed exactly twice");
       assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
     },
@@ -113,20 +89,13 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P6",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
-      const history = context.history({ ordered: true });
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
       await client.consume(jobs, { concurrency: 4 }, async (message, delivery) => {
         if (message.n === 2 && delivery.attempt === 1) await delivery.retry({ delayMs: 300 });
         else history.deliver(message);
       });
-      const load = new Load(history, (message) => client.send(jobs, message), {
-        count: 20,
-        keys: keysNamed(2),
-      });
-      await load.done;
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await load({ count: 20, keys: keysNamed(2) }).done;
+      await context.allDelivered(history);
     },
   },
   {
@@ -136,9 +105,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
     needs: ["ordering"],
     timeoutMs: 120_000,
     async run(context) {
-      const publisher = await context.connect();
-      const events = keyedTopic(context);
-      const history = context.history({ ordered: true, redelivery: true });
+      const { events, history, load } = await context.events({ keyed: true, redelivery: true });
       const gauges = new KeyGauges();
       const join = async () => {
         const member = await context.connect();
@@ -148,13 +115,9 @@ export const ordering: readonly Case[] = chapter("ordering", [
         return member;
       };
       await join();
-      const load = new Load(history, (message) => publisher.publish(events, message), {
-        count: 8000,
-        keys: keysNamed(16),
-        window: 200,
-      });
+      const publishing = load({ count: 8000, window: 200 });
       const reached = (share: number) =>
-        context.within(`${share} of the load`, 60_000, load.reached(8000 * share));
+        context.within(`${share} of the load`, 60_000, publishing.reached(8000 * share));
       await reached(0.2);
       const second = await join();
       await reached(0.5);
@@ -162,10 +125,9 @@ export const ordering: readonly Case[] = chapter("ordering", [
       await reached(0.7);
       await second.close();
       await third.close();
-      await load.done;
-      await context.eventually("all are handled", () => history.complete(), 60_000);
+      await publishing.done;
       // What a member had read and not handled may be read again, but not more than members hold.
-      history.check({ duplicates: 4 * 100 });
+      await context.allDelivered(history, { withinMs: 60_000, duplicates: 4 * 100 });
       assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
     },
   },
@@ -199,15 +161,9 @@ export const ordering: readonly Case[] = chapter("ordering", [
     needs: ["ordering"],
     timeoutMs: 120_000,
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
-      const history = context.history({ ordered: true });
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
       await client.topology.declare(jobs);
-      const load = new Load(history, (message) => client.send(jobs, message), {
-        count: 1500,
-        keys: keysNamed(8),
-      });
-      await load.done;
+      await load({ count: 1500, keys: keysNamed(8) }).done;
       for (const share of [0.3, 0.6, 1]) {
         const consumer = await context.connect();
         await consumer.consume(jobs, { concurrency: 10 }, async (message) => {
@@ -226,24 +182,17 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P11",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
-      const history = context.history({ ordered: true });
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
       const gate = new Gate();
       await client.consume(jobs, { concurrency: 4 }, async (message) => {
         if (message.k === "key-0") await gate.opened;
         history.deliver(message);
       });
-      const load = new Load(history, (message) => client.send(jobs, message), {
-        count: 80,
-        keys: keysNamed(8),
-      });
-      await load.done;
+      await load({ count: 80, keys: keysNamed(8) }).done;
       await context.eventually("the seven other keys are handled", () => history.distinct() >= 70);
       assert.equal(history.distinct(), 70, "the stuck key waits");
       gate.open();
-      await context.eventually("all are handled", () => history.complete());
-      history.check();
+      await context.allDelivered(history);
     },
   },
   {
@@ -252,8 +201,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
     promise: "P11",
     needs: ["ordering"],
     async run(context) {
-      const client = await context.connect();
-      const jobs = keyedQueue(context);
+      const { client, jobs } = await context.jobs({ keyed: true });
       const order: string[] = [];
       const retry = { attempts: 2, backoff: { initialMs: 1500, jitter: 0 } };
       await client.consume(jobs, { concurrency: 1, retry }, ({ k, n }, { attempt }) => {
@@ -300,9 +248,6 @@ export const ordering: readonly Case[] = chapter("ordering", [
   },
 ]);
 
-const keyedTopic = (context: Context) => context.topic<Numbered>({ key: ({ k }) => k });
-const keyedQueue = (context: Context) => context.queue<Numbered>({ key: ({ k }) => k });
-
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A handler that yields, so that one that runs too early is seen. */
@@ -321,26 +266,20 @@ async function acrossCuts(
 ): Promise<void> {
   const count = 4000;
   const client = await context.connect({}, driver);
-  const events = keyedTopic(context);
-  const history = context.history({ ordered: true, redelivery: true });
+  const { events, history, load } = await context.events({ keyed: true, redelivery: true }, client);
   const gauges = new KeyGauges();
   await client.subscribe(events, { group: "group", concurrency: 10 }, (message) =>
     handled(message, history, gauges),
   );
-  const load = new Load(history, (message) => client.publish(events, message), {
-    count,
-    keys: keysNamed(16),
-    window: 200,
-  });
+  const publishing = load({ count, window: 200 });
   for (const share of [0.25, 0.5, 0.75]) {
-    await context.within(`${share} of the load`, 60_000, load.reached(count * share));
+    await context.within(`${share} of the load`, 60_000, publishing.reached(count * share));
     cut();
   }
-  await load.done;
-  await context.eventually("all are handled", () => history.complete(), 60_000);
-  assert.equal(load.failed, 0, `publishes failed: ${String(load.lastError)}`);
+  await publishing.done;
+  assert.equal(publishing.failed, 0, `publishes failed: ${String(publishing.lastError)}`);
   // Each cut may repeat what was on its way to the broker and what was held.
-  history.check({ duplicates: 3 * (200 + 100) * 2 });
+  await context.allDelivered(history, { withinMs: 60_000, duplicates: 3 * (200 + 100) * 2 });
   assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
 }
 
