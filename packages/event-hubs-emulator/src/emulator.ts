@@ -3,6 +3,8 @@ import type { AccessKey } from "./auth/claims.ts";
 import { HttpServer } from "./http/http-server.ts";
 import { Listener } from "./listener.ts";
 import { ChunkCache } from "./log/chunk-cache.ts";
+import { DataFolder } from "./log/data-folder.ts";
+import type { Hub } from "./namespace/hub.ts";
 import { Namespace } from "./namespace/namespace.ts";
 import { type EmulatorOptions, type HubOptions, resolveOptions } from "./options.ts";
 
@@ -32,6 +34,7 @@ const DAY_MS = 86_400_000;
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = resolveOptions(options);
   const { host, keys } = settings;
+  const folder = settings.data === undefined ? undefined : new DataFolder(settings.data, settings.fsync);
   const namespace = new Namespace(
     {
       partitionCount: DEFAULT_PARTITIONS,
@@ -40,13 +43,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       retentionBytes: settings.retentionBytes,
     },
     new ChunkCache(settings.memory),
-    undefined,
+    folder,
   );
-  const createHub = ({ name, consumerGroups = [], ...hubSettings }: HubOptions): void => {
-    const hub = namespace.createHub(name, hubSettings);
-    for (const group of consumerGroups) namespace.createGroup(hub, group);
-  };
-  for (const hub of settings.hubs) if (namespace.hub(hub.name) === undefined) createHub(hub);
+  ensureHubs(namespace, settings.hubs);
+  namespace.retain(Date.now());
 
   const amqp = new AmqpServer(
     { namespace, keys, maxMessageSize: settings.maxMessageSize },
@@ -65,6 +65,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     http.close();
     await listener.close(GRACE_MS);
     namespace.close();
+    folder?.close();
   };
   const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return {
@@ -77,9 +78,21 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       const entity = hub === undefined ? "" : `;EntityPath=${hub}`;
       return `Endpoint=sb://${authority};SharedAccessKeyName=${first?.name};SharedAccessKey=${first?.key};UseDevelopmentEmulator=true${entity}`;
     },
-    createHub,
+    createHub(hub) {
+      addGroups(namespace, namespace.createHub(hub.name, hub), hub);
+    },
     deleteHub: (name) => namespace.deleteHub(name),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What is there from an earlier run stays as it is; what is missing is made. */
+function ensureHubs(namespace: Namespace, hubs: readonly HubOptions[]): void {
+  for (const hub of hubs)
+    addGroups(namespace, namespace.hub(hub.name) ?? namespace.createHub(hub.name, hub), hub);
+}
+
+function addGroups(namespace: Namespace, hub: Hub, { consumerGroups = [] }: HubOptions): void {
+  for (const group of consumerGroups) if (hub.group(group) === undefined) namespace.createGroup(hub, group);
 }

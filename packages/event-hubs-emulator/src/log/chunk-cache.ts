@@ -2,13 +2,24 @@ import type { Chunk } from "./chunk.ts";
 
 /** Who keeps chunks, and what it does about one that has to leave memory. */
 export interface ChunkKeeper {
+  /** Whether more may still be added to a chunk. */
+  isGrowing(chunk: Chunk): boolean;
   evict(chunk: Chunk): void;
 }
 
-/** Bounds the memory of all partitions together; the oldest chunk leaves first. */
+interface Entry {
+  readonly keeper: ChunkKeeper;
+  bytes: number;
+}
+
+/**
+ * Bounds the memory of all partitions together. The oldest chunk leaves first,
+ * except that a partition's newest stays while anything else can go: one busy
+ * partition should not push out the few events of many quiet ones.
+ */
 export class ChunkCache {
   readonly #limit: number;
-  readonly #entries = new Map<Chunk, { keeper: ChunkKeeper; bytes: number }>();
+  readonly #entries = new Map<Chunk, Entry>();
   #used = 0;
 
   /** @param limit bytes that all chunks together may take */
@@ -16,14 +27,30 @@ export class ChunkCache {
     this.#limit = limit;
   }
 
+  /** Counts a new chunk, or one that has grown. */
   admit(chunk: Chunk, keeper: ChunkKeeper): void {
-    this.#entries.set(chunk, { keeper, bytes: chunk.capacity });
-    this.#used += chunk.capacity;
-    while (this.#used > this.#limit && this.#entries.size > 1) {
-      const [oldest, entry] = this.#entries.entries().next().value as [Chunk, { keeper: ChunkKeeper }];
-      this.forget(oldest);
-      entry.keeper.evict(oldest);
+    const bytes = chunk.bytes?.length ?? 0;
+    const entry = this.#entries.get(chunk) ?? { keeper, bytes: 0 };
+    if (entry.bytes === bytes) return;
+    this.#used += bytes - entry.bytes;
+    entry.bytes = bytes;
+    this.#entries.set(chunk, entry);
+    while (this.#used > this.#limit && this.#entries.size > 1) this.#evictOne(chunk);
+  }
+
+  #evictOne(except: Chunk): void {
+    let fallback: Chunk | undefined;
+    for (const [chunk, { keeper }] of this.#entries) {
+      if (chunk === except) continue;
+      fallback ??= chunk;
+      if (keeper.isGrowing(chunk)) continue;
+      fallback = chunk;
+      break;
     }
+    const entry = fallback === undefined ? undefined : this.#entries.get(fallback);
+    if (fallback === undefined || entry === undefined) return;
+    this.forget(fallback);
+    entry.keeper.evict(fallback);
   }
 
   forget(chunk: Chunk): void {

@@ -2,7 +2,7 @@ import type { PublishedEvent } from "../wire/published-event.ts";
 import { Chunk, recordsOf } from "./chunk.ts";
 import type { ChunkCache, ChunkKeeper } from "./chunk-cache.ts";
 import { encodeRecords, readRecord, type StoredEvent } from "./record.ts";
-import type { SegmentFiles } from "./segment-files.ts";
+import type { Recovered, SegmentFiles } from "./segment-files.ts";
 
 /** The last event a partition was given, even when retention has taken it away since. */
 export interface LastEnqueued {
@@ -43,7 +43,7 @@ export class PartitionLog implements ChunkKeeper {
   constructor(cache: ChunkCache, files?: SegmentFiles) {
     this.#cache = cache;
     this.#files = files;
-    for (const chunk of files?.recover() ?? []) this.#adopt(chunk);
+    if (files !== undefined) this.#adopt(files.recover());
   }
 
   /** The lowest sequence number that can still be read; `end` when the log is empty. */
@@ -73,12 +73,18 @@ export class PartitionLog implements ChunkKeeper {
     const records = encodeRecords(events, start, time);
     const place = this.#files?.append(records, start);
 
-    const tail = this.#chunks.at(-1);
+    let tail = this.#chunks.at(-1);
     if (tail === undefined || place?.opensSegment === true || !tail.extend(records, events.length, time)) {
-      const chunk = new Chunk(readRecord(records, 0), events.length, records, place);
-      this.#chunks.push(chunk);
-      this.#cache.admit(chunk, this);
+      const summary = {
+        first: readRecord(records, 0),
+        lastTime: time,
+        count: events.length,
+        length: records.length,
+      };
+      tail = new Chunk(summary, place, records);
+      this.#chunks.push(tail);
     }
+    this.#cache.admit(tail, this);
     this.#nextSequenceNumber += events.length;
     this.#nextOffset += records.length;
     const lastOffset = offsetOfLast(records);
@@ -173,6 +179,10 @@ export class PartitionLog implements ChunkKeeper {
       this.#floor = Math.max(this.#floor, this.find("enqueuedTime", time));
   }
 
+  isGrowing(chunk: Chunk): boolean {
+    return chunk === this.#chunks.at(-1);
+  }
+
   /** Memory is short: with files the chunk stays on disk, without it is gone, and all before it. */
   evict(chunk: Chunk): void {
     if (this.#files !== undefined) chunk.bytes = undefined;
@@ -185,14 +195,11 @@ export class PartitionLog implements ChunkKeeper {
     this.#files?.dropBefore(this.#chunks[0]?.place?.segment);
   }
 
-  #adopt(chunk: Chunk): void {
-    this.#chunks.push(chunk);
-    let last: StoredEvent | undefined;
-    if (chunk.bytes !== undefined) for (const event of recordsOf(chunk.bytes, chunk.length)) last = event;
-    this.#nextSequenceNumber = chunk.endSequenceNumber;
-    this.#nextOffset = chunk.firstOffset + chunk.length;
-    if (last !== undefined) this.#last = last;
-    chunk.bytes = undefined;
+  #adopt({ chunks, next, last }: Recovered): void {
+    this.#chunks = chunks;
+    this.#nextSequenceNumber = next.sequenceNumber;
+    this.#nextOffset = next.offset;
+    this.#last = last;
   }
 
   close(): void {
