@@ -31,7 +31,7 @@ export async function openGeneration(
       {
         address,
         start,
-        filter: driver.capabilities.features.filters?.how === "native" ? filter : undefined,
+        filter,
         prefetch: settings.prefetch,
       },
       {

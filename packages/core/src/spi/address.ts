@@ -48,7 +48,11 @@ export interface Source {
   readonly address: Address;
   /** For a `topic`: where to start. For a `group`: where to start if the group is new. */
   readonly start: StartPosition;
-  /** Given only where `features.filters` is `native`; otherwise core filters. */
+  /**
+   * Where `features.filters` is `native`, the driver delivers what matches and nothing
+   * else. Where it is `emulated`, core drops what does not match, and a driver may spare
+   * the broker some of it.
+   */
   readonly filter: Filter | undefined;
   /** The most unsettled deliveries that core will hold: fetch no more than this ahead. */
   readonly prefetch: number;

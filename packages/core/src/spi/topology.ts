@@ -1,7 +1,7 @@
 import type { Address, Filter, StartPosition } from "./address.ts";
 import type { Call } from "./driver.ts";
 
-/** What should exist on the broker. `start` and `filter` matter for a `group` that is new. */
+/** What should exist on the broker. `start` and `filter` (as in `Source`) matter for a `group` that is new. */
 export interface TopologyItem {
   readonly address: Address;
   readonly start: StartPosition;
