@@ -237,7 +237,8 @@ export const time: readonly Case[] = chapter("time", [
       const seen = await context.collect(
         client,
         jobs,
-        { concurrency: 1, maxLeaseMs: ms },
+        // The second handler is for what comes again: here or to the other subscription, as the broker likes.
+        { concurrency: 2, maxLeaseMs: ms },
         async (_, delivery) => {
           if (seen.deliveries.length > 1) return;
           await gate.opened;
@@ -248,7 +249,11 @@ export const time: readonly Case[] = chapter("time", [
       const [first] = await seen.first(1);
       const other = await context.collect(await context.connect({}, driver()), jobs);
       await context.eventually("the handler is told", () => first?.signal.aborted, ms * 4 + 10_000);
-      await other.first(1, ms * 4 + 10_000);
+      await context.eventually(
+        "it comes again",
+        () => seen.deliveries.length + other.deliveries.length > 1,
+        ms * 4 + 10_000,
+      );
       gate.open();
       await context.eventually("the late settlement", () => results.length > 0);
       assert.deepEqual(results, ["lost"]);
