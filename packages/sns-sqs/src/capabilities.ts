@@ -1,14 +1,48 @@
-import type { Capabilities } from "@waybill/core/spi";
+import type { Capabilities, DelaySupport, Support } from "@waybill/core/spi";
+import type { Settings } from "./options.ts";
 
-/** What SnsSqs can do. Declare what works: core refuses the rest, and the conformance suite proves both. */
-export const capabilities = {
-  features: {},
-  settlement: "individual",
-  retry: { how: "native", maxDelayMs: 0 },
-  attempts: "lower-bound",
-  retention: "groups",
-  lease: undefined,
-  reportsUnrouted: false,
-  publishing: { maxMessages: 100, maxBytes: 1_000_000, inFlight: 1 },
-  limits: { messageBytes: 1_000_000 },
-} as const satisfies Capabilities;
+const day = 86_400_000;
+const hour = 3_600_000;
+
+/** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead letters. */
+const reservedBytes = 4_096;
+
+const delay: DelaySupport = {
+  how: "native",
+  note: "DelaySeconds on standard queues; beyond 15 minutes, and behind topics, consumers put it back until it is due.",
+  maxMs: 30 * day,
+  // Whole seconds, rounded up.
+  lateMs: 2_000,
+};
+const ttl: Support = {
+  how: "emulated",
+  note: "A time in an attribute; expired messages are dropped on receipt.",
+};
+const ordering: Support = { how: "native", note: "FIFO topics and queues; the key is the message group." };
+const filters: Support = {
+  how: "emulated",
+  note: "SNS takes up to 15 minutes to apply a changed filter policy, so consumers filter.",
+};
+const broadcast: Support = { how: "emulated", note: "A temporary queue for each subscriber." };
+const requestReply: Support = { how: "emulated", note: "A temporary queue for each client." };
+
+export function capabilitiesOf(settings: Settings) {
+  return {
+    features: { delay, ttl, ordering, filters, broadcast, requestReply },
+    settlement: "individual",
+    // A message can be invisible for twelve hours in all, and a handler may have had its share of them.
+    retry: { how: "native", maxDelayMs: 6 * hour },
+    attempts: "exact",
+    retention: "groups",
+    lease: { ms: leaseSeconds(settings) * 1_000 },
+    reportsUnrouted: false,
+    publishing: { maxMessages: 100, maxBytes: 10 * settings.messageBytes, inFlight: 3 },
+    // A binary body travels as base64, four characters for three bytes.
+    limits: { messageBytes: Math.floor(((settings.messageBytes - reservedBytes) * 3) / 4) },
+  } as const satisfies Capabilities;
+}
+
+/** SQS counts leases in whole seconds. */
+export function leaseSeconds({ leaseMs }: Settings): number {
+  return Math.ceil(leaseMs / 1_000);
+}

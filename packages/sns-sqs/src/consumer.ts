@@ -1,14 +1,268 @@
-import type { Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  type Message,
+} from "@aws-sdk/client-sqs";
+import {
+  type Call,
+  type Consumer,
+  type Delivery,
+  PushQueue,
+  type Settlement,
+  type SettleOutcome,
+} from "@waybill/core/spi";
+import { failuresIn, tens } from "./batches.ts";
+import type { Clients } from "./clients.ts";
+import type { SqsDelivery } from "./delivery.ts";
+import { saysLost } from "./errors.ts";
+import { LongPolls } from "./long-polls.ts";
+import { decode } from "./mapping.ts";
+import { putBack } from "./put-back.ts";
 
-/** Receives, settles and hands back. Never loses what has arrived. */
-export class SnsSqsConsumer implements Consumer {
-  async receive(): Promise<readonly Delivery[]> {
-    return [];
+/** How long closing waits for polls and the hand-back, in milliseconds; what is later still happens, unwaited. */
+const patienceMs = 4_500;
+
+export interface SqsConsumerParts {
+  readonly clients: Clients;
+  readonly url: string;
+  readonly ordered: boolean;
+  readonly waitSeconds: number;
+  readonly leaseSeconds: number;
+  readonly polls: number;
+  /** A reply path: what comes is settled on arrival. */
+  readonly settledOnArrival: boolean;
+  readonly report: (cause: unknown) => void;
+  /** Polling failed, and will not go on. */
+  readonly onFailed: (cause: unknown) => void;
+  /** Everything has ended: takes away what this consumer alone had. */
+  readonly onEnded: () => Promise<void>;
+}
+
+/** Receives from one queue, settles there, and hands back. */
+export class SqsConsumer implements Consumer {
+  readonly #parts: SqsConsumerParts;
+  readonly #queue = new PushQueue<SqsDelivery>();
+  readonly #polls: LongPolls;
+  /** Handed to core and not settled. */
+  readonly #unsettled = new Set<SqsDelivery>();
+  /** What core waits for now. */
+  #wanted = 0;
+  #closing: Promise<void> | undefined;
+  /** Resolves when the last poll has ended, and what it brought is handed back. */
+  #ended: Promise<void> | undefined;
+
+  constructor(parts: SqsConsumerParts) {
+    this.#parts = parts;
+    const { clients, url, waitSeconds, leaseSeconds, polls, report } = parts;
+    this.#polls = new LongPolls({
+      sqs: clients.receiving,
+      url,
+      waitSeconds,
+      leaseSeconds,
+      polls,
+      wanted: () => this.#wanted - this.#queue.size,
+      onMessages: (messages) => this.#arrived(messages),
+      onFailed: (cause) => {
+        parts.onFailed(cause);
+        this.#queue.fail(cause);
+      },
+      onDamaged: report,
+    });
   }
 
-  async settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
-    return batch.map(() => "lost");
+  async receive(max: number, { signal }: Call): Promise<readonly Delivery[]> {
+    if (this.#closing !== undefined) return [];
+    this.#wanted = max;
+    this.#polls.pump();
+    const taken = await this.#queue.receive(max, signal);
+    this.#wanted = 0;
+    // What lay here for too long, while core had no room, may be someone else's before core renews it.
+    const soon = performance.now() + this.#leaseMs * 0.4;
+    const ours = taken.filter(({ leasedUntil }) => leasedUntil > soon);
+    if (!this.#parts.settledOnArrival) for (const delivery of ours) this.#unsettled.add(delivery);
+    return ours;
   }
 
-  async close(): Promise<void> {}
+  async settle(batch: readonly Settlement[], call: Call): Promise<readonly SettleOutcome[]> {
+    const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
+    if (this.#closing !== undefined) return outcomes.fill("lost");
+    const acks: Order[] = [];
+    const retries: Order[] = [];
+    const now = performance.now();
+    for (let index = 0; index < batch.length; index++) {
+      const settlement = batch[index] as Settlement;
+      const delivery = settlement.delivery as SqsDelivery;
+      // A standard queue answers a late deletion with success, whoever has the message by now.
+      if (delivery.leasedUntil <= now) outcomes[index] = "lost";
+      else if (settlement.outcome === "ack") acks.push({ index, delivery, seconds: 0 });
+      else retries.push({ index, delivery, seconds: Math.ceil(settlement.delayMs / 1_000) });
+    }
+    await Promise.all([
+      ...tens(acks).map((orders) => this.#told(orders, outcomes, () => this.#delete(orders, call))),
+      ...tens(retries).map((orders) =>
+        this.#told(orders, outcomes, () => this.#changeVisibility(orders, call)),
+      ),
+    ]);
+    for (let index = 0; index < batch.length; index++) {
+      if (typeof outcomes[index] === "string")
+        this.#unsettled.delete((batch[index] as Settlement).delivery as SqsDelivery);
+    }
+    return outcomes;
+  }
+
+  async extend(batch: readonly Delivery[], call: Call): Promise<void> {
+    if (this.#closing !== undefined) return;
+    const leasedUntil = performance.now() + this.#leaseMs;
+    const orders = (batch as readonly SqsDelivery[]).map((delivery, index) => ({
+      index,
+      delivery,
+      seconds: this.#parts.leaseSeconds,
+    }));
+    const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
+    await Promise.all(
+      tens(orders).map((run) => this.#told(run, outcomes, () => this.#changeVisibility(run, call))),
+    );
+    let failure: { readonly cause: unknown } | undefined;
+    for (const { index, delivery } of orders) {
+      const outcome = outcomes[index] as SettleOutcome;
+      if (outcome === "settled") delivery.leasedUntil = leasedUntil;
+      else if (outcome === "lost") delivery.leasedUntil = 0;
+      else failure ??= outcome;
+    }
+    if (failure !== undefined) throw failure.cause;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** For whoever destroys the clients: resolves when nothing of this consumer is under way any more. */
+  ended(): Promise<void> {
+    void this.close();
+    return this.#ended ?? Promise.resolve();
+  }
+
+  get #leaseMs(): number {
+    return this.#parts.leaseSeconds * 1_000;
+  }
+
+  #arrived(messages: readonly Message[]): void {
+    const { ordered, settledOnArrival } = this.#parts;
+    const leasedUntil = performance.now() + this.#leaseMs;
+    const now = Date.now();
+    const early: SqsDelivery[] = [];
+    const arrived: SqsDelivery[] = [];
+    for (const message of messages) {
+      const delivery = decode(message, ordered);
+      delivery.leasedUntil = leasedUntil;
+      // A queue that keeps order has no delays; what claims one there is not of ours.
+      if (!ordered && delivery.due !== undefined && delivery.due > now) early.push(delivery);
+      else arrived.push(delivery);
+    }
+    if (early.length > 0)
+      void putBack(this.#parts.clients.sqs, this.#parts.url, early).catch(this.#parts.report);
+    if (this.#closing !== undefined) return void this.#handBack(arrived);
+    for (const delivery of arrived) this.#queue.push(delivery);
+    if (settledOnArrival) {
+      const orders = arrived.map((delivery, index) => ({ index, delivery, seconds: 0 }));
+      for (const run of tens(orders)) void this.#delete(run).catch(this.#parts.report);
+    }
+  }
+
+  /** Writes down what became of each of these. */
+  async #told(
+    orders: readonly Order[],
+    outcomes: SettleOutcome[],
+    act: () => Promise<readonly (Error | undefined)[]>,
+  ): Promise<void> {
+    try {
+      const failures = await act();
+      orders.forEach(({ index }, place) => {
+        const cause = failures[place];
+        if (cause !== undefined) outcomes[index] = saysLost(cause) ? "lost" : { cause };
+      });
+    } catch (cause) {
+      for (const { index } of orders) outcomes[index] = { cause };
+    }
+  }
+
+  async #delete(orders: readonly Order[], call?: Call): Promise<readonly (Error | undefined)[]> {
+    const Entries = orders.map(({ delivery }, place) => ({
+      Id: String(place),
+      ReceiptHandle: delivery.receipt,
+    }));
+    const command = new DeleteMessageBatchCommand({ QueueUrl: this.#parts.url, Entries });
+    return failuresIn(await this.#parts.clients.sqs.send(command, optionsOf(call)), orders.length);
+  }
+
+  async #changeVisibility(orders: readonly Order[], call?: Call): Promise<readonly (Error | undefined)[]> {
+    const Entries = orders.map(({ delivery, seconds }, place) => ({
+      Id: String(place),
+      ReceiptHandle: delivery.receipt,
+      VisibilityTimeout: seconds,
+    }));
+    const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#parts.url, Entries });
+    return failuresIn(await this.#parts.clients.sqs.send(command, optionsOf(call)), orders.length);
+  }
+
+  async #close(): Promise<void> {
+    this.#ended = this.#end();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      this.#ended,
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, patienceMs);
+      }),
+    ]);
+    clearTimeout(timer);
+  }
+
+  async #end(): Promise<void> {
+    const { settledOnArrival, onEnded } = this.#parts;
+    const stopped = this.#polls.stop();
+    const held = [...this.#unsettled, ...this.#queue.remove(() => true)];
+    this.#unsettled.clear();
+    if (!settledOnArrival) await this.#handBack(held);
+    await stopped;
+    await this.#handingBack;
+    await onEnded();
+  }
+
+  #handingBack: Promise<void> = Promise.resolve();
+
+  /**
+   * Makes these visible again. The last first, one request after another: while the
+   * first of a message group is still ours, SQS gives none of the group to anybody.
+   */
+  #handBack(held: readonly SqsDelivery[]): Promise<void> {
+    const now = performance.now();
+    const orders = held
+      .filter(({ leasedUntil }) => leasedUntil > now)
+      .reverse()
+      .map((delivery, index) => ({ index, delivery, seconds: 0 }));
+    const runs = tens(orders);
+    const give = async (): Promise<void> => {
+      if (!this.#parts.ordered) {
+        await Promise.allSettled(runs.map((run) => this.#changeVisibility(run)));
+        return;
+      }
+      // Where it fails, the lease gives them back, later.
+      for (const run of runs) await this.#changeVisibility(run).catch(() => {});
+    };
+    this.#handingBack = Promise.all([this.#handingBack, give()]).then(() => {});
+    return this.#handingBack;
+  }
+}
+
+/** One delivery in a request; `index` is its place in what core gave. */
+interface Order {
+  readonly index: number;
+  readonly delivery: SqsDelivery;
+  /** For how long it is to be invisible; nothing to a deletion. */
+  readonly seconds: number;
+}
+
+function optionsOf(call: Call | undefined): { readonly abortSignal?: AbortSignal } {
+  return call === undefined ? {} : { abortSignal: call.signal };
 }

@@ -1,37 +1,35 @@
-import type { Adapter, Driver, OptionInput, OptionSources } from "@waybill/core/spi";
-import { capabilities } from "./capabilities.ts";
-import { connect } from "./connection.ts";
+import type { Adapter, Driver } from "@waybill/core/spi";
+import { capabilitiesOf } from "./capabilities.ts";
+import { connectAws } from "./connection.ts";
 import { classify } from "./errors.ts";
-import { naming } from "./mapping.ts";
-import { type options, readSettings, type SnsSqsSettings } from "./options.ts";
+import { naming } from "./naming.ts";
+import { type Settings, type SnsSqsOptions, settingsFromUrl, settingsOf } from "./options.ts";
 
-export type SnsSqsOptions = OptionInput<typeof options>;
+export type { SnsSqsOptions } from "./options.ts";
+
+export type SnsSqsCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /**
- * A driver for SnsSqs. Does no I/O until it is connected.
+ * A driver for Amazon SNS and SQS. Does no I/O until it is connected.
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
-export function snsSqs(object: SnsSqsOptions = {}): Driver<typeof capabilities> {
-  return driverOf(readSettings({ object }));
+export function snsSqs(options: SnsSqsOptions = {}): Driver<SnsSqsCapabilities> {
+  return driverWith(settingsOf(options));
 }
 
 export const adapter: Adapter = {
   name: "sns-sqs",
-  schemes: ["sns-sqs"],
-  fromUrl(url, env) {
-    const { host, searchParams: query } = new URL(url);
-    const sources: OptionSources = { query, env };
-    return driverOf({ ...readSettings(sources), server: host });
-  },
+  schemes: ["aws"],
+  fromUrl: (url, env) => driverWith(settingsFromUrl(url, env)),
 };
 
-function driverOf(settings: SnsSqsSettings): Driver<typeof capabilities> {
+function driverWith(settings: Settings): Driver<SnsSqsCapabilities> {
   return {
     spec: 1,
     name: "sns-sqs",
-    capabilities,
+    capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => connect(settings, hooks, call),
+    connect: (hooks, call) => connectAws(settings, hooks, call),
     classify,
   };
 }

@@ -1,4 +1,200 @@
-import type { NamingRule } from "@waybill/core/spi";
+import { isUtf8 } from "node:buffer";
+import type { Message } from "@aws-sdk/client-sqs";
+import type { WireMessage } from "@waybill/core/spi";
+import { type Metadata, SqsDelivery } from "./delivery.ts";
+import { keyOf, keyTooHard } from "./message-group.ts";
 
-/** Portable names are taken as they are. Where the broker takes fewer, map them, never two to one. */
-export const naming: NamingRule = { rule: "SnsSqs takes every portable name.", toPhysical: (name) => name };
+/**
+ * How a message lies in SQS and SNS. The body is the text itself where SQS can carry
+ * it, else base64, and then the attribute `content-transfer-encoding` says so. Headers
+ * are attributes of type String. SQS takes ten attributes in all, so that Waybill's
+ * metadata share one, `waybill`, a JSON object; headers that find no place, or that no
+ * attribute can hold, are in it under `headers`.
+ */
+const attribute = {
+  metadata: "waybill",
+  contentType: "content-type",
+  encoding: "content-transfer-encoding",
+} as const;
+
+const own = new Set<string>(Object.values(attribute));
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html */
+const mostAttributes = 10;
+
+export interface StringAttribute {
+  readonly DataType: "String";
+  readonly StringValue: string;
+}
+
+/** A message as both services take it. */
+export interface Encoded {
+  readonly body: string;
+  readonly attributes: Record<string, StringAttribute>;
+  /** What it counts towards AWS's limits: body, and names, types and values of attributes. */
+  readonly bytes: number;
+}
+
+/** @param due When it may be handled, where the broker's own delay is not enough. */
+export function encode(message: WireMessage, due: number | undefined): Encoded {
+  const plain = isPlain(message.body);
+  const attributes: Record<string, StringAttribute> = Object.create(null);
+  const metadata: Record<string, unknown> = { id: message.id, timestamp: message.timestamp };
+  let places = mostAttributes - 1;
+  if (!plain) {
+    attributes[attribute.encoding] = stringAttribute("base64");
+    places--;
+  }
+  if (message.contentType !== "") {
+    if (isPlainValue(message.contentType)) {
+      attributes[attribute.contentType] = stringAttribute(message.contentType);
+      places--;
+    } else metadata.contentType = message.contentType;
+  }
+  if (message.key !== undefined && keyTooHard(message.key)) metadata.key = message.key;
+  if (message.expiresAt !== undefined) metadata.expiresAt = message.expiresAt;
+  if (message.replyTo !== undefined) metadata.replyTo = message.replyTo;
+  if (message.correlationId !== undefined) metadata.correlationId = message.correlationId;
+  if (due !== undefined) metadata.due = due;
+
+  let packed: Record<string, string> | undefined;
+  for (const name in message.headers) {
+    const value = message.headers[name] as string;
+    if (places > 0 && isPlainName(name) && isPlainValue(value)) {
+      attributes[name] = stringAttribute(value);
+      places--;
+    } else {
+      packed ??= Object.create(null) as Record<string, string>;
+      packed[name] = value;
+    }
+  }
+  if (packed !== undefined) metadata.headers = packed;
+  attributes[attribute.metadata] = stringAttribute(json(metadata));
+  const body = plain
+    ? Buffer.from(message.body.buffer, message.body.byteOffset, message.body.byteLength).toString()
+    : base64(message.body);
+  return { body, attributes, bytes: sizeOf(body, attributes) };
+}
+
+/** Reads a message of ours or of anybody. Never throws, whatever is in it. */
+export function decode(message: Message, ordered: boolean): SqsDelivery {
+  const headers: Record<string, string> = Object.create(null);
+  let written: Record<string, unknown> = {};
+  let contentType: string | undefined;
+  let encoded = false;
+  const attributes = message.MessageAttributes;
+  for (const name in attributes) {
+    const { StringValue, BinaryValue } = attributes[name] ?? {};
+    const value = StringValue ?? (BinaryValue === undefined ? "" : base64(BinaryValue));
+    const read = name === attribute.metadata ? parsed(value) : undefined;
+    if (read !== undefined) written = read;
+    else if (name === attribute.contentType) contentType = value;
+    else if (name === attribute.encoding && value.toLowerCase() === "base64") encoded = true;
+    else headers[name] = value;
+  }
+  if (isRecord(written.headers)) {
+    for (const [name, value] of Object.entries(written.headers))
+      if (typeof value === "string") headers[name] = value;
+  }
+  const text = message.Body ?? "";
+  const bytes = encoded ? fromBase64(text) : undefined;
+  if (encoded && bytes === undefined) headers[attribute.encoding] = "base64";
+  const metadata: Metadata = {
+    id: nonEmpty(written.id),
+    contentType: contentType ?? nonEmpty(written.contentType),
+    timestamp: time(written.timestamp),
+    expiresAt: time(written.expiresAt),
+    replyTo: nonEmpty(written.replyTo),
+    correlationId: nonEmpty(written.correlationId),
+  };
+  const key = ordered ? (nonEmpty(written.key) ?? keyOf(message.Attributes?.MessageGroupId)) : undefined;
+  return new SqsDelivery(message, metadata, bytes ?? Buffer.from(text), headers, key, time(written.due));
+}
+
+/** The same metadata without the time it was due, now that SQS's own delay is enough; unchanged where there is none. */
+export function withoutDue(metadata: string): string {
+  const { due: _, ...rest } = parsed(metadata) ?? {};
+  return json(rest);
+}
+
+export const metadataAttribute: string = attribute.metadata;
+
+export function stringAttribute(value: string): StringAttribute {
+  return { DataType: "String", StringValue: value };
+}
+
+/** Whether SQS takes these bytes as text: not empty, UTF-8, and nothing that XML 1.0 has no character for. */
+function isPlain(body: Uint8Array): boolean {
+  if (body.byteLength === 0 || !isUtf8(body)) return false;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
+  return !unprintable.test(text);
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses
+const unprintable = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: attributes are one line of text
+const unfitValue = /[\0-\x1f\x7f\ufffe\uffff]/;
+
+function isPlainValue(value: string): boolean {
+  return value !== "" && !unfitValue.test(value) && value.isWellFormed() && value.trim() === value;
+}
+
+/** Letters, digits, `_`, `-` and `.`, no dot at an end or next to another, and neither AWS's own nor ours. */
+function isPlainName(name: string): boolean {
+  // A name that objects have of their own does not survive the SDK.
+  if (name in Object.prototype || name.length > 256 || own.has(name) || name.startsWith("waybill-"))
+    return false;
+  return /^[\w-]+(?:\.[\w-]+)*$/.test(name) && !/^(?:aws|amazon)\./i.test(name);
+}
+
+/** JSON in which every character is one that SQS takes. */
+function json(value: unknown): string {
+  return JSON.stringify(value).replace(/[\ufffe\uffff]/g, (sign) =>
+    sign === "\ufffe" ? "\\ufffe" : "\\uffff",
+  );
+}
+
+function base64(bytes: Uint8Array): string {
+  // SQS takes no empty body, and "=" is base64 for nothing.
+  if (bytes.byteLength === 0) return "=";
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}
+
+/** `undefined` for what is not whole base64. */
+function fromBase64(text: string): Uint8Array | undefined {
+  const digits = text.replace(/[=\r\n]/g, "");
+  const bytes = Buffer.from(digits, "base64");
+  return bytes.byteLength === Math.floor((digits.length * 3) / 4) && digits.length % 4 !== 1
+    ? bytes
+    : undefined;
+}
+
+function sizeOf(body: string, attributes: Readonly<Record<string, StringAttribute>>): number {
+  let bytes = Buffer.byteLength(body);
+  for (const name in attributes) {
+    bytes +=
+      name.length + "String".length + Buffer.byteLength((attributes[name] as StringAttribute).StringValue);
+  }
+  return bytes;
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nonEmpty(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function time(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}

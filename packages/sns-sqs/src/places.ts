@@ -1,0 +1,142 @@
+import { GetTopicAttributesCommand, ListTopicsCommand } from "@aws-sdk/client-sns";
+import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
+import { type Address, type Call, MessagingError } from "@waybill/core/spi";
+import type { Clients } from "./clients.ts";
+import { isAwsError } from "./errors.ts";
+import { queueName, topicName } from "./naming.ts";
+
+/** So many queue URLs are kept; reply paths come and go. */
+const mostKept = 10_000;
+
+/** Where things are: queue URLs and topic ARNs by name, each looked up once until it turns out to be gone. */
+export class Places {
+  readonly #clients: Clients;
+  readonly #queues = new Map<string, string>();
+  readonly #topics = new Map<string, string>();
+  /** What every ARN of this account and region begins with but for the service: `arn:aws`, `eu-central-1:123456789012`. */
+  #partition: string | undefined;
+  #owner: string | undefined;
+  readonly #accountId: string | undefined;
+
+  constructor(clients: Clients, accountId: string | undefined) {
+    this.#clients = clients;
+    this.#accountId = accountId;
+  }
+
+  /** @throws MessagingError `NOT_FOUND` */
+  async queueUrl(address: Address, call: Call): Promise<string> {
+    const url = await this.findQueue(queueName(address), call);
+    if (url === undefined) throw missing(address);
+    return url;
+  }
+
+  async findQueue(name: string, { signal }: Call): Promise<string | undefined> {
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    try {
+      const command = new GetQueueUrlCommand({ QueueName: name });
+      const { QueueUrl } = await this.#clients.receiving.send(command, { abortSignal: signal });
+      if (QueueUrl !== undefined) this.rememberQueue(name, QueueUrl);
+      return QueueUrl;
+    } catch (cause) {
+      if (isAwsError(cause, "QueueDoesNotExist", "NonExistentQueue")) return undefined;
+      throw cause;
+    }
+  }
+
+  /** Asks AWS, whatever was known. */
+  lookForQueue(name: string, call: Call): Promise<string | undefined> {
+    this.#queues.delete(name);
+    return this.findQueue(name, call);
+  }
+
+  forgetQueue(name: string): void {
+    this.#queues.delete(name);
+  }
+
+  rememberQueue(name: string, url: string): void {
+    if (this.#queues.size >= mostKept) this.#queues.delete(this.#queues.keys().next().value as string);
+    this.#queues.set(name, url);
+  }
+
+  /** @throws MessagingError `NOT_FOUND` */
+  async topicArn(address: Address, call: Call): Promise<string> {
+    const arn = await this.findTopic(topicName(address), call);
+    if (arn === undefined) throw missing(address);
+    return arn;
+  }
+
+  async findTopic(name: string, call: Call): Promise<string | undefined> {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    await this.#learnOwner(call);
+    if (this.#owner === undefined) return this.#topics.get(name);
+    const arn = `${this.#partition}:sns:${this.#owner}:${name}`;
+    try {
+      const command = new GetTopicAttributesCommand({ TopicArn: arn });
+      await this.#clients.sns.send(command, { abortSignal: call.signal });
+    } catch (cause) {
+      if (isAwsError(cause, "NotFound")) return undefined;
+      throw cause;
+    }
+    this.#topics.set(name, arn);
+    return arn;
+  }
+
+  /** Asks AWS, whatever was known. */
+  lookForTopic(name: string, call: Call): Promise<string | undefined> {
+    this.#topics.delete(name);
+    return this.findTopic(name, call);
+  }
+
+  rememberTopic(name: string, arn: string): void {
+    this.#topics.set(name, arn);
+    const [scheme, partition, , region, account] = arn.split(":");
+    this.#partition = `${scheme}:${partition}`;
+    this.#owner = `${region}:${account}`;
+  }
+
+  /** The ARN that a queue of this account has; a topic of it must be known. */
+  queueArn(name: string): string {
+    return `${this.#partition}:sqs:${this.#owner}:${name}`;
+  }
+
+  forget(address: Address): void {
+    if (address.kind === "topic") this.#topics.delete(topicName(address));
+    else this.#queues.delete(queueName(address));
+  }
+
+  /** Whose topics these are: what the user says, what the credentials tell, or whose topics there are. */
+  async #learnOwner({ signal }: Call): Promise<void> {
+    if (this.#owner !== undefined) return;
+    const { sns } = this.#clients;
+    const account = this.#accountId ?? (await sns.config.credentials()).accountId;
+    if (account !== undefined) {
+      const region = await sns.config.region();
+      this.#partition = `arn:${partitionOf(region)}`;
+      this.#owner = `${region}:${account}`;
+      return;
+    }
+    const { Topics = [] } = await sns.send(new ListTopicsCommand({}), { abortSignal: signal });
+    const arn = Topics[0]?.TopicArn;
+    if (arn !== undefined) this.rememberTopic(arn.slice(arn.lastIndexOf(":") + 1), arn);
+  }
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+function partitionOf(region: string): string {
+  if (region.startsWith("cn-")) return "aws-cn";
+  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+}
+
+function missing({ kind, name, group, ...address }: Address): MessagingError {
+  const what = kind === "group" ? `group "${group}" of "${name}"` : `${kind} "${name}"`;
+  const physical =
+    kind === "topic"
+      ? topicName({ kind, name, group, ...address })
+      : queueName({ kind, name, group, ...address });
+  return new MessagingError("NOT_FOUND", `There is no ${what} in this AWS account and region.`, {
+    remedy: 'Create it, or connect with `topology: "create"`.',
+    details: { physical },
+  });
+}

@@ -1,0 +1,151 @@
+import { UnsubscribeCommand } from "@aws-sdk/client-sns";
+import {
+  CreateQueueCommand,
+  DeleteQueueCommand,
+  GetQueueAttributesCommand,
+  ListQueuesCommand,
+  ListQueueTagsCommand,
+  type QueueAttributeName,
+  TagQueueCommand,
+} from "@aws-sdk/client-sqs";
+import type { Call } from "@waybill/core/spi";
+import type { Clients } from "./clients.ts";
+import { isAwsError } from "./errors.ts";
+import { temporaryPrefix } from "./naming.ts";
+
+/** When its client last gave a sign of life, in seconds since the epoch. */
+const seenTag = "waybill-seen";
+/** The subscription that feeds it, to be taken away with it. */
+const subscriptionTag = "waybill-subscription";
+/** Between two signs of life, in milliseconds. SQS allows five taggings a second for the whole account. */
+const beatMs = 10 * 60_000;
+/** Without a sign of life for so long, the client is dead. */
+const deadAfterMs = 60 * 60_000;
+/** The most queues that one sweep looks at. */
+const mostLookedAt = 50;
+
+export const temporaryAttributes: Partial<Record<QueueAttributeName, string>> = {
+  MessageRetentionPeriod: "3600",
+  MaximumMessageSize: "1048576",
+};
+
+/**
+ * Queues that end with their client: reply paths and broadcast subscriptions. Each
+ * tells by a tag that its client lives; whoever makes one takes away those whose
+ * client died.
+ */
+export class TemporaryQueues {
+  readonly #clients: Clients;
+  readonly #report: (cause: unknown) => void;
+  readonly #beats = new Map<string, NodeJS.Timeout>();
+  #swept = false;
+
+  constructor(clients: Clients, report: (cause: unknown) => void) {
+    this.#clients = clients;
+    this.#report = report;
+  }
+
+  /** Makes it, or finds that it is there. Answers its URL. */
+  async make(
+    name: string,
+    attributes: Partial<Record<QueueAttributeName, string>>,
+    { signal }: Call,
+  ): Promise<string> {
+    const command = new CreateQueueCommand({
+      QueueName: name,
+      Attributes: { ...temporaryAttributes, ...attributes },
+      tags: { [seenTag]: now() },
+    });
+    const { QueueUrl = "" } = await this.#clients.receiving.send(command, { abortSignal: signal });
+    if (!this.#swept) {
+      this.#swept = true;
+      void this.#sweep().catch((cause) => this.#tell(cause));
+    }
+    return QueueUrl;
+  }
+
+  /** From now on it shows that its client lives. */
+  keep(url: string): void {
+    const timer = setInterval(() => void this.#tag(url, { [seenTag]: now() }), beatMs);
+    timer.unref();
+    this.#beats.set(url, timer);
+  }
+
+  /** Notes the subscription by which it gets its messages. */
+  fedBy(url: string, subscription: string): Promise<void> {
+    return this.#tag(url, { [subscriptionTag]: subscription });
+  }
+
+  async remove(url: string, subscription: string | undefined): Promise<void> {
+    clearInterval(this.#beats.get(url));
+    this.#beats.delete(url);
+    const { sns, receiving } = this.#clients;
+    if (subscription !== undefined) {
+      await sns
+        .send(new UnsubscribeCommand({ SubscriptionArn: subscription }))
+        .catch((cause) => this.#tell(cause));
+    }
+    await receiving.send(new DeleteQueueCommand({ QueueUrl: url })).catch((cause) => this.#tell(cause));
+  }
+
+  close(): void {
+    for (const timer of this.#beats.values()) clearInterval(timer);
+    this.#beats.clear();
+  }
+
+  async #tag(url: string, tags: Record<string, string>): Promise<void> {
+    try {
+      await this.#clients.receiving.send(new TagQueueCommand({ QueueUrl: url, Tags: tags }));
+    } catch (cause) {
+      this.#tell(cause);
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { receiving } = this.#clients;
+    const { QueueUrls = [] } = await receiving.send(
+      new ListQueuesCommand({ QueueNamePrefix: temporaryPrefix, MaxResults: 1_000 }),
+    );
+    const others = QueueUrls.filter((url) => !this.#beats.has(url));
+    // Any of them, so that several sweeps together come to all.
+    const start = Math.floor(Math.random() * others.length);
+    for (const url of [...others.slice(start), ...others.slice(0, start)].slice(0, mostLookedAt)) {
+      try {
+        const { Tags = {} } = await receiving.send(new ListQueueTagsCommand({ QueueUrl: url }));
+        if (await this.#isDead(url, Tags[seenTag])) await this.remove(url, Tags[subscriptionTag]);
+      } catch (cause) {
+        this.#tell(cause);
+      }
+    }
+  }
+
+  async #isDead(url: string, seen: string | undefined): Promise<boolean> {
+    const since = Number(seen) * 1_000;
+    // Without the tag it is somebody's who used our prefix.
+    if (seen === undefined || !(Date.now() - since > deadAfterMs)) return false;
+    // By AWS's clock, too: ours may be wrong by an hour.
+    const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["CreatedTimestamp"] });
+    const { Attributes } = await this.#clients.receiving.send(command);
+    return Date.now() - Number(Attributes?.CreatedTimestamp) * 1_000 > deadAfterMs;
+  }
+
+  /** Somebody else took it away, or this client may not look after them: neither is news. */
+  #tell(cause: unknown): void {
+    if (
+      isAwsError(
+        cause,
+        "QueueDoesNotExist",
+        "NonExistentQueue",
+        "NotFound",
+        "AccessDenied",
+        "AuthorizationError",
+      )
+    )
+      return;
+    this.#report(cause);
+  }
+}
+
+function now(): string {
+  return String(Math.floor(Date.now() / 1_000));
+}
