@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import rhea, { type Container } from "rhea";
+import type { Subject } from "../faults/faults.ts";
 import type { Hub } from "../namespace/hub.ts";
-import { CONDITION, ServiceError } from "../namespace/service-error.ts";
+import { entityNotFound, type ServiceError } from "../namespace/service-error.ts";
 import { ClientConnection, type Service } from "./client-connection.ts";
 import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
 
@@ -10,12 +11,13 @@ const CHANNEL_MAX = 999;
 
 /** The AMQP side of the namespace. */
 export class AmqpServer {
-  readonly connections = new Set<ClientConnection>();
+  readonly #connections = new Set<ClientConnection>();
   readonly #container: Container;
   readonly #service: Service;
 
   constructor(service: Service, idleTimeoutMs: number) {
     this.#service = service;
+    service.faults.connect(this);
     this.#container = rhea.create_container({
       id: "event-hubs-emulator",
       reconnect: false,
@@ -35,6 +37,14 @@ export class AmqpServer {
   }
 
   accept(socket: Socket): void {
+    const fault = this.#service.faults.take("connect");
+    if (fault?.action === "refuse") socket.destroy();
+    else if (fault?.action === "delay") setTimeout(() => this.#serve(socket), fault.delayMs).unref();
+    else this.#serve(socket);
+  }
+
+  #serve(socket: Socket): void {
+    if (socket.destroyed) return;
     socket.setNoDelay(true);
     const connection = this.#container.create_connection({
       reconnect: false,
@@ -44,21 +54,32 @@ export class AmqpServer {
       container_id: this.#container.id,
     } as never);
     const client = new ClientConnection(connection, socket, this.#service);
-    this.connections.add(client);
-    socket.once("close", () => this.connections.delete(client));
+    this.#connections.add(client);
+    socket.once("close", () => this.#connections.delete(client));
   }
 
   /** Ends the links to what has been deleted. */
   removed(hub: Hub, group?: string): void {
     const what = group === undefined ? hub.name : `${hub.name}/ConsumerGroups/${group}`;
-    const error = new ServiceError(
-      CONDITION.resourceDeleted,
-      `The messaging entity '${what}' has been deleted.`,
-    );
-    for (const connection of this.connections) connection.closeLinks(error, hub, group);
+    const error = entityNotFound(what);
+    for (const connection of this.#connections) connection.closeLinks(error, hub, group);
+  }
+
+  /** Ends the links that a fault is about; says how many. */
+  detach(selection: Subject, error: ServiceError): number {
+    let count = 0;
+    for (const connection of this.#connections) count += connection.detach(selection, error);
+    return count;
+  }
+
+  /** Ends all connections as broken lines would; says how many. */
+  disconnect(): number {
+    const { size } = this.#connections;
+    for (const connection of this.#connections) connection.disconnect();
+    return size;
   }
 
   close(): void {
-    for (const connection of this.connections) connection.close();
+    for (const connection of this.#connections) connection.close();
   }
 }

@@ -46,7 +46,8 @@ export function readDescription(
   }
 }
 
-function refused(error: unknown): Reply {
+/** The answer to a request that a {@link ServiceError} came of. */
+export function refused(error: unknown): Reply {
   if (!(error instanceof ServiceError)) throw error;
   const { condition } = error;
   return { status: STATUS[condition] ?? 500, description: error.message, condition };

@@ -1,4 +1,5 @@
 import type { EventContext } from "rhea";
+import { errorOf, type Faults, type Subject } from "../faults/faults.ts";
 import type { Hub } from "../namespace/hub.ts";
 import type { Partition } from "../namespace/partition.ts";
 import { CONDITION, ServiceError } from "../namespace/service-error.ts";
@@ -13,21 +14,37 @@ const PLAIN = 0xffff_ffff;
 /** Characters of a partition key. */
 const MAX_KEY_LENGTH = 128;
 
+export interface PublisherTarget {
+  readonly hub: Hub;
+  /** Undefined when the hub is to choose. */
+  readonly partition: Partition | undefined;
+  readonly path: string;
+  readonly maxMessageSize: number;
+}
+
 /** A link on which a client publishes to a hub or to one of its partitions. */
 export class PublisherLink {
   readonly kind = "publish";
+  readonly claim = "Send";
   readonly hub: Hub;
-  readonly partition: Partition | undefined;
+  readonly path: string;
+  readonly subject: Subject;
+  readonly #partition: Partition | undefined;
+  readonly #faults: Faults;
   readonly #link: IncomingLink;
   readonly #maxMessageSize: number;
   /** Bytes of the delivery that is arriving. */
   #arriving = 0;
 
-  constructor(link: IncomingLink, hub: Hub, partition: Partition | undefined, maxMessageSize: number) {
+  constructor(link: IncomingLink, target: PublisherTarget, faults: Faults) {
+    const { hub, partition, path, maxMessageSize } = target;
     this.#link = link;
-    this.hub = hub;
-    this.partition = partition;
+    this.#faults = faults;
+    this.#partition = partition;
     this.#maxMessageSize = maxMessageSize;
+    this.hub = hub;
+    this.path = path;
+    this.subject = { hub: hub.name, partition: partition?.id, role: "publish" };
     link.local.attach.max_message_size = maxMessageSize;
     link.on("message", (context: EventContext) => this.#take(context));
     link.add_credit(CREDIT);
@@ -40,25 +57,35 @@ export class PublisherLink {
     if (this.#arriving > this.#maxMessageSize) frame.payload = Buffer.alloc(0);
   }
 
-  #take(context: EventContext): void {
+  #take({ delivery, message }: EventContext): void {
     const size = this.#arriving;
     this.#arriving = 0;
-    const delivery = context.delivery as unknown as IncomingDelivery & { format?: number };
     this.#link.add_credit(1);
+    const incoming = delivery as unknown as IncomingDelivery;
+    const fault = this.#faults.take("publish", this.subject);
+    if (fault?.action === "disconnect") return this.#cut();
+    if (fault?.action === "detach") return this.close(errorOf(fault));
     try {
-      if (size > this.#maxMessageSize) throw tooLarge(delivery.id, size, this.#maxMessageSize);
-      const { format } = delivery;
-      const bytes = context.message as unknown as Buffer;
-      const durable = this.#store(read(format === PLAIN || format === undefined ? 0 : format, bytes));
-      if (durable === undefined) delivery.accept();
-      else durable.then(() => delivery.accept()).catch((error) => delivery.reject(refusal(error)));
+      if (fault?.action === "throttle" || fault?.action === "refuse") throw errorOf(fault);
+      if (size > this.#maxMessageSize) throw tooLarge(incoming.id, size, this.#maxMessageSize);
+      const durable = this.#store(
+        read(incoming.format === PLAIN ? 0 : incoming.format, message as unknown as Buffer),
+      );
+      if (fault?.action === "lose-confirmation") this.#cut();
+      else if (fault?.action === "delay") setTimeout(() => incoming.accept(), fault.delayMs).unref();
+      else if (durable === undefined) incoming.accept();
+      else void confirm(incoming, durable);
     } catch (error) {
-      delivery.reject(refusal(error));
+      incoming.reject(refusal(error));
     }
   }
 
+  #cut(): void {
+    this.#link.session.connection.socket.destroy();
+  }
+
   #store({ events, partitionKey }: Publication): Promise<void> | undefined {
-    if (partitionKey !== undefined && this.partition !== undefined) {
+    if (partitionKey !== undefined && this.#partition !== undefined) {
       throw new ServiceError(
         CONDITION.notAllowed,
         "A partition key cannot be given for events that are sent to a partition.",
@@ -70,7 +97,7 @@ export class PublisherLink {
         `The partition key has ${partitionKey.length} characters; ${MAX_KEY_LENGTH} are allowed.`,
       );
     }
-    return (this.partition ?? this.hub.route(partitionKey)).append(events);
+    return (this.#partition ?? this.hub.route(partitionKey)).append(events);
   }
 
   close(error: ServiceError): void {
@@ -78,9 +105,18 @@ export class PublisherLink {
   }
 }
 
-function read(format: number, bytes: Buffer): Publication {
+async function confirm(delivery: IncomingDelivery, durable: Promise<void>): Promise<void> {
   try {
-    return readPublication(format, bytes);
+    await durable;
+    delivery.accept();
+  } catch (error) {
+    delivery.reject(refusal(error));
+  }
+}
+
+function read(format: number | undefined, bytes: Buffer): Publication {
+  try {
+    return readPublication(format ?? 0, bytes);
   } catch (error) {
     if (error instanceof MalformedValue || error instanceof RangeError) {
       throw new ServiceError(CONDITION.decode, error.message);

@@ -1,3 +1,4 @@
+import { errorOf, type Faults, type Subject } from "../faults/faults.ts";
 import { LogCursor } from "../log/partition-log.ts";
 import type { Hub } from "../namespace/hub.ts";
 import type { Partition } from "../namespace/partition.ts";
@@ -17,6 +18,7 @@ export interface ReceiverTarget {
   readonly hub: Hub;
   readonly group: string;
   readonly partition: Partition;
+  readonly path: string;
   readonly name: string;
   readonly epoch: number | undefined;
   readonly runtimeMetrics: boolean;
@@ -25,12 +27,16 @@ export interface ReceiverTarget {
 /** A link on which a client reads a partition. */
 export class ReceiverLink implements Reader {
   readonly kind = "receive";
+  readonly claim = "Listen";
+  readonly path: string;
+  readonly subject: Subject;
   readonly hub: Hub;
   readonly group: string;
   readonly partition: Partition;
   readonly name: string;
   readonly epoch: number | undefined;
   readonly #link: OutgoingLink;
+  readonly #faults: Faults;
   readonly #runtimeMetrics: boolean;
   readonly #wake = (): void => this.#schedule();
   #cursor: LogCursor | undefined;
@@ -38,8 +44,11 @@ export class ReceiverLink implements Reader {
   #scheduled = false;
   #closed = false;
 
-  constructor(link: OutgoingLink, target: ReceiverTarget) {
+  constructor(link: OutgoingLink, target: ReceiverTarget, faults: Faults) {
     this.#link = link;
+    this.#faults = faults;
+    this.path = target.path;
+    this.subject = { hub: target.hub.name, partition: target.partition.id, role: "receive" };
     this.hub = target.hub;
     this.group = target.group;
     this.partition = target.partition;
@@ -75,6 +84,7 @@ export class ReceiverLink implements Reader {
       socket.once("drain", this.#wake);
       return;
     }
+    if (this.#faultStrikes(this.#cursor)) return;
     const sent = this.#sendSome(this.#cursor, this.#writer);
     if (this.#link.credit <= 0) return;
     if (this.#cursor.sequenceNumber < this.partition.log.end) {
@@ -83,6 +93,16 @@ export class ReceiverLink implements Reader {
     }
     if (this.#link._draining) this.#drained();
     else this.partition.whenAppended(this.#wake);
+  }
+
+  /** Whether a fault is in the way of what there is to send. */
+  #faultStrikes(cursor: LogCursor): boolean {
+    if (this.#link.credit <= 0 || cursor.sequenceNumber >= this.partition.log.end) return false;
+    const fault = this.#faults.take("deliver", this.subject);
+    if (fault?.action === "disconnect") this.#link.session.connection.socket.destroy();
+    else if (fault?.action === "detach") this.close(errorOf(fault));
+    else if (fault?.action === "delay") setTimeout(this.#wake, fault.delayMs).unref();
+    return fault !== undefined;
   }
 
   /** Whether anything went out; the session's window, which a flow opens again, may stop it. */

@@ -1,4 +1,4 @@
-import rhea, { type EventContext, type Message } from "rhea";
+import rhea, { type Message } from "rhea";
 import type { OutgoingLink } from "./rhea-internals.ts";
 import { TransferWriter } from "./transfer-writer.ts";
 
@@ -56,9 +56,4 @@ function encodeReply(request: Message, reply: Reply): Buffer {
   const message: Message = { application_properties: properties, body: reply.body ?? null };
   if (request.message_id !== undefined) message.correlation_id = request.message_id as string;
   return rhea.message.encode(message) as unknown as Buffer;
-}
-
-/** The request that an event of a receiving link carries. */
-export function requestOf(context: EventContext): Message {
-  return context.message ?? ({ body: undefined } as Message);
 }

@@ -72,6 +72,7 @@ export interface AttachFields {
   offered_capabilities?: string[];
 }
 
-export interface IncomingDelivery extends Delivery {
+export interface IncomingDelivery extends Omit<Delivery, "format"> {
+  readonly format: number | undefined;
   reject(error: { condition: string; description: string }): void;
 }

@@ -1,11 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import type { AccessKey } from "../auth/claims.ts";
-import { covers, normalPath } from "../auth/claims.ts";
+import { claimsOf, covers, normalPath } from "../auth/claims.ts";
 import { InvalidToken, verifySasToken } from "../auth/sas-token.ts";
+import { InvalidFault } from "../faults/fault.ts";
+import { errorOf, type Faults } from "../faults/faults.ts";
 import type { Namespace } from "../namespace/namespace.ts";
 import { CONDITION, ServiceError } from "../namespace/service-error.ts";
 import { errorDocument } from "./atom.ts";
+import { controlFaults, EMULATOR_PATH } from "./faults-api.ts";
 import { type ApiRequest, type ApiResponse, manage } from "./management-api.ts";
 
 /** Bytes of a request's body. */
@@ -27,14 +31,15 @@ export class HttpServer {
   readonly #server: Server;
   readonly #namespace: Namespace;
   readonly #keys: readonly AccessKey[];
+  readonly #faults: Faults;
 
-  constructor(namespace: Namespace, keys: readonly AccessKey[]) {
+  constructor(namespace: Namespace, keys: readonly AccessKey[], faults: Faults) {
     this.#namespace = namespace;
     this.#keys = keys;
+    this.#faults = faults;
     this.#server = createServer((request, response) => void this.#handle(request, response));
     this.#server.headersTimeout = 10_000;
     this.#server.requestTimeout = 30_000;
-    this.#server.keepAliveTimeout = 5_000;
   }
 
   accept(socket: Socket): void {
@@ -48,7 +53,12 @@ export class HttpServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let answer: ApiResponse;
     try {
-      answer = this.#answer(await readRequest(request));
+      const call = await readRequest(request);
+      const fault = isControl(call) || isProbe(call) ? undefined : this.#faults.take("http");
+      if (fault?.action === "disconnect") return void request.socket.destroy();
+      if (fault?.action === "delay") await setTimeout(fault.delayMs);
+      else if (fault !== undefined) throw errorOf(fault);
+      answer = this.#answer(call);
     } catch (error) {
       answer = refusal(error);
     }
@@ -57,16 +67,14 @@ export class HttpServer {
     response.end(answer.body);
   }
 
-  #answer(request: ApiRequest & { authorization: string | undefined }): ApiResponse {
-    const [first] = request.path;
-    if (
-      request.method === "GET" &&
-      (first === undefined || (first === "health" && request.path.length === 1))
-    ) {
-      return { status: 200, type: "text/plain", body: "Event Hubs emulator\n" };
+  #answer(call: Call): ApiResponse {
+    if (isProbe(call)) return { status: 200, type: "text/plain", body: "Event Hubs emulator\n" };
+    if (isControl(call)) {
+      if (!this.#knowsPassword(call.authorization)) this.#authorize(call.authorization, "");
+      return controlFaults(call, this.#faults);
     }
-    this.#authorize(request.authorization, request.path.join("/"));
-    return manage(request, this.#namespace);
+    this.#authorize(call.authorization, call.path.join("/"));
+    return manage(call, this.#namespace);
   }
 
   #authorize(authorization: string | undefined, path: string): void {
@@ -79,11 +87,31 @@ export class HttpServer {
       throw new ServiceError(CONDITION.unauthorized, "Manage claim is required for this operation.");
     }
   }
+
+  /** For people with curl: name and key of a key that may manage. */
+  #knowsPassword(authorization: string | undefined): boolean {
+    const [, given] = /^Basic (.+)$/i.exec(authorization ?? "") ?? [];
+    if (given === undefined) return false;
+    const password = Buffer.from(given, "base64").toString("utf8");
+    return this.#keys.some(
+      (key) => claimsOf(key).includes("Manage") && `${key.name}:${key.key}` === password,
+    );
+  }
 }
 
-async function readRequest(
-  request: IncomingMessage,
-): Promise<ApiRequest & { authorization: string | undefined }> {
+interface Call extends ApiRequest {
+  readonly authorization: string | undefined;
+}
+
+function isProbe({ method, path }: Call): boolean {
+  return method === "GET" && (path.length === 0 || (path.length === 1 && path[0] === "health"));
+}
+
+function isControl({ path }: Call): boolean {
+  return path[0] === EMULATOR_PATH;
+}
+
+async function readRequest(request: IncomingMessage): Promise<Call> {
   const origin = `http://${request.headers.host ?? "localhost"}`;
   const url = new URL(request.url ?? "/", "http://localhost");
   return {
@@ -120,6 +148,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
 function refusal(error: unknown): ApiResponse {
   if (error instanceof InvalidToken) return errorAnswer(401, error.message);
   if (error instanceof ServiceError) return errorAnswer(STATUS[error.condition] ?? 500, error.message);
+  if (error instanceof InvalidFault) return errorAnswer(400, error.message);
   return errorAnswer(500, "The server encountered an error.");
 }
 

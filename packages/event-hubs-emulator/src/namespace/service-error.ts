@@ -10,7 +10,6 @@ export const CONDITION = {
   busy: "com.microsoft:server-busy",
   exists: "com.microsoft:entity-already-exists",
   detachForced: "amqp:link:detach-forced",
-  resourceDeleted: "amqp:resource-deleted",
   notAllowed: "amqp:not-allowed",
   notImplemented: "amqp:not-implemented",
   decode: "amqp:decode-error",
