@@ -1,14 +1,56 @@
 import type { Capabilities } from "@waybill/core/spi";
 
-/** What EventHubs can do. Declare what works: core refuses the rest, and the conformance suite proves both. */
-export const capabilities = {
-  features: {},
-  settlement: "individual",
-  retry: { how: "native", maxDelayMs: 0 },
-  attempts: "lower-bound",
-  retention: "groups",
-  lease: undefined,
-  reportsUnrouted: false,
-  publishing: { maxMessages: 100, maxBytes: 1_000_000, inFlight: 1 },
-  limits: { messageBytes: 1_000_000 },
-} as const satisfies Capabilities;
+/** What a message's metadata and framing may take of the service's limit beside body, key and headers. */
+const reservedBytes = 4_096;
+
+/** The longest delay. What waits is written anew at every rung, so a hub's retention does not bound it. */
+const maxDelayMs = 7 * 86_400_000;
+
+export function capabilities(maxMessageBytes: number) {
+  const messageBytes = maxMessageBytes - reservedBytes;
+  return {
+    features: {
+      delay: {
+        how: "emulated",
+        maxMs: maxDelayMs,
+        lateMs: 1_500,
+        lateRatio: 0.1,
+        note: "One hub for all that waits, whose partitions are rungs of a ladder; consumers move what is due on. Costs a few writes per message, and waits while no consumer runs.",
+      },
+      ttl: {
+        how: "emulated",
+        note: "The message's absolute-expiry-time; what has expired is dropped on receipt.",
+      },
+      ordering: { how: "native", note: "The key is the partition key." },
+      filters: { how: "emulated", note: "Every message is received, and dropped if it does not match." },
+      broadcast: {
+        how: "native",
+        note: "Partitions are read without ownership: at most five readers per consumer group.",
+      },
+      replay: {
+        how: "native",
+        from: ["earliest", "time", "position"],
+        note: "By sequence number and enqueued time; a position counts in its own partition, the others start at its time.",
+      },
+      groupStart: {
+        how: "native",
+        from: ["earliest", "time", "position"],
+        note: "The group's checkpoints are written when it is declared.",
+      },
+      requestReply: {
+        how: "emulated",
+        note: "One reply hub for all clients; each reads one partition of it.",
+      },
+    },
+    settlement: "cumulative",
+    retry: { how: "republish" },
+    attempts: "lower-bound",
+    retention: "log",
+    lease: undefined,
+    reportsUnrouted: false,
+    publishing: { maxMessages: 1_000, maxBytes: messageBytes, inFlight: 4 },
+    limits: { messageBytes, keyBytes: 128 },
+  } as const satisfies Capabilities;
+}
+
+export type EventHubsCapabilities = ReturnType<typeof capabilities>;

@@ -1,20 +1,193 @@
-import { type Call, type Connection, type ConnectionHooks, MessagingError } from "@waybill/core/spi";
-import { EventHubsConsumer } from "./consumer.ts";
-import type { EventHubsSettings } from "./options.ts";
+import type {
+  Address,
+  Call,
+  Connection,
+  ConnectionHooks,
+  Consumer,
+  ConsumerHooks,
+  PublishOutcome,
+  Source,
+  WireMessage,
+} from "@waybill/core/spi";
+import { MessagingError } from "@waybill/core/spi";
+import { AmqpConnection } from "./amqp/amqp-connection.ts";
+import { openStore } from "./checkpoints/store.ts";
+import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
+import { Movers } from "./delays/movers.ts";
+import { classify } from "./errors.ts";
+import { startsOf } from "./groups/start.ts";
+import { hashOf, isShared, placeOf } from "./naming.ts";
+import { EventHubsNative } from "./native.ts";
+import type { Settings } from "./options.ts";
+import { patiently, sleep } from "./patience.ts";
+import { Publisher } from "./publishing/publisher.ts";
+import { HubReader } from "./reading/reader.ts";
 import { EventHubsTopology } from "./topology.ts";
 
-/** One attempt to connect; core repeats. */
-export async function connect(
-  { server }: EventHubsSettings,
-  _hooks: ConnectionHooks,
-  _call: Call,
-): Promise<Connection> {
-  if (server !== undefined) throw new MessagingError("UNREACHABLE", `There is no client for ${server} yet.`);
-  return {
-    native: undefined,
-    publish: async (_to, batch) => batch.map(() => ({ ok: false, cause: new Error("not written yet") })),
-    consume: async () => new EventHubsConsumer(),
-    topology: new EventHubsTopology(),
-    close: async () => {},
-  };
+/** How long the same kind of trouble in the background is not worth another word. */
+const sameNewsMs = 30_000;
+const farewellMs = 3_000;
+
+/** One AMQP connection for everything. It does not heal itself: when it is lost, core makes a new one. */
+export class EventHubsConnection implements Connection {
+  readonly native: EventHubsNative;
+  readonly broker = { name: "Azure Event Hubs", version: undefined };
+  readonly topology: EventHubsTopology;
+  readonly #context: ConsumerContext;
+  readonly #publisher: Publisher;
+  readonly #movers: Movers;
+  readonly #consumers = new Set<Consumer>();
+  readonly #reportedAt = new Map<string, number>();
+  #closing: Promise<void> | undefined;
+
+  static async open(settings: Settings, hooks: ConnectionHooks, call: Call): Promise<EventHubsConnection> {
+    let connection: EventHubsConnection | undefined;
+    const opening = AmqpConnection.open(
+      settings,
+      (cause) => hooks.lost(cause),
+      (cause) => connection?.report(cause),
+    );
+    try {
+      const amqp = await unlessAborted(opening, call.signal);
+      connection = new EventHubsConnection(settings, hooks, amqp, await openStore(settings));
+      return connection;
+    } catch (cause) {
+      opening.then(
+        (late) => late.close(),
+        () => {},
+      );
+      throw cause;
+    }
+  }
+
+  private constructor(
+    settings: Settings,
+    hooks: ConnectionHooks,
+    amqp: AmqpConnection,
+    store: ConsumerContext["store"],
+  ) {
+    this.native = new EventHubsNative(settings);
+    this.#context = {
+      settings,
+      amqp,
+      store,
+      isClosed: () => this.#closing !== undefined,
+      report: (cause) => {
+        if (this.#closing === undefined && this.#isNews(cause)) hooks.report(cause);
+      },
+    };
+    this.#publisher = new Publisher(amqp, settings);
+    this.#movers = new Movers(this.#context, this.#publisher);
+    this.topology = new EventHubsTopology(this.#context);
+  }
+
+  report(cause: unknown): void {
+    this.#context.report(cause);
+  }
+
+  publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
+    return unlessAborted(this.#publisher.publish(to, batch), call.signal);
+  }
+
+  async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
+    const { requestTimeoutMs } = this.#context.settings;
+    const starting = patiently(
+      requestTimeoutMs,
+      () => this.#start(from, hooks, call),
+      () => call.signal.aborted || this.#closing !== undefined,
+    );
+    try {
+      return await unlessAborted(starting, call.signal);
+    } catch (cause) {
+      starting.then(
+        (consumer) => consumer.close(),
+        () => {},
+      );
+      throw cause;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** While the service or the store is away, every link and every try would say so. */
+  #isNews(cause: unknown): boolean {
+    const { code = "unknown" } = classify(cause) ?? {};
+    const now = Date.now();
+    if (now - (this.#reportedAt.get(code) ?? 0) < sameNewsMs) return false;
+    this.#reportedAt.set(code, now);
+    return true;
+  }
+
+  async #close(): Promise<void> {
+    const { amqp, store } = this.#context;
+    await Promise.race([
+      Promise.allSettled([...this.#consumers].map((consumer) => consumer.close())),
+      sleep(farewellMs),
+    ]);
+    await amqp.close();
+    await this.native.close().catch(() => {});
+    await store?.close?.().catch(() => {});
+  }
+
+  async #start(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
+    const { address } = from;
+    if (address.kind === "inbox") return this.#track(await this.#inbox(from));
+    const release = await this.#movers.use();
+    try {
+      if (address.kind === "topic") return this.#track(await this.#reader(from), release);
+      if (isShared(address, this.#context.settings)) {
+        await this.topology.makeReadable(placeOf(address, this.#context.settings), call);
+      }
+      return this.#track(await GroupConsumer.start(this.#context, from, hooks), release);
+    } catch (cause) {
+      await release();
+      throw cause;
+    }
+  }
+
+  async #reader({ address, start, prefetch }: Source): Promise<Consumer> {
+    const { amqp, settings } = this.#context;
+    const place = placeOf(address, settings);
+    const { requestTimeoutMs: timeoutMs } = settings;
+    await amqp.hub(place.hub, true);
+    const starts = await startsOf(amqp, { ...place, start, timeoutMs });
+    return HubReader.start(this.#context, { place, starts, prefetch });
+  }
+
+  async #inbox({ address, prefetch }: Source): Promise<Consumer> {
+    const { amqp, settings } = this.#context;
+    const place = placeOf(address, settings);
+    const { requestTimeoutMs: timeoutMs } = settings;
+    const { partitionIds } = await amqp.hub(place.hub, true);
+    const partition = partitionIds[hashOf(address.physical) % partitionIds.length] as string;
+    const starts = await startsOf(amqp, { ...place, start: { from: "latest" }, timeoutMs });
+    const own = new Map([...starts].filter(([id]) => id === partition));
+    return HubReader.start(this.#context, { place, starts: own, prefetch });
+  }
+
+  /** Closes the consumer with the connection, and lets go of what it used. */
+  #track(consumer: Consumer, release: () => Promise<void> = async () => {}): Consumer {
+    const close = consumer.close.bind(consumer);
+    let closing: Promise<void> | undefined;
+    consumer.close = () => {
+      closing ??= Promise.all([close(), release()]).then(() => {
+        this.#consumers.delete(consumer);
+      });
+      return closing;
+    };
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(new MessagingError("TIMEOUT", "Event Hubs did not answer in time."));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
 }

@@ -1,37 +1,36 @@
-import type { Adapter, Driver, OptionInput, OptionSources } from "@waybill/core/spi";
-import { capabilities } from "./capabilities.ts";
-import { connect } from "./connection.ts";
+import type { Adapter, Driver } from "@waybill/core/spi";
+import { capabilities, type EventHubsCapabilities } from "./capabilities.ts";
+import { EventHubsConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
-import { naming } from "./mapping.ts";
-import { type EventHubsSettings, type options, readSettings } from "./options.ts";
+import { naming } from "./naming.ts";
+import { type EventHubsOptions, type Settings, settingsFromObject, settingsFromUrl } from "./options.ts";
 
-export type EventHubsOptions = OptionInput<typeof options>;
+export type { EventHubsCapabilities } from "./capabilities.ts";
+export type { EventHubsNative } from "./native.ts";
+export type { EventHubsOptions } from "./options.ts";
 
 /**
- * A driver for EventHubs. Does no I/O until it is connected.
+ * Azure Event Hubs. Does no I/O until it is connected.
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
-export function eventHubs(object: EventHubsOptions = {}): Driver<typeof capabilities> {
-  return driverOf(readSettings({ object }));
+export function eventHubs(options: EventHubsOptions): Driver<EventHubsCapabilities> {
+  return driver(settingsFromObject(options));
 }
 
+/** Lets `connect("eventhubs://…")` find this package. */
 export const adapter: Adapter = {
   name: "event-hubs",
-  schemes: ["event-hubs"],
-  fromUrl(url, env) {
-    const { host, searchParams: query } = new URL(url);
-    const sources: OptionSources = { query, env };
-    return driverOf({ ...readSettings(sources), server: host });
-  },
+  schemes: ["eventhubs"],
+  fromUrl: (url, env) => driver(settingsFromUrl(url, env)),
 };
 
-function driverOf(settings: EventHubsSettings): Driver<typeof capabilities> {
+function driver(settings: Settings): Driver<EventHubsCapabilities> {
   return {
     spec: 1,
     name: "event-hubs",
-    capabilities,
+    capabilities: capabilities(settings.maxMessageBytes),
     naming,
-    connect: (hooks, call) => connect(settings, hooks, call),
+    connect: (hooks, call) => EventHubsConnection.open(settings, hooks, call),
     classify,
   };
 }

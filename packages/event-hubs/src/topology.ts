@@ -1,12 +1,145 @@
-import type { Address, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
+import type { Address, Call, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
+import { noStore } from "./checkpoints/store.ts";
+import type { ConsumerContext } from "./consumer.ts";
+import { rungHoldsMs } from "./delays/ladder.ts";
+import { isMissing } from "./errors.ts";
+import { declareStart } from "./groups/start.ts";
+import { ManagementApi } from "./management-api.ts";
+import { defaultGroup, isShared, type Place, placeOf } from "./naming.ts";
+import { patiently, sleep } from "./patience.ts";
 
-/** Topics, queues and groups: making is idempotent, also against another process that does the same. */
+const fromTheBeginning = { from: "earliest" } as const;
+
+/** Hubs, consumer groups, and the checkpoints with which a group begins. */
 export class EventHubsTopology implements Topology {
-  async ensure(_items: readonly TopologyItem[]): Promise<void> {}
+  readonly #context: ConsumerContext;
+  readonly #api: ManagementApi;
 
-  async inspect(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
-    return addresses.map((address) => ({ address, exists: false, differences: [] }));
+  constructor(context: ConsumerContext) {
+    this.#context = context;
+    this.#api = new ManagementApi(context.settings);
   }
 
-  async remove(_addresses: readonly Address[]): Promise<void> {}
+  async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
+    for (const item of items) await this.#patiently(call, () => this.#ensure(item, call));
+  }
+
+  async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
+    return Promise.all(addresses.map((address) => this.#patiently(call, () => this.#inspect(address, call))));
+  }
+
+  async remove(addresses: readonly Address[], call: Call): Promise<void> {
+    for (const address of addresses) await this.#patiently(call, () => this.#remove(address, call));
+  }
+
+  /** Makes the consumer group by which a shared queue is read: only who reads it needs one. */
+  async makeReadable({ hub, consumerGroup }: Place, call: Call): Promise<void> {
+    await this.#patiently(call, () => this.#group(hub, consumerGroup, call));
+  }
+
+  #patiently<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
+    const { settings, isClosed } = this.#context;
+    return patiently(settings.requestTimeoutMs, work, () => signal.aborted || isClosed());
+  }
+
+  async #ensure({ address, start }: TopologyItem, call: Call): Promise<void> {
+    const { settings, amqp, store } = this.#context;
+    const place = placeOf(address, settings);
+    await this.#hub(place.hub, settings.partitions, call);
+    if (address.kind === "inbox" || isShared(address, settings)) return;
+    await this.#hub(settings.delayHub, rungHoldsMs.length, call);
+    if (address.kind === "topic") return;
+    if (store === undefined) throw noStore();
+    await this.#group(place.hub, place.consumerGroup, call);
+    await declareStart(
+      amqp,
+      store,
+      { namespace: settings.namespace, hub: place.hub, consumerGroup: place.consumerGroup },
+      address.kind === "queue" ? fromTheBeginning : start,
+      settings.requestTimeoutMs,
+    );
+  }
+
+  /** Makes a hub if it is not there, and waits until it serves. Who may not make hubs may still use what is there. */
+  async #hub(hub: string, partitions: number, call: Call): Promise<void> {
+    if (await this.#exists(hub)) return;
+    await this.#api.createHub(hub, partitions, call.signal);
+    const deadline = Date.now() + this.#context.settings.requestTimeoutMs;
+    while (!(await this.#exists(hub)) && Date.now() < deadline && !call.signal.aborted) await sleep(50);
+  }
+
+  async #group(hub: string, group: string, call: Call): Promise<void> {
+    if (group === defaultGroup) return;
+    await this.#api.createGroup(hub, group, call.signal);
+  }
+
+  /** By AMQP, which asks for no right to manage. */
+  async #exists(hub: string): Promise<boolean> {
+    try {
+      await this.#context.amqp.hub(hub, true);
+      return true;
+    } catch (cause) {
+      if (isMissing(cause)) return false;
+      throw cause;
+    }
+  }
+
+  async #inspect(address: Address, { signal }: Call): Promise<TopologyState> {
+    const { settings } = this.#context;
+    const place = placeOf(address, settings);
+    if (!(await this.#exists(place.hub))) return { address, exists: false, differences: [] };
+    if (address.kind === "inbox" || isShared(address, settings)) {
+      return { address, exists: true, differences: [] };
+    }
+    const differences: string[] = [];
+    if (!(await this.#exists(settings.delayHub))) {
+      differences.push(`The hub "${settings.delayHub}" for delayed messages is missing.`);
+    }
+    if (address.kind === "topic") return { address, exists: true, differences };
+    const backlog = await this.#backlog(place);
+    const exists =
+      address.kind === "queue" ||
+      (backlog !== undefined && (await this.#api.hasGroup(place.hub, place.consumerGroup, signal)));
+    return { address, exists, differences, ...(exists ? { backlog: backlog ?? 0 } : {}) };
+  }
+
+  /** How many messages a group has before it; `undefined` if it has no place in the hub. */
+  async #backlog({ hub, consumerGroup }: Place): Promise<number | undefined> {
+    const { amqp, store, settings } = this.#context;
+    if (store === undefined) throw noStore();
+    const checkpoints = await store.listCheckpoints(settings.namespace, hub, consumerGroup);
+    if (checkpoints.length === 0) return undefined;
+    const { partitionIds } = await amqp.hub(hub);
+    const waiting = await Promise.all(
+      partitionIds.map(async (partition) => {
+        const info = await amqp.partition(hub, partition);
+        if (info.isEmpty) return 0;
+        const done = checkpoints.find(({ partitionId }) => partitionId === partition)?.sequenceNumber ?? -1;
+        const before = Math.max(done, info.beginSequenceNumber - 1);
+        return before > info.lastSequenceNumber
+          ? info.lastSequenceNumber - info.beginSequenceNumber + 1
+          : info.lastSequenceNumber - before;
+      }),
+    );
+    return waiting.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #remove(address: Address, { signal }: Call): Promise<void> {
+    const { settings, amqp, store } = this.#context;
+    const { hub, consumerGroup } = placeOf(address, settings);
+    const { namespace } = settings;
+    // Replies of all clients share a hub, and one of them leaves nothing behind in it.
+    if (address.kind === "inbox") return;
+    if (address.kind === "group" || isShared(address, settings)) {
+      await this.#api.deleteGroup(hub, consumerGroup, signal);
+      await store?.forget?.(namespace, hub, consumerGroup);
+      return;
+    }
+    await this.#api.deleteHub(hub, signal);
+    amqp.forgetHub(hub);
+    await store?.forget?.(namespace, hub);
+    const deadline = Date.now() + settings.requestTimeoutMs;
+    while ((await this.#exists(hub)) && Date.now() < deadline && !signal.aborted) await sleep(50);
+    amqp.forgetHub(hub);
+  }
 }

@@ -1,0 +1,325 @@
+import { message as amqp, type Message } from "rhea";
+import type { GroupStore } from "../checkpoints/store.ts";
+import type { ConsumerContext } from "../consumer.ts";
+import { isMissing, isTransient } from "../errors.ts";
+import { GroupMember } from "../groups/membership.ts";
+import { annotations, ownProperties, sequenceNumberOf } from "../mapping.ts";
+import { defaultGroup, type Place } from "../naming.ts";
+import { sleep } from "../patience.ts";
+import type { Publisher } from "../publishing/publisher.ts";
+import { Feed } from "../reading/feed.ts";
+import { Lane } from "../reading/lane.ts";
+import { Lanes } from "../reading/lanes.ts";
+import { leavesAt, readWaiting, rungOf, type Waiting } from "./ladder.ts";
+
+/** Moved together, so that a burst costs few requests. */
+const mostAtOnce = 500;
+/** What waits is kept fetched only this far ahead of its time, for each rung. */
+const fetchAhead = 500;
+const backoff = { firstMs: 100, mostMs: 2_000 };
+/** Timers have a bound; a rung that wakes for nothing harms nobody. */
+const longestRestMs = 60_000;
+/** For how long a destination may be missing before what is due for it is given up. */
+const missingMs = 60_000;
+/** When to try again what its destination did not take: nothing waits behind it meanwhile. */
+const againMs = 1_000;
+/** The same where only a change by somebody can help. */
+const refusedAgainMs = 16_000;
+
+interface Rest {
+  readonly untilFilled: boolean;
+  readonly end: () => void;
+}
+
+/** How a message left its rung: nothing came of it, or it is stored elsewhere. */
+type Leaving = {
+  readonly hub: string;
+  readonly partition: string | undefined;
+  readonly key: string | undefined;
+};
+
+/**
+ * Moves delayed messages on when their time has come: to the next rung, or to where
+ * they belong. Every process that consumes runs one; a rung belongs to one of them, and
+ * whoever comes first keeps them all, since moving is little work. A message is
+ * confirmed at its next place before its last one is checkpointed; after a crash in
+ * between it is there twice.
+ */
+export class Mover {
+  readonly #context: ConsumerContext;
+  readonly #store: GroupStore;
+  readonly #publisher: Publisher;
+  readonly #hub: string;
+  readonly #rungs: readonly string[];
+  readonly #lanes: Lanes;
+  readonly #feed: Feed;
+  readonly #member: GroupMember;
+  readonly #resting = new Map<Lane, Rest>();
+  #closed = false;
+
+  constructor(
+    context: ConsumerContext,
+    store: GroupStore,
+    publisher: Publisher,
+    rungs: readonly string[],
+    onEnd: () => void,
+  ) {
+    const { settings, amqp } = context;
+    this.#context = context;
+    this.#store = store;
+    this.#publisher = publisher;
+    this.#hub = settings.delayHub;
+    this.#rungs = rungs;
+    const onFailure = (cause: unknown) => {
+      this.#report(cause);
+      void this.close().then(onEnd);
+    };
+    this.#lanes = new Lanes(fetchAhead * rungs.length);
+    this.#lanes.onArrival = (lane) => {
+      const rest = this.#resting.get(lane);
+      if (rest?.untilFilled) rest.end();
+    };
+    // Marks say where a message goes from here; here all of them are wanted.
+    const place: Place = {
+      hub: this.#hub,
+      consumerGroup: defaultGroup,
+      mark: undefined,
+      takesUnmarked: true,
+    };
+    this.#feed = new Feed(amqp, this.#lanes, {
+      place,
+      everyMark: true,
+      owns: true,
+      onTrouble: (cause) => this.#report(cause),
+      onStolen: ({ partition }) => this.#member.stolen(partition),
+      onFailure,
+    });
+    const group = { namespace: settings.namespace, hub: this.#hub, consumerGroup: defaultGroup };
+    this.#member = new GroupMember(
+      store,
+      { ...settings, group, partitions: rungs, share: "all" },
+      {
+        assigned: (partitions) => {
+          for (const partition of partitions) void this.#work(new Lane(this.#hub, partition, -1));
+        },
+        revoking: async () => {},
+        revoked: (partitions) => {
+          for (const partition of partitions) this.#end(partition);
+        },
+        trouble: (cause) => this.#report(cause),
+        failed: onFailure,
+      },
+    );
+    this.#member.start();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#feed.close();
+    for (const { partition } of [...this.#lanes.all]) this.#end(partition);
+    await this.#member.close();
+  }
+
+  #end(partition: string): void {
+    const lane = this.#lanes.get(partition);
+    if (lane === undefined) return;
+    lane.stop("gone");
+    this.#lanes.delete(lane);
+    this.#resting.get(lane)?.end();
+  }
+
+  async #work(lane: Lane): Promise<void> {
+    this.#lanes.add(lane);
+    let opened = false;
+    for (let waitMs = backoff.firstMs; lane.open; ) {
+      try {
+        if (!opened) {
+          await this.#position(lane);
+          opened = true;
+          void this.#feed.open(lane);
+        }
+        const wait = await this.#moveDue(lane);
+        waitMs = backoff.firstMs;
+        if (wait > 0) await this.#rest(lane, wait, wait === Number.POSITIVE_INFINITY);
+      } catch (cause) {
+        this.#report(cause);
+        await this.#rest(lane, waitMs, false);
+        waitMs = Math.min(backoff.mostMs, waitMs * 2);
+      }
+    }
+  }
+
+  async #position(lane: Lane): Promise<void> {
+    const { namespace } = this.#context.settings;
+    const checkpoints = await this.#store.listCheckpoints(namespace, this.#hub, defaultGroup);
+    const found = checkpoints.find(({ partitionId }) => partitionId === lane.partition);
+    if (found === undefined) return;
+    const { lastSequenceNumber } = await this.#context.amqp.partition(this.#hub, lane.partition);
+    lane.last = found.sequenceNumber > lastSequenceNumber ? -1 : found.sequenceNumber;
+  }
+
+  /** Moves what is due. Returns after how many milliseconds the next one is; 0 for now. */
+  async #moveDue(lane: Lane): Promise<number> {
+    const now = Date.now();
+    const rung = this.#rungs.indexOf(lane.partition);
+    const due: Waiting[] = [];
+    let last: Message | undefined;
+    let wait = Number.POSITIVE_INFINITY;
+    while (due.length < mostAtOnce) {
+      const message = lane.peek();
+      if (message === undefined) break;
+      const entered = Number(message.message_annotations?.[annotations.enqueuedTime]) || now;
+      const waiting = readWaiting(message, entered);
+      wait = leavesAt(waiting, rung) - now;
+      if (wait > 0) break;
+      due.push(waiting);
+      last = message;
+      lane.shift();
+    }
+    if (last === undefined) return wait;
+    this.#lanes.ask();
+    await this.#move(due);
+    if (lane.alive) await this.#checkpoint(lane, last);
+    return 0;
+  }
+
+  async #checkpoint(lane: Lane, last: Message): Promise<void> {
+    await this.#store.updateCheckpoint({
+      fullyQualifiedNamespace: this.#context.settings.namespace,
+      eventHubName: this.#hub,
+      consumerGroup: defaultGroup,
+      partitionId: lane.partition,
+      sequenceNumber: sequenceNumberOf(last),
+      offset: String(last.message_annotations?.[annotations.offset] ?? "-1"),
+    });
+  }
+
+  /** Stores all of these at their next place, in their order. */
+  async #move(due: readonly Waiting[]): Promise<void> {
+    const now = Date.now();
+    const moves = new Map<string, { readonly leaving: Leaving; readonly all: Waiting[] }>();
+    for (const waiting of due) {
+      const leaving = this.#leaving(waiting, now);
+      const name = `${leaving.hub}\n${leaving.partition ?? ""}\n${leaving.key ?? ""}`;
+      const move = moves.get(name);
+      if (move === undefined) moves.set(name, { leaving, all: [waiting] });
+      else move.all.push(waiting);
+    }
+    await Promise.all([...moves.values()].map(({ leaving, all }) => this.#deliver(leaving, all)));
+  }
+
+  #leaving({ next, to, message }: Waiting, now: number): Leaving {
+    if (next <= now && to !== undefined) {
+      return { hub: to, partition: undefined, key: keyOf(message) };
+    }
+    return { hub: this.#hub, partition: this.#rungs[rungOf(next - now, this.#rungs.length)], key: undefined };
+  }
+
+  /**
+   * What its destination does not take goes back to the ladder, so that nobody waits
+   * behind it; the ladder itself is tried until it does.
+   */
+  async #deliver(leaving: Leaving, all: readonly Waiting[]): Promise<void> {
+    const isHome = leaving.partition === undefined;
+    // Without a destination there is nothing to be done for it.
+    const wanted = all.filter(({ to }) => to !== undefined);
+    const failed = await this.#attempt(
+      leaving,
+      wanted,
+      wanted.map(({ message }) => (isHome ? released(message) : stillWaiting(message))),
+    );
+    if (failed.length === 0) return;
+    if (!isHome) return this.#insist(leaving, failed);
+    const now = Date.now();
+    const kept = failed.filter(({ due, cause }) => {
+      this.#report(cause);
+      return !isMissing(cause) || now - due < missingMs;
+    });
+    const isPassing = failed.every(({ cause }) => isTransient(cause) || isMissing(cause));
+    const afterMs = isPassing ? againMs : refusedAgainMs;
+    const rung = this.#rungs[rungOf(afterMs, this.#rungs.length)];
+    const back = { hub: this.#hub, partition: rung, key: undefined };
+    const waiting = kept.map((one) => ({ ...one, message: withAgain(one.message, now + afterMs) }));
+    if (waiting.length > 0) await this.#insist(back, waiting);
+  }
+
+  async #insist(leaving: Leaving, all: readonly Waiting[]): Promise<void> {
+    let left = all;
+    for (let waitMs = backoff.firstMs; left.length > 0; waitMs = Math.min(backoff.mostMs, waitMs * 2)) {
+      if (this.#closed) throw new Error("The mover was closed before it was done.");
+      left = await this.#attempt(
+        leaving,
+        left,
+        left.map(({ message }) => stillWaiting(message)),
+      );
+      if (left.length > 0) await sleep(waitMs);
+    }
+  }
+
+  async #attempt(
+    leaving: Leaving,
+    all: readonly Waiting[],
+    payloads: readonly Buffer[],
+  ): Promise<readonly (Waiting & { readonly cause: unknown })[]> {
+    const outcomes = await this.#publisher.store(leaving, payloads);
+    return all.flatMap((waiting, i) => {
+      const outcome = outcomes[i];
+      return outcome === undefined || outcome.ok ? [] : [{ ...waiting, cause: outcome.cause }];
+    });
+  }
+
+  /** Until the time is over, the rung goes to someone else or, if that is asked, there is something to read. */
+  #rest(lane: Lane, ms: number, untilFilled: boolean): Promise<void> {
+    if (!lane.open || (untilFilled && lane.buffered > 0)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#resting.delete(lane);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.min(ms, longestRestMs));
+      this.#resting.set(lane, { untilFilled, end });
+    });
+  }
+
+  #report(cause: unknown): void {
+    if (!this.#closed) this.#context.report(cause);
+  }
+}
+
+function keyOf(message: Message): string | undefined {
+  const key: unknown = message.message_annotations?.[annotations.key];
+  return typeof key === "string" ? key : undefined;
+}
+
+/** As it is to be delivered: without what it carried while it waited. */
+function released(message: Message): Buffer {
+  const {
+    [ownProperties.due]: _,
+    [ownProperties.to]: __,
+    [ownProperties.again]: ___,
+    ...properties
+  } = message.application_properties ?? {};
+  return encodeAgain(message, properties);
+}
+
+function stillWaiting(message: Message): Buffer {
+  return encodeAgain(message, message.application_properties ?? {});
+}
+
+function withAgain(message: Message, again: number): Message {
+  const properties = { ...message.application_properties, [ownProperties.again]: String(again) };
+  return Object.assign(Object.create(null), message, { application_properties: properties }) as Message;
+}
+
+/** The service's annotations are of its last place; the key is the message's own. */
+function encodeAgain(message: Message, properties: Readonly<Record<string, unknown>>): Buffer {
+  const key = keyOf(message);
+  return amqp.encode({
+    ...message,
+    delivery_annotations: undefined,
+    message_annotations: key === undefined ? undefined : { [annotations.key]: key },
+    application_properties: properties,
+  });
+}

@@ -1,0 +1,135 @@
+import { MessagingError, type StartPosition } from "@waybill/core/spi";
+import type { Message } from "rhea";
+import type { AmqpConnection, PartitionInfo } from "../amqp/amqp-connection.ts";
+import type { AmqpReceiver } from "../amqp/receiver.ts";
+import type { GroupId, GroupStore } from "../checkpoints/store.ts";
+import { annotations, parsePosition, sequenceNumberOf } from "../mapping.ts";
+import { defaultGroup } from "../naming.ts";
+
+/** Where reading of a partition begins: behind this message. -1: at the very beginning. */
+export interface Start {
+  readonly sequenceNumber: number;
+  /** Its offset, as other processors want it in a checkpoint; "-1" where it is not known. */
+  readonly offset: string;
+}
+
+const beginning: Start = { sequenceNumber: -1, offset: "-1" };
+
+export interface StartQuery {
+  readonly hub: string;
+  /** Where to look up a time: a group that may have five readers at most. */
+  readonly consumerGroup?: string;
+  readonly start: StartPosition;
+  readonly timeoutMs: number;
+}
+
+/** Where reading begins, for every partition of the hub. */
+export async function startsOf(amqp: AmqpConnection, query: StartQuery): Promise<Map<string, Start>> {
+  const { hub, start } = query;
+  const position = start.from === "position" ? positionOf(start.position) : undefined;
+  const { partitionIds } = await amqp.hub(hub);
+  const starts = await Promise.all(
+    partitionIds.map(async (partition): Promise<Start> => {
+      if (start.from === "earliest") return beginning;
+      if (partition === position?.partition) {
+        return { sequenceNumber: position.sequenceNumber - 1, offset: "-1" };
+      }
+      const info = await amqp.partition(hub, partition);
+      const since =
+        start.from === "time" ? start.timestamp : position === undefined ? undefined : position.enqueuedAt;
+      return since === undefined ? endOf(info) : startAtTime(amqp, query, partition, info, since);
+    }),
+  );
+  return new Map(partitionIds.map((partition, i) => [partition, starts[i] as Start]));
+}
+
+function positionOf(text: string) {
+  const position = parsePosition(text);
+  if (position !== undefined) return position;
+  throw new MessagingError("INVALID_ARGUMENT", `"${text.slice(0, 60)}" is not a position of event-hubs.`, {
+    remedy: "Give back the `position` of a delivery as it was.",
+  });
+}
+
+function endOf(info: PartitionInfo): Start {
+  if (info.isEmpty && info.lastSequenceNumber < 0) return beginning;
+  return { sequenceNumber: info.lastSequenceNumber, offset: info.lastOffset };
+}
+
+/** Before the first message stored at or after a time; where there is none that late, the end. */
+async function startAtTime(
+  amqp: AmqpConnection,
+  { hub, consumerGroup = defaultGroup, timeoutMs }: StartQuery,
+  partition: string,
+  info: PartitionInfo,
+  since: number,
+): Promise<Start> {
+  if (info.isEmpty || info.lastEnqueuedAt < since) return endOf(info);
+  const first = await firstMessage(
+    amqp,
+    hub,
+    `${hub}/ConsumerGroups/${consumerGroup}/Partitions/${partition}`,
+    `amqp.annotation.${annotations.enqueuedTime} > '${since - 1}'`,
+    timeoutMs,
+  );
+  return first === undefined ? endOf(info) : { sequenceNumber: sequenceNumberOf(first) - 1, offset: "-1" };
+}
+
+function firstMessage(
+  amqp: AmqpConnection,
+  hub: string,
+  address: string,
+  selector: string,
+  timeoutMs: number,
+): Promise<Message | undefined> {
+  return new Promise((resolve, reject) => {
+    let receiver: AmqpReceiver | undefined;
+    const timer = setTimeout(() => done(undefined), timeoutMs);
+    const done = (message: Message | undefined) => {
+      clearTimeout(timer);
+      receiver?.close();
+      resolve(message);
+    };
+    const failed = (cause: unknown) => {
+      clearTimeout(timer);
+      reject(cause);
+    };
+    amqp
+      .receiver(hub, { address, selector, ownerLevel: undefined, onMessage: done, onEnd: failed })
+      .then((opened) => {
+        receiver = opened;
+        opened.addCredit(1);
+      }, failed);
+  });
+}
+
+/**
+ * Gives a new group its place in a hub, so that it keeps what comes before its members
+ * do. A group that has one keeps it.
+ */
+export async function declareStart(
+  amqp: AmqpConnection,
+  store: GroupStore,
+  group: GroupId,
+  start: StartPosition,
+  timeoutMs: number,
+): Promise<void> {
+  const { namespace, hub, consumerGroup } = group;
+  if ((await store.listCheckpoints(namespace, hub, consumerGroup)).length > 0) return;
+  const starts = await startsOf(amqp, { hub, start, timeoutMs });
+  // Once more, now that the places are known: of two processes that declare at once, the
+  // later then writes places that are no later than what the other has promised.
+  if ((await store.listCheckpoints(namespace, hub, consumerGroup)).length > 0) return;
+  await Promise.all(
+    [...starts].map(([partitionId, { sequenceNumber, offset }]) =>
+      store.updateCheckpoint({
+        fullyQualifiedNamespace: namespace,
+        eventHubName: hub,
+        consumerGroup,
+        partitionId,
+        sequenceNumber,
+        offset,
+      }),
+    ),
+  );
+}

@@ -1,0 +1,44 @@
+import type { PartitionOwnership } from "../checkpoints/store.ts";
+
+interface Seen {
+  readonly etag: string | undefined;
+  readonly since: number;
+}
+
+/** How much longer than a session a record must be old by the store's clock, which may differ from ours. */
+const clockToleranceMs = 1_000;
+
+/**
+ * Which owners are alive: those that renewed their record within a session. That is
+ * judged by watching records change, which needs no common clock; only what is older
+ * than two sessions by the store's own time counts as dead at first sight.
+ */
+export class Vitality {
+  readonly #sessionMs: number;
+  #seen = new Map<string, Seen>();
+
+  constructor(sessionMs: number) {
+    this.#sessionMs = sessionMs;
+  }
+
+  /** The records of a listing whose owners are alive. Records not listed any more are forgotten. */
+  living(records: readonly PartitionOwnership[], now: number, wallClock: number): PartitionOwnership[] {
+    const seen = new Map<string, Seen>();
+    const living: PartitionOwnership[] = [];
+    for (const record of records) {
+      const known = this.#seen.get(record.partitionId);
+      const current =
+        known?.etag === record.etag && known !== undefined ? known : { etag: record.etag, since: now };
+      seen.set(record.partitionId, current);
+      if (record.ownerId !== "" && !this.#isOver(record, current, now, wallClock)) living.push(record);
+    }
+    this.#seen = seen;
+    return living;
+  }
+
+  #isOver(record: PartitionOwnership, { since }: Seen, now: number, wallClock: number): boolean {
+    if (now - since >= this.#sessionMs) return true;
+    const modified = record.lastModifiedTimeInMs;
+    return modified !== undefined && wallClock - modified > 2 * this.#sessionMs + clockToleranceMs;
+  }
+}

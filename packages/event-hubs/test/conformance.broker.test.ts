@@ -1,8 +1,0 @@
-import { runConformance } from "@waybill/conformance";
-import { describe, it } from "vitest";
-import { saveReport } from "../../../scripts/testing/conformance.ts";
-import { target } from "../src/conformance.ts";
-
-// Once @waybill/local-brokers can start this broker, `localBroker` says where it is.
-const url = process.env.WAYBILL_EVENT_HUBS_URL ?? "event-hubs://localhost";
-runConformance({ runner: { describe, it }, target: target(url), onReport: saveReport });
