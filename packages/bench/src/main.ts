@@ -48,7 +48,7 @@ async function urlOf(entry: Entry): Promise<string> {
 function line({ adapter, scenario, ours, raw, ratio, spread }: Comparison): string {
   const number = (value: number) => value.toLocaleString("en").padStart(11);
   const [low, high] = spread.map((value) => value.toFixed(2));
-  return `${adapter.padEnd(10)}${scenario.padEnd(27)}${number(ours)}${number(raw)}${ratio.toFixed(2).padStart(8)}   ${low}–${high}`;
+  return `${adapter.padEnd(15)}${scenario.padEnd(27)}${number(ours)}${number(raw)}${ratio.toFixed(2).padStart(8)}   ${low}–${high}`;
 }
 
 const options = readArguments();
@@ -67,7 +67,7 @@ console.log(
   `256 B messages, ${rounds} rounds each, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}`,
 );
 console.log(
-  `\n${"adapter".padEnd(10)}${"scenario".padEnd(27)}${"ours/s".padStart(11)}${"raw/s".padStart(11)}${"ratio".padStart(8)}   spread`,
+  `\n${"adapter".padEnd(15)}${"scenario".padEnd(27)}${"ours/s".padStart(11)}${"raw/s".padStart(11)}${"ratio".padStart(8)}   spread`,
 );
 const results: Comparison[] = [];
 for (const entry of entries) {

@@ -50,13 +50,15 @@ async function prepareNative(site: NativeSite): Promise<NativePlan> {
   mkdirSync(data, { recursive: true });
   const { folder, version } = emulator();
   const { name, key } = sharedAccessKey;
-  const args = ["--host", "127.0.0.1", "--port", String(site.port), "--data", data];
+  const args = ["--host", "127.0.0.1", "--port", String(site.port), "--data", data, "--key-name", name];
+  const program = nodeProgram(join(folder, "bin/event-hubs-emulator.js"), args);
   return {
     version: `emulator ${version}`,
     url: urlOf(site.port, checkpointsPort),
     companions: [await azurite(site, checkpointsPort)],
     broker: {
-      ...nodeProgram(join(folder, "bin/event-hubs-emulator.js"), [...args, "--key-name", name, "--key", key]),
+      ...program,
+      env: { ...program.env, EVENT_HUBS_EMULATOR_KEY: key },
       log: join(site.folder, "log/event-hubs.log"),
     },
     credentials: eventHubsCredentials(site.port),
