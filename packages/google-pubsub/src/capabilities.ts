@@ -1,14 +1,43 @@
-import type { Capabilities } from "@waybill/core/spi";
+import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybill/core/spi";
+import type { Settings } from "./options.ts";
 
-/** What GooglePubsub can do. Declare what works: core refuses the rest, and the conformance suite proves both. */
-export const capabilities = {
-  features: {},
-  settlement: "individual",
-  retry: { how: "native", maxDelayMs: 0 },
-  attempts: "lower-bound",
-  retention: "groups",
-  lease: undefined,
-  reportsUnrouted: false,
-  publishing: { maxMessages: 100, maxBytes: 1_000_000, inFlight: 1 },
-  limits: { messageBytes: 1_000_000 },
-} as const satisfies Capabilities;
+/** The service keeps unacked messages for seven days at most; a delay should end well before. */
+const longestDelayMs = 6 * 86_400_000;
+
+const delay: DelaySupport = {
+  how: "emulated",
+  note: "Consumers hide a message until it is due by moving its ack deadline; a call for each hour's sixth of delay.",
+  maxMs: longestDelayMs,
+  lateMs: 3_000,
+};
+const ttl: Support = { how: "emulated", note: "An attribute; expired messages are dropped on receipt." };
+const ordering: Support = { how: "native", note: "Ordering keys." };
+const filters: Support = {
+  how: "native",
+  note: "The subscription's filter; what does not fit into its 256 bytes is dropped on receipt.",
+};
+const broadcast: Support = { how: "native", note: "A subscription of its own, deleted when it closes." };
+const replay: ReplaySupport = {
+  how: "native",
+  note: "Topic retention, and a new subscription that seeks to a time.",
+  from: ["earliest", "time"],
+};
+const groupStart: ReplaySupport = { how: "native", note: "Seek to a time.", from: ["earliest", "time"] };
+const requestReply: Support = {
+  how: "emulated",
+  note: "A topic shared by all clients, with a filtered subscription for each.",
+};
+
+export function capabilitiesOf(settings: Settings) {
+  return {
+    features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
+    settlement: "individual",
+    retry: { how: "republish" },
+    attempts: "lower-bound",
+    retention: "groups",
+    lease: { ms: settings.leaseMs },
+    reportsUnrouted: false,
+    publishing: { maxMessages: 1_000, maxBytes: 1_000_000, inFlight: 6 },
+    limits: { messageBytes: 9_900_000, headerBytes: 75_000, keyBytes: 1_024 },
+  } as const satisfies Capabilities;
+}

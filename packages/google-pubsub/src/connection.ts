@@ -1,20 +1,230 @@
-import { type Call, type Connection, type ConnectionHooks, MessagingError } from "@waybill/core/spi";
-import { GooglePubsubConsumer } from "./consumer.ts";
-import type { GooglePubsubSettings } from "./options.ts";
-import { GooglePubsubTopology } from "./topology.ts";
+import { randomUUID } from "node:crypto";
+import {
+  type Address,
+  type Call,
+  type Connection,
+  type ConnectionHooks,
+  type Consumer,
+  type ConsumerHooks,
+  MessagingError,
+  type PublishOutcome,
+  type Source,
+  type WireMessage,
+} from "@waybill/core/spi";
+import { createClients } from "./clients.ts";
+import { type ConsumerParts, PubsubConsumer } from "./consumer.ts";
+import { status, statusOf } from "./errors.ts";
+import { nativeFilter } from "./filters.ts";
+import { ownAttributes } from "./mapping.ts";
+import { ephemeralId, returnsId, subscriptionId } from "./naming.ts";
+import type { Settings } from "./options.ts";
+import { Publisher } from "./publisher.ts";
+import { Service, type Subscription } from "./service.ts";
+import { differencesOf, PubsubTopology, timeOf } from "./topology.ts";
 
-/** One attempt to connect; core repeats. */
-export async function connect(
-  { server }: GooglePubsubSettings,
-  _hooks: ConnectionHooks,
-  _call: Call,
+/** What the service allows at least: for subscriptions whose client died. */
+const shortestLife = {
+  expirationPolicy: { ttl: { seconds: 86_400 } },
+  messageRetentionDuration: { seconds: 600 },
+};
+
+/** Subscriptions of our own that could not be deleted, since the connection was lost: done on the next one. */
+export type Leftovers = Set<string>;
+
+export async function connectPubsub(
+  settings: Settings,
+  leftovers: Leftovers,
+  hooks: ConnectionHooks,
+  call: Call,
 ): Promise<Connection> {
-  if (server !== undefined) throw new MessagingError("UNREACHABLE", `There is no client for ${server} yet.`);
-  return {
-    native: undefined,
-    publish: async (_to, batch) => batch.map(() => ({ ok: false, cause: new Error("not written yet") })),
-    consume: async () => new GooglePubsubConsumer(),
-    topology: new GooglePubsubTopology(),
-    close: async () => {},
-  };
+  const clients = await createClients(settings);
+  const service: Service = new Service(clients, settings.responseTimeoutMs, (cause) => hooks.lost(cause));
+  try {
+    await service.greet(call.signal);
+  } catch (cause) {
+    await service.close();
+    if (!call.signal.aborted) throw cause;
+    throw new MessagingError(
+      "UNREACHABLE",
+      "Pub/Sub did not answer before the attempt to connect was given up.",
+      {
+        cause,
+      },
+    );
+  }
+  for (const name of leftovers) {
+    leftovers.delete(name);
+    service.deleteSubscription(name).catch(() => leftovers.add(name));
+  }
+  return new PubsubConnection(settings, leftovers, hooks, service);
+}
+
+class PubsubConnection implements Connection {
+  readonly native: unknown;
+  readonly broker: { readonly name: string; readonly version: undefined };
+  readonly topology: PubsubTopology;
+  readonly #settings: Settings;
+  readonly #leftovers: Leftovers;
+  readonly #hooks: ConnectionHooks;
+  readonly #service: Service;
+  readonly #publisher: Publisher;
+  readonly #consumers = new Set<Consumer>();
+  #closing: Promise<void> | undefined;
+
+  constructor(settings: Settings, leftovers: Leftovers, hooks: ConnectionHooks, service: Service) {
+    this.#settings = settings;
+    this.#leftovers = leftovers;
+    this.#hooks = hooks;
+    this.#service = service;
+    this.#publisher = new Publisher(service, settings.replyTopic);
+    this.topology = new PubsubTopology(service, settings);
+    const { pubsub } = service.clients;
+    this.native = pubsub;
+    this.broker = {
+      name: pubsub.isEmulator ? "Pub/Sub emulator" : "Google Cloud Pub/Sub",
+      version: undefined,
+    };
+  }
+
+  publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
+    return this.#publisher.publish(to, batch, call.signal);
+  }
+
+  consume(from: Source, _hooks: ConsumerHooks, { signal }: Call): Promise<Consumer> {
+    const { kind } = from.address;
+    return kind === "topic" || kind === "inbox" ? this.#readAlone(from, signal) : this.#join(from, signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** As a member of a group, or one of a queue's consumers. */
+  async #join(from: Source, signal: AbortSignal): Promise<Consumer> {
+    const { address } = from;
+    const service = this.#service;
+    const main = service.subscriptionPath(subscriptionId(address));
+    const returns = {
+      subscription: service.subscriptionPath(returnsId(address)),
+      topic: service.topicPath(returnsId(address)),
+    };
+    const [found, waiting] = await Promise.all([
+      this.#look(main, signal),
+      this.#look(returns.subscription, signal),
+    ]);
+    if (found !== undefined) this.#check(found, from);
+    const deadlines = [found, waiting].map((each) => each?.ackDeadlineSeconds ?? undefined);
+    const known = deadlines[0] !== undefined && deadlines[0] === deadlines[1];
+    return this.#open({
+      ...this.#parts(from),
+      main,
+      returns,
+      deadlineMs: known ? (deadlines[0] as number) * 1_000 : undefined,
+      onClosed: async () => {},
+    });
+  }
+
+  /** With a subscription of its own, which ends with it. */
+  async #readAlone(from: Source, signal: AbortSignal): Promise<Consumer> {
+    const { address, start } = from;
+    const service = this.#service;
+    const isInbox = address.kind === "inbox";
+    const topic = isInbox ? this.#settings.replyTopic : address.physical;
+    const name = service.subscriptionPath(ephemeralId(topic, randomUUID()));
+    const ackDeadlineSeconds = Math.max(10, Math.ceil(this.#settings.leaseMs / 1_000));
+    const subscription: Subscription = {
+      name,
+      topic: service.topicPath(topic),
+      ackDeadlineSeconds,
+      enableMessageOrdering: address.ordered,
+      filter: isInbox
+        ? `attributes.${ownAttributes.inbox} = "${address.physical}"`
+        : nativeFilter(from.filter),
+      ...shortestLife,
+    };
+    await service.createSubscription(subscription, signal);
+    const remove = async () => {
+      this.#leftovers.add(name);
+      await service.deleteSubscription(name);
+      this.#leftovers.delete(name);
+    };
+    try {
+      if (start.from !== "latest") await service.seek(name, timeOf(start), signal);
+    } catch (cause) {
+      await remove().catch(() => {});
+      throw cause;
+    }
+    return this.#open({
+      ...this.#parts(from),
+      main: name,
+      returns: undefined,
+      deadlineMs: ackDeadlineSeconds * 1_000,
+      inbox: isInbox ? address.physical : undefined,
+      onClosed: remove,
+    });
+  }
+
+  #parts({ address, filter, prefetch }: Source) {
+    const { leaseMs, pulls } = this.#settings;
+    return {
+      service: this.#service,
+      prefetch,
+      leaseMs,
+      // Two answers of which the second arrives first would swap what one key has in both.
+      pulls: address.ordered ? 1 : pulls,
+      polling: this.#service.clients.pubsub.isEmulator,
+      filter,
+      inbox: undefined,
+      report: this.#hooks.report,
+    };
+  }
+
+  #open(parts: ConsumerParts): Consumer {
+    const onClosed = async () => {
+      this.#consumers.delete(consumer);
+      await parts.onClosed();
+    };
+    const consumer: Consumer = new PubsubConsumer({ ...parts, onClosed });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  /** Whoever may only consume may not look; then pulling will tell. */
+  async #look(name: string, signal: AbortSignal): Promise<Subscription | undefined> {
+    let found: Subscription | undefined;
+    try {
+      found = await this.#service.subscription(name, signal);
+    } catch (cause) {
+      if (statusOf(cause) === status.PERMISSION_DENIED) return undefined;
+      throw cause;
+    }
+    if (found !== undefined) return found;
+    throw new MessagingError("NOT_FOUND", `There is no subscription "${name}".`, {
+      remedy: 'Create it, or connect with `topology: "create"`.',
+      details: { subscription: name },
+    });
+  }
+
+  #check(found: Subscription, { address, filter }: Source): void {
+    const differences = differencesOf(found, {
+      topic: this.#service.topicPath(address.physical),
+      enableMessageOrdering: address.ordered,
+      filter: nativeFilter(filter),
+    });
+    if (differences.length === 0) return;
+    throw new MessagingError(
+      "TOPOLOGY_MISMATCH",
+      `The subscription "${found.name}" differs: ${differences.join(" ")}`,
+      {
+        remedy: "Delete it, with what waits in it, or rename the group.",
+        details: { differences },
+      },
+    );
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    await this.#service.close();
+  }
 }

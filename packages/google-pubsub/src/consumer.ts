@@ -1,14 +1,246 @@
-import type { Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import {
+  type Call,
+  type Consumer,
+  type Delivery,
+  type Filter,
+  PushQueue,
+  type Settlement,
+  type SettleOutcome,
+} from "@waybill/core/spi";
+import { acknowledge } from "./acking.ts";
+import type { PubsubDelivery } from "./delivery.ts";
+import { matches } from "./filters.ts";
+import { Hiding } from "./hiding.ts";
+import { Holdings } from "./holdings.ts";
+import { decode, delayed } from "./mapping.ts";
+import { Puller } from "./puller.ts";
+import type { ReceivedMessage, Service } from "./service.ts";
 
-/** Receives, settles and hands back. Never loses what has arrived. */
-export class GooglePubsubConsumer implements Consumer {
-  async receive(): Promise<readonly Delivery[]> {
-    return [];
+/** How long handing back may take, in milliseconds. */
+const patienceMs = 5_000;
+
+export interface ConsumerParts {
+  readonly service: Service;
+  /** By their full names: the one consumed, and the one for what only this group or queue is to get. */
+  readonly main: string;
+  readonly returns: { readonly subscription: string; readonly topic: string } | undefined;
+  readonly prefetch: number;
+  readonly leaseMs: number;
+  /** The subscriptions' own ack deadline in milliseconds; `undefined` where it could not be read. */
+  readonly deadlineMs: number | undefined;
+  /** The most pulls at once. */
+  readonly pulls: number;
+  readonly polling: boolean;
+  readonly filter: Filter | undefined;
+  /** For replies: only those of this inbox, acked as they come. */
+  readonly inbox: string | undefined;
+  readonly report: (cause: unknown) => void;
+  /** Takes away what nobody is to find. */
+  readonly onClosed: () => Promise<void>;
+}
+
+/** A member of a group, one of a queue's consumers, or a reader with a subscription of its own. */
+export class PubsubConsumer implements Consumer {
+  readonly #parts: ConsumerParts;
+  readonly #queue = new PushQueue<PubsubDelivery>();
+  readonly #holdings = new Holdings();
+  readonly #pullers: readonly Puller[];
+  readonly #hiding: Hiding;
+  readonly #housekeeping: NodeJS.Timeout;
+  /** By how much too early a lease is taken for over: the answer was under way for a while. */
+  readonly #marginMs: number;
+  #asked = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: ConsumerParts) {
+    this.#parts = parts;
+    const { service, main, returns, prefetch, leaseMs } = parts;
+    this.#marginMs = Math.min(1_000, leaseMs / 10);
+    this.#hiding = new Hiding(service, returns?.subscription ?? main);
+    const pullers = [this.#puller(main, parts.pulls, Math.max(1, Math.floor(prefetch / (2 * parts.pulls))))];
+    // First in line, so that the other always leaves room for it.
+    if (returns !== undefined)
+      pullers.unshift(this.#puller(returns.subscription, 1, 1, Math.max(1, prefetch >> 3)));
+    this.#pullers = pullers;
+    this.#housekeeping = setInterval(this.#keepHouse, leaseMs / 2).unref();
+    this.#proceed();
   }
 
-  async settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
-    return batch.map(() => "lost");
+  async receive(max: number, call: Call): Promise<readonly Delivery[]> {
+    if (this.#closing !== undefined) return [];
+    const now = performance.now();
+    const queued = await this.#queue.receive(max, call.signal);
+    const deliveries = queued.every((delivery) => delivery.leasedUntil > now)
+      ? queued
+      : queued.filter((delivery) => delivery.leasedUntil > now);
+    this.#holdings.received(deliveries);
+    // Without settlement there is nothing to wait for.
+    if (this.#parts.inbox !== undefined) this.#ackAway(deliveries);
+    return deliveries;
   }
 
-  async close(): Promise<void> {}
+  async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
+    const outcomes = new Array<SettleOutcome>(batch.length).fill("lost");
+    if (this.#closing !== undefined) return outcomes;
+    const now = performance.now();
+    const ours: PubsubDelivery[] = [];
+    const indexes: number[] = [];
+    for (let i = 0; i < batch.length; i++) {
+      const delivery = (batch[i] as Settlement).delivery as PubsubDelivery;
+      if (!this.#holdings.has(delivery)) continue;
+      if (delivery.leasedUntil > now) {
+        ours.push(delivery);
+        indexes.push(i);
+      } else this.#holdings.settled(delivery);
+    }
+    await acknowledge(this.#parts.service, ours, indexes, outcomes);
+    indexes.forEach((index, at) => {
+      if (typeof outcomes[index] === "string") this.#holdings.settled(ours[at] as PubsubDelivery);
+    });
+    for (const puller of this.#pullers) puller.hurry();
+    return outcomes;
+  }
+
+  /** Renews also what core has not received yet. */
+  async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
+    if (this.#closing !== undefined) return;
+    const now = performance.now();
+    const held = [...(batch as readonly PubsubDelivery[]), ...this.#holdings.waiting];
+    await this.#lease(held.filter(({ leasedUntil }) => leasedUntil > now));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #puller(subscription: string, most: number, least: number, share = this.#bound): Puller {
+    return new Puller({
+      service: this.#parts.service,
+      subscription,
+      most: this.#parts.polling ? 1 : most,
+      least,
+      room: () =>
+        this.#closing === undefined ? Math.min(share, this.#bound - this.#holdings.size - this.#asked) : 0,
+      onAsked: (change) => {
+        this.#asked += change;
+        if (change < 0) this.#proceed();
+      },
+      onReceived: this.#take,
+      onFailed: (cause) => this.#queue.fail(cause),
+      polling: this.#parts.polling,
+    });
+  }
+
+  /** Two pulls must be able to wait at once. */
+  get #bound(): number {
+    return Math.max(this.#parts.returns === undefined ? 1 : 2, this.#parts.prefetch);
+  }
+
+  #proceed(): void {
+    for (const puller of this.#pullers) puller.proceed();
+  }
+
+  readonly #take = (messages: readonly ReceivedMessage[], subscription: string): void => {
+    const { leaseMs, deadlineMs, filter, inbox, returns, main } = this.#parts;
+    const leasedUntil = performance.now() + (deadlineMs ?? 10_000) - this.#marginMs;
+    const wallClock = Date.now();
+    const taken: PubsubDelivery[] = [];
+    const early: PubsubDelivery[] = [];
+    const unwanted: PubsubDelivery[] = [];
+    for (const message of messages) {
+      const delivery = decode(message, subscription);
+      delivery.leasedUntil = leasedUntil;
+      if (
+        (inbox !== undefined && delivery.inbox !== inbox) ||
+        (filter !== undefined && subscription === main && !matches(filter, delivery.headers))
+      )
+        unwanted.push(delivery);
+      else if (delivery.dueAt > wallClock) early.push(delivery);
+      else taken.push(delivery);
+    }
+    if (deadlineMs !== leaseMs && taken.length > 0) {
+      this.#lease(taken).catch(this.#parts.report);
+    }
+    for (const delivery of taken) {
+      this.#holdings.arrived(delivery);
+      this.#queue.push(delivery);
+    }
+    if (unwanted.length > 0) this.#ackAway(unwanted);
+    if (early.length > 0) {
+      if (subscription === main && returns !== undefined) void this.#move(early, returns.topic);
+      else this.#hiding.hide(early);
+    }
+  };
+
+  /** To where only this group gets it: there it may wait without being in anybody's way. */
+  async #move(early: readonly PubsubDelivery[], topic: string): Promise<void> {
+    const now = Date.now();
+    const { service, report } = this.#parts;
+    try {
+      const bytes = early.reduce((sum, { body }) => sum + body.length, 0);
+      const messages = early.map((delivery) => delayed(delivery, delivery.dueAt - now));
+      await service.publish(topic, messages, bytes, AbortSignal.timeout(this.#parts.leaseMs));
+      this.#ackAway(early);
+    } catch (cause) {
+      // Their leases end, and they come again.
+      report(cause);
+    }
+  }
+
+  /** Acks what nobody is to see. Where this fails it comes again, to the same end. */
+  #ackAway(deliveries: readonly PubsubDelivery[]): void {
+    if (deliveries.length === 0) return;
+    for (const delivery of deliveries) this.#holdings.settled(delivery);
+    const outcomes: SettleOutcome[] = [];
+    const indexes = deliveries.map((_, index) => index);
+    void acknowledge(this.#parts.service, deliveries, indexes, outcomes);
+    this.#proceed();
+  }
+
+  async #lease(deliveries: readonly PubsubDelivery[]): Promise<void> {
+    const { leaseMs } = this.#parts;
+    const from = performance.now();
+    await this.#modify(deliveries, Math.ceil(leaseMs / 1_000));
+    for (const delivery of deliveries) delivery.leasedUntil = from + leaseMs - this.#marginMs;
+  }
+
+  async #modify(deliveries: readonly PubsubDelivery[], seconds: number): Promise<void> {
+    const { service, main, returns } = this.#parts;
+    const calls = [main, returns?.subscription].map((subscription) => {
+      if (subscription === undefined) return undefined;
+      const own = deliveries.filter((delivery) => delivery.subscription === subscription);
+      const ids = own.map(({ ackId }) => ackId);
+      return ids.length === 0 ? undefined : service.modifyAckDeadline(subscription, ids, seconds);
+    });
+    await Promise.all(calls);
+  }
+
+  /** What core gave up is renewed no more and takes no room for longer than its lease. */
+  readonly #keepHouse = (): void => {
+    const now = performance.now();
+    this.#queue.remove(({ leasedUntil }) => leasedUntil <= now);
+    this.#holdings.dropExpired(now);
+    this.#proceed();
+  };
+
+  async #close(): Promise<void> {
+    clearInterval(this.#housekeeping);
+    const ending = Promise.all(this.#pullers.map((puller) => puller.close()));
+    await within(patienceMs, ending);
+    this.#queue.remove(() => true);
+    const handingBack = this.#modify(this.#holdings.takeAll(), 0);
+    await within(patienceMs, Promise.allSettled([handingBack, this.#hiding.close()]));
+    await within(patienceMs, this.#parts.onClosed());
+  }
+}
+
+/** Waits, but not for ever, and for no reason to fail. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise.catch(() => {}), over]);
+  clearTimeout(timer);
 }

@@ -1,37 +1,33 @@
-import type { Adapter, Driver, OptionInput, OptionSources } from "@waybill/core/spi";
-import { capabilities } from "./capabilities.ts";
-import { connect } from "./connection.ts";
+import type { Adapter, Driver } from "@waybill/core/spi";
+import { capabilitiesOf } from "./capabilities.ts";
+import { connectPubsub, type Leftovers } from "./connection.ts";
 import { classify } from "./errors.ts";
-import { naming } from "./mapping.ts";
-import { type GooglePubsubSettings, type options, readSettings } from "./options.ts";
+import { naming } from "./naming.ts";
+import { type GooglePubsubOptions, type Settings, settingsFromUrl, settingsOf } from "./options.ts";
 
-export type GooglePubsubOptions = OptionInput<typeof options>;
+export type { GooglePubsubOptions } from "./options.ts";
 
-/**
- * A driver for GooglePubsub. Does no I/O until it is connected.
- * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
- */
-export function googlePubsub(object: GooglePubsubOptions = {}): Driver<typeof capabilities> {
-  return driverOf(readSettings({ object }));
+export type GooglePubsubCapabilities = ReturnType<typeof capabilitiesOf>;
+
+/** A driver for Google Cloud Pub/Sub. Does no I/O. */
+export function googlePubsub(options: GooglePubsubOptions = {}): Driver<GooglePubsubCapabilities> {
+  return driverWith(settingsOf(options));
 }
 
 export const adapter: Adapter = {
   name: "google-pubsub",
-  schemes: ["google-pubsub"],
-  fromUrl(url, env) {
-    const { host, searchParams: query } = new URL(url);
-    const sources: OptionSources = { query, env };
-    return driverOf({ ...readSettings(sources), server: host });
-  },
+  schemes: ["pubsub"],
+  fromUrl: (url, env) => driverWith(settingsFromUrl(url, env)),
 };
 
-function driverOf(settings: GooglePubsubSettings): Driver<typeof capabilities> {
+function driverWith(settings: Settings): Driver<GooglePubsubCapabilities> {
+  const leftovers: Leftovers = new Set();
   return {
     spec: 1,
     name: "google-pubsub",
-    capabilities,
+    capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => connect(settings, hooks, call),
+    connect: (hooks, call) => connectPubsub(settings, leftovers, hooks, call),
     classify,
   };
 }

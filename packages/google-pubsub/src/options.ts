@@ -1,11 +1,125 @@
-import { type OptionSources, type OptionValues, option, readOptions } from "@waybill/core/spi";
+import type { ClientConfig, PubSub } from "@google-cloud/pubsub";
+import { MessagingError, type OptionInput, type OptionValues, option, readOptions } from "@waybill/core/spi";
 
-/** Every option, for the object form, the URL's query and the environment at once. */
-export const options = {
-  server: option.string("Where the broker listens.", "localhost"),
+const day = 86_400_000;
+
+export const optionTable = {
+  projectId: option.string("The Google Cloud project. Default: that of the credentials.", undefined, {
+    env: "GOOGLE_CLOUD_PROJECT",
+  }),
+  emulatorHost: option.string("An emulator to use instead of the service, as host:port.", undefined, {
+    env: "PUBSUB_EMULATOR_HOST",
+  }),
+  apiEndpoint: option.string(
+    "Another endpoint of the service, such as europe-west1-pubsub.googleapis.com: order across publishers needs a region.",
+    undefined,
+  ),
+  keyFilename: option.string("A service account's key file.", undefined, {
+    env: "GOOGLE_APPLICATION_CREDENTIALS",
+  }),
+  credentials: option.object<NonNullable<ClientConfig["credentials"]>>(
+    "A service account's credentials. Default: Application Default Credentials.",
+    "an object",
+    (value) => (isObject(value) ? (value as NonNullable<ClientConfig["credentials"]>) : undefined),
+  ),
+  client: option.object<PubSub>(
+    "A PubSub object of yours, whose project, credentials and endpoint are used. It stays open.",
+    "a PubSub object",
+    (value) => (isObject(value) && "getClientConfig" in value ? (value as PubSub) : undefined),
+  ),
+  clientConfig: option.object<ClientConfig>(
+    "Further options of PubSub. Those that this adapter sets for itself win.",
+    "an object",
+    (value) => (isObject(value) ? (value as ClientConfig) : undefined),
+  ),
+  leaseMs: option.integer(
+    "How long the service waits for a sign of life before it gives a message to another (the ack deadline), in milliseconds. Below 10 seconds it costs a call for each pull.",
+    60_000,
+    { min: 1_000, max: 600_000 },
+  ),
+  retentionMs: option.integer("How long a `retained` topic keeps messages, in milliseconds.", 7 * day, {
+    min: 600_000,
+    max: 31 * day,
+  }),
+  exactlyOnce: option.boolean(
+    "New subscriptions deliver a message again only after its lease has run out, and the service confirms each ack.",
+    false,
+  ),
+  deliveryLimit: option.integer(
+    "After so many deliveries without an ack the service itself dead-letters a message: for handlers that kill their process. Needs a grant; see the README.",
+    undefined,
+    { min: 5, max: 100 },
+  ),
+  pulls: option.integer("How many pulls a consumer has under way at once; ordered ones have one.", 4, {
+    min: 1,
+    max: 64,
+  }),
+  replyTopic: option.string(
+    "The topic that replies to requests travel on, shared by all clients.",
+    "waybill..replies",
+  ),
+  responseTimeoutMs: option.integer(
+    "How long the service may be silent while it owes an answer, in milliseconds; then the connection counts as lost.",
+    15_000,
+    { min: 500, max: 600_000 },
+  ),
 };
 
-export type GooglePubsubSettings = OptionValues<typeof options>;
+/** Options of the Google Pub/Sub adapter; see the README for what each means. */
+export type GooglePubsubOptions = OptionInput<typeof optionTable>;
+export type Settings = OptionValues<typeof optionTable>;
 
-export const readSettings = (sources: OptionSources): GooglePubsubSettings =>
-  readOptions("google-pubsub", options, sources);
+export function settingsOf(options: GooglePubsubOptions): Settings {
+  return checked(readOptions("google-pubsub", optionTable, { object: options }));
+}
+
+export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
+  const parts = /^pubsub:(?:\/\/([^/?#]*))?\/?(?:\?([^#]*))?$/i.exec(text);
+  if (parts === null) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      "This is not a URL that the google-pubsub adapter can read.",
+      {
+        remedy: "It looks like pubsub://my-project?option=value.",
+      },
+    );
+  }
+  const query = new URLSearchParams(parts[2] ?? "");
+  const projectId = decoded(parts[1] ?? "");
+  if (projectId !== "" && query.has("projectId")) {
+    throw new MessagingError("INVALID_ARGUMENT", 'The URL gives "projectId" twice.', {
+      remedy: "Leave it out of the query.",
+      details: { option: "projectId" },
+    });
+  }
+  const object = projectId === "" ? {} : { projectId };
+  return checked(readOptions("google-pubsub", optionTable, { object, query, env }));
+}
+
+function checked(settings: Settings): Settings {
+  const refuse = (why: string, remedy: string) => {
+    throw new MessagingError("INVALID_ARGUMENT", why, { remedy, details: { adapter: "google-pubsub" } });
+  };
+  if (settings.emulatorHost !== undefined && !/^[^\s/@]+:\d{1,5}$/.test(settings.emulatorHost)) {
+    refuse(`"${settings.emulatorHost}" is not host:port.`, "Give `emulatorHost` as 127.0.0.1:8085.");
+  }
+  if (settings.projectId !== undefined && !/^[a-z0-9.:-]+$/i.test(settings.projectId)) {
+    refuse("This is not the id of a Google Cloud project.", "It looks like my-project-123.");
+  }
+  if (!/^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(settings.replyTopic)) {
+    refuse(`"${settings.replyTopic}" is not a legal topic id.`, "Choose another `replyTopic`.");
+  }
+  return settings;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,8 +1,7 @@
 import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
-import { saveReport } from "../../../scripts/testing/conformance.ts";
+import { localBroker, saveReport } from "../../../scripts/testing/conformance.ts";
 import { target } from "../src/conformance.ts";
 
-// Once @waybill/local-brokers can start this broker, `localBroker` says where it is.
-const url = process.env.WAYBILL_GOOGLE_PUBSUB_URL ?? "google-pubsub://localhost";
-runConformance({ runner: { describe, it }, target: target(url), onReport: saveReport });
+const { url, extras } = await localBroker("google-pubsub");
+runConformance({ runner: { describe, it }, target: target(url, extras), onReport: saveReport });

@@ -1,0 +1,90 @@
+import type { SettleOutcome } from "@waybill/core/spi";
+import type { PubsubDelivery } from "./delivery.ts";
+import { status, statusOf } from "./errors.ts";
+import type { Service } from "./service.ts";
+
+/** Ids are about 200 bytes long, and a request has 512 KiB. */
+const mostAtOnce = 1_000;
+
+/** Acks deliveries of any subscriptions, and writes down at `indexes` what became of them. */
+export async function acknowledge(
+  service: Service,
+  deliveries: readonly PubsubDelivery[],
+  indexes: readonly number[],
+  outcomes: SettleOutcome[],
+): Promise<void> {
+  const calls: Promise<void>[] = [];
+  for (const places of bySubscription(deliveries)) {
+    for (let start = 0; start < places.length; start += mostAtOnce) {
+      calls.push(
+        acknowledgeSome(service, deliveries, indexes, places.slice(start, start + mostAtOnce), outcomes),
+      );
+    }
+  }
+  await Promise.all(calls);
+}
+
+async function acknowledgeSome(
+  service: Service,
+  deliveries: readonly PubsubDelivery[],
+  indexes: readonly number[],
+  places: readonly number[],
+  outcomes: SettleOutcome[],
+): Promise<void> {
+  const some = places.map((place) => deliveries[place] as PubsubDelivery);
+  let cause: unknown;
+  try {
+    await service.acknowledge(
+      (some[0] as PubsubDelivery).subscription,
+      some.map(({ ackId }) => ackId),
+    );
+  } catch (thrown) {
+    cause = thrown;
+  }
+  const failures = failuresOf(cause);
+  places.forEach((place, at) => {
+    const failure = failures === undefined ? undefined : failures[(some[at] as PubsubDelivery).ackId];
+    outcomes[indexes[place] as number] =
+      cause === undefined || (failures !== undefined && failure === undefined)
+        ? "settled"
+        : failure === undefined
+          ? { cause }
+          : outcomeOf(failure, cause);
+  });
+}
+
+/**
+ * Under exactly-once delivery the service tells for each id what went wrong; the
+ * others were acked. https://cloud.google.com/pubsub/docs/exactly-once-delivery
+ */
+function failuresOf(cause: unknown): Readonly<Record<string, string>> | undefined {
+  if (!(cause instanceof Error) || !("errorInfoMetadata" in cause)) return undefined;
+  const found = cause.errorInfoMetadata as Readonly<Record<string, string>> | undefined;
+  const known = Object.values(found ?? {}).some((text) =>
+    /^(PERMANENT|TRANSIENT)_FAILURE/.test(String(text)),
+  );
+  return known ? found : undefined;
+}
+
+function outcomeOf(failure: string, cause: unknown): SettleOutcome {
+  if (!failure.startsWith("TRANSIENT")) return "lost";
+  return { cause: statusOf(cause) === status.FAILED_PRECONDITION ? transient(failure) : cause };
+}
+
+/** The whole call is refused with a status that would be final; for this id it is not. */
+function transient(failure: string): Error {
+  return Object.assign(new Error(`The service could not take an ack: ${failure}.`), {
+    code: status.UNAVAILABLE,
+  });
+}
+
+/** Places in the list, those of one subscription together. */
+function bySubscription(deliveries: readonly PubsubDelivery[]): Iterable<number[]> {
+  const found = new Map<string, number[]>();
+  deliveries.forEach(({ subscription }, place) => {
+    const places = found.get(subscription);
+    if (places === undefined) found.set(subscription, [place]);
+    else places.push(place);
+  });
+  return found.values();
+}

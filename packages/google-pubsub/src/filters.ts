@@ -1,0 +1,60 @@
+import { type Filter, type HeaderCondition, type Headers, metadataHeaders } from "@waybill/core/spi";
+import { packedName } from "./header-packing.ts";
+
+/** A subscription's filter has at most 256 bytes (https://cloud.google.com/pubsub/docs/subscription-message-filter). */
+const longest = 256;
+const metadata: ReadonlySet<string> = new Set(Object.values(metadataHeaders));
+
+/**
+ * The filter in the service's own language, so that what is not wanted is neither
+ * sent nor paid for; empty where it cannot be said. Messages with packed headers
+ * pass, since the service cannot look into those: consumers look again.
+ */
+export function nativeFilter(filter: Filter | undefined): string {
+  const conditions: string[] = [];
+  for (const [name, condition] of Object.entries(filter ?? {})) {
+    if (metadata.has(name)) continue;
+    const term = termOf(name, condition);
+    if (term !== undefined) conditions.push(term);
+  }
+  if (conditions.length === 0) return "";
+  const text = `(${conditions.join(" AND ")}) OR attributes:${packedName}`;
+  return text.length <= longest ? text : "";
+}
+
+/** Whether headers meet all conditions. */
+export function matches(filter: Filter, headers: Headers): boolean {
+  for (const name in filter) if (!meets(filter[name] as HeaderCondition, headers[name])) return false;
+  return true;
+}
+
+function termOf(name: string, condition: HeaderCondition): string | undefined {
+  if (!quotable(name) || name === "") return undefined;
+  const key = JSON.stringify(name);
+  if (typeof condition === "string") return equal(key, [condition]);
+  if ("exists" in condition) return condition.exists ? `attributes:${key}` : `NOT attributes:${key}`;
+  if (!("prefix" in condition)) return equal(key, condition);
+  if (condition.prefix === "") return `attributes:${key}`;
+  if (!quotable(condition.prefix)) return undefined;
+  return `hasPrefix(attributes.${key}, ${JSON.stringify(condition.prefix)})`;
+}
+
+function equal(key: string, values: readonly string[]): string | undefined {
+  if (!values.every(quotable)) return undefined;
+  const terms = values.map((value) => `attributes.${key} = ${JSON.stringify(value)}`);
+  return terms.length === 1 ? terms[0] : `(${terms.join(" OR ")})`;
+}
+
+/** Printable ASCII without quotes and backslashes means the same to everybody. */
+function quotable(text: string): boolean {
+  return /^[ !#-[\]-~]*$/.test(text);
+}
+
+function meets(condition: HeaderCondition, value: string | undefined): boolean {
+  if (typeof condition === "object" && "exists" in condition)
+    return (value !== undefined) === condition.exists;
+  if (value === undefined) return false;
+  if (typeof condition === "string") return value === condition;
+  if ("prefix" in condition) return value.startsWith(condition.prefix);
+  return condition.includes(value);
+}

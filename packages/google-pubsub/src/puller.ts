@@ -1,0 +1,101 @@
+import type { ReceivedMessage, Service } from "./service.ts";
+
+/** Pauses between looks at an emulator, in milliseconds: short after there was something, then longer. */
+const shortestPauseMs = 5;
+const longestPauseMs = 100;
+
+export interface PullerParts {
+  readonly service: Service;
+  /** By its full name. */
+  readonly subscription: string;
+  /** The most pulls under way at once. */
+  readonly most: number;
+  /** The least to ask for, so that there are few calls while there is much to do. */
+  readonly least: number;
+  /** How many more may be asked for now. */
+  readonly room: () => number;
+  /** How many are asked for, on top of those before; negative once a pull has ended. */
+  readonly onAsked: (change: number) => void;
+  readonly onReceived: (messages: readonly ReceivedMessage[], subscription: string) => void;
+  /** This subscription cannot be pulled from. */
+  readonly onFailed: (cause: unknown) => void;
+  /**
+   * An emulator goes on to serve a pull that was given up, and what it gives it is
+   * out of reach for a lease. So it is only asked for what is there at once.
+   */
+  readonly polling: boolean;
+}
+
+/** Pulls from one subscription, for as many as there is room for. */
+export class Puller {
+  readonly #parts: PullerParts;
+  readonly #closing = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  #pauseMs = shortestPauseMs;
+  #pause: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(parts: PullerParts) {
+    this.#parts = parts;
+  }
+
+  /** There may be room again. */
+  proceed(): void {
+    const { most, least, room, onAsked } = this.#parts;
+    while (!this.#closed && this.#pause === undefined && this.#underWay.size < most) {
+      const free = room();
+      if (free < least) return;
+      const max = Math.max(least, Math.ceil(free / (most - this.#underWay.size)));
+      onAsked(max);
+      const pulling = this.#pull(max);
+      this.#underWay.add(pulling);
+      void pulling.finally(() => {
+        this.#underWay.delete(pulling);
+        onAsked(-max);
+        this.proceed();
+      });
+    }
+  }
+
+  /** Something was settled, which may be what others wait for: an emulator is looked at without a pause. */
+  hurry(): void {
+    if (this.#pause !== undefined) clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#pauseMs = shortestPauseMs;
+    this.proceed();
+  }
+
+  /** Ends what is under way; what a pull still brings is handed over all the same. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#pause !== undefined) clearTimeout(this.#pause);
+    // An emulator answers at once, and giving it up would cost what it holds.
+    const patience = setTimeout(() => this.#closing.abort(), this.#parts.polling ? 1_000 : 0);
+    await Promise.all(this.#underWay);
+    clearTimeout(patience);
+  }
+
+  async #pull(max: number): Promise<void> {
+    const { service, subscription, polling, onReceived, onFailed } = this.#parts;
+    try {
+      const messages = await service.pull(subscription, max, polling, this.#closing.signal);
+      if (messages.length > 0) {
+        this.#pauseMs = shortestPauseMs;
+        onReceived(messages, subscription);
+      } else if (polling) this.#rest();
+    } catch (cause) {
+      if (this.#closed) return;
+      this.#closed = true;
+      onFailed(cause);
+    }
+  }
+
+  #rest(): void {
+    if (this.#closed || this.#pause !== undefined) return;
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.proceed();
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
+  }
+}

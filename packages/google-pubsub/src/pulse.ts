@@ -1,0 +1,46 @@
+/**
+ * Notices a connection on which nothing comes back any more: gRPC would wait for
+ * minutes. Asks only while something is owed and nothing at all has been heard.
+ */
+export class Pulse {
+  readonly #silenceMs: number;
+  readonly #ask: () => Promise<boolean>;
+  readonly #onDead: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #owed = 0;
+  #heardAt = 0;
+  #asking = false;
+
+  /** `ask` answers whether there was any reply within `silenceMs`. */
+  constructor(silenceMs: number, ask: () => Promise<boolean>, onDead: () => void) {
+    this.#silenceMs = silenceMs;
+    this.#ask = ask;
+    this.#onDead = onDead;
+    this.#timer = setInterval(() => void this.#look(), silenceMs / 4);
+    this.#timer.unref();
+  }
+
+  /** A call begins. */
+  owe(): void {
+    if (this.#owed++ === 0) this.#heardAt = performance.now();
+  }
+
+  /** It has ended; `answered`: by a reply of whatever kind. */
+  paid(answered: boolean): void {
+    this.#owed--;
+    if (answered) this.#heardAt = performance.now();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#owed === 0 || this.#asking || performance.now() - this.#heardAt < this.#silenceMs) return;
+    this.#asking = true;
+    const answered = await this.#ask();
+    this.#asking = false;
+    if (answered) this.#heardAt = performance.now();
+    else this.#onDead();
+  }
+}
