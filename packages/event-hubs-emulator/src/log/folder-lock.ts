@@ -17,7 +17,7 @@ export class FolderLock {
         `The folder ${folder} is in use by the process ${holder}. Stop it, or name another folder.`,
       );
     }
-    writeFileSync(this.#file, `${process.pid} ${beginOf(process.pid) ?? ""}\n`);
+    writeFileSync(this.#file, `${process.pid} ${lookAt(process.pid)?.begin ?? ""}\n`);
   }
 
   release(): void {
@@ -33,7 +33,9 @@ export class FolderLock {
     }
     const [pid = 0, begin = ""] = [Number(text.split(" ")[0]), text.split(" ")[1]?.trim()];
     if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;
-    return begin !== "" && begin !== beginOf(pid) ? undefined : pid;
+    const now = lookAt(pid);
+    if (now === undefined) return pid;
+    return now.hasEnded || (begin !== "" && begin !== now.begin) ? undefined : pid;
   }
 }
 
@@ -46,11 +48,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in a unit of the system's own; undefined where that cannot be known. */
-function beginOf(pid: number): string | undefined {
+/**
+ * What `/proc` knows of a process; undefined where there is no such thing. A process
+ * that was killed stays there, ended, until its parent takes note.
+ */
+function lookAt(pid: number): { begin: string; hasEnded: boolean } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const [state = "", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { begin: fields[18] ?? "", hasEnded: state === "Z" || state === "X" };
   } catch {
     return undefined;
   }
