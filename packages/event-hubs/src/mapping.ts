@@ -5,8 +5,10 @@ import {
   metadataHeaders,
   type WireMessage,
 } from "@waybill/core/spi";
-import { message as amqp, type Message } from "rhea";
+import rhea, { type Message } from "rhea";
 import type { Lane } from "./reading/lane.ts";
+
+const { message: amqp } = rhea;
 
 /** Application properties of this adapter's own. */
 export const ownProperties = {

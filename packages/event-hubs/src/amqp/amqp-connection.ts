@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Connection, type ConnectionOptions, create_container, type EventContext } from "rhea";
+import rhea, { type Connection, type ConnectionOptions, type EventContext } from "rhea";
 import { AmqpError, ownConditions } from "./amqp-error.ts";
 import { AmqpReceiver, type ReceiverOptions } from "./receiver.ts";
 import { Requests } from "./requests.ts";
@@ -67,7 +67,7 @@ export class AmqpConnection {
     onTrouble: (cause: unknown) => void,
   ): Promise<AmqpConnection> {
     const { host, port, tls, namespace, connectTimeoutMs, idleTimeoutMs } = settings;
-    const container = create_container();
+    const container = rhea.create_container();
     // What rhea finds nobody listening to would end the process.
     container.on("error", () => {});
     const options = {

@@ -1,4 +1,7 @@
-import { type Connection, type EventContext, type Message, type Receiver, types } from "rhea";
+import rhea, { type Connection, type EventContext, type Message, type Receiver } from "rhea";
+
+const { types } = rhea;
+
 import { AmqpError, ownConditions } from "./amqp-error.ts";
 
 /** The code of the selector filter (apache.org:selector-filter:string) as Event Hubs takes it. */

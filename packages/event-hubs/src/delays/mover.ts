@@ -1,4 +1,4 @@
-import { message as amqp, type Message } from "rhea";
+import rhea, { type Message } from "rhea";
 import type { GroupStore } from "../checkpoints/store.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { isMissing, isTransient } from "../errors.ts";
@@ -316,7 +316,7 @@ function withAgain(message: Message, again: number): Message {
 /** The service's annotations are of its last place; the key is the message's own. */
 function encodeAgain(message: Message, properties: Readonly<Record<string, unknown>>): Buffer {
   const key = keyOf(message);
-  return amqp.encode({
+  return rhea.message.encode({
     ...message,
     delivery_annotations: undefined,
     message_annotations: key === undefined ? undefined : { [annotations.key]: key },
