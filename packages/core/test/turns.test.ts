@@ -270,7 +270,11 @@ describe("messages that are not for the handler", () => {
       hands.handler,
     );
     // The driver knows of it all the same, and may spare the broker some of what would be dropped.
-    expect(driver.consumer().source.filter).toEqual({ region: "eu", kind: ["a", "b"], trace: { exists: false } });
+    expect(driver.consumer().source.filter).toEqual({
+      region: "eu",
+      kind: ["a", "b"],
+      trace: { exists: false },
+    });
     driver
       .consumer()
       .deliver(
