@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { demoSummary, expected } from "./expected.ts";
+import { demoSummary, expected, refused, refusedByStandIn } from "./expected.ts";
 import { runExample } from "./run-example.ts";
 
 const folder = new URL("..", import.meta.url);
@@ -14,13 +14,24 @@ export function examplesBehave(broker: string, url: string): void {
       expect(Object.keys(expected)).toEqual(numbered.sort());
     });
 
-    it.for(numbered)("%s prints what it should", async (name) => {
-      expect(await runExample(name, url)).toEqual(expected[name]);
+    const refusals = refused[broker] ?? {};
+    it.for(numbered.filter((name) => !(name in refusals)))("%s prints what it should", async (name) => {
+      const lacking = refusedByStandIn[broker]?.[name];
+      const { printed, error } = await runExample(name, url);
+      if (lacking !== undefined && error !== "") expect(error).toMatch(lacking);
+      else expect({ printed, error }).toEqual({ printed: expected[name], error: "" });
+    });
+
+    it.for(Object.entries(refusals))("%s is refused before anything is sent", async ([name, reason]) => {
+      const { printed, error } = await runExample(name, url);
+      expect(error).toMatch(reason);
+      expect(printed).toEqual([]);
     });
 
     it("the shop ends with the counts of what it did", async () => {
-      const lines = await runExample("shop/main.ts", url);
-      expect(JSON.parse(lines.at(-1) ?? "")).toEqual(demoSummary);
+      const { printed, error } = await runExample("shop/main.ts", url);
+      expect(error).toBe("");
+      expect(JSON.parse(printed.at(-1) ?? "")).toEqual(demoSummary);
     });
   });
 }

@@ -22,6 +22,19 @@ export const expected: Readonly<Record<string, readonly string[]>> = {
   "09-device-readings.ts": ["boiler: 20 75 21", "kiln: 60 61 95", "alarms: boiler at 75, kiln at 95"],
 };
 
+/**
+ * What ends with an error instead, by broker, and what the error says. It comes at start-up where a broker lacks
+ * what the example requires.
+ */
+export const refused: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  "sns-sqs": { "07-replay.ts": /code: 'UNSUPPORTED'.*feature: '"replay"'/s },
+};
+
+/** As `refused`, where only what stands in for the broker lacks it, and another stand-in may have it. */
+export const refusedByStandIn: typeof refused = {
+  "google-pubsub": { "07-replay.ts": /UNIMPLEMENTED.*This stand-in does not have/s },
+};
+
 /** The last line of the demo. */
 export const demoSummary = {
   orders: 12,

@@ -1,14 +1,22 @@
 import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 
-const run = promisify(execFile);
+export interface Run {
+  readonly printed: readonly string[];
+  /** What it ended with, if it failed; else empty. */
+  readonly error: string;
+}
 
-/** Runs one example as its own process, from source, and returns the lines it printed. */
-export async function runExample(path: string, brokerUrl: string): Promise<readonly string[]> {
-  const { stdout } = await run(process.execPath, ["--conditions=@waybill/source", path], {
+/** Runs one example as its own process, from source, and tells the lines it printed. */
+export function runExample(path: string, brokerUrl: string): Promise<Run> {
+  const options = {
     cwd: new URL("..", import.meta.url),
     env: { ...process.env, BROKER_URL: brokerUrl, NO_COLOR: "1" },
     timeout: 120_000,
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--conditions=@waybill/source", path], options, (failure, stdout, stderr) => {
+      const printed = stdout === "" ? [] : stdout.trimEnd().split("\n");
+      resolve({ printed, error: failure === null ? "" : stderr || failure.message });
+    });
   });
-  return stdout.trimEnd().split("\n");
 }
