@@ -17,6 +17,8 @@ export interface Access {
   readonly tls: boolean;
   /** `sb://<namespace>/`: what the audience of a token begins with. */
   readonly endpoint: string;
+  /** The hub that a connection string is for, where it names one. */
+  readonly entity: string | undefined;
   /** `https://<namespace>`: the management API. */
   readonly management: string;
   readonly tokens: TokenSource;
@@ -93,6 +95,7 @@ export function accessOf(given: Given): Access {
     port: connectPort ?? port,
     tls: !local,
     endpoint: `sb://${authority}/`,
+    entity: parsed?.entity,
     management: local ? `http://${namespace}:${port}` : `https://${namespace}`,
     tokens:
       signature !== undefined
@@ -131,7 +134,8 @@ function parseConnectionString(text: string) {
       "It looks like Endpoint=sb://<namespace>/;SharedAccessKeyName=<name>;SharedAccessKey=<key>.",
     );
   }
-  return { host, keyName, key, signature, emulator: fields.get("usedevelopmentemulator") === "true" };
+  const entity = fields.get("entitypath");
+  return { host, entity, keyName, key, signature, emulator: fields.get("usedevelopmentemulator") === "true" };
 }
 
 function splitPort(text: string): [host: string, port: number | undefined] {

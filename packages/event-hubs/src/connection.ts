@@ -49,6 +49,7 @@ export class EventHubsConnection implements Connection {
     );
     try {
       const amqp = await unlessAborted(opening, call.signal);
+      await unlessAborted(amqp.authenticate(settings.entity ?? settings.delayHub), call.signal);
       connection = new EventHubsConnection(settings, hooks, amqp, await openStore(settings));
       return connection;
     } catch (cause) {

@@ -129,19 +129,25 @@ export class AmqpConnection {
     this.#onTrouble = onTrouble;
   }
 
+  /** Rejects where the service refuses the credentials; whether `hub` exists does not matter. */
+  async authenticate(hub: string): Promise<void> {
+    try {
+      await this.#authorise(hub);
+    } catch (cause) {
+      if (!(cause instanceof AmqpError) || cause.condition !== "amqp:not-found") throw cause;
+    }
+  }
+
   async sender(hub: string, address: string, onEnd: () => void): Promise<AmqpSender> {
     await this.#authorise(hub);
     const name = `${address}-${randomUUID()}`;
-    const sender = await AmqpSender.open(
-      this.#connection,
-      address,
-      name,
-      this.#settings.requestTimeoutMs,
-      () => {
-        this.#links.delete(sender);
-        onEnd();
-      },
-    );
+    let sender: AmqpSender | undefined;
+    const onGone = () => {
+      if (sender !== undefined) this.#links.delete(sender);
+      onEnd();
+    };
+    const { requestTimeoutMs } = this.#settings;
+    sender = await AmqpSender.open(this.#live(), address, name, requestTimeoutMs, onGone);
     return this.#track(sender);
   }
 
@@ -150,11 +156,14 @@ export class AmqpConnection {
     options: Omit<ReceiverOptions, "name" | "timeoutMs" | "onGone">,
   ): Promise<AmqpReceiver> {
     await this.#authorise(hub);
-    const receiver = await AmqpReceiver.open(this.#connection, {
+    let receiver: AmqpReceiver | undefined;
+    receiver = await AmqpReceiver.open(this.#live(), {
       ...options,
       name: `${options.address}-${randomUUID()}`,
       timeoutMs: this.#settings.requestTimeoutMs,
-      onGone: () => this.#links.delete(receiver),
+      onGone: () => {
+        if (receiver !== undefined) this.#links.delete(receiver);
+      },
     });
     return this.#track(receiver);
   }
@@ -279,11 +288,16 @@ export class AmqpConnection {
     this.#renewals.set(hub, timer);
   }
 
-  #node(name: string): Requests {
-    let node = this.#nodes.get(name);
+  #live(): Connection {
     if (this.#ended) throw new AmqpError(ownConditions.disconnected, "The connection was lost.");
+    return this.#connection;
+  }
+
+  #node(name: string): Requests {
+    const connection = this.#live();
+    let node = this.#nodes.get(name);
     if (node === undefined || node.failed) {
-      node = new Requests(this.#connection, name);
+      node = new Requests(connection, name);
       this.#nodes.set(name, node);
     }
     return node;

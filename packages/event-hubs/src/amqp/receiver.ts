@@ -3,6 +3,7 @@ import rhea, { type Connection, type EventContext, type Message, type Receiver }
 const { types } = rhea;
 
 import { AmqpError, ownConditions } from "./amqp-error.ts";
+import { endSession } from "./end-session.ts";
 
 /** The code of the selector filter (apache.org:selector-filter:string) as Event Hubs takes it. */
 const selectorFilter = 0x468c00000004;
@@ -85,7 +86,7 @@ export class AmqpReceiver {
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#link.session.close();
+    endSession(this.#link.session);
     this.#options.onGone();
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Connection, EventContext, Message, Receiver, Sender, Session } from "rhea";
 import { AmqpError, ownConditions } from "./amqp-error.ts";
+import { endSession } from "./end-session.ts";
 
 interface Waiting {
   resolve(answer: Message): void;
@@ -80,7 +81,7 @@ export class Requests {
     this.#failure = failure;
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#waiting.clear();
-    this.#session.close();
+    endSession(this.#session);
   }
 
   #flush(): void {

@@ -1,5 +1,6 @@
 import type { Connection, Delivery, EventContext, Sender } from "rhea";
 import { AmqpError, ownConditions } from "./amqp-error.ts";
+import { endSession } from "./end-session.ts";
 
 /** The format of a batch: data sections with an encoded message each (Event Hubs' own, 0x80013700). */
 export const batchFormat = 0x80013700;
@@ -103,7 +104,7 @@ export class AmqpSender {
     for (const { reject } of this.#waiting) reject(cause);
     this.#unconfirmed.clear();
     this.#waiting = [];
-    this.#link.session.close();
+    endSession(this.#link.session);
     this.#onEnd();
   }
 
