@@ -75,9 +75,12 @@ test("a receiver begins where it asks to: at an offset, a sequence number, a tim
   expect(bodies(await since.count(1))).toEqual(["3"]);
 
   const latest = receive(hub, "0", latestEventPosition);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await client.sendBatch([event("4")]);
-  expect(bodies(await latest.count(1))).toEqual(["4"]);
+  await expect
+    .poll(async () => {
+      await client.sendBatch([event("new")]);
+      return bodies(latest.events)[0];
+    })
+    .toBe("new");
 });
 
 test("a position that was never written is an argument error, so that a foreign checkpoint is noticed", async () => {

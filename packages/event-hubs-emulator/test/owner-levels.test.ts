@@ -42,7 +42,7 @@ test("an owner level puts out readers that have none, and makes room when it goe
   const server = await hubWithOneEvent();
   const plain = reader(server);
   await plain.count(1);
-  const owner = reader(server, 0);
+  const owner = reader(server, 1);
   expect(await plain.error).toMatchObject(STOLEN);
   await owner.count(1);
   await owner.close();

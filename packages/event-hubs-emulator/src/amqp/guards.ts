@@ -1,3 +1,4 @@
+import rhea from "rhea";
 import type { PublisherLink } from "./publisher-link.ts";
 import type { ReceiverLink } from "./receiver-link.ts";
 import type { ServerConnection, ServerSession } from "./rhea-internals.ts";
@@ -10,6 +11,27 @@ const MAX_SESSIONS = 1000;
 class Misbehaviour extends Error {
   override name = "ProtocolError";
 }
+
+/** Items of an array that take no bytes each; nobody needs many. */
+const MAX_EMPTY_ITEMS = 10_000;
+
+interface ArrayReader {
+  read_array_items(count: number, type: { width: number }): unknown[];
+}
+
+/**
+ * Thirteen bytes can announce an array of four billion nulls, and rhea would make
+ * it. All decoding in this process goes through this one method.
+ */
+function guardArrays(reader: ArrayReader): void {
+  const { read_array_items } = reader;
+  reader.read_array_items = function (this: ArrayReader, count, type) {
+    if (type.width === 0 && count > MAX_EMPTY_ITEMS) throw new Misbehaviour("An array has too many items");
+    return read_array_items.call(this, count, type);
+  };
+}
+
+guardArrays((rhea.types as unknown as { Reader: { prototype: ArrayReader } }).Reader.prototype);
 
 /** rhea reads frames of any announced size; this does not. */
 export function guardConnection(connection: ServerConnection): void {

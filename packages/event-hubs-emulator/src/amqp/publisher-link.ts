@@ -35,6 +35,7 @@ export class PublisherLink {
   readonly #maxMessageSize: number;
   /** Bytes of the delivery that is arriving. */
   #arriving = 0;
+  #closed = false;
 
   constructor(link: IncomingLink, target: PublisherTarget, faults: Faults) {
     const { hub, partition, path, maxMessageSize } = target;
@@ -60,6 +61,7 @@ export class PublisherLink {
   #take({ delivery, message }: EventContext): void {
     const size = this.#arriving;
     this.#arriving = 0;
+    if (this.#closed) return;
     this.#link.add_credit(1);
     const incoming = delivery as unknown as IncomingDelivery;
     const fault = this.#faults.take("publish", this.subject);
@@ -101,6 +103,7 @@ export class PublisherLink {
   }
 
   close(error: ServiceError): void {
+    this.#closed = true;
     this.#link.close({ condition: error.condition, description: error.message });
   }
 }

@@ -3,7 +3,7 @@ import { LogCursor } from "../log/partition-log.ts";
 import type { Hub } from "../namespace/hub.ts";
 import type { Partition } from "../namespace/partition.ts";
 import type { Reader } from "../namespace/reader-slots.ts";
-import type { ServiceError } from "../namespace/service-error.ts";
+import { CONDITION, ServiceError } from "../namespace/service-error.ts";
 import type { OutgoingLink } from "./rhea-internals.ts";
 import { withRuntimeMetrics } from "./runtime-metrics.ts";
 import { TransferWriter } from "./transfer-writer.ts";
@@ -72,11 +72,17 @@ export class ReceiverLink implements Reader {
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
     this.#scheduled = true;
-    setImmediate(() => this.#send());
+    setImmediate(() => {
+      this.#scheduled = false;
+      try {
+        this.#send();
+      } catch {
+        this.close(new ServiceError(CONDITION.internal, "The events of this partition cannot be read."));
+      }
+    });
   }
 
   #send(): void {
-    this.#scheduled = false;
     if (this.#closed || this.#cursor === undefined || this.#writer === undefined) return;
     const { socket } = this.#link.session.connection;
     if (this.#link.state.open_requests > 0) return this.#schedule();

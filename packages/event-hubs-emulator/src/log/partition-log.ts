@@ -39,6 +39,7 @@ export class PartitionLog implements ChunkKeeper {
   #last: LastEnqueued | undefined;
   /** Where the retained events begin, when that is inside the first chunk. */
   #floor = 0;
+  #closed = false;
 
   constructor(cache: ChunkCache, files?: SegmentFiles) {
     this.#cache = cache;
@@ -67,6 +68,7 @@ export class PartitionLog implements ChunkKeeper {
 
   /** Events are readable, and with files in the hands of the operating system, when this returns. */
   append(events: readonly PublishedEvent[], now: number): void {
+    if (this.#closed) throw new Error("This log is closed");
     if (events.length === 0) return;
     const time = Math.max(now, this.#last?.enqueuedTime ?? 0);
     const start = { sequenceNumber: this.#nextSequenceNumber, offset: this.#nextOffset };
@@ -117,11 +119,10 @@ export class PartitionLog implements ChunkKeeper {
 
   #sourceFor(cursor: LogCursor): Buffer {
     const { chunk } = cursor;
-    if (
-      chunk !== undefined &&
-      cursor.bytes !== undefined &&
-      cursor.sequenceNumber < chunk.endSequenceNumber
-    ) {
+    if (chunk !== undefined && cursor.sequenceNumber < chunk.endSequenceNumber) {
+      // The bytes a cursor has may be from before the chunk grew.
+      const known = chunk.bytes ?? cursor.bytes;
+      cursor.bytes = known !== undefined && known.length >= chunk.length ? known : this.#load(chunk);
       return cursor.bytes;
     }
     const found = this.#chunkOf("sequenceNumber", cursor.sequenceNumber);
@@ -202,7 +203,9 @@ export class PartitionLog implements ChunkKeeper {
     this.#last = last;
   }
 
+  /** Nothing more is taken: under the same name there may be another log by now. */
   close(): void {
+    this.#closed = true;
     for (const chunk of this.#chunks) this.#cache.forget(chunk);
     this.#files?.close();
   }
