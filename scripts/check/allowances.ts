@@ -51,6 +51,17 @@ export const extraAdapterFiles = perAdapter({
     "server.ts": "What the server is and how it keeps its data.",
     "upkeep/": "What Redis does not do by itself: moves what is due, takes away what every group has acked.",
   },
+  "sns-sqs": {
+    "batches.ts": "Requests of ten, and the answers in which some of them failed.",
+    "clients.ts": "The SDK's clients: long polls have one of their own.",
+    "delivery.ts": "A delivery, with the lease that SQS does not tell.",
+    "naming.ts": "Names of letters, digits, - and _, within 80.",
+    "places/":
+      "Queues and topics found by name, joined by subscriptions, who may write to them, and those that end with their client.",
+    "publishing/": "Requests of ten, in order where there is one: ordering keys as message groups.",
+    "receiving/":
+      "Long polls, none of them broken off, and copies of what comes too early or goes back unhandled.",
+  },
 });
 
 /** Files of more than 300 lines. */

@@ -21,7 +21,7 @@ const ttl: Support = {
 const ordering: Support = { how: "native", note: "FIFO topics and queues; the key is the message group." };
 const filters: Support = {
   how: "emulated",
-  note: "SNS takes up to 15 minutes to apply a changed filter policy, so consumers filter.",
+  note: "Consumers filter; for a new subscription SNS keeps back what cannot match, by a filter policy.",
 };
 const broadcast: Support = { how: "emulated", note: "A temporary queue for each subscriber." };
 const requestReply: Support = { how: "emulated", note: "A temporary queue for each client." };

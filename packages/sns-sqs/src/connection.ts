@@ -7,6 +7,7 @@ import type {
   ConnectionHooks,
   Consumer,
   ConsumerHooks,
+  Filter,
   PublishOutcome,
   Source,
   WireMessage,
@@ -17,10 +18,11 @@ import { SqsConsumer } from "./consumer.ts";
 import { isAwsError } from "./errors.ts";
 import { temporaryPrefix } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { Places } from "./places.ts";
-import { Publisher } from "./publisher.ts";
-import { policyFor } from "./queue-policy.ts";
-import { TemporaryQueues } from "./temporary-queues.ts";
+import { Places } from "./places/places.ts";
+import { policyFor } from "./places/queue-policy.ts";
+import { Subscriptions } from "./places/subscriptions.ts";
+import { TemporaryQueues } from "./places/temporary-queues.ts";
+import { Publisher } from "./publishing/publisher.ts";
 import { AwsTopology } from "./topology.ts";
 
 /** There is no connection to lose: each call is a request. This makes sure that requests can succeed. */
@@ -57,6 +59,7 @@ class AwsConnection implements Connection {
   readonly #clients: Clients;
   readonly #places: Places;
   readonly #publisher: Publisher;
+  readonly #subscriptions: Subscriptions;
   readonly #temporary: TemporaryQueues;
   readonly #consumers = new Set<SqsConsumer>();
   #closing: Promise<void> | undefined;
@@ -69,15 +72,16 @@ class AwsConnection implements Connection {
     this.#places = new Places(clients, settings.accountId);
     this.#publisher = new Publisher(clients, this.#places, settings.messageBytes);
     this.#temporary = new TemporaryQueues(clients, hooks.report);
-    this.topology = new AwsTopology(clients, this.#places, this.#temporary, settings);
+    this.#subscriptions = new Subscriptions(clients.sns, settings.filterPolicies);
+    this.topology = new AwsTopology(clients, this.#places, this.#subscriptions, this.#temporary, settings);
   }
 
   publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
     return this.#publisher.publish(to, batch, call);
   }
 
-  async consume({ address }: Source, _hooks: ConsumerHooks, call: Call): Promise<Consumer> {
-    if (address.kind === "topic") return this.#openBroadcast(address, call);
+  async consume({ address, filter }: Source, _hooks: ConsumerHooks, call: Call): Promise<Consumer> {
+    if (address.kind === "topic") return this.#openBroadcast(address, filter, call);
     const url = await this.#places.queueUrl(address, call);
     if (address.kind !== "inbox") return this.#open(address, url, async () => {});
     this.#temporary.keep(url);
@@ -89,7 +93,7 @@ class AwsConnection implements Connection {
     return this.#closing;
   }
 
-  async #openBroadcast(address: Address, call: Call): Promise<Consumer> {
+  async #openBroadcast(address: Address, filter: Filter | undefined, call: Call): Promise<Consumer> {
     const topic = await this.#places.topicArn(address, call);
     const name = `${temporaryPrefix}${randomUUID()}${address.ordered ? ".fifo" : ""}`;
     const url = await this.#temporary.make(
@@ -108,7 +112,7 @@ class AwsConnection implements Connection {
     );
     let subscription: string | undefined;
     try {
-      subscription = await this.topology.subscribe(topic, this.#places.queueArn(name), call);
+      subscription = await this.#subscriptions.make(topic, this.#places.queueArn(name), filter, call);
       await this.#temporary.fedBy(url, subscription);
     } catch (cause) {
       await this.#temporary.remove(url, subscription);

@@ -15,12 +15,15 @@ import { failuresIn, tens } from "./batches.ts";
 import type { Clients } from "./clients.ts";
 import type { SqsDelivery } from "./delivery.ts";
 import { saysLost } from "./errors.ts";
-import { LongPolls } from "./long-polls.ts";
 import { decode } from "./mapping.ts";
-import { putBack } from "./put-back.ts";
+import { LongPolls } from "./receiving/long-polls.ts";
+import { putBack } from "./receiving/put-back.ts";
 
 /** How long closing waits for polls and the hand-back, in milliseconds; what is later still happens, unwaited. */
 const patienceMs = 4_500;
+
+/** What is left of a lease less than this, in milliseconds, is left to run out. */
+const handBackMs = 500;
 
 export interface SqsConsumerParts {
   readonly clients: Clients;
@@ -160,8 +163,8 @@ export class SqsConsumer implements Consumer {
       if (!ordered && delivery.due !== undefined && delivery.due > now) early.push(delivery);
       else arrived.push(delivery);
     }
-    if (early.length > 0)
-      void putBack(this.#parts.clients.sqs, this.#parts.url, early).catch(this.#parts.report);
+    // What cannot be put back now comes again when its lease is over, and is early or not.
+    if (early.length > 0) void putBack(this.#parts.clients.sqs, this.#parts.url, early);
     if (this.#closing !== undefined) return void this.#handBack(arrived);
     for (const delivery of arrived) this.#queue.push(delivery);
     if (settledOnArrival) {
@@ -231,27 +234,28 @@ export class SqsConsumer implements Consumer {
 
   #handingBack: Promise<void> = Promise.resolve();
 
-  /**
-   * Makes these visible again. The last first, one request after another: while the
-   * first of a message group is still ours, SQS gives none of the group to anybody.
-   */
   #handBack(held: readonly SqsDelivery[]): Promise<void> {
-    const now = performance.now();
-    const orders = held
-      .filter(({ leasedUntil }) => leasedUntil > now)
-      .reverse()
-      .map((delivery, index) => ({ index, delivery, seconds: 0 }));
-    const runs = tens(orders);
-    const give = async (): Promise<void> => {
-      if (!this.#parts.ordered) {
-        await Promise.allSettled(runs.map((run) => this.#changeVisibility(run)));
-        return;
-      }
-      // Where it fails, the lease gives them back, later.
-      for (const run of runs) await this.#changeVisibility(run).catch(() => {});
-    };
-    this.#handingBack = Promise.all([this.#handingBack, give()]).then(() => {});
+    // Too late for what may be someone else's while it is on its way.
+    const soon = performance.now() + handBackMs;
+    const ours = held.filter(({ leasedUntil }) => leasedUntil > soon);
+    const handedBack = this.#parts.ordered ? this.#makeVisible(ours) : this.#putBack(ours);
+    this.#handingBack = Promise.all([this.#handingBack, handedBack]).then(() => {});
     return this.#handingBack;
+  }
+
+  async #putBack(held: readonly SqsDelivery[]): Promise<void> {
+    const { clients, url } = this.#parts;
+    await this.#makeVisible(await putBack(clients.sqs, url, held));
+  }
+
+  /**
+   * The last first, one request after another: while the first of a message group is
+   * still ours, SQS gives none of the group to anybody. Counts as a delivery.
+   */
+  async #makeVisible(held: readonly SqsDelivery[]): Promise<void> {
+    const orders = [...held].reverse().map((delivery, index) => ({ index, delivery, seconds: 0 }));
+    // Where it fails, the lease gives them back, later.
+    for (const run of tens(orders)) await this.#changeVisibility(run).catch(() => {});
   }
 }
 

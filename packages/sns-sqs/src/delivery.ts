@@ -9,6 +9,10 @@ export interface Metadata {
   readonly expiresAt: number | undefined;
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
+  /** Not to be handled before this time, milliseconds since the epoch. */
+  readonly due: number | undefined;
+  /** How often it was delivered before this copy of it was made. */
+  readonly redeliveries: number;
 }
 
 /** A message in flight, and when its lease ends. */
@@ -27,8 +31,9 @@ export class SqsDelivery implements Delivery {
   readonly lane = undefined;
   readonly position = undefined;
   readonly native: Message;
-  /** Not to be handled before this time, milliseconds since the epoch; then it is put back once more. */
   readonly due: number | undefined;
+  /** Of its redeliveries, those before this copy of it was made. */
+  readonly carried: number;
   /** Until when it is ours, on the clock of `performance.now()`. */
   leasedUntil = 0;
 
@@ -38,20 +43,21 @@ export class SqsDelivery implements Delivery {
     body: Uint8Array,
     headers: Headers,
     key: string | undefined,
-    due: number | undefined,
   ) {
     this.native = native;
     this.body = body;
     this.headers = headers;
     this.key = key;
-    this.due = due;
+    this.due = metadata.due;
+    this.carried = metadata.redeliveries;
     this.id = metadata.id ?? native.MessageId ?? "";
     this.contentType = metadata.contentType ?? "";
     this.timestamp = metadata.timestamp ?? wholeNumber(native.Attributes?.SentTimestamp) ?? Date.now();
     this.expiresAt = metadata.expiresAt;
     this.replyTo = metadata.replyTo;
     this.correlationId = metadata.correlationId;
-    this.redeliveries = Math.max(0, (wholeNumber(native.Attributes?.ApproximateReceiveCount) ?? 1) - 1);
+    const receipts = wholeNumber(native.Attributes?.ApproximateReceiveCount) ?? 1;
+    this.redeliveries = this.carried + Math.max(0, receipts - 1);
   }
 
   get receipt(): string {

@@ -1,18 +1,19 @@
 import { isUtf8 } from "node:buffer";
 import type { Message } from "@aws-sdk/client-sqs";
-import type { WireMessage } from "@waybill/core/spi";
+import type { Headers, WireMessage } from "@waybill/core/spi";
 import { type Metadata, SqsDelivery } from "./delivery.ts";
-import { keyOf, keyTooHard } from "./message-group.ts";
+import { keyOf, keyTooHard } from "./publishing/message-group.ts";
 
 /**
  * How a message lies in SQS and SNS. The body is the text itself where SQS can carry
  * it, else base64, and then the attribute `content-transfer-encoding` says so. Headers
  * are attributes of type String. SQS takes ten attributes in all, so that Waybill's
  * metadata share one, `waybill`, a JSON object; headers that find no place, or that no
- * attribute can hold, are in it under `headers`.
+ * attribute can hold, share another, `waybill-headers`, of the same kind.
  */
-const attribute = {
+export const attribute = {
   metadata: "waybill",
+  headers: "waybill-headers",
   contentType: "content-type",
   encoding: "content-transfer-encoding",
 } as const;
@@ -21,6 +22,9 @@ const own = new Set<string>(Object.values(attribute));
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html */
 const mostAttributes = 10;
+
+/** What a forged count may not exceed. */
+const mostRedeliveries = 1_000_000;
 
 export interface StringAttribute {
   readonly DataType: "String";
@@ -57,18 +61,7 @@ export function encode(message: WireMessage, due: number | undefined): Encoded {
   if (message.correlationId !== undefined) metadata.correlationId = message.correlationId;
   if (due !== undefined) metadata.due = due;
 
-  let packed: Record<string, string> | undefined;
-  for (const name in message.headers) {
-    const value = message.headers[name] as string;
-    if (places > 0 && isPlainName(name) && isPlainValue(value)) {
-      attributes[name] = stringAttribute(value);
-      places--;
-    } else {
-      packed ??= Object.create(null) as Record<string, string>;
-      packed[name] = value;
-    }
-  }
-  if (packed !== undefined) metadata.headers = packed;
+  attachHeaders(message.headers, attributes, places);
   attributes[attribute.metadata] = stringAttribute(json(metadata));
   const body = plain
     ? Buffer.from(message.body.buffer, message.body.byteOffset, message.body.byteLength).toString()
@@ -76,26 +69,42 @@ export function encode(message: WireMessage, due: number | undefined): Encoded {
   return { body, attributes, bytes: sizeOf(body, attributes) };
 }
 
+/** Headers as attributes; what finds no place goes into one together. */
+function attachHeaders(headers: Headers, attributes: Record<string, StringAttribute>, places: number): void {
+  const names = Object.keys(headers);
+  const fit = names.filter((name) => isPlainName(name) && isPlainValue(headers[name] as string));
+  const alone = new Set(fit.length === names.length && fit.length <= places ? fit : fit.slice(0, places - 1));
+  let packed: Record<string, string> | undefined;
+  for (const name of names) {
+    const value = headers[name] as string;
+    if (alone.has(name)) attributes[name] = stringAttribute(value);
+    else {
+      packed ??= Object.create(null) as Record<string, string>;
+      packed[name] = value;
+    }
+  }
+  if (packed !== undefined) attributes[attribute.headers] = stringAttribute(json(packed));
+}
+
 /** Reads a message of ours or of anybody. Never throws, whatever is in it. */
 export function decode(message: Message, ordered: boolean): SqsDelivery {
   const headers: Record<string, string> = Object.create(null);
   let written: Record<string, unknown> = {};
+  let packed: Record<string, unknown> = {};
   let contentType: string | undefined;
   let encoded = false;
   const attributes = message.MessageAttributes;
   for (const name in attributes) {
     const { StringValue, BinaryValue } = attributes[name] ?? {};
     const value = StringValue ?? (BinaryValue === undefined ? "" : base64(BinaryValue));
-    const read = name === attribute.metadata ? parsed(value) : undefined;
-    if (read !== undefined) written = read;
+    const object = name === attribute.metadata || name === attribute.headers ? parsed(value) : undefined;
+    if (object !== undefined && name === attribute.metadata) written = object;
+    else if (object !== undefined) packed = object;
     else if (name === attribute.contentType) contentType = value;
     else if (name === attribute.encoding && value.toLowerCase() === "base64") encoded = true;
     else headers[name] = value;
   }
-  if (isRecord(written.headers)) {
-    for (const [name, value] of Object.entries(written.headers))
-      if (typeof value === "string") headers[name] = value;
-  }
+  for (const [name, value] of Object.entries(packed)) if (typeof value === "string") headers[name] = value;
   const text = message.Body ?? "";
   const bytes = encoded ? fromBase64(text) : undefined;
   if (encoded && bytes === undefined) headers[attribute.encoding] = "base64";
@@ -106,18 +115,31 @@ export function decode(message: Message, ordered: boolean): SqsDelivery {
     expiresAt: time(written.expiresAt),
     replyTo: nonEmpty(written.replyTo),
     correlationId: nonEmpty(written.correlationId),
+    due: time(written.due),
+    redeliveries: Math.min(time(written.redeliveries) ?? 0, mostRedeliveries),
   };
   const key = ordered ? (nonEmpty(written.key) ?? keyOf(message.Attributes?.MessageGroupId)) : undefined;
-  return new SqsDelivery(message, metadata, bytes ?? Buffer.from(text), headers, key, time(written.due));
+  return new SqsDelivery(message, metadata, bytes ?? Buffer.from(text), headers, key);
 }
 
-/** The same metadata without the time it was due, now that SQS's own delay is enough; unchanged where there is none. */
-export function withoutDue(metadata: string): string {
-  const { due: _, ...rest } = parsed(metadata) ?? {};
-  return json(rest);
+/**
+ * The attributes of a copy that is put back into its queue: what it carried, and with
+ * it whatever SQS would forget with the original. `undefined` where a foreign message
+ * has no place left for that.
+ */
+export function attributesOfCopy(
+  { native, id, timestamp }: SqsDelivery,
+  redeliveries: number,
+  due: number | undefined,
+): Message["MessageAttributes"] {
+  const attributes = { ...native.MessageAttributes };
+  const written = attributes[attribute.metadata]?.StringValue;
+  if (written === undefined && Object.keys(attributes).length >= mostAttributes) return undefined;
+  const { due: _, ...rest } = parsed(written ?? "") ?? {};
+  const metadata = { id, timestamp, ...rest, redeliveries, ...(due === undefined ? {} : { due }) };
+  attributes[attribute.metadata] = stringAttribute(json(metadata));
+  return attributes;
 }
-
-export const metadataAttribute: string = attribute.metadata;
 
 export function stringAttribute(value: string): StringAttribute {
   return { DataType: "String", StringValue: value };
@@ -135,12 +157,12 @@ const unprintable = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: attributes are one line of text
 const unfitValue = /[\0-\x1f\x7f\ufffe\uffff]/;
 
-function isPlainValue(value: string): boolean {
+export function isPlainValue(value: string): boolean {
   return value !== "" && !unfitValue.test(value) && value.isWellFormed() && value.trim() === value;
 }
 
 /** Letters, digits, `_`, `-` and `.`, no dot at an end or next to another, and neither AWS's own nor ours. */
-function isPlainName(name: string): boolean {
+export function isPlainName(name: string): boolean {
   // A name that objects have of their own does not survive the SDK.
   if (name in Object.prototype || name.length > 256 || own.has(name) || name.startsWith("waybill-"))
     return false;

@@ -48,6 +48,10 @@ export const optionTable = {
     256 * kib,
     { min: 16 * kib, max: 1024 * kib },
   ),
+  filterPolicies: option.boolean(
+    "A new subscription gets a filter policy, so that SNS keeps back what its filter cannot let through.",
+    true,
+  ),
   retentionMs: option.integer(
     "How long a queue that is made here keeps what nobody takes, in milliseconds.",
     14 * day,

@@ -1,13 +1,4 @@
-import {
-  CreateTopicCommand,
-  DeleteTopicCommand,
-  GetSubscriptionAttributesCommand,
-  ListSubscriptionsByTopicCommand,
-  SetSubscriptionAttributesCommand,
-  SubscribeCommand,
-  type Subscription,
-  UnsubscribeCommand,
-} from "@aws-sdk/client-sns";
+import { CreateTopicCommand, DeleteTopicCommand } from "@aws-sdk/client-sns";
 import {
   CreateQueueCommand,
   DeleteQueueCommand,
@@ -18,6 +9,7 @@ import {
 import {
   type Address,
   type Call,
+  type Filter,
   MessagingError,
   type Topology,
   type TopologyItem,
@@ -27,9 +19,10 @@ import type { Clients } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
 import { isGroupQueue, otherKind, queueName, topicName } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import type { Places } from "./places.ts";
-import { allows, policyFor, withStatementFor } from "./queue-policy.ts";
-import type { TemporaryQueues } from "./temporary-queues.ts";
+import type { Places } from "./places/places.ts";
+import { allows, policyFor, withStatementFor } from "./places/queue-policy.ts";
+import type { Subscriptions } from "./places/subscriptions.ts";
+import type { TemporaryQueues } from "./places/temporary-queues.ts";
 
 type QueueAttributes = Partial<Record<QueueAttributeName, string>>;
 
@@ -41,18 +34,26 @@ const defaultTopicBytes = 262_144;
 export class AwsTopology implements Topology {
   readonly #clients: Clients;
   readonly #places: Places;
+  readonly #subscriptions: Subscriptions;
   readonly #temporary: TemporaryQueues;
   readonly #settings: Settings;
 
-  constructor(clients: Clients, places: Places, temporary: TemporaryQueues, settings: Settings) {
+  constructor(
+    clients: Clients,
+    places: Places,
+    subscriptions: Subscriptions,
+    temporary: TemporaryQueues,
+    settings: Settings,
+  ) {
     this.#clients = clients;
     this.#places = places;
+    this.#subscriptions = subscriptions;
     this.#temporary = temporary;
     this.#settings = settings;
   }
 
   async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
-    for (const { address } of items) await this.#ensure(address, call);
+    for (const { address, filter } of items) await this.#ensure(address, filter, call);
   }
 
   inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
@@ -63,48 +64,9 @@ export class AwsTopology implements Topology {
     await Promise.all(addresses.map((address) => this.#remove(address, call)));
   }
 
-  /** Feeds a queue from a topic, as it is published: no envelope of SNS around it. Answers the subscription. */
-  async subscribe(topic: string, queue: string, { signal }: Call): Promise<string> {
-    const { sns } = this.#clients;
-    const options = { abortSignal: signal };
-    try {
-      const { SubscriptionArn } = await sns.send(
-        new SubscribeCommand({
-          TopicArn: topic,
-          Protocol: "sqs",
-          Endpoint: queue,
-          Attributes: { RawMessageDelivery: "true" },
-          ReturnSubscriptionArn: true,
-        }),
-        options,
-      );
-      return SubscriptionArn ?? "";
-    } catch (cause) {
-      if (!isAwsError(cause, "InvalidParameter")) throw cause;
-      // It is there with other attributes, such as a filter policy of the user's own, which may stay.
-      const arn = await this.#findSubscription(topic, queue, { signal });
-      if (arn === undefined) throw cause;
-      const { Attributes } = await sns.send(
-        new GetSubscriptionAttributesCommand({ SubscriptionArn: arn }),
-        options,
-      );
-      if (Attributes?.RawMessageDelivery !== "true") {
-        await sns.send(
-          new SetSubscriptionAttributesCommand({
-            SubscriptionArn: arn,
-            AttributeName: "RawMessageDelivery",
-            AttributeValue: "true",
-          }),
-          options,
-        );
-      }
-      return arn;
-    }
-  }
-
   // ── Making ──────────────────────────────────────────────────────────────────
 
-  async #ensure(address: Address, call: Call): Promise<void> {
+  async #ensure(address: Address, filter: Filter | undefined, call: Call): Promise<void> {
     if (address.kind === "inbox") {
       this.#places.rememberQueue(
         queueName(address),
@@ -116,7 +78,7 @@ export class AwsTopology implements Topology {
     const topic = await this.#ensureTopic(address, call);
     if (address.kind === "topic") return;
     await this.#ensureQueue(address, topic, call);
-    await this.subscribe(topic, this.#places.queueArn(queueName(address)), call);
+    await this.#subscriptions.make(topic, this.#places.queueArn(queueName(address)), filter, call);
   }
 
   async #ensureTopic(address: Address, call: Call): Promise<string> {
@@ -126,9 +88,10 @@ export class AwsTopology implements Topology {
       ...(address.ordered ? { FifoTopic: "true", FifoThroughputScope: "MessageGroup" } : {}),
       ...(messageBytes > defaultTopicBytes ? { MaximumMessageSize: String(messageBytes) } : {}),
     };
-    const known = await this.#places.lookForTopic(name, call);
+    const look = (which: string) => this.#places.lookForTopic(which, call).catch(unlessDenied);
+    const known = await look(name);
     if (known !== undefined) return known;
-    if ((await this.#places.lookForTopic(otherKind(name), call)) !== undefined) throw mismatch(address);
+    if ((await look(otherKind(name))) !== undefined) throw mismatch(address);
     const { TopicArn = "" } = await this.#clients.sns.send(
       new CreateTopicCommand({ Name: name, Attributes }),
       {
@@ -218,7 +181,7 @@ export class AwsTopology implements Topology {
     const topic = await this.#places.lookForTopic(topicName(address), call);
     const fed =
       topic !== undefined &&
-      (await this.#findSubscription(topic, this.#places.queueArn(queueName(address)), call));
+      (await this.#subscriptions.find(topic, this.#places.queueArn(queueName(address)), call));
     if (fed) return { address, exists: true, differences: [], backlog };
     return {
       address,
@@ -238,26 +201,6 @@ export class AwsTopology implements Topology {
     return AttributeNames.reduce((sum, name) => sum + Number(Attributes[name] ?? 0), 0);
   }
 
-  async #findSubscription(topic: string, queue: string, call: Call): Promise<string | undefined> {
-    for await (const { Endpoint, SubscriptionArn } of this.#subscriptions(topic, call)) {
-      if (Endpoint === queue && SubscriptionArn?.startsWith("arn:")) return SubscriptionArn;
-    }
-    return undefined;
-  }
-
-  async *#subscriptions(topic: string, { signal }: Call): AsyncGenerator<Subscription> {
-    let NextToken: string | undefined;
-    do {
-      const command = new ListSubscriptionsByTopicCommand({
-        TopicArn: topic,
-        ...(NextToken === undefined ? {} : { NextToken }),
-      });
-      const page = await this.#clients.sns.send(command, { abortSignal: signal });
-      yield* page.Subscriptions ?? [];
-      NextToken = page.NextToken;
-    } while (NextToken !== undefined && NextToken !== "");
-  }
-
   // ── Taking away ─────────────────────────────────────────────────────────────
 
   async #remove(address: Address, call: Call): Promise<void> {
@@ -265,8 +208,9 @@ export class AwsTopology implements Topology {
     if (address.kind === "group") {
       const topic = await this.#places.lookForTopic(topicName(address), call);
       const queue = topic === undefined ? "" : this.#places.queueArn(queueName(address));
-      const subscription = topic === undefined ? undefined : await this.#findSubscription(topic, queue, call);
-      if (subscription !== undefined) await this.#unsubscribe(subscription, call);
+      const subscription =
+        topic === undefined ? undefined : await this.#subscriptions.find(topic, queue, call);
+      if (subscription !== undefined) await this.#subscriptions.remove(subscription, call);
     }
     await this.#deleteQueue(queueName(address), call);
   }
@@ -276,10 +220,10 @@ export class AwsTopology implements Topology {
     const topic = await this.#places.lookForTopic(name, call);
     if (topic === undefined) return;
     try {
-      for await (const { Endpoint = "", SubscriptionArn = "" } of this.#subscriptions(topic, call)) {
+      for await (const { Endpoint = "", SubscriptionArn = "" } of this.#subscriptions.of(topic, call)) {
         const queue = Endpoint.slice(Endpoint.lastIndexOf(":") + 1);
         if (!isGroupQueue(queue, address)) continue;
-        if (SubscriptionArn.startsWith("arn:")) await this.#unsubscribe(SubscriptionArn, call);
+        if (SubscriptionArn.startsWith("arn:")) await this.#subscriptions.remove(SubscriptionArn, call);
         await this.#deleteQueue(queue, call);
       }
       await this.#clients.sns.send(new DeleteTopicCommand({ TopicArn: topic }), { abortSignal: call.signal });
@@ -287,12 +231,6 @@ export class AwsTopology implements Topology {
       if (!isGone(cause)) throw cause;
     }
     this.#places.forget(address);
-  }
-
-  async #unsubscribe(subscription: string, { signal }: Call): Promise<void> {
-    await this.#clients.sns.send(new UnsubscribeCommand({ SubscriptionArn: subscription }), {
-      abortSignal: signal,
-    });
   }
 
   async #deleteQueue(name: string, call: Call): Promise<void> {
@@ -307,6 +245,11 @@ export class AwsTopology implements Topology {
       if (!isGone(cause)) throw cause;
     }
   }
+}
+
+/** Who may create topics need not be allowed to look at them. */
+function unlessDenied(cause: unknown): undefined {
+  if (!isAwsError(cause, "AuthorizationError", "AccessDenied")) throw cause;
 }
 
 function isGone(cause: unknown): boolean {

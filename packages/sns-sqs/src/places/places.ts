@@ -1,9 +1,9 @@
 import { GetTopicAttributesCommand, ListTopicsCommand } from "@aws-sdk/client-sns";
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import { type Address, type Call, MessagingError } from "@waybill/core/spi";
-import type { Clients } from "./clients.ts";
-import { isAwsError } from "./errors.ts";
-import { queueName, topicName } from "./naming.ts";
+import type { Clients } from "../clients.ts";
+import { isAwsError } from "../errors.ts";
+import { queueName, topicName } from "../naming.ts";
 
 /** So many queue URLs are kept; reply paths come and go. */
 const mostKept = 10_000;

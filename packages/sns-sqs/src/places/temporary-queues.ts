@@ -9,9 +9,9 @@ import {
   TagQueueCommand,
 } from "@aws-sdk/client-sqs";
 import type { Call } from "@waybill/core/spi";
-import type { Clients } from "./clients.ts";
-import { isAwsError } from "./errors.ts";
-import { temporaryPrefix } from "./naming.ts";
+import type { Clients } from "../clients.ts";
+import { isAwsError } from "../errors.ts";
+import { temporaryPrefix } from "../naming.ts";
 
 /** When its client last gave a sign of life, in seconds since the epoch. */
 const seenTag = "waybill-seen";

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { type Message, ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { MessagingError } from "@waybill/core/spi";
-import { mostEntries } from "./batches.ts";
+import { mostEntries } from "../batches.ts";
 
 export interface LongPollOptions {
   readonly sqs: SQSClient;
@@ -84,10 +84,18 @@ export class LongPolls {
       MessageSystemAttributeNames: ["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
     });
     const { Messages = [] } = await sqs.send(command);
-    const whole = Messages.filter(isWhole);
-    if (whole.length < Messages.length) onDamaged(damaged(Messages.length - whole.length));
-    return whole;
+    if (Messages.every(isWhole)) return Messages;
+    const bad = Messages.filter((message) => !isWhole(message));
+    onDamaged(damaged(bad.length));
+    // What comes after it in its message group must wait for it, and comes again with it.
+    const groups = new Set(bad.map(groupOf));
+    groups.delete(undefined);
+    return Messages.filter((message) => isWhole(message) && !groups.has(groupOf(message)));
   }
+}
+
+function groupOf({ Attributes }: Message): string | undefined {
+  return Attributes?.MessageGroupId;
 }
 
 /** Whether the body is the one that SQS has stored, by the checksum that it sends with it. */

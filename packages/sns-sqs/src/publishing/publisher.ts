@@ -8,12 +8,12 @@ import {
   stored,
   type WireMessage,
 } from "@waybill/core/spi";
-import { failuresIn, mostEntries, packed, sqsRequestBytes } from "./batches.ts";
-import type { Clients } from "./clients.ts";
-import { isAwsError } from "./errors.ts";
-import { type Encoded, encode } from "./mapping.ts";
+import { failuresIn, mostEntries, packed, sqsRequestBytes } from "../batches.ts";
+import type { Clients } from "../clients.ts";
+import { isAwsError } from "../errors.ts";
+import { type Encoded, encode } from "../mapping.ts";
+import type { Places } from "../places/places.ts";
 import { deduplicationId, messageGroup } from "./message-group.ts";
-import type { Places } from "./places.ts";
 
 /** The longest delay of SQS itself, in seconds. */
 export const longestDelay = 900;

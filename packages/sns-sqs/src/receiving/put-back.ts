@@ -1,0 +1,67 @@
+import { DeleteMessageBatchCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { failuresIn, packed, sqsRequestBytes } from "../batches.ts";
+import type { SqsDelivery } from "../delivery.ts";
+import { attributesOfCopy } from "../mapping.ts";
+import { longestDelay } from "../publishing/publisher.ts";
+
+/**
+ * Puts messages into their queue again as if they had not been received: what came
+ * before its time, with as much of SQS's own delay as is needed or allowed, and what
+ * is handed back unhandled. Copies, since SQS counts each receipt of a message, and
+ * waiting is no attempt. A copy is stored before its original is deleted, so that a
+ * crash leaves one too many. Not for queues that keep order: a copy is the last in it.
+ * Answers those that could not be copied; they are as they were.
+ */
+export async function putBack(
+  sqs: SQSClient,
+  url: string,
+  deliveries: readonly SqsDelivery[],
+): Promise<readonly SqsDelivery[]> {
+  const now = Date.now();
+  const left: SqsDelivery[] = [];
+  const copies: Copy[] = [];
+  for (const delivery of deliveries) {
+    const copy = copyOf(delivery, now);
+    if (copy === undefined) left.push(delivery);
+    else copies.push(copy);
+  }
+  const put = async (run: readonly Copy[]): Promise<void> => {
+    left.push(...(await putTogether(sqs, url, run).catch(() => run.map(({ delivery }) => delivery))));
+  };
+  await Promise.all(packed(copies, ({ bytes }) => bytes, sqsRequestBytes).map(put));
+  return left;
+}
+
+type Copy = NonNullable<ReturnType<typeof copyOf>>;
+
+function copyOf(delivery: SqsDelivery, now: number) {
+  const { native, due, carried, redeliveries } = delivery;
+  const early = due !== undefined && due > now;
+  const seconds = early ? Math.ceil((due - now) / 1_000) : 0;
+  const stillDue = seconds > longestDelay ? due : undefined;
+  const MessageAttributes = attributesOfCopy(delivery, early ? carried : redeliveries, stillDue);
+  if (MessageAttributes === undefined) return undefined;
+  const bytes = Buffer.byteLength(native.Body ?? "") + Buffer.byteLength(JSON.stringify(MessageAttributes));
+  const entry = {
+    MessageBody: native.Body,
+    MessageAttributes,
+    DelaySeconds: Math.min(longestDelay, seconds),
+  };
+  return { delivery, bytes, entry };
+}
+
+async function putTogether(sqs: SQSClient, url: string, copies: readonly Copy[]): Promise<SqsDelivery[]> {
+  const Entries = copies.map(({ entry }, place) => ({ Id: String(place), ...entry }));
+  const answer = await sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }));
+  const failures = failuresIn(answer, copies.length);
+  const stored = copies.filter((_, place) => failures[place] === undefined);
+  if (stored.length > 0) {
+    const originals = stored.map(({ delivery }, place) => ({
+      Id: String(place),
+      ReceiptHandle: delivery.receipt,
+    }));
+    // Where this fails there is one too many, when the lease of the original is over.
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries: originals })).catch(() => {});
+  }
+  return copies.flatMap(({ delivery }, place) => (failures[place] === undefined ? [] : [delivery]));
+}
