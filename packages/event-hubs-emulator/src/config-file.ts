@@ -4,7 +4,7 @@ import type { HubOptions } from "./options.ts";
 const DAY_MS = 86_400_000;
 
 /** A configuration that cannot be used. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override name = "ConfigError";
 }
 

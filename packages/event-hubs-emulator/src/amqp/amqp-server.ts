@@ -7,7 +7,7 @@ import { ClientConnection, type Service } from "./client-connection.ts";
 import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
 
 /** Sessions, by number, that a client may begin. */
-const CHANNEL_MAX = 999;
+const CHANNEL_MAX = 4999;
 
 /** The AMQP side of the namespace. */
 export class AmqpServer {

@@ -5,7 +5,7 @@ import type { ServerConnection, ServerSession } from "./rhea-internals.ts";
 import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
 
 /** Sessions that one connection may have. */
-const MAX_SESSIONS = 1000;
+const MAX_SESSIONS = 5000;
 
 /** A peer that breaks the protocol or asks for too much; ends its connection. */
 class Misbehaviour extends Error {
@@ -41,7 +41,6 @@ export function guardConnection(connection: ServerConnection): void {
     process.nextTick(() => connection.socket.uncork());
     input.call(connection, bytes);
     if ((connection.frame_size ?? 0) > MAX_FRAME_SIZE) connection.socket.destroy();
-    if (Object.keys(connection.local_channel_map).length > MAX_SESSIONS) connection.socket.destroy();
   };
 }
 
@@ -50,6 +49,9 @@ export function guardSession(
   session: ServerSession,
   linkOf: (link: unknown) => PublisherLink | ReceiverLink | undefined,
 ): void {
+  if (Object.keys(session.connection.local_channel_map).length > MAX_SESSIONS) {
+    throw new Misbehaviour("A connection has too many sessions");
+  }
   const { on_transfer, on_disposition, on_flow } = session;
   session.on_transfer = (frame) => {
     const link = linkOf(session._get_link(frame));

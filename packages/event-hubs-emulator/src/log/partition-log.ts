@@ -37,6 +37,8 @@ export class PartitionLog implements ChunkKeeper {
   #nextSequenceNumber = 0;
   #nextOffset = 0;
   #last: LastEnqueued | undefined;
+  /** Bytes of the records that are kept. */
+  #size = 0;
   /** Where the retained events begin, when that is inside the first chunk. */
   #floor = 0;
   #closed = false;
@@ -59,11 +61,6 @@ export class PartitionLog implements ChunkKeeper {
 
   get last(): LastEnqueued | undefined {
     return this.#last;
-  }
-
-  /** Bytes of the records that are kept. */
-  get size(): number {
-    return this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   }
 
   /** Events are readable, and with files in the hands of the operating system, when this returns. */
@@ -89,6 +86,7 @@ export class PartitionLog implements ChunkKeeper {
     this.#cache.admit(tail, this);
     this.#nextSequenceNumber += events.length;
     this.#nextOffset += records.length;
+    this.#size += records.length;
     const lastOffset = offsetOfLast(records);
     this.#last = { sequenceNumber: this.#nextSequenceNumber - 1, offset: lastOffset, enqueuedTime: time };
   }
@@ -167,7 +165,7 @@ export class PartitionLog implements ChunkKeeper {
 
   /** Lets go of events enqueued before `time`, and of the oldest beyond `maxBytes`. */
   retain(time: number, maxBytes: number): void {
-    let size = this.size;
+    let size = this.#size;
     let keepFrom = 0;
     for (const chunk of this.#chunks) {
       if (chunk.lastTime >= time && size <= maxBytes) break;
@@ -192,12 +190,16 @@ export class PartitionLog implements ChunkKeeper {
 
   #drop(count: number): void {
     if (count === 0) return;
-    for (const chunk of this.#chunks.splice(0, count)) this.#cache.forget(chunk);
+    for (const chunk of this.#chunks.splice(0, count)) {
+      this.#cache.forget(chunk);
+      this.#size -= chunk.length;
+    }
     this.#files?.dropBefore(this.#chunks[0]?.place?.segment);
   }
 
   #adopt({ chunks, next, last }: Recovered): void {
     this.#chunks = chunks;
+    for (const chunk of chunks) this.#size += chunk.length;
     this.#nextSequenceNumber = next.sequenceNumber;
     this.#nextOffset = next.offset;
     this.#last = last;

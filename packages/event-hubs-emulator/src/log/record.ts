@@ -14,7 +14,7 @@ import type { PublishedEvent } from "../wire/published-event.ts";
  *    26  u16  length of the header section at the start of the message
  *    28       the message
  */
-export const RECORD_PREFIX = 28;
+const RECORD_PREFIX = 28;
 
 /** One event of a partition; `message` is a view into a larger buffer. */
 export interface StoredEvent {
@@ -126,7 +126,7 @@ function writeLong(out: Buffer, code: number, value: number, at: number): number
 }
 
 /** The size of the record at `position`; undefined when fewer bytes than its prefix are there. */
-export function recordSize(records: Buffer, position: number): number | undefined {
+function recordSize(records: Buffer, position: number): number | undefined {
   return position + RECORD_PREFIX <= records.length ? records.readUInt32BE(position) : undefined;
 }
 

@@ -4,7 +4,7 @@ import { partitionOfKey } from "./partition-key.ts";
 import { CONDITION, entityNotFound, ServiceError } from "./service-error.ts";
 
 /** Consumer groups a hub can have; what the service's Standard tier allows. */
-export const MAX_GROUPS = 20;
+const MAX_GROUPS = 20;
 
 /** What is known of a hub apart from its events. */
 export interface HubDescription {

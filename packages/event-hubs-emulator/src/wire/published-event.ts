@@ -2,7 +2,7 @@ import { contentAt, endOfValue, MalformedValue, mapAt, textAt } from "./amqp-val
 import { SECTION, sectionsOf } from "./sections.ts";
 
 /** The message format with which clients send many events in one message, each encoded in a data section. */
-export const BATCH_FORMAT = 0x80013700;
+const BATCH_FORMAT = 0x80013700;
 
 /** An event as a client sent it, cut where the service's own annotations go in. */
 export interface PublishedEvent {
