@@ -9,6 +9,16 @@ import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
 /** Sessions, by number, that a client may begin. */
 const CHANNEL_MAX = 4999;
 
+/** A SASL mechanism that lets anyone in, as nobody: tokens come later, on `$cbs`. */
+function letIn(): { outcome: boolean | undefined; start(): void } {
+  return {
+    outcome: undefined,
+    start() {
+      this.outcome = true;
+    },
+  };
+}
+
 /** The AMQP side of the namespace. */
 export class AmqpServer {
   readonly #connections = new Set<ClientConnection>();
@@ -28,8 +38,8 @@ export class AmqpServer {
       sender_options: {},
     });
     const mechanisms = this.#container.sasl_server_mechanisms;
-    mechanisms.enable_anonymous();
-    mechanisms.MSSBCBS = mechanisms.ANONYMOUS;
+    mechanisms.ANONYMOUS = letIn;
+    mechanisms.MSSBCBS = letIn;
     mechanisms.enable_plain((name: string, key: string) =>
       this.#service.keys.some((candidate) => candidate.name === name && candidate.key === key),
     );
@@ -46,6 +56,8 @@ export class AmqpServer {
   #serve(socket: Socket): void {
     if (socket.destroyed) return;
     socket.setNoDelay(true);
+    // Each receiver that has to wait for the socket listens for that.
+    socket.setMaxListeners(0);
     const connection = this.#container.create_connection({
       reconnect: false,
       max_frame_size: MAX_FRAME_SIZE,

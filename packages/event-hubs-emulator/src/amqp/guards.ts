@@ -38,8 +38,9 @@ export function guardConnection(connection: ServerConnection): void {
   const { input } = connection;
   connection.input = (bytes: Buffer): void => {
     connection.socket.cork();
-    process.nextTick(() => connection.socket.uncork());
     input.call(connection, bytes);
+    // After what rhea has put off to the end of this turn, so that an attach and the credit with it arrive as one.
+    process.nextTick(() => connection.socket.uncork());
     if ((connection.frame_size ?? 0) > MAX_FRAME_SIZE) connection.socket.destroy();
   };
 }

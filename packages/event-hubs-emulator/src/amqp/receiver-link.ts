@@ -87,6 +87,7 @@ export class ReceiverLink implements Reader {
     const { socket } = this.#link.session.connection;
     if (this.#link.state.open_requests > 0) return this.#schedule();
     if (socket.writableLength > MAX_UNSENT) {
+      socket.off("drain", this.#wake);
       socket.once("drain", this.#wake);
       return;
     }

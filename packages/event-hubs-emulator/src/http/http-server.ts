@@ -15,6 +15,9 @@ import { type ApiRequest, type ApiResponse, manage } from "./management-api.ts";
 /** Bytes of a request's body. */
 const MAX_BODY = 64 * 1024;
 
+/** How long a connection may be silent; longer than the longest delay that can be asked for. */
+const SILENCE_MS = 90_000;
+
 const STATUS: Readonly<Record<string, number>> = {
   [CONDITION.notFound]: 404,
   [CONDITION.exists]: 409,
@@ -38,8 +41,7 @@ export class HttpServer {
     this.#keys = keys;
     this.#faults = faults;
     this.#server = createServer((request, response) => void this.#handle(request, response));
-    this.#server.headersTimeout = 10_000;
-    this.#server.requestTimeout = 30_000;
+    this.#server.timeout = SILENCE_MS;
   }
 
   accept(socket: Socket): void {

@@ -8,6 +8,12 @@ import { SegmentFiles } from "./segment-files.ts";
 
 const DESCRIPTION = "hub.json";
 const REMOVED = "removed-";
+/** What `hub.json` holds. */
+interface SavedHub {
+  readonly description: HubDescription;
+  readonly groups: ConsumerGroup[];
+}
+
 /** Folder names longer than this are not possible everywhere. */
 const MAX_FOLDER_NAME = 120;
 
@@ -27,12 +33,12 @@ export class DataFolder {
     this.#lock = new FolderLock(path);
   }
 
-  *load(): Generator<{ description: HubDescription; groups: ConsumerGroup[] }> {
+  *load(): Generator<SavedHub> {
     for (const name of readdirSync(this.#hubs)) {
       const folder = join(this.#hubs, name);
       const file = join(folder, DESCRIPTION);
       if (name.startsWith(REMOVED)) rmSync(folder, { recursive: true, force: true });
-      else if (existsSync(file)) yield JSON.parse(readFileSync(file, "utf8"));
+      else if (existsSync(file)) yield readDescription(file);
     }
   }
 
@@ -40,7 +46,8 @@ export class DataFolder {
     const folder = this.#folderOf(description.name);
     mkdirSync(folder, { recursive: true });
     const temporary = join(folder, `${DESCRIPTION}.new`);
-    writeFileSync(temporary, JSON.stringify({ description, groups }), { flush: this.#fsync });
+    const saved: SavedHub = { description, groups };
+    writeFileSync(temporary, JSON.stringify(saved), { flush: this.#fsync });
     renameSync(temporary, join(folder, DESCRIPTION));
   }
 
@@ -67,5 +74,13 @@ export class DataFolder {
       this.#hubs,
       key.length > MAX_FOLDER_NAME ? `${key.slice(0, MAX_FOLDER_NAME - 33)}~${hash}` : key,
     );
+  }
+}
+
+function readDescription(file: string): SavedHub {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${(error as Error).message}`);
   }
 }

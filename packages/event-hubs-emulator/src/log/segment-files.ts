@@ -8,8 +8,8 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmSync,
   truncateSync,
-  unlinkSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -129,7 +129,7 @@ export class SegmentFiles {
   dropBefore(segment: number | undefined): void {
     for (const start of this.#names.keys()) {
       if (start >= (segment ?? this.#current) || start === this.#current) continue;
-      unlinkSync(this.#pathOf(start));
+      rmSync(this.#pathOf(start), { force: true });
       this.#names.delete(start);
     }
   }
