@@ -34,9 +34,12 @@ export class Recorded {
   /** Requests that the SDK broke off. */
   aborted = 0;
   readonly #script: Script;
+  readonly #everyQueue: boolean;
 
-  constructor(script: Script) {
+  /** @param everyQueue Whether every queue that is asked for is there; otherwise the script answers that too. */
+  constructor(script: Script, everyQueue = true) {
     this.#script = script;
+    this.#everyQueue = everyQueue;
   }
 
   of(action: string): readonly Asked[] {
@@ -48,7 +51,9 @@ export class Recorded {
     this.asked.push(asked);
     options.abortSignal?.addEventListener("abort", () => this.aborted++);
     const answer =
-      asked.action === "GetQueueUrl" ? queueUrl(asked.input.QueueName) : await this.#script(asked);
+      this.#everyQueue && asked.action === "GetQueueUrl"
+        ? queueUrl(asked.input.QueueName)
+        : await this.#script(asked);
     if (answer instanceof Error) throw answer;
     const { status = 200, body, headers = {} } = answer;
     return {
@@ -78,11 +83,12 @@ export class Recorded {
 }
 
 function read({ headers, body }: Request): Asked {
+  const text = typeof body === "string" ? body : new TextDecoder().decode(body as Uint8Array);
   const target = headers["x-amz-target"];
   if (target !== undefined) {
-    return { action: target.slice(target.indexOf(".") + 1), input: JSON.parse(String(body)) };
+    return { action: target.slice(target.indexOf(".") + 1), input: JSON.parse(text) };
   }
-  const input = Object.fromEntries(new URLSearchParams(String(body)));
+  const input = Object.fromEntries(new URLSearchParams(text));
   return { action: input.Action ?? "", input };
 }
 

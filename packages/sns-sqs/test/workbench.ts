@@ -9,24 +9,19 @@ const url =
   process.env.WAYBILL_SNS_SQS_URL || "aws://local:local@us-east-1?endpoint=http%3A%2F%2F127.0.0.1%3A4566";
 
 const { region, endpoint, accessKeyId = "", secretAccessKey = "" } = settingsFromUrl(url, {});
-const reach = {
+const settings = {
   ...(region === undefined ? {} : { region }),
   ...(endpoint === undefined ? {} : { endpoint }),
 };
-const keys = accessKeyId === "" ? {} : { accessKeyId, secretAccessKey };
+const keys = { accessKeyId, secretAccessKey };
+const known = accessKeyId !== "";
 
 export class SnsSqsBench extends Workbench<SnsSqsOptions> {
   /** The SDK alone, to look behind the adapter. */
-  readonly sqs = new SQSClient({
-    ...reach,
-    ...(accessKeyId === "" ? {} : { credentials: { accessKeyId, secretAccessKey } }),
-  });
-  readonly sns = new SNSClient({
-    ...reach,
-    ...(accessKeyId === "" ? {} : { credentials: { accessKeyId, secretAccessKey } }),
-  });
+  readonly sqs = new SQSClient({ ...settings, ...(known ? { credentials: keys } : {}) });
+  readonly sns = new SNSClient({ ...settings, ...(known ? { credentials: keys } : {}) });
 
   driver(options: SnsSqsOptions = {}) {
-    return snsSqs({ ...reach, ...keys, waitSeconds: 1, ...options });
+    return snsSqs({ ...settings, ...(known ? keys : {}), waitSeconds: 1, ...options });
   }
 }

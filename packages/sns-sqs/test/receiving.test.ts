@@ -1,0 +1,252 @@
+import type { Consumer } from "@waybill/core/spi";
+import { expect, it } from "vitest";
+import {
+  ack,
+  consume,
+  ids,
+  receive,
+  retry,
+  sleep,
+  texts,
+  until,
+} from "../../../scripts/testing/workbench.ts";
+import type { SnsSqsOptions } from "../src/index.ts";
+import { batch, type Received, type Refusal, received, sqsError } from "./answers.ts";
+import { address, call } from "./places.ts";
+import { type Asked, Recorded } from "./recorded.ts";
+
+const queue = address("queue", "jobs");
+const fifo = address("queue", "jobs", { ordered: true });
+
+/** An SQS that has these messages for whoever asks first, and then none. */
+function queueOf(messages: readonly Received[], refuse: (asked: Asked) => readonly Refusal[] = () => []) {
+  let left = [...messages];
+  return new Recorded(async (asked) => {
+    if (asked.action !== "ReceiveMessage") return batch(asked, ...refuse(asked));
+    const given = left.slice(0, asked.input.MaxNumberOfMessages);
+    left = left.slice(given.length);
+    if (given.length === 0) await sleep(asked.input.WaitTimeSeconds * 1_000);
+    return received(...given);
+  });
+}
+
+async function opened(
+  aws: Recorded,
+  from = queue,
+  options: SnsSqsOptions = {},
+  reports: unknown[] = [],
+): Promise<Consumer> {
+  return consume(await aws.connect({ waitSeconds: 1, ...options }, reports), from);
+}
+
+const several = (count: number, fields: Partial<Received> = {}): Received[] =>
+  Array.from({ length: count }, (_, n) => ({ body: `m${n}`, ...fields }));
+
+it("asks for no more than it was asked for, in as many polls as that needs", async () => {
+  const aws = queueOf(several(100));
+  const consumer = await opened(aws);
+  const first = await receive(consumer, 4);
+  expect(first).toHaveLength(4);
+  expect(aws.of("ReceiveMessage").map(({ input }) => input.MaxNumberOfMessages)).toEqual([4]);
+  const rest = await receive(consumer, 60);
+  expect(rest).toHaveLength(60);
+  const asked = aws.of("ReceiveMessage").map(({ input }) => input.MaxNumberOfMessages);
+  expect(asked.reduce((sum, each) => sum + each, 0)).toBe(64);
+  await consumer.close();
+});
+
+it("polls once at a time while nothing comes", async () => {
+  const aws = queueOf([]);
+  const consumer = await opened(aws);
+  await consumer.receive(100, { signal: AbortSignal.timeout(1_500) });
+  expect(aws.of("ReceiveMessage")).toHaveLength(2);
+  await consumer.close();
+});
+
+it("takes for as many attempts as SQS counts receipts", async () => {
+  const consumer = await opened(queueOf([{ body: "a", receipts: 3 }, { body: "b" }]));
+  expect((await receive(consumer, 2)).map(({ redeliveries }) => redeliveries)).toEqual([2, 0]);
+  await consumer.close();
+});
+
+it("breaks no poll off when it closes, and hands back what that brings", async () => {
+  let give: (() => void) | undefined;
+  const aws = new Recorded(async (asked) => {
+    if (asked.action !== "ReceiveMessage") return batch(asked);
+    await new Promise<void>((resolve) => {
+      give = resolve;
+    });
+    return received({ body: "late" });
+  });
+  const consumer = await opened(aws, fifo);
+  expect(await consumer.receive(10, { signal: AbortSignal.timeout(50) })).toEqual([]);
+  const closing = consumer.close();
+  give?.();
+  await closing;
+  expect(aws.aborted).toBe(0);
+  expect(aws.of("ReceiveMessage")).toHaveLength(1);
+  const [handedBack] = aws.of("ChangeMessageVisibilityBatch");
+  expect(handedBack?.input.Entries).toEqual([
+    { Id: "0", ReceiptHandle: "receipt-late", VisibilityTimeout: 0 },
+  ]);
+});
+
+it("hands back the last of a message group first", async () => {
+  const aws = queueOf(several(3, { group: "k" }));
+  const consumer = await opened(aws, fifo);
+  await receive(consumer, 3);
+  await consumer.close();
+  const [{ input }] = aws.of("ChangeMessageVisibilityBatch") as [Asked];
+  expect(input.Entries.map((entry: { ReceiptHandle: string }) => entry.ReceiptHandle)).toEqual([
+    "receipt-m2",
+    "receipt-m1",
+    "receipt-m0",
+  ]);
+});
+
+it("hands back on a standard queue by a copy that carries the attempts, stored before the original goes", async () => {
+  const aws = queueOf([{ body: "a", receipts: 3 }]);
+  const consumer = await opened(aws);
+  await receive(consumer, 1);
+  await consumer.close();
+  const actions = aws.asked.map(({ action }) => action);
+  expect(actions.indexOf("SendMessageBatch")).toBeLessThan(actions.indexOf("DeleteMessageBatch"));
+  const [copy] = aws.of("SendMessageBatch")[0]?.input.Entries ?? [];
+  expect(copy.MessageBody).toBe("a");
+  expect(JSON.parse(copy.MessageAttributes.waybill.StringValue)).toMatchObject({
+    id: "message-a",
+    redeliveries: 2,
+  });
+  expect(aws.of("DeleteMessageBatch")[0]?.input.Entries).toEqual([{ Id: "0", ReceiptHandle: "receipt-a" }]);
+});
+
+it("makes visible again what it cannot copy", async () => {
+  const aws = queueOf([{ body: "a" }], ({ action }) =>
+    action === "SendMessageBatch" ? [{ Id: "0", Code: "InternalError", SenderFault: false }] : [],
+  );
+  const consumer = await opened(aws);
+  await receive(consumer, 1);
+  await consumer.close();
+  expect(aws.of("DeleteMessageBatch")).toEqual([]);
+  expect(aws.of("ChangeMessageVisibilityBatch")).toHaveLength(1);
+});
+
+it("tells which settlements SQS did not take, and which came too late", async () => {
+  const aws = queueOf(several(4, { group: "k" }), ({ action }) =>
+    action === "DeleteMessageBatch"
+      ? [
+          { Id: "1", Code: "ReceiptHandleIsInvalid", SenderFault: true },
+          {
+            Id: "2",
+            Code: "InvalidParameterValue",
+            SenderFault: true,
+            Message:
+              "Value receipt-m2 for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+          },
+          { Id: "3", Code: "InternalError", SenderFault: false },
+        ]
+      : [],
+  );
+  const consumer = await opened(aws, fifo);
+  const outcomes = await ack(consumer, await receive(consumer, 4));
+  expect(outcomes).toEqual([
+    "settled",
+    "lost",
+    "lost",
+    { cause: expect.objectContaining({ name: "InternalError" }) },
+  ]);
+  await consumer.close();
+});
+
+it("deletes nothing once the lease is over, since SQS would call that a success", async () => {
+  const aws = queueOf(several(2));
+  const consumer = await opened(aws, queue, { leaseMs: 1_000 });
+  const deliveries = await receive(consumer, 2);
+  await sleep(1_100);
+  expect(await ack(consumer, deliveries)).toEqual(["lost", "lost"]);
+  expect(aws.of("DeleteMessageBatch")).toEqual([]);
+  await consumer.close();
+});
+
+it("keeps a lease that it extends", async () => {
+  const aws = queueOf(several(12));
+  const consumer = await opened(aws, queue, { leaseMs: 1_000 });
+  const deliveries = [...(await receive(consumer, 12))];
+  await sleep(700);
+  await consumer.extend?.(deliveries, call);
+  expect(aws.of("ChangeMessageVisibilityBatch").map(({ input }) => input.Entries.length)).toEqual([10, 2]);
+  await sleep(500);
+  expect(await ack(consumer, deliveries)).toEqual(Array(12).fill("settled"));
+  await consumer.close();
+});
+
+it("retries after whole seconds, rounded up", async () => {
+  const aws = queueOf(several(3));
+  const consumer = await opened(aws);
+  const [a, b, c] = await receive(consumer, 3);
+  await Promise.all([
+    retry(consumer, a ? [a] : [], 0),
+    retry(consumer, b ? [b] : [], 1),
+    retry(consumer, c ? [c] : [], 1_001),
+  ]);
+  const seconds = aws
+    .of("ChangeMessageVisibilityBatch")
+    .map(({ input }) => input.Entries[0].VisibilityTimeout);
+  expect(seconds).toEqual([0, 1, 2]);
+  await consumer.close();
+});
+
+it("reports a damaged message and delivers its neighbours", async () => {
+  const reports: unknown[] = [];
+  const damaged = { body: "damaged", md5: "0".repeat(32) };
+  const consumer = await opened(queueOf([{ body: "a" }, damaged, { body: "b" }]), queue, {}, reports);
+  expect(texts(await receive(consumer, 2))).toEqual(["a", "b"]);
+  expect(reports).toEqual([expect.objectContaining({ code: "BROKER_ERROR", retryable: true })]);
+  await consumer.close();
+});
+
+it("lets nothing overtake a damaged message of its group", async () => {
+  const damaged = { body: "a1", md5: "0".repeat(32), group: "a" };
+  const others = [
+    { body: "a2", group: "a" },
+    { body: "b1", group: "b" },
+  ];
+  const consumer = await opened(queueOf([damaged, ...others]), fifo);
+  expect(texts(await receive(consumer, 3, 500))).toEqual(["b1"]);
+  await consumer.close();
+});
+
+it("rejects when polling cannot go on", async () => {
+  const aws = new Recorded((asked) =>
+    asked.action === "ReceiveMessage"
+      ? sqsError(400, "QueueDoesNotExist", "It does not exist.")
+      : batch(asked),
+  );
+  const consumer = await opened(aws);
+  await expect(consumer.receive(10, call)).rejects.toMatchObject({ name: "QueueDoesNotExist" });
+  await consumer.close();
+});
+
+it("puts back what came before its time, as new, and delivers it when it is due", async () => {
+  const due = Date.now() + 3_600_000;
+  const early = new Recorded(async (asked) => {
+    if (asked.action !== "ReceiveMessage") return batch(asked);
+    if (early.of("ReceiveMessage").length > 1) {
+      await sleep(1_000);
+      return received();
+    }
+    const answer = JSON.parse(received({ body: "later", receipts: 2 }).body);
+    const metadata = JSON.stringify({ id: "m", timestamp: 1, due, redeliveries: 4 });
+    answer.Messages[0].MessageAttributes = { waybill: { DataType: "String", StringValue: metadata } };
+    return { body: JSON.stringify(answer) };
+  });
+  const consumer = await opened(early);
+  const nothing = consumer.receive(10, { signal: AbortSignal.timeout(500) });
+  await until(() => early.of("DeleteMessageBatch").length === 1);
+  expect(ids(await nothing)).toEqual([]);
+  const [copy] = early.of("SendMessageBatch")[0]?.input.Entries ?? [];
+  expect(copy.DelaySeconds).toBe(900);
+  const metadata = JSON.parse(copy.MessageAttributes.waybill.StringValue);
+  expect(metadata).toEqual({ id: "m", timestamp: 1, due, redeliveries: 4 });
+  await consumer.close();
+});
