@@ -1,10 +1,4 @@
-import {
-  type Delivery,
-  type Headers,
-  MessagingError,
-  metadataHeaders,
-  type WireMessage,
-} from "@waybill/core/spi";
+import { type Delivery, type Headers, metadataHeaders, type WireMessage } from "@waybill/core/spi";
 import rhea, { type Message } from "rhea";
 import type { Lane } from "./reading/lane.ts";
 
@@ -18,6 +12,8 @@ export const ownProperties = {
   due: "waybill-eh-due",
   /** The hub to deliver to; only while it waits. */
   to: "waybill-eh-to",
+  /** The header "__proto__", which rhea loses when it decodes. */
+  proto: "waybill-eh-proto",
   /** When to try again what could not be delivered when it was due. */
   again: "waybill-eh-again",
 } as const;
@@ -29,6 +25,8 @@ export const annotations = {
   enqueuedTime: "x-opt-enqueued-time",
 } as const;
 
+const poisoned = "__proto__";
+
 /** AMQP symbols are ASCII. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
 const ascii = /^[\x00-\x7f]*$/;
@@ -36,15 +34,12 @@ const ascii = /^[\x00-\x7f]*$/;
 /** A message as an AMQP message, encoded. Metadata has native places; what is ours alone is a property. */
 export function encode(message: WireMessage, own: Readonly<Record<string, string>> | undefined): Buffer {
   const properties: Record<string, string> = { ...message.headers, ...own };
-  if (Object.hasOwn(message.headers, "__proto__")) {
-    throw new MessagingError(
-      "INVALID_HEADER",
-      'Event Hubs clients in JavaScript lose a header named "__proto__".',
-      {
-        remedy: "Give it another name.",
-      },
-    );
+  if (Object.hasOwn(properties, poisoned)) {
+    properties[ownProperties.proto] = properties[poisoned] as string;
+    delete properties[poisoned];
   }
+  // The annotation is the native place, but the service may set it for a batch as a whole.
+  if (message.key !== undefined) properties[metadataHeaders.key] = message.key;
   const isSymbol = ascii.test(message.contentType);
   if (!isSymbol) properties[metadataHeaders.contentType] = message.contentType;
   return amqp.encode({
@@ -107,19 +102,22 @@ export class EventHubsDelivery implements Delivery {
     this.sequenceNumber = sequenceNumberOf(message);
     this.id = identifier(message.message_id) || `${from.id}-${this.sequenceNumber}`;
     this.body = bodyOf(message.body);
-    this.key = typeof marks[annotations.key] === "string" ? marks[annotations.key] : undefined;
     this.timestamp = time(message.creation_time) ?? this.#enqueuedAt;
     this.expiresAt = time(message.absolute_expiry_time);
     this.replyTo = text(message.reply_to);
     this.correlationId = identifier(message.correlation_id);
     const headers: Record<string, string> = Object.create(null);
     let contentType = text(message.content_type) ?? "";
+    let key: unknown = marks[annotations.key];
     const properties: Record<string, unknown> = message.application_properties ?? {};
     for (const name in properties) {
+      const value = properties[name];
       if (name === ownProperties.mark) continue;
-      if (name === metadataHeaders.contentType && contentType === "") contentType = String(properties[name]);
-      else headers[name] = headerText(properties[name]);
+      if (name === metadataHeaders.key) key = value;
+      else if (name === metadataHeaders.contentType && contentType === "") contentType = headerText(value);
+      else headers[name === ownProperties.proto ? poisoned : name] = headerText(value);
     }
+    this.key = typeof key === "string" ? key : undefined;
     this.headers = headers;
     this.contentType = contentType;
   }

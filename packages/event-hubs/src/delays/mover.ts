@@ -31,13 +31,6 @@ interface Rest {
   readonly end: () => void;
 }
 
-/** How a message left its rung: nothing came of it, or it is stored elsewhere. */
-type Leaving = {
-  readonly hub: string;
-  readonly partition: string | undefined;
-  readonly key: string | undefined;
-};
-
 /**
  * Moves delayed messages on when their time has come: to the next rung, or to where
  * they belong. Every process that consumes runs one; a rung belongs to one of them, and
@@ -198,75 +191,62 @@ export class Mover {
   /** Stores all of these at their next place, in their order. */
   async #move(due: readonly Waiting[]): Promise<void> {
     const now = Date.now();
-    const moves = new Map<string, { readonly leaving: Leaving; readonly all: Waiting[] }>();
+    const byHub = new Map<string, Waiting[]>();
+    const byRung = new Map<string, Waiting[]>();
     for (const waiting of due) {
-      const leaving = this.#leaving(waiting, now);
-      const name = `${leaving.hub}\n${leaving.partition ?? ""}\n${leaving.key ?? ""}`;
-      const move = moves.get(name);
-      if (move === undefined) moves.set(name, { leaving, all: [waiting] });
-      else move.all.push(waiting);
+      const { next, to } = waiting;
+      if (next > now) add(byRung, this.#rungFor(next - now), waiting);
+      // Who does not say where it belongs was never ours; there is nothing to be done for it.
+      else if (to !== undefined) add(byHub, to, waiting);
     }
-    await Promise.all([...moves.values()].map(({ leaving, all }) => this.#deliver(leaving, all)));
+    await Promise.all([
+      ...[...byHub].map(([hub, all]) => this.#deliver(hub, all)),
+      ...[...byRung].map(([rung, all]) => this.#keep(rung, all)),
+    ]);
   }
 
-  #leaving({ next, to, message }: Waiting, now: number): Leaving {
-    if (next <= now && to !== undefined) {
-      return { hub: to, partition: undefined, key: keyOf(message) };
-    }
-    return { hub: this.#hub, partition: this.#rungs[rungOf(next - now, this.#rungs.length)], key: undefined };
-  }
-
-  /**
-   * What its destination does not take goes back to the ladder, so that nobody waits
-   * behind it; the ladder itself is tried until it does.
-   */
-  async #deliver(leaving: Leaving, all: readonly Waiting[]): Promise<void> {
-    const isHome = leaving.partition === undefined;
-    // Without a destination there is nothing to be done for it.
-    const wanted = all.filter(({ to }) => to !== undefined);
-    const failed = await this.#attempt(
-      leaving,
-      wanted,
-      wanted.map(({ message }) => (isHome ? released(message) : stillWaiting(message))),
+  /** What its destination does not take goes back to the ladder, so that nobody waits behind it. */
+  async #deliver(hub: string, all: readonly Waiting[]): Promise<void> {
+    const outcomes = await this.#publisher.deliver(
+      hub,
+      all.map(({ message }) => ({ payload: released(message), key: keyOf(message) })),
     );
-    if (failed.length === 0) return;
-    if (!isHome) return this.#insist(leaving, failed);
     const now = Date.now();
-    const kept = failed.filter(({ due, cause }) => {
+    const back: Waiting[] = [];
+    let afterMs = againMs;
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.ok) continue;
+      const { cause } = outcome;
+      const waiting = all[i] as Waiting;
       this.#report(cause);
-      return !isMissing(cause) || now - due < missingMs;
-    });
-    const isPassing = failed.every(({ cause }) => isTransient(cause) || isMissing(cause));
-    const afterMs = isPassing ? againMs : refusedAgainMs;
-    const rung = this.#rungs[rungOf(afterMs, this.#rungs.length)];
-    const back = { hub: this.#hub, partition: rung, key: undefined };
-    const waiting = kept.map((one) => ({ ...one, message: withAgain(one.message, now + afterMs) }));
-    if (waiting.length > 0) await this.#insist(back, waiting);
+      // A topic or queue that was removed leaves messages without a destination: they go with it.
+      if (isMissing(cause) && now - waiting.due >= missingMs) continue;
+      if (!isMissing(cause) && !isTransient(cause)) afterMs = refusedAgainMs;
+      back.push(waiting);
+    }
+    if (back.length === 0) return;
+    const again = now + afterMs;
+    await this.#keep(
+      this.#rungFor(afterMs),
+      back.map((one) => ({ ...one, message: withAgain(one.message, again) })),
+    );
   }
 
-  async #insist(leaving: Leaving, all: readonly Waiting[]): Promise<void> {
-    let left = all;
-    for (let waitMs = backoff.firstMs; left.length > 0; waitMs = Math.min(backoff.mostMs, waitMs * 2)) {
+  /** Stores these on a rung, however often it takes: they are nowhere else. */
+  async #keep(rung: string, all: readonly Waiting[]): Promise<void> {
+    let left = all.map(({ message }) => encodeAgain(message, message.application_properties ?? {}));
+    for (let waitMs = backoff.firstMs; ; waitMs = Math.min(backoff.mostMs, waitMs * 2)) {
+      const outcomes = await this.#publisher.storeAt(this.#hub, rung, left);
+      left = left.filter((_, i) => outcomes[i]?.ok === false);
+      if (left.length === 0) return;
+      for (const outcome of outcomes) if (!outcome.ok) this.#report(outcome.cause);
       if (this.#closed) throw new Error("The mover was closed before it was done.");
-      left = await this.#attempt(
-        leaving,
-        left,
-        left.map(({ message }) => stillWaiting(message)),
-      );
-      if (left.length > 0) await sleep(waitMs);
+      await sleep(waitMs);
     }
   }
 
-  async #attempt(
-    leaving: Leaving,
-    all: readonly Waiting[],
-    payloads: readonly Buffer[],
-  ): Promise<readonly (Waiting & { readonly cause: unknown })[]> {
-    const outcomes = await this.#publisher.store(leaving, payloads);
-    return all.flatMap((waiting, i) => {
-      const outcome = outcomes[i];
-      return outcome === undefined || outcome.ok ? [] : [{ ...waiting, cause: outcome.cause }];
-    });
+  #rungFor(remainingMs: number): string {
+    return this.#rungs[rungOf(remainingMs, this.#rungs.length)] as string;
   }
 
   /** Until the time is over, the rung goes to someone else or, if that is asked, there is something to read. */
@@ -304,10 +284,6 @@ function released(message: Message): Buffer {
   return encodeAgain(message, properties);
 }
 
-function stillWaiting(message: Message): Buffer {
-  return encodeAgain(message, message.application_properties ?? {});
-}
-
 function withAgain(message: Message, again: number): Message {
   const properties = { ...message.application_properties, [ownProperties.again]: String(again) };
   return Object.assign(Object.create(null), message, { application_properties: properties }) as Message;
@@ -322,4 +298,10 @@ function encodeAgain(message: Message, properties: Readonly<Record<string, unkno
     message_annotations: key === undefined ? undefined : { [annotations.key]: key },
     application_properties: properties,
   });
+}
+
+function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }

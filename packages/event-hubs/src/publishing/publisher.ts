@@ -12,12 +12,14 @@ import { isMissing } from "../errors.ts";
 import { batchOverhead, encode, encodeBatch, ownProperties, sectionOverhead } from "../mapping.ts";
 import { hashOf, placeOf } from "../naming.ts";
 import type { Settings } from "../options.ts";
+import { partitionOfKey } from "./partition-key.ts";
 import { Senders } from "./senders.ts";
 
 /** An encoded message, and its place in the batch of whoever sends it. */
-export interface Parcel {
+interface Parcel {
   readonly index: number;
   readonly payload: Buffer;
+  readonly key: string | undefined;
 }
 
 /** Where parcels go together. */
@@ -25,18 +27,30 @@ interface Route {
   readonly hub: string;
   /** For a partition of its own; `undefined` leaves it to the service, by key or in turn. */
   readonly partition: string | undefined;
+  /** The one key of all of them, by which the service is to choose the partition. */
   readonly key: string | undefined;
+  /** Whether none may overtake another. */
+  readonly inOrder: boolean;
 }
 
 /** A large batch without keys is sent in so many parts, which the service deals to the partitions in turn. */
 const mostParts = 8;
 const partAtLeast = 16;
 
-/** Stores messages, confirmed by the service. A batch is one transfer, and one request by Azure's counting. */
+/** What the service might say to events with a partition key on the link of a partition. */
+const refusals = new Set(["amqp:not-allowed", "com.microsoft:argument-error", "amqp:invalid-field"]);
+
+/**
+ * Stores messages, confirmed by the service. A batch is one transfer, and one request by
+ * Azure's counting, so what has keys is batched by partition and not by key: as in the
+ * vendor's buffered producer, the partition is found here.
+ */
 export class Publisher {
   readonly #amqp: AmqpConnection;
   readonly #settings: Settings;
   readonly #senders: Senders;
+  /** Set once the service has refused keys on the link of a partition: then each key goes by itself. */
+  #oneKeyAtOnce = false;
 
   constructor(amqp: AmqpConnection, settings: Settings) {
     this.#amqp = amqp;
@@ -48,49 +62,123 @@ export class Publisher {
     const outcomes = new Array<PublishOutcome>(batch.length).fill(stored);
     const place = placeOf(to, this.#settings);
     const own = place.mark === undefined ? undefined : { [ownProperties.mark]: place.mark };
-    const partition = to.kind === "inbox" ? await this.#replyPartition(place.hub, to.physical) : undefined;
-    const byKey = new Map<string | undefined, Parcel[]>();
+    const parcels: Parcel[] = [];
     const later: { readonly parcel: Parcel; readonly delayMs: number }[] = [];
     const now = Date.now();
     for (let index = 0; index < batch.length; index++) {
       const message = batch[index] as WireMessage;
-      try {
-        if (message.delayMs > 0) {
-          // One more, since clocks cut off what is below a millisecond.
-          const due = String(Math.ceil(now + message.delayMs) + 1);
-          const waiting = { ...own, [ownProperties.due]: due, [ownProperties.to]: place.hub };
-          later.push({ parcel: { index, payload: encode(message, waiting) }, delayMs: message.delayMs });
-        } else add(byKey, message.key, { index, payload: encode(message, own) });
-      } catch (cause) {
-        outcomes[index] = { ok: false, cause };
-      }
+      const { key, delayMs } = message;
+      if (delayMs > 0) {
+        // One more, since clocks cut off what is below a millisecond.
+        const due = String(Math.ceil(now + delayMs) + 1);
+        const waiting = { ...own, [ownProperties.due]: due, [ownProperties.to]: place.hub };
+        later.push({ parcel: { index, key, payload: encode(message, waiting) }, delayMs });
+      } else parcels.push({ index, key, payload: encode(message, own) });
     }
-    const sends = [...byKey].map(([key, parcels]) =>
-      this.#send(
-        { hub: place.hub, partition, key: partition === undefined ? key : undefined },
-        parcels,
-        outcomes,
-      ),
-    );
-    if (later.length > 0) sends.push(this.#delay(place.hub, later, outcomes));
-    await Promise.all(sends);
+    await Promise.all([
+      to.kind === "inbox"
+        ? this.#reply(place.hub, to.physical, parcels, outcomes)
+        : this.#deliver(place.hub, parcels, outcomes),
+      later.length === 0 ? undefined : this.#delay(place.hub, later, outcomes),
+    ]);
     return outcomes;
   }
 
-  /** Stores parcels of the adapter's own making at one place. One outcome each, in order. */
-  async store(route: Route, payloads: readonly Buffer[]): Promise<readonly PublishOutcome[]> {
-    const outcomes = new Array<PublishOutcome>(payloads.length).fill(stored);
-    await this.#send(
-      route,
-      payloads.map((payload, index) => ({ index, payload })),
+  /** Stores encoded messages in a hub, each where its key says. One outcome each, in order. */
+  async deliver(
+    hub: string,
+    encoded: readonly { readonly payload: Buffer; readonly key: string | undefined }[],
+  ): Promise<readonly PublishOutcome[]> {
+    const outcomes = new Array<PublishOutcome>(encoded.length).fill(stored);
+    await this.#deliver(
+      hub,
+      encoded.map(({ payload, key }, index) => ({ index, payload, key })),
       outcomes,
     );
     return outcomes;
   }
 
-  async #replyPartition(hub: string, inbox: string): Promise<string> {
-    const { partitionIds } = await this.#amqp.hub(hub);
-    return partitionIds[hashOf(inbox) % partitionIds.length] as string;
+  /** Stores encoded messages in one partition. One outcome each, in order. */
+  async storeAt(
+    hub: string,
+    partition: string,
+    payloads: readonly Buffer[],
+  ): Promise<readonly PublishOutcome[]> {
+    const outcomes = new Array<PublishOutcome>(payloads.length).fill(stored);
+    const parcels = payloads.map((payload, index) => ({ index, payload, key: undefined }));
+    await this.#send({ hub, partition, key: undefined, inOrder: true }, parcels, outcomes);
+    return outcomes;
+  }
+
+  async #deliver(hub: string, parcels: readonly Parcel[], outcomes: PublishOutcome[]): Promise<void> {
+    const unkeyed = parcels.filter(({ key }) => key === undefined);
+    const keyed = parcels.filter(({ key }) => key !== undefined);
+    await Promise.all([
+      unkeyed.length === 0
+        ? undefined
+        : this.#send({ hub, partition: undefined, key: undefined, inOrder: false }, unkeyed, outcomes),
+      keyed.length === 0
+        ? undefined
+        : this.#oneKeyAtOnce
+          ? this.#deliverByKey(hub, keyed, outcomes)
+          : this.#deliverByPartition(hub, keyed, outcomes),
+    ]);
+  }
+
+  async #deliverByPartition(
+    hub: string,
+    parcels: readonly Parcel[],
+    outcomes: PublishOutcome[],
+  ): Promise<void> {
+    let partitionIds: readonly string[];
+    try {
+      ({ partitionIds } = await this.#amqp.hub(hub));
+    } catch (cause) {
+      fail(parcels, cause, outcomes);
+      return;
+    }
+    const byPartition = new Map<number, Parcel[]>();
+    for (const parcel of parcels)
+      add(byPartition, partitionOfKey(parcel.key as string, partitionIds.length), parcel);
+    await Promise.all(
+      [...byPartition].map(async ([number, own]) => {
+        const cause = await this.#send(
+          { hub, partition: partitionIds[number], key: undefined, inOrder: true },
+          own,
+          outcomes,
+        );
+        if (!refusals.has(conditionOf(cause) ?? "")) return;
+        this.#oneKeyAtOnce = true;
+        const refused = own.filter(({ index }) => outcomes[index]?.ok === false);
+        for (const { index } of refused) outcomes[index] = stored;
+        await this.#deliverByKey(hub, refused, outcomes);
+      }),
+    );
+  }
+
+  async #deliverByKey(hub: string, parcels: readonly Parcel[], outcomes: PublishOutcome[]): Promise<void> {
+    const byKey = new Map<string | undefined, Parcel[]>();
+    for (const parcel of parcels) add(byKey, parcel.key, parcel);
+    await Promise.all(
+      [...byKey].map(([key, own]) =>
+        this.#send({ hub, partition: undefined, key, inOrder: true }, own, outcomes),
+      ),
+    );
+  }
+
+  async #reply(
+    hub: string,
+    inbox: string,
+    parcels: readonly Parcel[],
+    outcomes: PublishOutcome[],
+  ): Promise<void> {
+    try {
+      const { partitionIds } = await this.#amqp.hub(hub);
+      const partition = partitionIds[hashOf(inbox) % partitionIds.length];
+      await this.#send({ hub, partition, key: undefined, inOrder: false }, parcels, outcomes);
+    } catch (cause) {
+      fail(parcels, cause, outcomes);
+    }
   }
 
   async #delay(
@@ -107,7 +195,11 @@ export class Publisher {
       for (const { parcel, delayMs } of later) add(byRung, rungOf(delayMs, partitionIds.length), parcel);
       await Promise.all(
         [...byRung].map(([rung, parcels]) =>
-          this.#send({ hub: delayHub, partition: partitionIds[rung], key: undefined }, parcels, outcomes),
+          this.#send(
+            { hub: delayHub, partition: partitionIds[rung], key: undefined, inOrder: false },
+            parcels,
+            outcomes,
+          ),
         ),
       );
     } catch (cause) {
@@ -127,20 +219,21 @@ export class Publisher {
     );
   }
 
-  /** Parcels of one key go one batch after the other, so that none overtakes; those without a key all at once. */
-  async #send(route: Route, parcels: readonly Parcel[], outcomes: PublishOutcome[]): Promise<void> {
-    const inOrder = route.key !== undefined;
+  /** Answers why it failed, if it did. Where order counts batches go one after the other, else all at once. */
+  async #send(route: Route, parcels: readonly Parcel[], outcomes: PublishOutcome[]): Promise<unknown> {
+    const { inOrder } = route;
     const bins = pack(parcels, this.#settings.maxMessageBytes, inOrder ? 1 : partsOf(parcels.length));
     if (!inOrder) {
       await Promise.all(bins.map((bin) => this.#sendBin(route, bin, outcomes)));
-      return;
+      return undefined;
     }
     for (let i = 0; i < bins.length; i++) {
       const cause = await this.#sendBin(route, bins[i] as Parcel[], outcomes);
       if (cause === undefined) continue;
       for (const bin of bins.slice(i + 1)) fail(bin, cause, outcomes);
-      return;
+      return cause;
     }
+    return undefined;
   }
 
   /** Answers why it failed; a message that is too large by itself is no reason not to send others. */
