@@ -18,8 +18,8 @@ const known = accessKeyId !== "";
 
 export class SnsSqsBench extends Workbench<SnsSqsOptions> {
   /** The SDK alone, to look behind the adapter. */
-  readonly sqs = new SQSClient({ ...settings, ...(known ? { credentials: keys } : {}) });
-  readonly sns = new SNSClient({ ...settings, ...(known ? { credentials: keys } : {}) });
+  readonly sqs = new SQSClient({ ...settings, ...(known ? { credentials: { ...keys } } : {}) });
+  readonly sns = new SNSClient({ ...settings, ...(known ? { credentials: { ...keys } } : {}) });
 
   driver(options: SnsSqsOptions = {}) {
     return snsSqs({ ...settings, ...(known ? keys : {}), waitSeconds: 1, ...options });
