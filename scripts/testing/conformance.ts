@@ -9,19 +9,24 @@ const folder = join(resultsFolder, "conformance");
 /** Set by `npm run test:all`, whose brokers are its own. Those of `npm test` may be in use by others. */
 export const mayKillVariable = "WAYBILL_BROKERS_MAY_DIE";
 
+export interface LocalBroker {
+  readonly url: string;
+  /** As it tells it; of what stands in for a cloud, also which it is: `emulator`, `pstest`. */
+  readonly version: string | null;
+  readonly extras: { readonly broker?: BrokerProcess };
+}
+
 /** Where a broker is, and power over its process where tests may use it. For `conformance.broker.test.ts`. */
-export async function localBroker(
-  name: BrokerName,
-): Promise<{ url: string; extras: { readonly broker?: BrokerProcess } }> {
+export async function localBroker(name: BrokerName): Promise<LocalBroker> {
   const [status] = await statusOf([name]);
   if (!status?.url || status.state !== "up")
     throw new Error(`${name} is not up: npx waybill brokers up ${name}`);
-  const { url } = status;
-  if (process.env[mayKillVariable] !== "1") return { url, extras: {} };
+  const { url, version } = status;
+  if (process.env[mayKillVariable] !== "1") return { url, version, extras: {} };
   // One that the environment names is somebody else's process: the suite says what it could not run there.
   const broker = await control(name).catch(() => undefined);
   // One that forgets everything when it is killed is no broker that crashed.
-  return { url, extras: broker?.keepsData ? { broker } : {} };
+  return { url, version, extras: broker?.keepsData ? { broker } : {} };
 }
 
 /** Keeps a report for the table at the end and for the matrix in the documents. */
