@@ -15,6 +15,8 @@ An Azure Event Hubs namespace on this computer: AMQP 1.0 and the HTTP management
   --port <number>    listen on this port (default ${DEFAULT_PORT}; 0 takes a free one)
   --data <folder>    keep hubs and events in this folder; without it they end with the process
   --fsync            confirm events only when they are on the disk itself (needs --data)
+  --memory <MiB>     keep this much of events in memory (default 256); without --data the oldest
+                     beyond it are lost
   --config <file>    make the hubs of this JSON file (UserConfig.NamespaceConfig[].Entities[])
   --key-name <name>  name of the shared access key (default ${ROOT_KEY_NAME})
   --key <secret>     the shared access key (default: EVENT_HUBS_EMULATOR_KEY, or ${DEFAULT_KEY}
@@ -51,6 +53,7 @@ function optionsFrom(argv: readonly string[]): EmulatorOptions | undefined {
       port: { type: "string", default: String(DEFAULT_PORT) },
       data: { type: "string" },
       fsync: { type: "boolean", default: false },
+      memory: { type: "string", default: "256" },
       config: { type: "string" },
       "key-name": { type: "string", default: ROOT_KEY_NAME },
       key: { type: "string" },
@@ -62,19 +65,20 @@ function optionsFrom(argv: readonly string[]): EmulatorOptions | undefined {
   if (fsync && data === undefined) throw new Error("--fsync needs --data");
   return {
     host,
-    port: portFrom(values.port),
+    port: numberFrom("--port", values.port, 65_535),
     keys: [{ name: values["key-name"], key: keyFrom(values.key, host) }],
     fsync,
+    memory: numberFrom("--memory", values.memory, 1_000_000) * 1024 * 1024,
     hubs: config === undefined ? [] : readConfigFile(config),
     ...(data === undefined ? {} : { data }),
   };
 }
 
-function portFrom(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535)
-    throw new Error(`--port must be a number from 0 to 65535, not '${text}'`);
-  return port;
+function numberFrom(option: string, text: string, max: number): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > max)
+    throw new Error(`${option} must be a number from 0 to ${max}, not '${text}'`);
+  return number;
 }
 
 function keyFrom(given: string | undefined, host: string): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -77,6 +77,19 @@ test("finds events by sequence number, offset and time, many of which are the sa
   }
   for (let time = 0; time < 10; time++) expect(log.find("enqueuedTime", time)).toBe(time * 50);
   expect(log.find("enqueuedTime", 10)).toBe(log.end);
+});
+
+test("takes no more once it is closed, and nothing from files with another log's events among its own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "event-hubs-log-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const cache = new ChunkCache(1_000_000);
+  const log = new PartitionLog(cache, new SegmentFiles(folder, false));
+  log.append([eventOf(1), eventOf(1)], 0);
+  log.close();
+  expect(() => log.append([eventOf(1)], 0)).toThrow("closed");
+  const [file = ""] = readdirSync(folder);
+  appendFileSync(join(folder, file), readFileSync(join(folder, file)));
+  expect(() => new PartitionLog(cache, new SegmentFiles(folder, false))).toThrow("is damaged");
 });
 
 test("keeps to the bytes it may have, on disk as well, and knows after all of it where it was", () => {

@@ -64,12 +64,16 @@ export class SegmentFiles {
     for (const [index, name] of segments.entries()) {
       const start = startOf(name);
       this.#names.set(start.sequenceNumber, name);
-      const bytes = readFileSync(join(this.#folder, name));
+      const path = join(this.#folder, name);
+      const bytes = readFileSync(path);
       const scanned = scan(bytes, start.sequenceNumber);
       if (scanned.length < bytes.length) {
-        if (index < segments.length - 1)
-          throw new Error(`${join(this.#folder, name)} is damaged at byte ${scanned.length}`);
-        truncateSync(join(this.#folder, name), scanned.length);
+        if (scanned.isDisordered || index < segments.length - 1) {
+          throw new Error(
+            `${path} is damaged at byte ${scanned.length}. Move it away, or name another folder.`,
+          );
+        }
+        truncateSync(path, scanned.length);
       }
       chunks.push(...scanned.chunks);
       next = { sequenceNumber: start.sequenceNumber + scanned.count, offset: start.offset + scanned.length };
@@ -187,6 +191,8 @@ interface Scan {
   /** Bytes that are intact. */
   readonly length: number;
   readonly last: StoredEvent | undefined;
+  /** Whether an intact record comes next that does not belong there. */
+  readonly isDisordered: boolean;
 }
 
 /** Checks a segment record by record and groups its records into chunks. */
@@ -206,13 +212,15 @@ function scan(bytes: Buffer, segment: number): Scan {
   };
 
   while (isIntact(bytes, length)) {
+    const event = readRecord(bytes, length);
+    if (event.sequenceNumber !== segment + count) break;
     if (open !== undefined && length - open.position >= CHUNK_BYTES) finish();
-    last = readRecord(bytes, length);
+    last = event;
     open ??= { first: last, count: 0, position: length };
     open.count++;
     count++;
     length += bytes.readUInt32BE(length);
   }
   finish();
-  return { chunks, count, length, last };
+  return { chunks, count, length, last, isDisordered: isIntact(bytes, length) };
 }

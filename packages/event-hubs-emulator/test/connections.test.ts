@@ -1,0 +1,78 @@
+import { connect as connectSocket } from "node:net";
+import rhea from "rhea";
+import { expect, onTestFinished, test } from "vitest";
+import { emulator, event, producer } from "./workbench.ts";
+
+test("both sides hear from each other in silence, and one that is heard of no more is cut off", async () => {
+  const server = await emulator({ hubs: [{ name: "orders" }], idleTimeoutMs: 300 });
+  const container = rhea.create_container();
+  let lost = 0;
+  container.on("disconnected", () => lost++);
+  const connection = container.connect({
+    port: server.port,
+    host: "127.0.0.1",
+    idle_time_out: 300,
+    reconnect: false,
+  });
+  onTestFinished(() => connection.close());
+
+  const silent = connectSocket(server.port, "127.0.0.1");
+  onTestFinished(() => void silent.destroy());
+  const open = Buffer.from([0, 0, 0, 17, 2, 0, 0, 0, 0x00, 0x53, 0x10, 0xc0, 4, 1, 0xa1, 1, 0x78]);
+  silent.write(Buffer.concat([Buffer.from("AMQP\0\x01\0\0", "latin1"), open]));
+  silent.resume();
+  await new Promise((resolve) => silent.once("close", resolve));
+  expect(lost).toBe(0);
+  expect(connection.is_open()).toBe(true);
+});
+
+test("closing says goodbye to clients, and lets go of the port", async () => {
+  const server = await emulator({ hubs: [{ name: "orders" }] });
+  const container = rhea.create_container();
+  container.on("disconnected", () => {});
+  const connection = container.connect({ port: server.port, host: "127.0.0.1", reconnect: false });
+  await new Promise((resolve) => connection.once("connection_open", resolve));
+  const goodbye = new Promise<string | undefined>((resolve) =>
+    connection.once("connection_close", () =>
+      resolve((connection.error as { condition?: string } | undefined)?.condition),
+    ),
+  );
+  await server.close();
+  expect(await goodbye).toBe("amqp:connection:forced");
+  const next = await emulator({ hubs: [{ name: "orders" }], port: server.port });
+  await producer(next.connectionString("orders")).sendBatch([event("x")]);
+});
+
+test("a reader that takes nothing from its socket does not make the server hold it all", async () => {
+  const server = await emulator({ hubs: [{ name: "orders", partitionCount: 1 }], memory: 100_000_000 });
+  const client = producer(server.connectionString("orders"));
+  for (let count = 0; count < 40; count++) await client.sendBatch([{ body: Buffer.alloc(1_000_000) }]);
+  const [key] = server.keys;
+  const container = rhea.create_container();
+  container.on("disconnected", () => {});
+  const connection = container.connect({
+    port: server.port,
+    host: "127.0.0.1",
+    username: key?.name ?? "",
+    password: key?.key ?? "",
+    reconnect: false,
+  });
+  onTestFinished(() => connection.close());
+  const receiver = connection.open_receiver({
+    source: { address: "orders/ConsumerGroups/$Default/Partitions/0" },
+    credit_window: 0,
+  });
+  let got = 0;
+  receiver.on("message", () => got++);
+  await new Promise((resolve) => receiver.once("receiver_open", resolve));
+  const { socket } = connection as unknown as { socket: import("node:net").Socket };
+  const before = process.memoryUsage().arrayBuffers;
+  receiver.add_credit(1_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  socket.pause();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+  expect(got).toBeLessThan(40);
+  socket.resume();
+  await expect.poll(() => got, { timeout: 5_000 }).toBe(40);
+});
