@@ -1,0 +1,7 @@
+import { runConformance } from "@waybill/conformance";
+import { describe, it } from "vitest";
+import { localBroker, saveReport } from "../../../scripts/testing/conformance.ts";
+import { target } from "../src/conformance.ts";
+
+const { url, extras } = await localBroker("event-hubs");
+runConformance({ runner: { describe, it }, target: target(url, extras), onReport: saveReport });

@@ -1,0 +1,67 @@
+import type { Address } from "@waybill/core/spi";
+import { describe, expect, it } from "vitest";
+import { groupName, naming, placeOf } from "../src/naming.ts";
+
+const address = (kind: Address["kind"], physical: string, physicalGroup?: string): Address => ({
+  kind,
+  name: physical,
+  group: physicalGroup,
+  physical,
+  physicalGroup,
+  ordered: false,
+  retained: false,
+});
+
+const settings = {
+  deadLetters: "shared",
+  deadLetterHub: "waybill..dead",
+  replyHub: "waybill..replies",
+  readGroup: "$Default",
+} as const;
+
+describe("names", () => {
+  it("are taken as they are, or refused", () => {
+    expect(naming.toPhysical("orders.placed", "topic")).toBe("orders.placed");
+    expect(naming.toPhysical("Orders_1-a", "queue")).toBe("Orders_1-a");
+    for (const name of ["_", "-a", "a_", "ö", "x".repeat(257)]) {
+      expect(naming.toPhysical(name, "topic"), name).toBeUndefined();
+    }
+  });
+
+  it("that differ in case only collide", () => {
+    expect(naming.collisionKey?.("Orders")).toBe(naming.collisionKey?.("orders"));
+  });
+
+  it("of groups fit the service's fifty letters, and differ where the groups do", () => {
+    expect(groupName("billing")).toBe("billing");
+    const names = ["a".repeat(150), `${"a".repeat(149)}b`, "_", "-", "a_", "x".repeat(51)].map(groupName);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[A-Za-z0-9][A-Za-z0-9.-]{0,48}[A-Za-z0-9]$/);
+  });
+});
+
+describe("places", () => {
+  it("of a topic's groups are its hub, each with what is for it alone", () => {
+    expect(placeOf(address("group", "orders", "billing"), settings)).toEqual({
+      hub: "orders",
+      consumerGroup: "billing",
+      mark: "billing",
+      takesUnmarked: true,
+    });
+  });
+
+  it("of dead letters are one hub for all, or one each", () => {
+    const dead = address("queue", "orders..billing..dead");
+    expect(placeOf(dead, settings)).toMatchObject({
+      hub: "waybill..dead",
+      mark: dead.physical,
+      takesUnmarked: false,
+    });
+    expect(placeOf(dead, { ...settings, deadLetters: "own" })).toMatchObject({
+      hub: dead.physical,
+      mark: undefined,
+    });
+    const other = placeOf(address("queue", "orders..shipping..dead"), settings);
+    expect(other.consumerGroup).not.toBe(placeOf(dead, settings).consumerGroup);
+  });
+});
