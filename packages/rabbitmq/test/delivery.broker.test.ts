@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { Socket } from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   call,
   consume,
@@ -150,5 +151,15 @@ describe("publishing and consuming", () => {
     expect(connection).toBeDefined();
     expect(outcomes[1]).toMatchObject({ ok: false, cause: { code: 406 } });
     expect(await connection.publish(queue, [message({ body: "after" })], call)).toEqual([{ ok: true }]);
+  });
+
+  it("leaves in few writes when it is published with many others", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    await connection.publish(queue, [message()], call);
+    const writes = [vi.spyOn(Socket.prototype, "_write"), vi.spyOn(Socket.prototype, "_writev" as "_write")];
+    expect(await connection.publish(queue, messages(500), call)).toHaveLength(500);
+    expect(writes.reduce((total, { mock }) => total + mock.calls.length, 0)).toBeLessThan(50);
+    vi.restoreAllMocks();
   });
 });
