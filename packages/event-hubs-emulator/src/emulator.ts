@@ -46,16 +46,17 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 }
 
 async function start(settings: ResolvedOptions, folder: DataFolder | undefined): Promise<Emulator> {
-  const { host, keys } = settings;
+  const { host, keys, bearerTokens } = settings;
+  const credentials = { keys, bearerTokens };
   const namespace = new Namespace(limitsOf(settings), new ChunkCache(settings.memory), folder);
   ensureHubs(namespace, settings.hubs);
   namespace.retain(Date.now());
 
   const faults = new Faults();
-  const service = { namespace, keys, faults, maxMessageSize: settings.maxMessageSize };
+  const service = { namespace, credentials, faults, maxMessageSize: settings.maxMessageSize };
   const amqp = new AmqpServer(service, settings.idleTimeoutMs);
   namespace.onRemoved = (hub, group) => amqp.removed(hub, group);
-  const http = new HttpServer(namespace, keys, faults);
+  const http = new HttpServer(namespace, credentials, faults);
   const listener = new Listener(amqp, http);
   const port = await listener.listen(host, settings.port);
   const retention = setInterval(() => namespace.retain(Date.now()), settings.retentionIntervalMs);

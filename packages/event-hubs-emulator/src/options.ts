@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { AccessKey } from "./auth/claims.ts";
+import type { AccessKey, BearerToken } from "./auth/claims.ts";
 
 /** A hub to make when the emulator starts, unless it is there already. */
 export interface HubOptions {
@@ -23,6 +23,8 @@ export interface EmulatorOptions {
    * unless told otherwise.
    */
   readonly keys?: readonly AccessKey[];
+  /** Bearer tokens to take as they are; none unless told otherwise. */
+  readonly bearerTokens?: readonly BearerToken[];
   /** Hubs to begin with. */
   readonly hubs?: readonly HubOptions[];
   /** A folder to keep everything in; without one all is in memory and gone at the end. */
@@ -50,6 +52,7 @@ export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
     host: options.host ?? "127.0.0.1",
     port: options.port ?? 0,
     keys: options.keys ?? [{ name: ROOT_KEY_NAME, key: randomBytes(32).toString("base64") }],
+    bearerTokens: options.bearerTokens ?? [],
     hubs: options.hubs ?? [],
     data: options.data,
     fsync: options.fsync ?? false,

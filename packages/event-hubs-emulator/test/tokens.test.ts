@@ -2,7 +2,7 @@ import { earliestEventPosition } from "@azure/event-hubs";
 import rhea, { type Connection, type EventContext, type Receiver } from "rhea";
 import { expect, onTestFinished, test } from "vitest";
 import type { AccessKey, Emulator } from "../src/index.ts";
-import { connect, emulator, event, producer, receive, sasToken } from "./workbench.ts";
+import { call, connect, emulator, event, producer, receive, sasToken } from "./workbench.ts";
 
 const ROOT: AccessKey = { name: "root", key: "c2VjcmV0" };
 const LISTENER: AccessKey = { name: "listener", key: "bGlzdGVu", claims: ["Listen"] };
@@ -19,7 +19,7 @@ function as(server: Emulator, { name, key }: AccessKey): string {
 /** Puts tokens by hand on a connection that has no rights of its own. */
 async function anonymous(
   server: Emulator,
-): Promise<{ connection: Connection; put(token: string): Promise<number> }> {
+): Promise<{ connection: Connection; put(token: string, type?: string): Promise<number> }> {
   const container = rhea.create_container();
   container.on("error", () => {});
   container.on("disconnected", () => {});
@@ -34,7 +34,7 @@ async function anonymous(
   const sender = connection.open_sender("$cbs");
   const answers = connection.open_receiver({ source: { address: "$cbs" }, name: "answers" });
   await new Promise((resolve) => sender.once("sendable", resolve));
-  const put = (token: string): Promise<number> =>
+  const put = (token: string, type = "servicebus.windows.net:sastoken"): Promise<number> =>
     new Promise((resolve) => {
       answers.once("message", ({ message }: EventContext) =>
         resolve(message?.application_properties?.["status-code"]),
@@ -45,7 +45,7 @@ async function anonymous(
         application_properties: {
           operation: "put-token",
           name: `sb://127.0.0.1:${server.port}/orders`,
-          type: "servicebus.windows.net:sastoken",
+          type,
         },
         body: token,
       });
@@ -126,4 +126,24 @@ test("without a token nothing opens, whatever name is given; name and key at the
   await new Promise((resolve) => known.receiver.once("receiver_open", resolve));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(known.receiver.is_open()).toBe(true);
+});
+
+test("bearer tokens that the emulator was told of are taken, on AMQP and HTTP, for what they claim", async () => {
+  const server = await emulator({
+    hubs: [{ name: "orders", partitionCount: 1 }],
+    bearerTokens: [
+      { token: "listen-only", claims: ["Listen"] },
+      { token: "all" },
+      { token: "stale", expires: Date.now() - 1 },
+    ],
+  });
+  const { connection, put } = await anonymous(server);
+  for (const unknown of ["other", "stale", ""]) expect(await put(unknown, "jwt")).toBe(401);
+  expect(await put("all", "saml")).toBe(401);
+  expect(await put("listen-only", "jwt")).toBe(202);
+  await new Promise((resolve) => openReader(connection).receiver.once("receiver_open", resolve));
+  const { status } = await call(server, "PUT", "/new", { authorization: "Bearer listen-only" });
+  expect([status, (await call(server, "PUT", "/new", { authorization: "Bearer all" })).status]).toEqual([
+    401, 201,
+  ]);
 });

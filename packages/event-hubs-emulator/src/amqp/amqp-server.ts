@@ -41,7 +41,7 @@ export class AmqpServer {
     mechanisms.ANONYMOUS = letIn;
     mechanisms.MSSBCBS = letIn;
     mechanisms.enable_plain((name: string, key: string) =>
-      this.#service.keys.some((candidate) => candidate.name === name && candidate.key === key),
+      this.#service.credentials.keys.some((candidate) => candidate.name === name && candidate.key === key),
     );
     this.#container.on("error", () => {});
   }

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Connection, EventContext, Message } from "rhea";
-import { type AccessKey, type Claim, claimsOf, covers, normalPath } from "../auth/claims.ts";
-import { InvalidToken, verifySasToken } from "../auth/sas-token.ts";
+import { type Claim, type Credentials, claimsOf, covers, normalPath } from "../auth/claims.ts";
+import { InvalidToken } from "../auth/sas-token.ts";
+import { verifyToken } from "../auth/token.ts";
 import type { FaultPoint } from "../faults/fault.ts";
 import { concerns, errorOf, type Faults, type Subject } from "../faults/faults.ts";
 import type { Hub } from "../namespace/hub.ts";
@@ -28,7 +29,7 @@ const MAX_TIMER = 2 ** 31 - 1;
 /** What a connection serves. */
 export interface Service {
   readonly namespace: Namespace;
-  readonly keys: readonly AccessKey[];
+  readonly credentials: Credentials;
   readonly maxMessageSize: number;
   readonly faults: Faults;
 }
@@ -201,7 +202,7 @@ export class ClientConnection {
   }
 
   #putToken(request: Message): Reply {
-    return putToken(request, this.#service.keys, (grant) => {
+    return putToken(request, this.#service.credentials, (grant) => {
       this.#grants.add(grant);
       this.#watchExpiry();
     });
@@ -231,7 +232,7 @@ export class ClientConnection {
 
   #checkToken(token: string, path: string): void {
     try {
-      if (covers(verifySasToken(token, this.#service.keys, Date.now()).path, path)) return;
+      if (covers(verifyToken(token, this.#service.credentials, Date.now()).path, path)) return;
       throw new InvalidToken("InvalidAudience: The token has an invalid audience.");
     } catch (error) {
       throw error instanceof InvalidToken ? new ServiceError(CONDITION.unauthorized, error.message) : error;
@@ -250,7 +251,7 @@ export class ClientConnection {
   #claimsOfUser(): readonly Claim[] {
     const transport = this.#connection.sasl_transport;
     const name = transport?.username ?? transport?.selected?.username;
-    const key = this.#service.keys.find((candidate) => candidate.name === name);
+    const key = this.#service.credentials.keys.find((candidate) => candidate.name === name);
     return key === undefined ? [] : claimsOf(key);
   }
 

@@ -9,6 +9,24 @@ export interface AccessKey {
   readonly claims?: readonly Claim[];
 }
 
+/**
+ * A bearer token that is taken as it is, in place of those of Microsoft Entra ID, for
+ * clients that get theirs from a token credential.
+ */
+export interface BearerToken {
+  readonly token: string;
+  /** All three unless told otherwise. */
+  readonly claims?: readonly Claim[];
+  /** Milliseconds since 1970; an hour after it is used unless told otherwise. */
+  readonly expires?: number;
+}
+
+/** All that anyone can show to be let in. */
+export interface Credentials {
+  readonly keys: readonly AccessKey[];
+  readonly bearerTokens: readonly BearerToken[];
+}
+
 /** What a token grants: claims on everything below a path, until a time. */
 export interface Grant {
   /** Lower case, without slashes at either end; empty for the whole namespace. */
@@ -18,8 +36,8 @@ export interface Grant {
   readonly expires: number;
 }
 
-export function claimsOf(key: AccessKey): readonly Claim[] {
-  const claims = key.claims ?? ["Manage"];
+export function claimsOf(given: { readonly claims?: readonly Claim[] }): readonly Claim[] {
+  const claims = given.claims ?? ["Manage"];
   return claims.includes("Manage") ? ["Manage", "Send", "Listen"] : claims;
 }
 

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import type { AccessKey } from "../auth/claims.ts";
+import type { Credentials } from "../auth/claims.ts";
 import { claimsOf, covers, normalPath } from "../auth/claims.ts";
-import { InvalidToken, verifySasToken } from "../auth/sas-token.ts";
+import { InvalidToken } from "../auth/sas-token.ts";
+import { verifyToken } from "../auth/token.ts";
 import { InvalidFault } from "../faults/fault.ts";
 import { errorOf, type Faults } from "../faults/faults.ts";
 import type { Namespace } from "../namespace/namespace.ts";
@@ -33,12 +34,12 @@ const STATUS: Readonly<Record<string, number>> = {
 export class HttpServer {
   readonly #server: Server;
   readonly #namespace: Namespace;
-  readonly #keys: readonly AccessKey[];
+  readonly #credentials: Credentials;
   readonly #faults: Faults;
 
-  constructor(namespace: Namespace, keys: readonly AccessKey[], faults: Faults) {
+  constructor(namespace: Namespace, credentials: Credentials, faults: Faults) {
     this.#namespace = namespace;
-    this.#keys = keys;
+    this.#credentials = credentials;
     this.#faults = faults;
     this.#server = createServer((request, response) => void this.#handle(request, response));
     this.#server.timeout = SILENCE_MS;
@@ -82,7 +83,8 @@ export class HttpServer {
   #authorize(authorization: string | undefined, path: string): void {
     if (authorization === undefined)
       throw new InvalidToken("MissingToken: The authorization header was not found.");
-    const { path: granted, claims } = verifySasToken(authorization, this.#keys, Date.now());
+    const token = authorization.replace(/^Bearer /i, "");
+    const { path: granted, claims } = verifyToken(token, this.#credentials, Date.now());
     if (!covers(granted, normalPath(path)))
       throw new InvalidToken("InvalidAudience: The token has an invalid audience.");
     if (!claims.includes("Manage")) {
@@ -95,7 +97,7 @@ export class HttpServer {
     const [, given] = /^Basic (.+)$/i.exec(authorization ?? "") ?? [];
     if (given === undefined) return false;
     const password = Buffer.from(given, "base64").toString("utf8");
-    return this.#keys.some(
+    return this.#credentials.keys.some(
       (key) => claimsOf(key).includes("Manage") && `${key.name}:${key.key}` === password,
     );
   }
