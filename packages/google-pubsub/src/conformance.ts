@@ -8,12 +8,17 @@ import type {
 } from "@waybill/conformance";
 import type { Address } from "@waybill/core/spi";
 import { adapter } from "./index.ts";
+import { quirksOf } from "./stand-ins.ts";
 
 /** Shorter than the service allows a subscription to begin with; messages are leased anew on receipt. */
 const shortLeaseMs = 3_000;
 
-/** What a suite needs to prove this adapter on the Pub/Sub at `url`. `extras`: what only the caller has. */
-export function target(url: string, extras: Partial<ConformanceTarget> = {}): ConformanceTarget {
+/**
+ * What a suite needs to prove this adapter on the Pub/Sub at `url`. `extras`: what only the caller has.
+ * With `standIn=pstest` in the URL it expects the manners of that one, and not those of Google's emulator.
+ */
+export function target(urlOfAny: string, extras: Partial<ConformanceTarget> = {}): ConformanceTarget {
+  const { url, standIn } = taken(urlOfAny);
   const emulator = new URL(url).searchParams.get("emulatorHost");
   const driver = (through?: Endpoint, query: Record<string, string> = {}) =>
     adapter.fromUrl(variant(url, query, through), {});
@@ -21,7 +26,7 @@ export function target(url: string, extras: Partial<ConformanceTarget> = {}): Co
     adapter: "google-pubsub",
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "4000" }),
-    ...(emulator === null ? {} : { endpoint: endpointOf(emulator) }),
+    ...(emulator === null ? {} : { endpoint: endpointOf(emulator), quirks: quirksOf[standIn] }),
     foreign: async () => new PubsubPeer(url),
     shortLease: {
       ms: shortLeaseMs,
@@ -33,6 +38,14 @@ export function target(url: string, extras: Partial<ConformanceTarget> = {}): Co
     },
     ...extras,
   };
+}
+
+/** The URL as the adapter takes it, and what is said of the other end. */
+function taken(text: string) {
+  const url = new URL(text);
+  const standIn = url.searchParams.get("standIn") === "pstest" ? "pstest" : "emulator";
+  url.searchParams.delete("standIn");
+  return { url: url.href, standIn } as const;
 }
 
 function endpointOf(text: string): Endpoint {

@@ -138,9 +138,7 @@ class PubsubConnection implements Connection {
       topic: service.topicPath(topic),
       ackDeadlineSeconds,
       enableMessageOrdering: address.ordered,
-      filter: isInbox
-        ? `attributes.${ownAttributes.inbox} = "${address.physical}"`
-        : nativeFilter(from.filter),
+      filter: isInbox ? `attributes:"${ownAttributes.inbox}${address.physical}"` : nativeFilter(from.filter),
       ...shortestLife,
     };
     await service.createSubscription(subscription, signal);

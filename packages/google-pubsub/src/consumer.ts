@@ -97,7 +97,7 @@ export class PubsubConsumer implements Consumer {
     indexes.forEach((index, at) => {
       if (typeof outcomes[index] === "string") this.#holdings.settled(ours[at] as PubsubDelivery);
     });
-    for (const puller of this.#pullers) puller.hurry();
+    this.#pullers.at(-1)?.hurry();
     return outcomes;
   }
 

@@ -76,6 +76,9 @@ const unreachable = new Set([
   "ECONNRESET",
 ]);
 
+/** Under the status of any other wrong argument, or by gRPC itself under that of a quota. */
+const tooLarge = /(?:request|message) (?:size|is) too large|larger than max|exceeds the maximum.*size/i;
+
 /** The gRPC status of an error; `undefined` for any other. */
 export function statusOf(cause: unknown): number | undefined {
   if (!(cause instanceof Error)) return undefined;
@@ -93,9 +96,7 @@ export function classify(cause: unknown): Classification | undefined {
     if (code === status.NOT_FOUND && /project not found/i.test(said)) {
       return { code: "NOT_FOUND", remedy: "Check the project's id, in the URL or as GOOGLE_CLOUD_PROJECT." };
     }
-    if (code === status.INVALID_ARGUMENT && /message.*(too large|exceeds)|size.*limit/i.test(said)) {
-      return { code: "MESSAGE_TOO_LARGE" };
-    }
+    if (tooLarge.test(said)) return { code: "MESSAGE_TOO_LARGE" };
     return statuses[code];
   }
   const { code: system } = cause as { readonly code?: unknown };

@@ -18,7 +18,7 @@ export function nativeFilter(filter: Filter | undefined): string {
     if (term !== undefined) conditions.push(term);
   }
   if (conditions.length === 0) return "";
-  const text = `(${conditions.join(" AND ")}) OR attributes:${packedName}`;
+  const text = `(${conditions.join(" AND ")}) OR attributes:"${packedName}"`;
   return text.length <= longest ? text : "";
 }
 
@@ -28,24 +28,25 @@ export function matches(filter: Filter, headers: Headers): boolean {
   return true;
 }
 
+/** A condition on a header as the service says it; `undefined` where it cannot. */
 function termOf(name: string, condition: HeaderCondition): string | undefined {
-  if (!quotable(name) || name === "") return undefined;
-  const key = JSON.stringify(name);
-  if (typeof condition === "string") return equal(key, [condition]);
-  if ("exists" in condition) return condition.exists ? `attributes:${key}` : `NOT attributes:${key}`;
-  if (!("prefix" in condition)) return equal(key, condition);
-  if (condition.prefix === "") return `attributes:${key}`;
-  if (!quotable(condition.prefix)) return undefined;
-  return `hasPrefix(attributes.${key}, ${JSON.stringify(condition.prefix)})`;
-}
-
-function equal(key: string, values: readonly string[]): string | undefined {
+  if (name === "" || !quotable(name)) return undefined;
+  const exists = `attributes:"${name}"`;
+  if (typeof condition === "object" && "exists" in condition)
+    return condition.exists ? exists : `NOT ${exists}`;
+  // Only of such names it is known that everybody reads them the same way after a dot.
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return undefined;
+  if (typeof condition === "object" && "prefix" in condition) {
+    if (condition.prefix === "") return exists;
+    return quotable(condition.prefix) ? `hasPrefix(attributes.${name}, "${condition.prefix}")` : undefined;
+  }
+  const values = typeof condition === "string" ? [condition] : condition;
   if (!values.every(quotable)) return undefined;
-  const terms = values.map((value) => `attributes.${key} = ${JSON.stringify(value)}`);
+  const terms = values.map((value) => `attributes.${name} = "${value}"`);
   return terms.length === 1 ? terms[0] : `(${terms.join(" OR ")})`;
 }
 
-/** Printable ASCII without quotes and backslashes means the same to everybody. */
+/** Printable ASCII without quotes and backslashes. */
 function quotable(text: string): boolean {
   return /^[ !#-[\]-~]*$/.test(text);
 }

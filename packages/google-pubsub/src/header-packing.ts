@@ -79,7 +79,9 @@ function fits(name: string, value: string): boolean {
     name !== "" &&
     (name.length * 3 <= nameBytes || Buffer.byteLength(name) <= nameBytes) &&
     (value.length * 3 <= valueBytes || Buffer.byteLength(value) <= valueBytes) &&
-    !/^goog/i.test(name)
+    !/^goog/i.test(name) &&
+    // No field that a plain object can have.
+    name !== "__proto__"
   );
 }
 

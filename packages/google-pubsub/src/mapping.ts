@@ -14,8 +14,8 @@ import type { PubsubMessage, ReceivedMessage } from "./service.ts";
 export const ownAttributes = {
   /** Not to be delivered for so many milliseconds after the service took it. */
   delay: "waybill-delay",
-  /** On the shared topic of replies: the inbox this one is for. */
-  inbox: "waybill-inbox",
+  /** On the shared topic of replies: this and the inbox it is for, as a name, so that filters can tell. */
+  inbox: "waybill-inbox.",
 } as const;
 
 /**
@@ -35,7 +35,7 @@ export function encode(message: WireMessage, inbox: string | undefined): PubsubM
   if (correlationId !== undefined)
     attributes[metadataHeaders.correlationId] = fitting(correlationId, "correlation id");
   if (delayMs > 0) attributes[ownAttributes.delay] = String(delayMs);
-  if (inbox !== undefined) attributes[ownAttributes.inbox] = inbox;
+  if (inbox !== undefined) attributes[ownAttributes.inbox + inbox] = "1";
   if (!writeHeaders(attributes, message.headers)) throw tooManyHeaders(Object.keys(message.headers).length);
   return key === undefined
     ? { data: message.body, attributes }
@@ -108,11 +108,10 @@ function readMetadata(delivery: PubsubDelivery, name: string, value: string, sto
     case ownAttributes.delay:
       delivery.dueAt = storedAt + (wholeNumber(value) ?? 0);
       return true;
-    case ownAttributes.inbox:
-      delivery.inbox = value;
-      return true;
     default:
-      return false;
+      if (!name.startsWith(ownAttributes.inbox)) return false;
+      delivery.inbox = name.slice(ownAttributes.inbox.length);
+      return true;
   }
 }
 

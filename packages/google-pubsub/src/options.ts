@@ -34,7 +34,7 @@ export const optionTable = {
   ),
   leaseMs: option.integer(
     "How long the service waits for a sign of life before it gives a message to another (the ack deadline), in milliseconds. Below 10 seconds it costs a call for each pull.",
-    60_000,
+    20_000,
     { min: 1_000, max: 600_000 },
   ),
   retentionMs: option.integer("How long a `retained` topic keeps messages, in milliseconds.", 7 * day, {

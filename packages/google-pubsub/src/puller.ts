@@ -82,7 +82,8 @@ export class Puller {
       if (messages.length > 0) {
         this.#pauseMs = shortestPauseMs;
         onReceived(messages, subscription);
-      } else if (polling) this.#rest();
+      }
+      if (polling && messages.length < max) this.#rest();
     } catch (cause) {
       if (this.#closed) return;
       this.#closed = true;

@@ -1,0 +1,41 @@
+import type { Quirk } from "@waybill/conformance";
+
+/** What runs in place of the service: Google's emulator, or `pstest` of its Go client. */
+export type StandIn = "emulator" | "pstest";
+
+const because = (reason: string, cases: readonly string[]): Quirk[] =>
+  cases.map((id) => ({ case: id, reason }));
+
+/** What each gets wrong that the service does. */
+export const quirksOf: Readonly<Record<StandIn, readonly Quirk[]>> = {
+  emulator: [
+    ...because("The emulator delivers what comes back behind later messages of its key.", [
+      "ordering.across-a-rebalance",
+      "ordering.across-a-lost-connection",
+      "ordering.across-a-reset",
+      "ordering.across-a-restart",
+      "faults.connection-lost",
+    ]),
+    ...because("The emulator gives a new subscription all that its topic retains.", [
+      "replay.latest-on-a-retained-topic",
+    ]),
+    ...because("The emulator cannot seek on a subscription that keeps order.", [
+      "replay.keeps-order-per-key",
+    ]),
+  ],
+  pstest: [
+    ...because("pstest cannot seek.", [
+      "replay.from-earliest",
+      "replay.from-time",
+      "replay.group-from-earliest",
+      "replay.group-from-time",
+      "replay.time-as-date",
+      "replay.leaves-the-live-group-alone",
+      "replay.may-be-repeated",
+      "replay.keeps-order-per-key",
+      "replay.start-matters-only-once",
+      "replay.declared-with-a-start",
+    ]),
+    ...because("pstest takes requests of up to 4 MiB.", ["limits.largest-allowed"]),
+  ],
+};

@@ -1,0 +1,16 @@
+import { runConformance } from "@waybill/conformance";
+import { afterAll, describe, it } from "vitest";
+import { saveReportAs } from "../../../scripts/testing/conformance.ts";
+import { pstestBesideTheEmulator } from "../../../scripts/testing/pubsub-stand-in.ts";
+import { target } from "../src/conformance.ts";
+
+const pstest = await pstestBesideTheEmulator();
+if ("notRun" in pstest) it.skip(`the suite on pstest: ${pstest.notRun}`);
+else {
+  afterAll(pstest.stop);
+  runConformance({
+    runner: { describe, it },
+    target: target(`${pstest.url}&standIn=pstest`),
+    onReport: saveReportAs("pstest"),
+  });
+}
