@@ -1,8 +1,4 @@
-import {
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageBatchCommand,
-  type Message,
-} from "@aws-sdk/client-sqs";
+import type { Message } from "@aws-sdk/client-sqs";
 import {
   type Call,
   type Consumer,
@@ -11,12 +7,12 @@ import {
   type Settlement,
   type SettleOutcome,
 } from "@waybill/core/spi";
-import { failuresIn, tens } from "./batches.ts";
+import { tens } from "./batches.ts";
 import type { Clients } from "./clients.ts";
 import type { SqsDelivery } from "./delivery.ts";
-import { saysLost } from "./errors.ts";
 import { decode } from "./mapping.ts";
 import { LongPolls } from "./receiving/long-polls.ts";
+import { type Order, Orders } from "./receiving/orders.ts";
 import { putBack } from "./receiving/put-back.ts";
 
 /** How long closing waits for polls and the hand-back, in milliseconds; what is later still happens, unwaited. */
@@ -44,12 +40,15 @@ export interface SqsConsumerParts {
 /** Receives from one queue, settles there, and hands back. */
 export class SqsConsumer implements Consumer {
   readonly #parts: SqsConsumerParts;
+  readonly #leaseMs: number;
   readonly #queue = new PushQueue<SqsDelivery>();
   readonly #polls: LongPolls;
-  /** Handed to core and not settled. */
-  readonly #unsettled = new Set<SqsDelivery>();
+  readonly #orders: Orders;
+  /** Handed to core, and not settled or being settled. */
+  readonly #held = new Set<SqsDelivery>();
   /** What core waits for now. */
   #wanted = 0;
+  #handingBack: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   /** Resolves when the last poll has ended, and what it brought is handed back. */
   #ended: Promise<void> | undefined;
@@ -57,6 +56,8 @@ export class SqsConsumer implements Consumer {
   constructor(parts: SqsConsumerParts) {
     this.#parts = parts;
     const { clients, url, waitSeconds, leaseSeconds, polls, report } = parts;
+    this.#leaseMs = leaseSeconds * 1_000;
+    this.#orders = new Orders(clients.sqs, url);
     this.#polls = new LongPolls({
       sqs: clients.receiving,
       url,
@@ -82,49 +83,37 @@ export class SqsConsumer implements Consumer {
     // What lay here for too long, while core had no room, may be someone else's before core renews it.
     const soon = performance.now() + this.#leaseMs * 0.4;
     const ours = taken.filter(({ leasedUntil }) => leasedUntil > soon);
-    if (!this.#parts.settledOnArrival) for (const delivery of ours) this.#unsettled.add(delivery);
+    if (!this.#parts.settledOnArrival) for (const delivery of ours) this.#held.add(delivery);
     return ours;
   }
 
-  async settle(batch: readonly Settlement[], call: Call): Promise<readonly SettleOutcome[]> {
+  async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
     const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
     if (this.#closing !== undefined) return outcomes.fill("lost");
-    const acks: Order[] = [];
-    const retries: Order[] = [];
+    const orders: Order[] = [];
     const now = performance.now();
     for (let index = 0; index < batch.length; index++) {
       const settlement = batch[index] as Settlement;
       const delivery = settlement.delivery as SqsDelivery;
+      this.#held.delete(delivery);
       // A standard queue answers a late deletion with success, whoever has the message by now.
       if (delivery.leasedUntil <= now) outcomes[index] = "lost";
-      else if (settlement.outcome === "ack") acks.push({ index, delivery, seconds: 0 });
-      else retries.push({ index, delivery, seconds: Math.ceil(settlement.delayMs / 1_000) });
+      else orders.push({ index, delivery, seconds: visibility(settlement) });
     }
-    await Promise.all([
-      ...tens(acks).map((orders) => this.#told(orders, outcomes, () => this.#delete(orders, call))),
-      ...tens(retries).map((orders) =>
-        this.#told(orders, outcomes, () => this.#changeVisibility(orders, call)),
-      ),
-    ]);
-    for (let index = 0; index < batch.length; index++) {
-      if (typeof outcomes[index] === "string")
-        this.#unsettled.delete((batch[index] as Settlement).delivery as SqsDelivery);
-    }
+    await this.#orders.carryOut(orders, outcomes);
+    // What SQS did not take is still ours.
+    for (const { index, delivery } of orders)
+      if (typeof outcomes[index] === "object") this.#held.add(delivery);
     return outcomes;
   }
 
-  async extend(batch: readonly Delivery[], call: Call): Promise<void> {
+  async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
     if (this.#closing !== undefined) return;
     const leasedUntil = performance.now() + this.#leaseMs;
-    const orders = (batch as readonly SqsDelivery[]).map((delivery, index) => ({
-      index,
-      delivery,
-      seconds: this.#parts.leaseSeconds,
-    }));
+    const seconds = this.#parts.leaseSeconds;
+    const orders = (batch as readonly SqsDelivery[]).map((delivery, index) => ({ index, delivery, seconds }));
     const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
-    await Promise.all(
-      tens(orders).map((run) => this.#told(run, outcomes, () => this.#changeVisibility(run, call))),
-    );
+    await this.#orders.carryOut(orders, outcomes);
     let failure: { readonly cause: unknown } | undefined;
     for (const { index, delivery } of orders) {
       const outcome = outcomes[index] as SettleOutcome;
@@ -146,12 +135,8 @@ export class SqsConsumer implements Consumer {
     return this.#ended ?? Promise.resolve();
   }
 
-  get #leaseMs(): number {
-    return this.#parts.leaseSeconds * 1_000;
-  }
-
   #arrived(messages: readonly Message[]): void {
-    const { ordered, settledOnArrival } = this.#parts;
+    const { clients, url, ordered, settledOnArrival } = this.#parts;
     const leasedUntil = performance.now() + this.#leaseMs;
     const now = Date.now();
     const early: SqsDelivery[] = [];
@@ -164,75 +149,32 @@ export class SqsConsumer implements Consumer {
       else arrived.push(delivery);
     }
     // What cannot be put back now comes again when its lease is over, and is early or not.
-    if (early.length > 0) void putBack(this.#parts.clients.sqs, this.#parts.url, early);
+    if (early.length > 0) void putBack(clients.sqs, url, early);
     if (this.#closing !== undefined) return void this.#handBack(arrived);
     for (const delivery of arrived) this.#queue.push(delivery);
-    if (settledOnArrival) {
-      const orders = arrived.map((delivery, index) => ({ index, delivery, seconds: 0 }));
-      for (const run of tens(orders)) void this.#delete(run).catch(this.#parts.report);
-    }
-  }
-
-  /** Writes down what became of each of these. */
-  async #told(
-    orders: readonly Order[],
-    outcomes: SettleOutcome[],
-    act: () => Promise<readonly (Error | undefined)[]>,
-  ): Promise<void> {
-    try {
-      const failures = await act();
-      orders.forEach(({ index }, place) => {
-        const cause = failures[place];
-        if (cause !== undefined) outcomes[index] = saysLost(cause) ? "lost" : { cause };
-      });
-    } catch (cause) {
-      for (const { index } of orders) outcomes[index] = { cause };
-    }
-  }
-
-  async #delete(orders: readonly Order[], call?: Call): Promise<readonly (Error | undefined)[]> {
-    const Entries = orders.map(({ delivery }, place) => ({
-      Id: String(place),
-      ReceiptHandle: delivery.receipt,
-    }));
-    const command = new DeleteMessageBatchCommand({ QueueUrl: this.#parts.url, Entries });
-    return failuresIn(await this.#parts.clients.sqs.send(command, optionsOf(call)), orders.length);
-  }
-
-  async #changeVisibility(orders: readonly Order[], call?: Call): Promise<readonly (Error | undefined)[]> {
-    const Entries = orders.map(({ delivery, seconds }, place) => ({
-      Id: String(place),
-      ReceiptHandle: delivery.receipt,
-      VisibilityTimeout: seconds,
-    }));
-    const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#parts.url, Entries });
-    return failuresIn(await this.#parts.clients.sqs.send(command, optionsOf(call)), orders.length);
+    if (settledOnArrival) void this.#orders.carryOut(arrived.map(deletion), []);
   }
 
   async #close(): Promise<void> {
     this.#ended = this.#end();
     let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      this.#ended,
-      new Promise((resolve) => {
-        timer = setTimeout(resolve, patienceMs);
-      }),
-    ]);
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    await Promise.race([this.#ended, patience]);
     clearTimeout(timer);
   }
 
   async #end(): Promise<void> {
     const { settledOnArrival, onEnded } = this.#parts;
     const stopped = this.#polls.stop();
-    const held = [...this.#unsettled, ...this.#queue.remove(() => true)];
-    this.#unsettled.clear();
+    const held = [...this.#held, ...this.#queue.remove(() => true)];
+    this.#held.clear();
     if (!settledOnArrival) await this.#handBack(held);
     await stopped;
     await this.#handingBack;
     await onEnded();
   }
-
-  #handingBack: Promise<void> = Promise.resolve();
 
   #handBack(held: readonly SqsDelivery[]): Promise<void> {
     // Too late for what may be someone else's while it is on its way.
@@ -255,18 +197,15 @@ export class SqsConsumer implements Consumer {
   async #makeVisible(held: readonly SqsDelivery[]): Promise<void> {
     const orders = [...held].reverse().map((delivery, index) => ({ index, delivery, seconds: 0 }));
     // Where it fails, the lease gives them back, later.
-    for (const run of tens(orders)) await this.#changeVisibility(run).catch(() => {});
+    for (const run of tens(orders)) await this.#orders.carryOut(run, []);
   }
 }
 
-/** One delivery in a request; `index` is its place in what core gave. */
-interface Order {
-  readonly index: number;
-  readonly delivery: SqsDelivery;
-  /** For how long it is to be invisible; nothing to a deletion. */
-  readonly seconds: number;
+/** For how long the message is to be invisible, in seconds; `undefined` to delete it. */
+function visibility(settlement: Settlement): number | undefined {
+  return settlement.outcome === "ack" ? undefined : Math.ceil(settlement.delayMs / 1_000);
 }
 
-function optionsOf(call: Call | undefined): { readonly abortSignal?: AbortSignal } {
-  return call === undefined ? {} : { abortSignal: call.signal };
+function deletion(delivery: SqsDelivery, index: number): Order {
+  return { index, delivery, seconds: undefined };
 }

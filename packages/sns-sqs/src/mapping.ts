@@ -41,11 +41,11 @@ export interface Encoded {
 
 /** @param due When it may be handled, where the broker's own delay is not enough. */
 export function encode(message: WireMessage, due: number | undefined): Encoded {
-  const plain = isPlain(message.body);
+  const plain = plainText(message.body);
   const attributes: Record<string, StringAttribute> = Object.create(null);
   const metadata: Record<string, unknown> = { id: message.id, timestamp: message.timestamp };
   let places = mostAttributes - 1;
-  if (!plain) {
+  if (plain === undefined) {
     attributes[attribute.encoding] = stringAttribute("base64");
     places--;
   }
@@ -63,9 +63,7 @@ export function encode(message: WireMessage, due: number | undefined): Encoded {
 
   attachHeaders(message.headers, attributes, places);
   attributes[attribute.metadata] = stringAttribute(json(metadata));
-  const body = plain
-    ? Buffer.from(message.body.buffer, message.body.byteOffset, message.body.byteLength).toString()
-    : base64(message.body);
+  const body = plain ?? base64(message.body);
   return { body, attributes, bytes: sizeOf(body, attributes) };
 }
 
@@ -145,11 +143,11 @@ export function stringAttribute(value: string): StringAttribute {
   return { DataType: "String", StringValue: value };
 }
 
-/** Whether SQS takes these bytes as text: not empty, UTF-8, and nothing that XML 1.0 has no character for. */
-function isPlain(body: Uint8Array): boolean {
-  if (body.byteLength === 0 || !isUtf8(body)) return false;
+/** These bytes as SQS takes them: not empty, UTF-8, and nothing that XML 1.0 has no character for. */
+function plainText(body: Uint8Array): string | undefined {
+  if (body.byteLength === 0 || !isUtf8(body)) return undefined;
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
-  return !unprintable.test(text);
+  return unprintable.test(text) ? undefined : text;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses
