@@ -1,27 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type BrokerControl, bringUp, control, findFreePort, takeDown } from "../src/index.ts";
-import { settingsOf } from "../src/settings.ts";
+import { afterAll, expect, it } from "vitest";
+import { startOwn } from "./own-home.ts";
 
-const home = mkdtempSync(join(tmpdir(), "waybill-brokers-"));
-const port = await findFreePort();
-const environment = { ...process.env, WAYBILL_SNS_SQS_URL: "" };
-const { downloads } = settingsOf({});
-const options = { home, downloads, ports: { "sns-sqs": port }, environment } as const;
-let broker: BrokerControl;
-
-beforeAll(async () => {
-  const [outcome] = await bringUp(["sns-sqs"], options);
-  if (outcome?.problem) throw outcome.problem;
-  broker = await control("sns-sqs", options);
-}, 300_000);
-
-afterAll(async () => {
-  await takeDown(["sns-sqs"], options);
-  rmSync(home, { recursive: true, force: true });
-});
+const broker = await startOwn("sns-sqs");
+afterAll(() => broker[Symbol.asyncDispose]());
 
 it("has after SIGKILL what was sent, given back, and sent to a queue that was tagged since", async () => {
   const { QueueUrl } = await sqs("CreateQueue", { QueueName: "orders" });
@@ -31,8 +12,8 @@ it("has after SIGKILL what was sent, given back, and sent to a queue that was ta
   await sqs("ChangeMessageVisibility", { QueueUrl, ReceiptHandle, VisibilityTimeout: 0 });
   await sqs("TagQueue", { QueueUrl, Tags: { team: "shop" } });
 
-  await broker.kill();
-  await broker.start();
+  await broker.control.kill();
+  await broker.control.start();
   const after = await sqs("ReceiveMessage", { QueueUrl, MaxNumberOfMessages: 10, AttributeNames: ["All"] });
   const received = after.Messages.map((message: Received) => [
     message.Body,
@@ -45,8 +26,8 @@ it("has after SIGKILL what was sent, given back, and sent to a queue that was ta
 });
 
 it("does not listen on other addresses of this computer", async () => {
-  await expect(fetch(`http://127.0.0.2:${port}/health`)).rejects.toThrow("fetch failed");
-  expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+  await expect(fetch(`http://127.0.0.2:${broker.port}/health`)).rejects.toThrow("fetch failed");
+  expect((await fetch(`http://127.0.0.1:${broker.port}/health`)).status).toBe(200);
 });
 
 interface Received {
@@ -56,7 +37,7 @@ interface Received {
 
 /** One call in the JSON protocol of SQS. */
 async function sqs(action: string, input: object) {
-  const response = await fetch(`http://127.0.0.1:${port}/`, {
+  const response = await fetch(`http://127.0.0.1:${broker.port}/`, {
     method: "POST",
     headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AmazonSQS.${action}` },
     body: JSON.stringify(input),
