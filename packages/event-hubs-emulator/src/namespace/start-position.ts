@@ -26,7 +26,7 @@ export function parseSelector(selector: string | undefined): StartPosition {
   if (coordinate === undefined) throw invalid(selector);
   if (text === "@latest") return "latest";
   if (text === "-1") return "earliest";
-  if (!/^\d{1,15}$/.test(text)) throw invalid(selector);
+  if (!/^-?\d{1,15}$/.test(text)) throw invalid(selector);
   return { coordinate, value: Number(text), inclusive: operator === ">=" };
 }
 
