@@ -1,4 +1,4 @@
-import { builtinModules } from "node:module";
+import { isBuiltin } from "node:module";
 import { files, type Package, packages, read } from "../workspace.ts";
 import type { Step } from "./step.ts";
 
@@ -50,7 +50,7 @@ function judge(owner: Package): (found: Import) => readonly string[] {
   return ({ file, specifier, typeOnly }) => {
     if (specifier.startsWith(".")) return leavesThePackage(file, specifier, owner);
     if (owner.folder === "core") return [`${file} imports ${specifier}: core imports nothing`];
-    if (isBuiltin(specifier)) return [];
+    if (isNodeModule(specifier)) return [];
     if (!owner.isAdapter)
       return isDeclared(owner, specifier) ? [] : [`${file} imports undeclared ${specifier}`];
     if (specifier === "@waybill/core/spi") return [];
@@ -65,7 +65,7 @@ function judge(owner: Package): (found: Import) => readonly string[] {
 function judgeExample({ file, specifier }: Import): readonly string[] {
   const allowed =
     (specifier.startsWith(".") && !specifier.includes("packages/")) ||
-    isBuiltin(specifier) ||
+    isNodeModule(specifier) ||
     ["@waybill/core", "zod"].includes(specifier) ||
     file.startsWith("examples/test/") ||
     packages.some(({ isAdapter, manifest }) => isAdapter && manifest.name === specifier);
@@ -84,6 +84,6 @@ function isDeclared({ manifest }: Package, specifier: string): boolean {
   return Object.keys(declared).some((name) => specifier === name || specifier.startsWith(`${name}/`));
 }
 
-function isBuiltin(specifier: string): boolean {
-  return specifier.startsWith("node:") && builtinModules.includes(specifier.slice("node:".length));
+function isNodeModule(specifier: string): boolean {
+  return specifier.startsWith("node:") && isBuiltin(specifier);
 }
