@@ -10,7 +10,7 @@ import type {
 import type { AmqpConnection } from "./amqp/amqp-connection.ts";
 import { type Checkpoint, type GroupId, type GroupStore, noStore } from "./checkpoints/store.ts";
 import { isTransient } from "./errors.ts";
-import { Checkpointer, type Mark } from "./groups/checkpointer.ts";
+import { Checkpointer } from "./groups/checkpointer.ts";
 import { GroupMember } from "./groups/membership.ts";
 import { declareStart } from "./groups/start.ts";
 import type { EventHubsDelivery } from "./mapping.ts";
@@ -30,6 +30,8 @@ export interface ConsumerContext {
 }
 
 const backoff = { firstMs: 50, mostMs: 1_000 };
+/** What was settled gets this long to reach the store when a consumer closes. */
+const farewellMs = 1_500;
 
 /** A member of a group, or one of the consumers of a queue. */
 export class GroupConsumer implements Consumer {
@@ -41,7 +43,6 @@ export class GroupConsumer implements Consumer {
   readonly #feed: Feed;
   readonly #member: GroupMember;
   readonly #checkpointer: Checkpointer;
-  #revoking = 0;
   #closing: Promise<void> | undefined;
 
   static async start(context: ConsumerContext, from: Source, hooks: ConsumerHooks): Promise<GroupConsumer> {
@@ -74,7 +75,9 @@ export class GroupConsumer implements Consumer {
     this.#hooks = hooks;
     this.#group = group;
     this.#lanes = new Lanes(prefetch);
-    this.#checkpointer = new Checkpointer(store, group, settings.checkpointIntervalMs);
+    this.#checkpointer = new Checkpointer(store, group, settings.checkpointIntervalMs, (cause) =>
+      this.#report(cause),
+    );
     this.#feed = new Feed(amqp, this.#lanes, {
       place,
       owns: true,
@@ -96,27 +99,16 @@ export class GroupConsumer implements Consumer {
     this.#member.start();
   }
 
-  async receive(max: number, { signal }: Call): Promise<readonly Delivery[]> {
-    const deliveries = await this.#lanes.receive(max, signal);
-    // Nobody asks for more, so what is settled from now on is the last, and somebody waits for it.
-    if (signal.aborted) this.#checkpointer.rush(true);
-    return deliveries;
+  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+    return this.#lanes.receive(max, call.signal);
   }
 
+  /** Settled is what is sure to be in the next checkpoint, unless this process crashes before. */
   async settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
-    const furthest = new Map<Lane, Mark>();
-    for (const { delivery } of batch) {
-      const { from, sequenceNumber, offset } = delivery as EventHubsDelivery;
-      const known = furthest.get(from);
-      if (from.alive && (known === undefined || known.sequenceNumber < sequenceNumber)) {
-        furthest.set(from, { lane: from, sequenceNumber, offset });
-      }
-    }
-    const failures = await this.#checkpointer.write([...furthest.values()]);
     return batch.map(({ delivery }) => {
-      const { from } = delivery as EventHubsDelivery;
-      if (!from.alive || !furthest.has(from)) return "lost";
-      return failures.has(from) ? { cause: failures.get(from) } : "settled";
+      const { from: lane, sequenceNumber, offset } = delivery as EventHubsDelivery;
+      if (!lane.alive || this.#closing !== undefined) return "lost";
+      return this.#checkpointer.record({ lane, sequenceNumber, offset }) ?? "settled";
     });
   }
 
@@ -130,9 +122,14 @@ export class GroupConsumer implements Consumer {
   }
 
   async #close(): Promise<void> {
-    this.#checkpointer.rush(true);
     this.#feed.close();
-    for (const lane of this.#lanes.all) lane.stop("gone");
+    const lanes = [...this.#lanes.all];
+    for (const lane of lanes) lane.stop("closing");
+    await Promise.race([this.#checkpointer.flush(lanes), sleep(farewellMs)]);
+    for (const lane of lanes) {
+      lane.stop("gone");
+      this.#checkpointer.forget(lane);
+    }
     await this.#member.close();
   }
 
@@ -178,19 +175,15 @@ export class GroupConsumer implements Consumer {
     const lane = this.#lanes.get(partition);
     if (lane === undefined) return;
     lane.stop("closing");
-    this.#revoking++;
-    this.#checkpointer.rush(true);
-    try {
-      await this.#hooks.revoking([lane.id]);
-    } finally {
-      if (--this.#revoking === 0 && this.#closing === undefined) this.#checkpointer.rush(false);
-    }
+    await this.#hooks.revoking([lane.id]);
+    await this.#checkpointer.flush([lane]);
   }
 
   #drop(partitions: readonly string[]): void {
     const lanes = partitions.flatMap((partition) => this.#lanes.get(partition) ?? []);
     for (const lane of lanes) {
       lane.stop("gone");
+      this.#checkpointer.forget(lane);
       this.#lanes.delete(lane);
     }
     if (this.#closing === undefined && lanes.length > 0) this.#hooks.revoked(lanes.map(({ id }) => id));

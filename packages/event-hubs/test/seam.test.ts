@@ -188,6 +188,8 @@ describe("a checkpoint store that is down", () => {
     await publish(connection, queue, sent);
     const deliveries = await receive(consumer, 10);
     store.down = true;
+    await ack(consumer, deliveries);
+    await until(() => bench.reports.length > 0);
     for (const outcome of await ack(consumer, deliveries)) {
       expect(classify((outcome as { cause?: unknown }).cause)?.code).toBe("UNREACHABLE");
     }

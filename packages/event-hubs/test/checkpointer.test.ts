@@ -1,0 +1,66 @@
+import { expect, it } from "vitest";
+import { sleep, until } from "../../../scripts/testing/deliveries.ts";
+import { MemoryStore } from "../src/checkpoints/memory-store.ts";
+import { Checkpointer } from "../src/groups/checkpointer.ts";
+import { Lane } from "../src/reading/lane.ts";
+
+const group = { namespace: "ns", hub: "hub", consumerGroup: "group" };
+
+class Recording extends MemoryStore {
+  readonly written: number[] = [];
+  under = 0;
+  most = 0;
+  failing = false;
+  override async updateCheckpoint(...[checkpoint]: Parameters<MemoryStore["updateCheckpoint"]>) {
+    this.most = Math.max(this.most, ++this.under);
+    await sleep(5);
+    this.under--;
+    if (this.failing) throw new Error("no");
+    this.written.push(checkpoint.sequenceNumber);
+  }
+}
+
+const lane = new Lane("hub", "0", -1);
+const mark = (sequenceNumber: number) => ({ lane, sequenceNumber, offset: String(sequenceNumber) });
+
+it("writes the first at once, then the latest in each interval, one at a time, and never back", async () => {
+  const store = new Recording();
+  const checkpointer = new Checkpointer(store, group, 100, () => {});
+  for (let n = 0; n < 50; n++) {
+    checkpointer.record(mark(n));
+    if (n % 10 === 5) checkpointer.record(mark(n - 3));
+    await sleep(2);
+  }
+  await checkpointer.flush([lane]);
+  expect(store.written[0]).toBe(0);
+  expect(store.written.at(-1)).toBe(49);
+  expect(store.written).toEqual(store.written.toSorted((a, b) => a - b));
+  expect(store.written.length).toBeLessThan(8);
+  expect(store.most).toBe(1);
+});
+
+it("tries again what failed, and says so until it succeeds", async () => {
+  const store = new Recording();
+  const troubles: unknown[] = [];
+  const checkpointer = new Checkpointer(store, group, 0, (cause) => troubles.push(cause));
+  store.failing = true;
+  expect(checkpointer.record(mark(1))).toBeUndefined();
+  await until(() => troubles.length === 1);
+  expect(checkpointer.record(mark(2))).toEqual({ cause: new Error("no") });
+  store.failing = false;
+  await until(() => store.written.includes(2));
+  expect(checkpointer.record(mark(3))).toBeUndefined();
+  await checkpointer.flush([lane]);
+  expect(store.written.at(-1)).toBe(3);
+});
+
+it("writes nothing for a lane that has gone", async () => {
+  const store = new Recording();
+  const checkpointer = new Checkpointer(store, group, 50, () => {});
+  checkpointer.record(mark(1));
+  await checkpointer.flush([lane]);
+  checkpointer.record(mark(2));
+  checkpointer.forget(lane);
+  await sleep(120);
+  expect(store.written).toEqual([1]);
+});
