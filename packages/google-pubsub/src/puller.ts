@@ -1,8 +1,11 @@
+import { status, statusOf } from "./errors.ts";
 import type { ReceivedMessage, Service } from "./service.ts";
 
 /** Pauses between looks at an emulator, in milliseconds: short after there was something, then longer. */
 const shortestPauseMs = 5;
 const longestPauseMs = 100;
+/** Pauses after pulls that failed for a reason that may pass, in milliseconds; one more failure and it is told. */
+const patienceMs: readonly number[] = [100, 200, 400, 800, 1_600];
 
 export interface PullerParts {
   readonly service: Service;
@@ -32,6 +35,7 @@ export class Puller {
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #pauseMs = shortestPauseMs;
+  #failures = 0;
   #pause: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -79,24 +83,42 @@ export class Puller {
     const { service, subscription, polling, onReceived, onFailed } = this.#parts;
     try {
       const messages = await service.pull(subscription, max, polling, this.#closing.signal);
+      this.#failures = 0;
       if (messages.length > 0) {
         this.#pauseMs = shortestPauseMs;
         onReceived(messages, subscription);
       }
-      if (polling && messages.length < max) this.#rest();
+      if (polling && messages.length < max) this.#lookLater();
     } catch (cause) {
-      if (this.#closed) return;
+      if (this.#closed || this.#pause !== undefined) return;
+      // The service sheds load and moves its servers all the time; what is held stays ours meanwhile.
+      const pauseMs = passing.has(statusOf(cause)) ? patienceMs[this.#failures++] : undefined;
+      if (pauseMs !== undefined) return this.#rest(pauseMs);
       this.#closed = true;
       onFailed(cause);
     }
   }
 
-  #rest(): void {
+  #lookLater(): void {
     if (this.#closed || this.#pause !== undefined) return;
+    this.#rest(this.#pauseMs);
+    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
+  }
+
+  #rest(ms: number): void {
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.proceed();
-    }, this.#pauseMs);
-    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
+    }, ms);
   }
 }
+
+/** Statuses under which the service asks to come again. https://cloud.google.com/pubsub/docs/reference/error-codes */
+const passing: ReadonlySet<number | undefined> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.RESOURCE_EXHAUSTED,
+  status.ABORTED,
+  status.INTERNAL,
+  status.UNKNOWN,
+]);

@@ -1,0 +1,223 @@
+import { type Address, type Connection, type ConnectionHooks, MessagingError } from "@waybill/core/spi";
+import { afterEach, describe, expect, it } from "vitest";
+import { ack, call, consume, message, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import { classify, status } from "../src/errors.ts";
+import { type GooglePubsubOptions, googlePubsub } from "../src/index.ts";
+import { Failure, FakeService, type Handler } from "./fake-service.ts";
+
+const queue: Address = {
+  kind: "queue",
+  name: "jobs",
+  group: undefined,
+  physical: "jobs",
+  physicalGroup: undefined,
+  ordered: false,
+  retained: false,
+};
+const ordered: Address = { ...queue, kind: "topic", name: "events", physical: "events", ordered: true };
+
+let service: FakeService;
+const connections: Connection[] = [];
+const lost: unknown[] = [];
+
+async function connected(
+  handlers: Record<string, Handler> = {},
+  options: GooglePubsubOptions = {},
+): Promise<Connection> {
+  service = new FakeService(handlers);
+  await service.start();
+  const hooks: ConnectionHooks = { lost: (cause) => void lost.push(cause), report: () => {} };
+  const connection = await googlePubsub({ client: service.client(), ...options }).connect(hooks, call);
+  connections.push(connection);
+  return connection;
+}
+
+afterEach(async () => {
+  await Promise.all(connections.splice(0).map((connection) => connection.close()));
+  service.stop();
+  lost.length = 0;
+});
+
+/** Hands out these messages once, then waits as the service does. */
+function onceIn(subscription: string, ...bodies: readonly string[]): Handler {
+  let given = false;
+  return (request) => {
+    if (given || !String(request.subscription).endsWith(`/${subscription}`)) return "never";
+    given = true;
+    const receivedMessages = bodies.map((body) => ({
+      ackId: `id of ${body}`,
+      message: { messageId: body, data: Buffer.from(body), publishTime: { seconds: 1, nanos: 0 } },
+    }));
+    return { receivedMessages };
+  };
+}
+
+const idsOf = (request: Record<string, unknown> | undefined) => request?.ackIds as string[];
+
+describe("what the service answers", () => {
+  it("is told as it is, and not asked again behind core's back", async () => {
+    const table = [
+      [status.RESOURCE_EXHAUSTED, "OVERLOADED", true],
+      [status.PERMISSION_DENIED, "PERMISSION_DENIED", false],
+      [status.UNAVAILABLE, "UNREACHABLE", true],
+      [status.NOT_FOUND, "NOT_FOUND", false],
+      [status.FAILED_PRECONDITION, "BROKER_ERROR", false],
+    ] as const;
+    const connection = await connected();
+    for (const [code, expected, retryable] of table) {
+      service.requests.length = 0;
+      service.on("Publish", () => new Failure(code, "as recorded"));
+      const [outcome] = await connection.publish(queue, [message()], call);
+      const found = classify(outcome?.ok === false ? outcome.cause : undefined);
+      expect(found?.code).toBe(expected);
+      const error = new MessagingError(found?.code ?? "BROKER_ERROR", "", {
+        ...(found?.retryable === undefined ? {} : { retryable: found.retryable }),
+      });
+      expect(error.retryable).toBe(retryable);
+      expect(service.asked("Publish")).toHaveLength(1);
+    }
+  });
+
+  it("refuses expired credentials when connecting", async () => {
+    const refusal = () => new Failure(status.UNAUTHENTICATED, "The token has expired.");
+    const failure = await connected({ ModifyAckDeadline: refusal }).catch((cause: unknown) => cause);
+    expect(classify(failure)?.code).toBe("AUTHENTICATION_FAILED");
+  });
+
+  it("refuses a project that is not there when connecting, but not the mere lack of a permission", async () => {
+    const absent = () => new Failure(status.NOT_FOUND, "Requested project not found (project=project).");
+    const failure = await connected({ ModifyAckDeadline: absent }).catch((cause: unknown) => cause);
+    expect(classify(failure)?.remedy).toContain("project");
+    service.stop();
+    await connected({ ModifyAckDeadline: () => new Failure(status.PERMISSION_DENIED, "Not you.") });
+  });
+
+  it("is a connection lost when it stays away", async () => {
+    const connection = await connected({}, { responseTimeoutMs: 500 });
+    for (const method of ["Publish", "GetTopic"]) service.on(method, () => "never");
+    const publishing = connection.publish(queue, [message()], call);
+    await until(() => lost.length > 0, 5_000);
+    await connection.close();
+    expect((await publishing)[0]?.ok).toBe(false);
+  });
+
+  it("is not missed while it merely has no messages", async () => {
+    const connection = await connected({}, { responseTimeoutMs: 500 });
+    await consume(connection, queue);
+    await sleep(2_000);
+    expect(lost).toEqual([]);
+  });
+});
+
+describe("publishing", () => {
+  it("finds the one message that the service does not take", async () => {
+    const bad = (messages: unknown) =>
+      (messages as { data: Uint8Array }[]).some(({ data }) => Buffer.from(data).toString() === "bad");
+    const connection = await connected({
+      Publish: ({ messages }) =>
+        bad(messages) ? new Failure(status.INVALID_ARGUMENT, "as recorded") : { messageIds: ["1"] },
+    });
+    const bodies = ["a", "b", "bad", "c", "d"];
+    const batch = bodies.map((body) => message({ body }));
+    const outcomes = await connection.publish(queue, batch, call);
+    expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, false, true, true]);
+  });
+
+  it("sends each key by itself, and a key that failed is not blocked after", async () => {
+    const connection = await connected({
+      Publish: ({ messages }) =>
+        (messages as { orderingKey: string }[])[0]?.orderingKey === "k1"
+          ? new Failure(status.ABORTED, "as recorded")
+          : { messageIds: ["1"] },
+    });
+    const batch = ["k1", "k2", "k1", "k2"].map((key) => message({ key }));
+    const outcomes = await connection.publish(ordered, batch, call);
+    expect(outcomes.map(({ ok }) => ok)).toEqual([false, true, false, true]);
+    service.on("Publish", () => ({ messageIds: ["1", "2"] }));
+    const again = [batch[0], batch[2]].flatMap((each) => each ?? []);
+    expect(await connection.publish(ordered, again, call)).toEqual([{ ok: true }, { ok: true }]);
+    const keys = service.asked("Publish").map(({ messages }) => messages as { orderingKey: string }[]);
+    for (const request of keys) expect(new Set(request.map(({ orderingKey }) => orderingKey)).size).toBe(1);
+  });
+});
+
+describe("consuming", () => {
+  it("says of each ack under exactly-once delivery what became of it", async () => {
+    const connection = await connected({ Pull: onceIn("jobs", "a", "b", "c") }, { exactlyOnce: true });
+    const consumer = await consume(connection, queue);
+    const deliveries = await consumer.receive(10, call);
+    service.on(
+      "Acknowledge",
+      () =>
+        new Failure(status.FAILED_PRECONDITION, "Some acknowledgement ids in the request were invalid.", {
+          "id of b": "PERMANENT_FAILURE_INVALID_ACK_ID",
+          "id of c": "TRANSIENT_FAILURE_OTHER",
+        }),
+    );
+    const [a, b, c] = await ack(consumer, deliveries);
+    expect([a, b]).toEqual(["settled", "lost"]);
+    const cause = typeof c === "object" ? c.cause : undefined;
+    expect(classify(cause)).toMatchObject({ code: "UNREACHABLE" });
+    service.on("Acknowledge", () => ({}));
+    expect(await ack(consumer, deliveries.slice(2))).toEqual(["settled"]);
+  });
+
+  it("goes on after pulls that failed in passing, with what it holds", async () => {
+    let failures = 0;
+    const then = onceIn("jobs", "a");
+    const connection = await connected({
+      Pull: (request) =>
+        String(request.subscription).endsWith("/jobs") && failures++ < 3
+          ? new Failure(status.UNAVAILABLE, "The service was unable to fulfill your request.")
+          : then(request),
+    });
+    const consumer = await consume(connection, queue);
+    expect(texts(await consumer.receive(10, call))).toEqual(["a"]);
+  });
+
+  it("says so when pulling is refused", async () => {
+    const connection = await connected({ Pull: () => new Failure(status.PERMISSION_DENIED, "Not you.") });
+    const consumer = await consume(connection, queue);
+    await expect(consumer.receive(10, call)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  });
+
+  it("never has more out than the prefetch", async () => {
+    const asked = new Map<string, number>();
+    const connection = await connected({
+      Pull: ({ subscription, maxMessages }) => {
+        const name = String(subscription);
+        asked.set(name, (asked.get(name) ?? 0) + Number(maxMessages));
+        return "never";
+      },
+    });
+    await consume(connection, queue, { prefetch: 10 });
+    await until(() => asked.size === 2);
+    await sleep(50);
+    expect([...asked.values()].reduce((sum, max) => sum + max, 0)).toBe(10);
+  });
+
+  it("hands back at once what is unsettled when it closes", async () => {
+    const connection = await connected({ Pull: onceIn("jobs", "a", "b", "c") });
+    const consumer = await consume(connection, queue);
+    const deliveries = await consumer.receive(2, call);
+    await ack(consumer, deliveries.slice(0, 1));
+    service.requests.length = 0;
+    await consumer.close();
+    const handedBack = service.asked("ModifyAckDeadline");
+    expect(handedBack.map(({ ackDeadlineSeconds }) => ackDeadlineSeconds)).toEqual([0]);
+    expect(new Set(idsOf(handedBack[0]))).toEqual(new Set(["id of b", "id of c"]));
+    expect(await ack(consumer, deliveries.slice(1))).toEqual(["lost"]);
+  });
+
+  it("takes a lease for over when it could not be renewed, and acks nobody else's delivery", async () => {
+    const options = { leaseMs: 1_000 };
+    const connection = await connected({ Pull: onceIn("jobs", "a", "b") }, options);
+    const consumer = await consume(connection, queue);
+    const deliveries = await consumer.receive(10, call);
+    await sleep(700);
+    await consumer.extend?.(deliveries.slice(0, 1), call);
+    await sleep(500);
+    expect(await ack(consumer, deliveries)).toEqual(["settled", "lost"]);
+    expect(service.asked("Acknowledge").flatMap(idsOf)).toEqual(["id of a"]);
+  });
+});
