@@ -4,13 +4,16 @@ import type { Settings } from "./options.ts";
 const day = 86_400_000;
 const hour = 3_600_000;
 
+/** The longest delay that is taken on, in milliseconds. */
+export const longestDelayMs: number = 30 * day;
+
 /** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead letters. */
 const reservedBytes = 4_096;
 
 const delay: DelaySupport = {
   how: "native",
   note: "DelaySeconds on standard queues; beyond 15 minutes, and behind topics, consumers put it back until it is due.",
-  maxMs: 30 * day,
+  maxMs: longestDelayMs,
   // Whole seconds, rounded up.
   lateMs: 2_000,
 };

@@ -18,6 +18,7 @@ import { SqsConsumer } from "./consumer.ts";
 import { isAwsError } from "./errors.ts";
 import { temporaryPrefix } from "./naming.ts";
 import type { Settings } from "./options.ts";
+import { fifoAttributes, NewQueues } from "./places/new-queues.ts";
 import { Places } from "./places/places.ts";
 import { policyFor } from "./places/queue-policy.ts";
 import { Subscriptions } from "./places/subscriptions.ts";
@@ -71,9 +72,17 @@ class AwsConnection implements Connection {
     this.native = clients.native;
     this.#places = new Places(clients, settings.accountId);
     this.#publisher = new Publisher(clients, this.#places, settings.messageBytes);
-    this.#temporary = new TemporaryQueues(clients, hooks.report);
+    const newQueues = new NewQueues(clients.receiving, settings.endpoint !== undefined);
+    this.#temporary = new TemporaryQueues(clients, newQueues, hooks.report);
     this.#subscriptions = new Subscriptions(clients.sns, settings.filterPolicies);
-    this.topology = new AwsTopology(clients, this.#places, this.#subscriptions, this.#temporary, settings);
+    this.topology = new AwsTopology(
+      clients,
+      this.#places,
+      this.#subscriptions,
+      newQueues,
+      this.#temporary,
+      settings,
+    );
   }
 
   publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
@@ -85,7 +94,10 @@ class AwsConnection implements Connection {
     const url = await this.#places.queueUrl(address, call);
     if (address.kind !== "inbox") return this.#open(address, url, async () => {});
     this.#temporary.keep(url);
-    return this.#open(address, url, () => this.#temporary.remove(url, undefined));
+    // Core opens a failed one again by the same name, which SQS would refuse for a minute if it were gone.
+    return this.#open(address, url, async (failed) =>
+      failed ? this.#temporary.rest(url) : this.#temporary.remove(url, undefined),
+    );
   }
 
   close(): Promise<void> {
@@ -100,13 +112,7 @@ class AwsConnection implements Connection {
       name,
       {
         Policy: policyFor(this.#places.queueArn(name), topic),
-        ...(address.ordered
-          ? {
-              FifoQueue: "true",
-              DeduplicationScope: "messageGroup",
-              FifoThroughputLimit: "perMessageGroupId",
-            }
-          : {}),
+        ...(address.ordered ? fifoAttributes : {}),
       },
       call,
     );
@@ -122,7 +128,7 @@ class AwsConnection implements Connection {
     return this.#open(address, url, () => this.#temporary.remove(url, subscription));
   }
 
-  #open(address: Address, url: string, onEnded: () => Promise<void>): Consumer {
+  #open(address: Address, url: string, onEnded: (failed: boolean) => Promise<void>): Consumer {
     const { waitSeconds, polls } = this.#settings;
     const consumer: SqsConsumer = new SqsConsumer({
       clients: this.#clients,
@@ -134,8 +140,8 @@ class AwsConnection implements Connection {
       settledOnArrival: address.kind === "inbox",
       report: this.#hooks.report,
       onFailed: () => this.#places.forget(address),
-      onEnded: async () => {
-        await onEnded();
+      onEnded: async (failed) => {
+        await onEnded(failed);
         this.#consumers.delete(consumer);
       },
     });

@@ -13,7 +13,7 @@ import type { SqsDelivery } from "./delivery.ts";
 import { decode } from "./mapping.ts";
 import { LongPolls } from "./receiving/long-polls.ts";
 import { type Order, Orders } from "./receiving/orders.ts";
-import { putBack } from "./receiving/put-back.ts";
+import { isEarly, putBack } from "./receiving/put-back.ts";
 
 /** How long closing waits for polls and the hand-back, in milliseconds; what is later still happens, unwaited. */
 const patienceMs = 4_500;
@@ -33,8 +33,8 @@ export interface SqsConsumerParts {
   readonly report: (cause: unknown) => void;
   /** Polling failed, and will not go on. */
   readonly onFailed: (cause: unknown) => void;
-  /** Everything has ended: takes away what this consumer alone had. */
-  readonly onEnded: () => Promise<void>;
+  /** Everything has ended: takes away what this consumer alone had. `failed`: core will open another. */
+  readonly onEnded: (failed: boolean) => Promise<void>;
 }
 
 /** Receives from one queue, settles there, and hands back. */
@@ -48,6 +48,7 @@ export class SqsConsumer implements Consumer {
   readonly #held = new Set<SqsDelivery>();
   /** What core waits for now. */
   #wanted = 0;
+  #failed = false;
   #handingBack: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   /** Resolves when the last poll has ended, and what it brought is handed back. */
@@ -67,6 +68,7 @@ export class SqsConsumer implements Consumer {
       wanted: () => this.#wanted - this.#queue.size,
       onMessages: (messages) => this.#arrived(messages),
       onFailed: (cause) => {
+        this.#failed = true;
         parts.onFailed(cause);
         this.#queue.fail(cause);
       },
@@ -145,7 +147,7 @@ export class SqsConsumer implements Consumer {
       const delivery = decode(message, ordered);
       delivery.leasedUntil = leasedUntil;
       // A queue that keeps order has no delays; what claims one there is not of ours.
-      if (!ordered && delivery.due !== undefined && delivery.due > now) early.push(delivery);
+      if (!ordered && isEarly(delivery, now)) early.push(delivery);
       else arrived.push(delivery);
     }
     // What cannot be put back now comes again when its lease is over, and is early or not.
@@ -173,7 +175,7 @@ export class SqsConsumer implements Consumer {
     if (!settledOnArrival) await this.#handBack(held);
     await stopped;
     await this.#handingBack;
-    await onEnded();
+    await onEnded(this.#failed);
   }
 
   #handBack(held: readonly SqsDelivery[]): Promise<void> {

@@ -1,6 +1,5 @@
 import { CreateTopicCommand, DeleteTopicCommand } from "@aws-sdk/client-sns";
 import {
-  CreateQueueCommand,
   DeleteQueueCommand,
   GetQueueAttributesCommand,
   type QueueAttributeName,
@@ -19,15 +18,12 @@ import type { Clients } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
 import { isGroupQueue, otherKind, queueName, topicName } from "./naming.ts";
 import type { Settings } from "./options.ts";
+import { fifoAttributes, type NewQueues, type QueueAttributes } from "./places/new-queues.ts";
 import type { Places } from "./places/places.ts";
 import { allows, policyFor, withStatementFor } from "./places/queue-policy.ts";
 import type { Subscriptions } from "./places/subscriptions.ts";
 import type { TemporaryQueues } from "./places/temporary-queues.ts";
 
-type QueueAttributes = Partial<Record<QueueAttributeName, string>>;
-
-/** SQS refuses the name of a removed queue for a minute. */
-const deletedRecentlyMs = 65_000;
 const defaultTopicBytes = 262_144;
 
 /** Topics at SNS, a queue at SQS for each queue and group, and what joins them. */
@@ -35,6 +31,7 @@ export class AwsTopology implements Topology {
   readonly #clients: Clients;
   readonly #places: Places;
   readonly #subscriptions: Subscriptions;
+  readonly #newQueues: NewQueues;
   readonly #temporary: TemporaryQueues;
   readonly #settings: Settings;
 
@@ -42,12 +39,14 @@ export class AwsTopology implements Topology {
     clients: Clients,
     places: Places,
     subscriptions: Subscriptions,
+    newQueues: NewQueues,
     temporary: TemporaryQueues,
     settings: Settings,
   ) {
     this.#clients = clients;
     this.#places = places;
     this.#subscriptions = subscriptions;
+    this.#newQueues = newQueues;
     this.#temporary = temporary;
     this.#settings = settings;
   }
@@ -112,35 +111,24 @@ export class AwsTopology implements Topology {
     if (known === undefined && (await this.#places.lookForQueue(otherKind(name), call)) !== undefined)
       throw mismatch(address);
     const Attributes: QueueAttributes = {
-      MaximumMessageSize: "1048576",
       MessageRetentionPeriod: String(Math.floor(this.#settings.retentionMs / 1_000)),
-      ...(address.ordered
-        ? { FifoQueue: "true", DeduplicationScope: "messageGroup", FifoThroughputLimit: "perMessageGroupId" }
-        : {}),
+      ...(address.ordered ? fifoAttributes : {}),
       ...(topic === undefined ? {} : { Policy: policyFor(this.#places.queueArn(name), topic) }),
     };
-    const url = await this.#createQueue(name, Attributes, call);
+    const url = await this.#makeQueue(name, Attributes, call);
     this.#places.rememberQueue(name, url);
     return url;
   }
 
-  async #createQueue(name: string, Attributes: QueueAttributes, call: Call): Promise<string> {
-    const deadline = Date.now() + deletedRecentlyMs;
-    for (;;) {
-      try {
-        const command = new CreateQueueCommand({ QueueName: name, Attributes });
-        const { QueueUrl = "" } = await this.#clients.receiving.send(command, { abortSignal: call.signal });
-        return QueueUrl;
-      } catch (cause) {
-        if (isAwsError(cause, "QueueNameExists", "QueueAlreadyExists")) {
-          // Somebody was quicker, and with other settings than ours, which do not break a promise.
-          const url = await this.#places.findQueue(name, call);
-          if (url !== undefined) return url;
-        }
-        if (!isAwsError(cause, "QueueDeletedRecently") || Date.now() > deadline || call.signal.aborted)
-          throw cause;
-      }
-      await pause(2_000, call.signal);
+  async #makeQueue(name: string, attributes: QueueAttributes, call: Call): Promise<string> {
+    try {
+      return await this.#newQueues.make(name, attributes, undefined, call);
+    } catch (cause) {
+      if (!isAwsError(cause, "QueueNameExists", "QueueAlreadyExists")) throw cause;
+      // Somebody was quicker, and with other settings than ours, which do not break a promise.
+      const url = await this.#places.findQueue(name, call);
+      if (url === undefined) throw cause;
+      return url;
     }
   }
 
@@ -270,16 +258,4 @@ function mismatch(address: Address): MessagingError {
       details: { name: address.name },
     },
   );
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

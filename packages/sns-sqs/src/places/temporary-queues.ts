@@ -1,17 +1,16 @@
 import { UnsubscribeCommand } from "@aws-sdk/client-sns";
 import {
-  CreateQueueCommand,
   DeleteQueueCommand,
   GetQueueAttributesCommand,
   ListQueuesCommand,
   ListQueueTagsCommand,
-  type QueueAttributeName,
   TagQueueCommand,
 } from "@aws-sdk/client-sqs";
 import type { Call } from "@waybill/core/spi";
 import type { Clients } from "../clients.ts";
 import { isAwsError } from "../errors.ts";
 import { temporaryPrefix } from "../naming.ts";
+import type { NewQueues, QueueAttributes } from "./new-queues.ts";
 
 /** When its client last gave a sign of life, in seconds since the epoch. */
 const seenTag = "waybill-seen";
@@ -24,10 +23,8 @@ const deadAfterMs = 60 * 60_000;
 /** The most queues that one sweep looks at. */
 const mostLookedAt = 50;
 
-export const temporaryAttributes: Partial<Record<QueueAttributeName, string>> = {
-  MessageRetentionPeriod: "3600",
-  MaximumMessageSize: "1048576",
-};
+/** How long such a queue keeps what nobody takes, in seconds. */
+const retentionSeconds = "3600";
 
 /**
  * Queues that end with their client: reply paths and broadcast subscriptions. Each
@@ -36,32 +33,31 @@ export const temporaryAttributes: Partial<Record<QueueAttributeName, string>> = 
  */
 export class TemporaryQueues {
   readonly #clients: Clients;
+  readonly #newQueues: NewQueues;
   readonly #report: (cause: unknown) => void;
   readonly #beats = new Map<string, NodeJS.Timeout>();
   #swept = false;
 
-  constructor(clients: Clients, report: (cause: unknown) => void) {
+  constructor(clients: Clients, newQueues: NewQueues, report: (cause: unknown) => void) {
     this.#clients = clients;
+    this.#newQueues = newQueues;
     this.#report = report;
   }
 
   /** Makes it, or finds that it is there. Answers its URL. */
-  async make(
-    name: string,
-    attributes: Partial<Record<QueueAttributeName, string>>,
-    { signal }: Call,
-  ): Promise<string> {
-    const command = new CreateQueueCommand({
-      QueueName: name,
-      Attributes: { ...temporaryAttributes, ...attributes },
-      tags: { [seenTag]: now() },
-    });
-    const { QueueUrl = "" } = await this.#clients.receiving.send(command, { abortSignal: signal });
+  async make(name: string, attributes: QueueAttributes, call: Call): Promise<string> {
+    const tags = { [seenTag]: now() };
+    const url = await this.#newQueues.make(
+      name,
+      { MessageRetentionPeriod: retentionSeconds, ...attributes },
+      tags,
+      call,
+    );
     if (!this.#swept) {
       this.#swept = true;
       void this.#sweep().catch((cause) => this.#tell(cause));
     }
-    return QueueUrl;
+    return url;
   }
 
   /** From now on it shows that its client lives. */
@@ -76,9 +72,14 @@ export class TemporaryQueues {
     return this.#tag(url, { [subscriptionTag]: subscription });
   }
 
-  async remove(url: string, subscription: string | undefined): Promise<void> {
+  /** Its client opens it once more: it stays, and shows no more signs of life until then. */
+  rest(url: string): void {
     clearInterval(this.#beats.get(url));
     this.#beats.delete(url);
+  }
+
+  async remove(url: string, subscription: string | undefined): Promise<void> {
+    this.rest(url);
     const { sns, receiving } = this.#clients;
     if (subscription !== undefined) {
       await sns

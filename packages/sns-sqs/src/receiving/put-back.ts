@@ -1,5 +1,6 @@
 import { DeleteMessageBatchCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { failuresIn, packed, sqsRequestBytes } from "../batches.ts";
+import { longestDelayMs } from "../capabilities.ts";
 import type { SqsDelivery } from "../delivery.ts";
 import { attributesOfCopy } from "../mapping.ts";
 import { longestDelay } from "../publishing/publisher.ts";
@@ -32,12 +33,17 @@ export async function putBack(
   return left;
 }
 
+/** Whether it is not to be handled yet. A time far beyond the longest delay is nobody's but a forger's. */
+export function isEarly({ due }: SqsDelivery, now: number): boolean {
+  return due !== undefined && due > now && due - now <= 2 * longestDelayMs;
+}
+
 type Copy = NonNullable<ReturnType<typeof copyOf>>;
 
 function copyOf(delivery: SqsDelivery, now: number) {
   const { native, due, carried, redeliveries } = delivery;
-  const early = due !== undefined && due > now;
-  const seconds = early ? Math.ceil((due - now) / 1_000) : 0;
+  const early = isEarly(delivery, now);
+  const seconds = early && due !== undefined ? Math.ceil((due - now) / 1_000) : 0;
   const stillDue = seconds > longestDelay ? due : undefined;
   const MessageAttributes = attributesOfCopy(delivery, early ? carried : redeliveries, stillDue);
   if (MessageAttributes === undefined) return undefined;
