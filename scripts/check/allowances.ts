@@ -6,6 +6,21 @@
 
 /** What an adapter's `src/` has beyond the agreed list: a concept each that its broker needs and others do not. */
 export const extraAdapterFiles = perAdapter({
+  "google-pubsub": {
+    "acking.ts": "Acks in requests that the service takes, with what became of each.",
+    "clients.ts": "The vendor's three clients from one set of options.",
+    "delivery.ts": "A delivery, with the lease that the service does not show.",
+    "filters.ts": "Filters in the service's language, and what does not fit into it.",
+    "header-packing.ts": "Headers beyond what an attribute can hold.",
+    "hiding.ts": "Pub/Sub has no delay: keeps what is not due away until it is.",
+    "holdings.ts": "All that a consumer has of the service's, for its bound and for handing back.",
+    "naming.ts": "Portable names as ids of topics and subscriptions.",
+    "publisher.ts": "Requests by topic and ordering key.",
+    "puller.ts": "The pulls of one subscription, for as many as there is room for.",
+    "pulse.ts": "Notices a connection on which nothing comes back any more.",
+    "service.ts": "The few calls of the service, each made once.",
+    "stand-ins.ts": "What each stand-in gets wrong.",
+  },
   kafka: {
     "brokers.ts": "Addresses as text, in URLs and options.",
     "client.ts": "The few protocol calls needed, so that another client library can stand behind them.",
