@@ -139,7 +139,7 @@ export function attributesOfCopy(
   return attributes;
 }
 
-export function stringAttribute(value: string): StringAttribute {
+function stringAttribute(value: string): StringAttribute {
   return { DataType: "String", StringValue: value };
 }
 
