@@ -15,6 +15,7 @@ export interface Access {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
+  readonly webSocket: boolean;
   /** `sb://<namespace>/`: what the audience of a token begins with. */
   readonly endpoint: string;
   /** The hub that a connection string is for, where it names one. */
@@ -38,10 +39,12 @@ interface Given {
   readonly credential: AzureCredential | undefined;
   readonly emulator: boolean;
   readonly endpoint: string | undefined;
+  readonly transport: "tcp" | "websocket";
 }
 
 const emulatorPort = 5672;
 const amqpsPort = 5671;
+const webSocketPort = 443;
 
 /** Splits a URL, whose key may hold any sign once it is percent-encoded. */
 export function splitUrl(url: string): {
@@ -85,7 +88,8 @@ export function accessOf(given: Given): Access {
   const local = emulator || parsed?.emulator === true;
   const [bareHost, ownPort] = splitPort(named);
   const namespace = bareHost.includes(".") || local ? bareHost : `${bareHost}.servicebus.windows.net`;
-  const port = ownPort ?? (local ? emulatorPort : amqpsPort);
+  const webSocket = given.transport === "websocket";
+  const port = ownPort ?? (local ? emulatorPort : webSocket ? webSocketPort : amqpsPort);
   const [host, connectPort] = given.endpoint === undefined ? [namespace, port] : splitPort(given.endpoint);
   const authority = ownPort === undefined ? namespace : `${namespace}:${ownPort}`;
   const ask = () => (credential === undefined ? defaultCredential() : Promise.resolve(credential));
@@ -94,6 +98,7 @@ export function accessOf(given: Given): Access {
     host,
     port: connectPort ?? port,
     tls: !local,
+    webSocket,
     endpoint: `sb://${authority}/`,
     entity: parsed?.entity,
     management: local ? `http://${namespace}:${port}` : `https://${namespace}`,

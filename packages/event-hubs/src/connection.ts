@@ -19,7 +19,7 @@ import { startsOf } from "./groups/start.ts";
 import { hashOf, isShared, placeOf } from "./naming.ts";
 import { EventHubsNative } from "./native.ts";
 import type { Settings } from "./options.ts";
-import { patiently, sleep } from "./patience.ts";
+import { patiently, within } from "./patience.ts";
 import { Publisher } from "./publishing/publisher.ts";
 import { HubReader } from "./reading/reader.ts";
 import { EventHubsTopology } from "./topology.ts";
@@ -124,10 +124,7 @@ export class EventHubsConnection implements Connection {
 
   async #close(): Promise<void> {
     const { amqp, store } = this.#context;
-    await Promise.race([
-      Promise.allSettled([...this.#consumers].map((consumer) => consumer.close())),
-      sleep(farewellMs),
-    ]);
+    await within(farewellMs, Promise.all([...this.#consumers].map((consumer) => consumer.close())));
     await amqp.close();
     await this.native.close().catch(() => {});
     await store?.close?.().catch(() => {});

@@ -16,7 +16,7 @@ import { declareStart } from "./groups/start.ts";
 import type { EventHubsDelivery } from "./mapping.ts";
 import { isShared, type Place, placeOf } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { sleep } from "./patience.ts";
+import { sleep, within } from "./patience.ts";
 import { Feed } from "./reading/feed.ts";
 import { Lane } from "./reading/lane.ts";
 import { Lanes } from "./reading/lanes.ts";
@@ -125,7 +125,7 @@ export class GroupConsumer implements Consumer {
     this.#feed.close();
     const lanes = [...this.#lanes.all];
     for (const lane of lanes) lane.stop("closing");
-    await Promise.race([this.#checkpointer.flush(lanes), sleep(farewellMs)]);
+    await within(farewellMs, this.#checkpointer.flush(lanes));
     for (const lane of lanes) {
       lane.stop("gone");
       this.#checkpointer.forget(lane);

@@ -28,6 +28,11 @@ export const optionTable = {
     "host:port to connect to in place of the namespace's own, for gateways.",
     undefined,
   ),
+  transport: option.oneOf(
+    "How AMQP travels: over TCP, or in a WebSocket through port 443, where a firewall lets nothing else out.",
+    ["tcp", "websocket"],
+    "tcp",
+  ),
   checkpoints: option.string(
     "Where groups keep their checkpoints: https://<account>.blob.core.windows.net/<container>, redis://…, or memory: for tests.",
     undefined,
@@ -137,7 +142,8 @@ export function settingsFromObject(options: EventHubsOptions): Settings {
 
 function readSettings(sources: OptionSources): Settings {
   const values = readOptions("event-hubs", optionTable, sources);
-  const { namespace, keyName, key, connectionString, credential, emulator, endpoint, ...rest } = values;
+  const { namespace, keyName, key, connectionString, credential, emulator, endpoint, transport, ...rest } =
+    values;
   if (rest.checkpoints !== undefined && rest.checkpointStore !== undefined) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
@@ -147,6 +153,6 @@ function readSettings(sources: OptionSources): Settings {
   }
   return {
     ...rest,
-    ...accessOf({ namespace, keyName, key, connectionString, credential, emulator, endpoint }),
+    ...accessOf({ namespace, keyName, key, connectionString, credential, emulator, endpoint, transport }),
   };
 }

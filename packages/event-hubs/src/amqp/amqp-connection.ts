@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import rhea, { type Connection, type ConnectionOptions, type EventContext } from "rhea";
+import rhea, { type Connection, type ConnectionOptions, type Container, type EventContext } from "rhea";
 import { AmqpError, ownConditions } from "./amqp-error.ts";
 import { AmqpReceiver, type ReceiverOptions } from "./receiver.ts";
 import { Requests } from "./requests.ts";
@@ -11,6 +11,8 @@ export interface AmqpSettings {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
+  /** Whether AMQP travels in a WebSocket, through port 443. */
+  readonly webSocket: boolean;
   /** The namespace's host, as the service knows itself. */
   readonly namespace: string;
   /** What audiences begin with: `sb://<namespace>/`. */
@@ -82,7 +84,8 @@ export class AmqpConnection {
       idle_time_out: Math.floor(idleTimeoutMs / 2),
       max_frame_size: 65_536,
       properties: { product: "Waybill", platform: `Node ${process.version}` },
-      ...(tls ? { transport: "tls", servername: namespace } : {}),
+      ...(settings.webSocket ? { connection_details: overWebSocket(container, settings) } : {}),
+      ...(tls && !settings.webSocket ? { transport: "tls", servername: namespace } : {}),
     };
     return new Promise((resolve, reject) => {
       const connection = container.connect(options as ConnectionOptions);
@@ -304,7 +307,32 @@ export class AmqpConnection {
   }
 }
 
+/** What rhea keeps to itself. */
+interface Internals {
+  readonly socket?: { destroy?: () => void; end?: () => void };
+  heartbeat_in: NodeJS.Timeout | undefined;
+  heartbeat_out: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Ends the socket whatever rhea still has in mind, and its watch for silence too: that
+ * would keep the process alive, since what comes in while a connection ends sets it anew.
+ * A timer that has ended stands in its place, so that rhea takes it for set.
+ */
 function destroySocket(connection: Connection): void {
-  const { socket } = connection as unknown as { socket?: { destroy?: () => void } };
-  socket?.destroy?.();
+  const internals = connection as unknown as Internals;
+  clearTimeout(internals.heartbeat_in);
+  clearTimeout(internals.heartbeat_out);
+  const ended = setTimeout(() => {}, 0);
+  clearTimeout(ended);
+  internals.heartbeat_in = ended;
+  const { socket } = internals;
+  if (socket?.destroy !== undefined) socket.destroy();
+  else socket?.end?.();
+}
+
+/** https://learn.microsoft.com/azure/event-hubs/troubleshooting-guide: the same protocol through port 443. */
+function overWebSocket(container: Container, { host, port, tls }: AmqpSettings): unknown {
+  const url = `${tls ? "wss" : "ws"}://${host}:${port}/$servicebus/websocket`;
+  return container.websocket_connect(WebSocket as never)(url, ["AMQPWSB10"], undefined as never);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { derivedSeparator } from "@waybill/core/spi";
 import type { GroupId, GroupStore, PartitionOwnership } from "../checkpoints/store.ts";
-import { sleep } from "../patience.ts";
+import { within } from "../patience.ts";
 import { type Plan, plan, planAll } from "./assignment.ts";
 import { Vitality } from "./vitality.ts";
 
@@ -92,7 +92,7 @@ export class GroupMember {
     clearTimeout(this.#sessionTimer);
     for (const cancel of this.#going.values()) cancel.abort();
     this.#wake?.();
-    await Promise.race([this.#farewell(), sleep(farewellMs)]);
+    await within(farewellMs, this.#farewell());
   }
 
   async #farewell(): Promise<void> {
@@ -295,17 +295,4 @@ export class GroupMember {
 /** Where members of a group show themselves. No consumer group that was made by name has two dots. */
 function slotGroup({ consumerGroup }: GroupId): string {
   return `${consumerGroup}${derivedSeparator}members`;
-}
-
-/** Waits, but not beyond `ms` nor the signal. Never rejects. */
-function within(ms: number, work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", done, { once: true });
-    work.then(done, done);
-  });
 }
