@@ -11,8 +11,10 @@ import type { Namespace } from "../namespace/namespace.ts";
 import { CONDITION, ServiceError } from "../namespace/service-error.ts";
 import { parseSelector, resolvePosition } from "../namespace/start-position.ts";
 import { type Address, parseAddress } from "./address.ts";
+import { amqpError } from "./amqp-error.ts";
 import { addressOf, epochOf, receiverNameOf, selectorOf, wantsRuntimeMetrics } from "./attach-request.ts";
 import { putToken } from "./cbs.ts";
+import { sendFullFrames } from "./full-frames.ts";
 import { Grants, unauthorized } from "./grants.ts";
 import { guardConnection, guardSession } from "./guards.ts";
 import { readDescription, refused } from "./management.ts";
@@ -53,6 +55,7 @@ export class ClientConnection {
     this.#service = service;
     this.#listen();
     guardConnection(this.#connection);
+    sendFullFrames(this.#connection);
     this.#connection.accept(socket);
   }
 
@@ -79,10 +82,8 @@ export class ClientConnection {
 
   /** Says goodbye to the client. */
   close(): void {
-    this.#connection.close({
-      condition: "amqp:connection:forced",
-      description: "The server is shutting down.",
-    });
+    const goodbye = new ServiceError(CONDITION.connectionForced, "The server is shutting down.");
+    this.#connection.close(amqpError(goodbye, ""));
   }
 
   #listen(): void {
@@ -114,11 +115,7 @@ export class ClientConnection {
       link.set_source(link.source ?? {});
       link.set_target(link.target ?? {});
     } catch (error) {
-      const { condition, message } =
-        error instanceof ServiceError
-          ? error
-          : new ServiceError(CONDITION.internal, "The link could not be opened.");
-      link.close({ condition, description: message });
+      link.close(amqpError(error, "The link could not be opened."));
     }
   }
 

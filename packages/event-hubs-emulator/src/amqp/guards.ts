@@ -7,6 +7,9 @@ import { MAX_FRAME_SIZE } from "./transfer-writer.ts";
 /** Sessions that one connection may have. */
 const MAX_SESSIONS = 5000;
 
+/** Links, by number, that one session may have; some clients want to be told. */
+const HANDLE_MAX = 1023;
+
 /** A peer that breaks the protocol or asks for too much; ends its connection. */
 class Misbehaviour extends Error {
   override name = "ProtocolError";
@@ -53,6 +56,7 @@ export function guardSession(
   if (Object.keys(session.connection.local_channel_map).length > MAX_SESSIONS) {
     throw new Misbehaviour("A connection has too many sessions");
   }
+  session.local.begin.handle_max = HANDLE_MAX;
   const { on_transfer, on_disposition, on_flow } = session;
   session.on_transfer = (frame) => {
     const link = linkOf(session._get_link(frame));

@@ -5,12 +5,14 @@ import type { Partition } from "../namespace/partition.ts";
 import { CONDITION, ServiceError } from "../namespace/service-error.ts";
 import { MalformedValue } from "../wire/amqp-value.ts";
 import { type Publication, readPublication } from "../wire/published-event.ts";
+import { amqpError } from "./amqp-error.ts";
 import type { IncomingDelivery, IncomingLink, TransferFrame } from "./rhea-internals.ts";
 
 /** Transfers that a client may have on the way on one link. */
 const CREDIT = 1000;
 /** The format given to plain messages so that rhea leaves them encoded. */
 const PLAIN = 0xffff_ffff;
+const NOT_STORED = "The event could not be stored.";
 /** Characters of a partition key. */
 const MAX_KEY_LENGTH = 128;
 
@@ -78,7 +80,7 @@ export class PublisherLink {
       else if (durable === undefined) incoming.accept();
       else void confirm(incoming, durable);
     } catch (error) {
-      incoming.reject(refusal(error));
+      incoming.reject(amqpError(error, NOT_STORED));
     }
   }
 
@@ -104,7 +106,7 @@ export class PublisherLink {
 
   close(error: ServiceError): void {
     this.#closed = true;
-    this.#link.close({ condition: error.condition, description: error.message });
+    this.#link.close(amqpError(error, ""));
   }
 }
 
@@ -113,7 +115,7 @@ async function confirm(delivery: IncomingDelivery, durable: Promise<void>): Prom
     await durable;
     delivery.accept();
   } catch (error) {
-    delivery.reject(refusal(error));
+    delivery.reject(amqpError(error, NOT_STORED));
   }
 }
 
@@ -133,9 +135,4 @@ function tooLarge(id: number, size: number, limit: number): ServiceError {
     CONDITION.tooLarge,
     `The received message (delivery-id:${id}, size:${size} bytes) exceeds the limit (${limit} bytes) currently allowed on the link.`,
   );
-}
-
-function refusal(error: unknown): { condition: string; description: string } {
-  if (error instanceof ServiceError) return { condition: error.condition, description: error.message };
-  return { condition: CONDITION.internal, description: "The event could not be stored." };
 }

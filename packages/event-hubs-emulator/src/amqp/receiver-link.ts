@@ -4,6 +4,7 @@ import type { Hub } from "../namespace/hub.ts";
 import type { Partition } from "../namespace/partition.ts";
 import type { Reader } from "../namespace/reader-slots.ts";
 import { CONDITION, ServiceError } from "../namespace/service-error.ts";
+import { amqpError } from "./amqp-error.ts";
 import type { OutgoingLink } from "./rhea-internals.ts";
 import { withRuntimeMetrics } from "./runtime-metrics.ts";
 import { TransferWriter } from "./transfer-writer.ts";
@@ -142,7 +143,7 @@ export class ReceiverLink implements Reader {
 
   close(error: ServiceError): void {
     this.stop();
-    this.#link.close({ condition: error.condition, description: error.message });
+    this.#link.close(amqpError(error, ""));
   }
 
   /** The link is gone, or about to be. */

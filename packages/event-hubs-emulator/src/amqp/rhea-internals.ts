@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Connection, Delivery, Receiver, Sender, Session } from "rhea";
+import type { AmqpError } from "./amqp-error.ts";
 
 /**
  * What this server uses of rhea beyond its typings. rhea is pinned to one version
@@ -11,15 +12,22 @@ export interface ServerConnection extends Connection {
   accept(socket: Socket): ServerConnection;
   input(bytes: Buffer): void;
   output(): void;
+  _write_frame(channel: number, frame: Performative | undefined, payload?: Buffer): void;
   _register(): void;
   sasl_transport?: { username?: string; selected?: { username?: string } };
   local_channel_map: Record<string, unknown>;
   remote: { open?: { max_frame_size?: number | null } };
 }
 
+/** What a frame says; a list of fields, the last of which may be missing. */
+export interface Performative {
+  value: unknown[];
+  constructor: { descriptor: { numeric: number } };
+}
+
 export interface ServerSession extends Session {
   connection: ServerConnection;
-  local: { channel: number };
+  local: { channel: number; begin: { handle_max?: number } };
   outgoing: {
     next_delivery_id: number;
     next_pending_delivery: number;
@@ -74,5 +82,5 @@ export interface AttachFields {
 
 export interface IncomingDelivery extends Omit<Delivery, "format"> {
   readonly format: number | undefined;
-  reject(error: { condition: string; description: string }): void;
+  reject(error: AmqpError): void;
 }

@@ -4,7 +4,7 @@ import type { OutgoingLink } from "./rhea-internals.ts";
 export const MAX_FRAME_SIZE = 64 * 1024;
 
 const FRAME_HEADER = 8;
-const PERFORMATIVE = 25;
+const PERFORMATIVE = 30;
 const OVERHEAD = FRAME_HEADER + PERFORMATIVE;
 
 /**
@@ -68,7 +68,7 @@ export class TransferWriter {
     at = frame.writeUInt16BE(0x0200, at);
     at = frame.writeUInt16BE(this.#link.session.local.channel, at);
     at = frame.writeUIntBE(0x005314, at, 3);
-    at = frame.writeUIntBE(0xc01406, at, 3);
+    at = frame.writeUIntBE(0xc0190b, at, 3);
     frame[at++] = 0x70;
     at = frame.writeUInt32BE(this.#link.local.handle, at);
     frame[at++] = 0x70;
@@ -78,6 +78,7 @@ export class TransferWriter {
     frame[at++] = 0x43;
     frame[at++] = 0x41;
     frame[at++] = end < message.length ? 0x41 : 0x42;
+    at = frame.writeUIntBE(0x4040404040, at, 5);
     message.copy(frame, at, start, end);
     return frame;
   }

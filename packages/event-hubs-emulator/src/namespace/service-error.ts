@@ -9,6 +9,7 @@ export const CONDITION = {
   quota: "amqp:resource-limit-exceeded",
   busy: "com.microsoft:server-busy",
   exists: "com.microsoft:entity-already-exists",
+  connectionForced: "amqp:connection:forced",
   detachForced: "amqp:link:detach-forced",
   notAllowed: "amqp:not-allowed",
   notImplemented: "amqp:not-implemented",
