@@ -1,9 +1,9 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import rhea from "rhea";
+import rhea, { type EventContext } from "rhea";
 import { expect, onTestFinished, test } from "vitest";
-import { emulator, event, producer } from "./workbench.ts";
+import { connect, emulator, event, producer } from "./workbench.ts";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -86,4 +86,42 @@ test("a reader that takes nothing from its socket does not make the server hold 
   expect(got).toBeLessThan(40);
   socket.resume();
   await expect.poll(() => got, { timeout: 5_000 }).toBe(40);
+});
+
+test("frames come with all their fields, which clients for Python count on", async () => {
+  const server = await emulator();
+  const socket = connectSocket(server.port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  const open = Buffer.from([0, 0, 0, 17, 2, 0, 0, 0, 0x00, 0x53, 0x10, 0xc0, 4, 1, 0xa1, 1, 0x78]);
+  socket.write(Buffer.concat([Buffer.from("AMQP\0\x01\0\0", "latin1"), open]));
+  const answer = await new Promise<Buffer>((resolve) => {
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      const bytes = Buffer.concat(chunks);
+      if (bytes.length > 30) resolve(bytes);
+    });
+  });
+  // After the protocol header and the frame's: the descriptor of open, a long list, its size, its count.
+  expect([...answer.subarray(16, 20), answer.readUInt32BE(24)]).toEqual([0x00, 0x53, 0x10, 0xd0, 10]);
+});
+
+test("answers to requests that name no link go to the one beside them", async () => {
+  const server = await emulator({ hubs: [{ name: "orders", partitionCount: 3 }] });
+  const connection = connect(server);
+  const answered: string[] = [];
+  for (const node of ["$cbs", "$management"]) {
+    const answers = connection.open_receiver({ source: { address: node } });
+    answers.on("message", ({ message }: EventContext) =>
+      answered.push(
+        `${node} ${message?.application_properties?.["status-code"]} ${message?.body?.partition_count}`,
+      ),
+    );
+  }
+  const requests = connection.open_sender("$management");
+  await new Promise((resolve) => requests.once("sendable", resolve));
+  const read = { operation: "READ", name: "orders", type: "com.microsoft:eventhub" };
+  requests.send({ message_id: "1", application_properties: read, body: "" });
+  requests.send({ message_id: "2", application_properties: { ...read, name: "offers" }, body: "" });
+  await expect.poll(() => answered).toEqual(["$management 200 3", "$management 404 undefined"]);
 });

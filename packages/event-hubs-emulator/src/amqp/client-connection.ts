@@ -3,7 +3,6 @@ import type { Connection, EventContext, Message } from "rhea";
 import { type Claim, type Credentials, claimsOf, covers, normalPath } from "../auth/claims.ts";
 import { InvalidToken } from "../auth/sas-token.ts";
 import { verifyToken } from "../auth/token.ts";
-import type { FaultPoint } from "../faults/fault.ts";
 import { concerns, errorOf, type Faults, type Subject } from "../faults/faults.ts";
 import type { Hub } from "../namespace/hub.ts";
 import { keyOf } from "../namespace/names.ts";
@@ -20,7 +19,7 @@ import { guardConnection, guardSession } from "./guards.ts";
 import { readDescription, refused } from "./management.ts";
 import { PublisherLink } from "./publisher-link.ts";
 import { ReceiverLink } from "./receiver-link.ts";
-import { type Reply, ReplyLink } from "./request-link.ts";
+import { type Reply, ReplyLink, type RequestNode } from "./request-link.ts";
 import type { IncomingLink, OutgoingLink, ServerConnection, ServerSession } from "./rhea-internals.ts";
 
 /** Requests that a client may have on the way. */
@@ -120,7 +119,7 @@ export class ClientConnection {
   }
 
   #openIncoming(link: IncomingLink, address: Address): void {
-    if (address.kind === "cbs") this.#serve(link, "token", (request) => this.#putToken(request));
+    if (address.kind === "cbs") this.#serve(link, "cbs", (request) => this.#putToken(request));
     else if (address.kind === "management") this.#serve(link, "management", (request) => this.#read(request));
     else if (address.kind === "publish") this.#openPublisher(link, address);
   }
@@ -141,7 +140,7 @@ export class ClientConnection {
   #openOutgoing(link: OutgoingLink, address: Address): void {
     link.local.attach.snd_settle_mode = 1;
     if (address.kind === "receive") this.#openReceiver(link, address);
-    else this.#replies.set(link, new ReplyLink(link));
+    else if (address.kind !== "publish") this.#replies.set(link, new ReplyLink(link, address.kind));
   }
 
   #openReceiver(link: OutgoingLink, address: Address & { kind: "receive" }): void {
@@ -177,13 +176,13 @@ export class ClientConnection {
   }
 
   /** Has a link's messages answered as requests. */
-  #serve(link: IncomingLink, point: FaultPoint, answer: (request: Message) => Reply): void {
+  #serve(link: IncomingLink, node: RequestNode, answer: (request: Message) => Reply): void {
     link.on("message", ({ message, delivery }: EventContext) => {
       const request = message as Message;
       delivery?.accept();
       link.add_credit(1);
-      const replyTo = this.#replyLink(request.reply_to, link.session);
-      const fault = this.#service.faults.take(point);
+      const replyTo = this.#replyLink(node, request.reply_to, link.session);
+      const fault = this.#service.faults.take(node === "cbs" ? "token" : node);
       if (fault?.action === "disconnect") this.disconnect();
       else if (fault?.action === "delay")
         setTimeout(() => replyTo?.send(request, answer(request)), fault.delayMs).unref();
@@ -192,8 +191,9 @@ export class ClientConnection {
     link.add_credit(REQUEST_CREDIT);
   }
 
-  #replyLink(name: string | undefined, session: unknown): ReplyLink | undefined {
-    const links = [...this.#replies.values()];
+  /** The link that a request names for its answer; for clients that name none, the one beside it. */
+  #replyLink(node: RequestNode, name: string | undefined, session: unknown): ReplyLink | undefined {
+    const links = [...this.#replies.values()].filter((link) => link.node === node);
     const named = links.find((link) => name !== undefined && link.names.includes(name));
     return named ?? links.find((link) => link.session === session);
   }

@@ -10,19 +10,24 @@ export interface Reply {
   readonly body?: Record<string, unknown>;
 }
 
+/** What answers requests. */
+export type RequestNode = "cbs" | "management";
+
 /** Answers that may wait for credit; whoever asks more without listening loses the oldest. */
 const MAX_WAITING = 100;
 
 /** The link on which a client listens for answers. */
 export class ReplyLink {
+  readonly node: RequestNode;
   readonly session: unknown;
   /** What requests give as their `reply_to`: the link's name, or the target the client gave it. */
   readonly names: readonly string[];
   readonly #link: OutgoingLink;
   #waiting: Buffer[] = [];
 
-  constructor(link: OutgoingLink) {
+  constructor(link: OutgoingLink, node: RequestNode) {
     this.#link = link;
+    this.node = node;
     this.session = link.session;
     const target = (link.target as { address?: unknown } | undefined)?.address;
     this.names = typeof target === "string" ? [link.name, target] : [link.name];
