@@ -40,7 +40,7 @@ export const optionTable = {
   waitSeconds: option.integer(
     "How long one long poll waits, in seconds. More costs fewer calls when idle; closing takes up to as long.",
     3,
-    { min: 0, max: 20 },
+    { min: 1, max: 20 },
   ),
   polls: option.integer("The most long polls of one consumer at a time.", 10, { min: 1, max: 50 }),
   messageBytes: option.integer(

@@ -1,9 +1,10 @@
+import { inspect } from "node:util";
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { expect, it, vi } from "vitest";
 import { consume, message, publish, take } from "../../../scripts/testing/workbench.ts";
 import { snsSqs } from "../src/index.ts";
-import { batch, published, received, topicAttributes } from "./answers.ts";
+import { batch, published, received, sqsError, topicAttributes } from "./answers.ts";
 import { address, call } from "./places.ts";
 import { Recorded } from "./recorded.ts";
 
@@ -54,4 +55,39 @@ it("finds whose topics these are by those that there are, unless it is told", as
   await publish(connection, address("topic", "orders"), [message()]);
   expect(aws.of("PublishBatch")[0]?.input.TopicArn).toBe("arn:aws:sns:eu-central-1:999999999999:orders");
   await connection.close();
+});
+
+it("is refused with credentials that AWS does not know, and the secret shows nowhere", async () => {
+  const secret = "not-the-secret-of-anyone";
+  const driver = (answer: Recorded) =>
+    snsSqs({
+      region: "eu-central-1",
+      accessKeyId: "AKIAEXAMPLE",
+      secretAccessKey: secret,
+      // biome-ignore lint/suspicious/noExplicitAny: a transport is a class of the SDK's own
+      client: { requestHandler: answer as any },
+    });
+  const refusing = driver(
+    new Recorded(
+      () =>
+        sqsError(
+          403,
+          "InvalidClientTokenId",
+          "The security token included in the request is invalid.",
+          "InvalidClientTokenId",
+        ),
+      false,
+    ),
+  );
+  const cause = await refusing.connect(hooks, call).catch((thrown: unknown) => thrown);
+  expect(refusing.classify(cause)).toMatchObject({ code: "AUTHENTICATION_FAILED", retryable: false });
+  expect(inspect([cause, refusing], { depth: 10 })).not.toContain(secret);
+});
+
+it("connects where it may not look at queues", async () => {
+  const aws = new Recorded(
+    () => sqsError(403, "AccessDenied", "Not authorized to perform: sqs:getqueueurl"),
+    false,
+  );
+  await expect(aws.connect()).resolves.toBeDefined();
 });

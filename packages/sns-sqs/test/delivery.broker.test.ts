@@ -115,7 +115,7 @@ it("delays a publish to a topic as for the first time, in every group", async ()
 });
 
 it("gives a message to another when the lease is over, and settles it for nobody else", async () => {
-  const connection = await bench.connect({ leaseMs: 1_000 });
+  const connection = await bench.connect({ leaseMs: 3_000 });
   const queue = await bench.made(connection, "queue");
   await publish(connection, queue, [message()]);
   const [first, second] = [await consume(connection, queue), await consume(connection, queue)];

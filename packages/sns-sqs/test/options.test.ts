@@ -29,6 +29,7 @@ it.each([
   ["an endpoint that is none", "aws://eu-central-1?endpoint=localhost:4566", "INVALID_ARGUMENT"],
   ["an account that is none", "aws://eu-central-1?accountId=me", "INVALID_ARGUMENT"],
   ["a lease below a second", "aws://eu-central-1?leaseMs=999", "INVALID_ARGUMENT"],
+  ["a poll that does not wait", "aws://eu-central-1?waitSeconds=0", "INVALID_ARGUMENT"],
   ["a wait that SQS does not know", "aws://eu-central-1?waitSeconds=21", "INVALID_ARGUMENT"],
 ])("refuses %s", (_, url, code) => {
   expect(() => adapter.fromUrl(url, {})).toThrow(expect.objectContaining({ code }));

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { item, until } from "../../../scripts/testing/workbench.ts";
+import { consume, item, sleep, until } from "../../../scripts/testing/workbench.ts";
 import { temporaryPrefix } from "../src/naming.ts";
-import { sqsError } from "./answers.ts";
+import { received, sqsError } from "./answers.ts";
 import { address, call } from "./places.ts";
 import { type Answer, type Asked, json, Recorded } from "./recorded.ts";
 
@@ -69,4 +69,25 @@ it("does without sweeping where it may not look", async () => {
   await until(() => aws.of("ListQueues").length === 1);
   await connection.close();
   expect(reports).toEqual([]);
+});
+
+it("keeps the queue of an inbox that failed, which core opens again, and removes that of one that closed", async () => {
+  let fails = true;
+  const aws = new Recorded(async (asked) => {
+    if (asked.action !== "ReceiveMessage") return asked.action === "ListQueues" ? json({}) : answer(asked);
+    if (!fails) await sleep(1_000);
+    return fails ? sqsError(500, "InternalFailure", "We encountered an internal error") : received();
+  }, true);
+  const connection = await aws.connect({ waitSeconds: 1 });
+  const inbox = address("inbox", "inbox..1");
+  const failing = await consume(connection, inbox);
+  await expect(failing.receive(1, call)).rejects.toThrow();
+  await failing.close();
+  expect(aws.of("DeleteQueue")).toEqual([]);
+  fails = false;
+  const closing = await consume(connection, inbox);
+  await closing.receive(1, { signal: AbortSignal.timeout(50) });
+  await closing.close();
+  expect(aws.of("DeleteQueue")).toHaveLength(1);
+  await connection.close();
 });
