@@ -139,7 +139,8 @@ export class SqsConsumer implements Consumer {
 
   #arrived(messages: readonly Message[]): void {
     const { clients, url, ordered, settledOnArrival } = this.#parts;
-    const leasedUntil = performance.now() + this.#leaseMs;
+    // SQS counted from when it sent them, which was a while ago.
+    const leasedUntil = performance.now() + this.#leaseMs * 0.9;
     const now = Date.now();
     const early: SqsDelivery[] = [];
     const arrived: SqsDelivery[] = [];

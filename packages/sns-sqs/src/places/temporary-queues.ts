@@ -20,6 +20,8 @@ const subscriptionTag = "waybill-subscription";
 const beatMs = 10 * 60_000;
 /** Without a sign of life for so long, the client is dead. */
 const deadAfterMs = 60 * 60_000;
+/** The sweep waits for so many milliseconds, and leaves the first request its way. */
+const sweepAfterMs = 3_000;
 /** The most queues that one sweep looks at. */
 const mostLookedAt = 50;
 
@@ -36,7 +38,9 @@ export class TemporaryQueues {
   readonly #newQueues: NewQueues;
   readonly #report: (cause: unknown) => void;
   readonly #beats = new Map<string, NodeJS.Timeout>();
-  #swept = false;
+  /** Those that wait to be opened once more: the tag of what is there already stays as it was. */
+  readonly #resting = new Set<string>();
+  #sweeping: NodeJS.Timeout | undefined;
 
   constructor(clients: Clients, newQueues: NewQueues, report: (cause: unknown) => void) {
     this.#clients = clients;
@@ -53,15 +57,14 @@ export class TemporaryQueues {
       tags,
       call,
     );
-    if (!this.#swept) {
-      this.#swept = true;
-      void this.#sweep().catch((cause) => this.#tell(cause));
-    }
+    this.#sweeping ??= setTimeout(() => void this.#sweep().catch((cause) => this.#tell(cause)), sweepAfterMs);
+    this.#sweeping.unref();
     return url;
   }
 
   /** From now on it shows that its client lives. */
   keep(url: string): void {
+    if (this.#resting.delete(url)) void this.#tag(url, { [seenTag]: now() });
     const timer = setInterval(() => void this.#tag(url, { [seenTag]: now() }), beatMs);
     timer.unref();
     this.#beats.set(url, timer);
@@ -74,12 +77,12 @@ export class TemporaryQueues {
 
   /** Its client opens it once more: it stays, and shows no more signs of life until then. */
   rest(url: string): void {
-    clearInterval(this.#beats.get(url));
-    this.#beats.delete(url);
+    this.#stopBeating(url);
+    this.#resting.add(url);
   }
 
   async remove(url: string, subscription: string | undefined): Promise<void> {
-    this.rest(url);
+    this.#stopBeating(url);
     const { sns, receiving } = this.#clients;
     if (subscription !== undefined) {
       await sns
@@ -90,8 +93,14 @@ export class TemporaryQueues {
   }
 
   close(): void {
+    clearTimeout(this.#sweeping);
     for (const timer of this.#beats.values()) clearInterval(timer);
     this.#beats.clear();
+  }
+
+  #stopBeating(url: string): void {
+    clearInterval(this.#beats.get(url));
+    this.#beats.delete(url);
   }
 
   async #tag(url: string, tags: Record<string, string>): Promise<void> {
@@ -107,7 +116,7 @@ export class TemporaryQueues {
     const { QueueUrls = [] } = await receiving.send(
       new ListQueuesCommand({ QueueNamePrefix: temporaryPrefix, MaxResults: 1_000 }),
     );
-    const others = QueueUrls.filter((url) => !this.#beats.has(url));
+    const others = QueueUrls.filter((url) => !this.#beats.has(url) && !this.#resting.has(url));
     // Any of them, so that several sweeps together come to all.
     const start = Math.floor(Math.random() * others.length);
     for (const url of [...others.slice(start), ...others.slice(0, start)].slice(0, mostLookedAt)) {
