@@ -123,7 +123,7 @@ export class BlobStore implements GroupStore {
         : await blob.upload("", 0, { metadata, conditions: { ifNoneMatch: "*" } });
       return {
         ...claim,
-        ...(etag === undefined ? {} : { etag }),
+        ...(etag === undefined ? {} : { etag: quoted(etag) }),
         lastModifiedTimeInMs: lastModified?.getTime() ?? Date.now(),
       };
     } catch (cause) {
@@ -144,7 +144,7 @@ export class BlobStore implements GroupStore {
       yield {
         partitionId: name.slice(prefix.length),
         metadata: metadata as Readonly<Record<string, string | undefined>>,
-        etag,
+        etag: quoted(etag),
         modified: lastModified.getTime(),
       };
     }
@@ -166,6 +166,11 @@ export class BlobStore implements GroupStore {
 function nameOf(kind: Kind, record: PartitionOwnership | Checkpoint): string {
   const { fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId } = record;
   return `${`${fullyQualifiedNamespace}/${eventHubName}/${consumerGroup}`.toLowerCase()}/${kind}/${partitionId}`;
+}
+
+/** Listings leave the quotes away. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') || etag.startsWith("W/") ? etag : `"${etag}"`;
 }
 
 function statusOf(cause: unknown): number | undefined {
