@@ -6,6 +6,19 @@
 
 /** What an adapter's `src/` has beyond the agreed list: a concept each that its broker needs and others do not. */
 export const extraAdapterFiles = perAdapter({
+  "event-hubs": {
+    "access.ts": "Which namespace, how to reach it, and by what right, from all the ways to say so.",
+    "amqp/": "Connections, tokens and links on rhea: what the vendor's client does its own way.",
+    "checkpoints/": "The stores of a group's records: blobs, Redis, memory.",
+    "delays/": "Event Hubs has no delay: a hub of rungs to wait on, and who moves on what is due.",
+    "groups/": "Being a member: dividing the partitions, ownership, checkpoints, where a group begins.",
+    "management-api.ts": "The namespace's HTTP API, which makes hubs and consumer groups.",
+    "naming.ts": "Which names Event Hubs takes, and which messages of which hub an address stands for.",
+    "native.ts": "The vendor's own clients, made when they are asked for.",
+    "patience.ts": "Trying again while something is known to be passing.",
+    "publishing/": "Batches by partition, the partition as the service chooses it, links kept open.",
+    "reading/": "Partitions being read, in a group or without, and what was fetched of them.",
+  },
   "google-pubsub": {
     "acking.ts": "Acks in requests that the service takes, with what became of each.",
     "clients.ts": "The vendor's three clients from one set of options.",
