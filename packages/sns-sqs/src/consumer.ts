@@ -56,7 +56,7 @@ export class SqsConsumer implements Consumer {
 
   constructor(parts: SqsConsumerParts) {
     this.#parts = parts;
-    const { clients, url, waitSeconds, leaseSeconds, polls, report } = parts;
+    const { clients, url, ordered, waitSeconds, leaseSeconds, polls, report } = parts;
     this.#leaseMs = leaseSeconds * 1_000;
     this.#orders = new Orders(clients.sqs, url);
     this.#polls = new LongPolls({
@@ -65,6 +65,7 @@ export class SqsConsumer implements Consumer {
       waitSeconds,
       leaseSeconds,
       polls,
+      ordered,
       wanted: () => this.#wanted - this.#queue.size,
       onMessages: (messages) => this.#arrived(messages),
       onFailed: (cause) => {

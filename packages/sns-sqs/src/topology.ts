@@ -73,7 +73,7 @@ export class AwsTopology implements Topology {
       );
       return;
     }
-    if (address.kind === "queue") return void (await this.#ensureQueue(address, undefined, call));
+    if (address.kind === "queue") return this.#ensureQueue(address, undefined, call);
     const topic = await this.#ensureTopic(address, call);
     if (address.kind === "topic") return;
     await this.#ensureQueue(address, topic, call);
@@ -102,11 +102,16 @@ export class AwsTopology implements Topology {
   }
 
   /** With a topic, that topic may write to it. */
-  async #ensureQueue(address: Address, topic: string | undefined, call: Call): Promise<string> {
+  async #ensureQueue(
+    address: Address,
+    topic: string | undefined,
+    call: Call,
+    mayBeThere = true,
+  ): Promise<void> {
     const name = queueName(address);
     const known = await this.#places.lookForQueue(name, call);
     if (known !== undefined) {
-      if (topic === undefined || (await this.#isFedBy(known, name, topic, call))) return known;
+      if (topic === undefined || (await this.#isFedBy(known, name, topic, call))) return;
     }
     if (known === undefined && (await this.#places.lookForQueue(otherKind(name), call)) !== undefined)
       throw mismatch(address);
@@ -115,20 +120,13 @@ export class AwsTopology implements Topology {
       ...(address.ordered ? fifoAttributes : {}),
       ...(topic === undefined ? {} : { Policy: policyFor(this.#places.queueArn(name), topic) }),
     };
-    const url = await this.#makeQueue(name, Attributes, call);
-    this.#places.rememberQueue(name, url);
-    return url;
-  }
-
-  async #makeQueue(name: string, attributes: QueueAttributes, call: Call): Promise<string> {
     try {
-      return await this.#newQueues.make(name, attributes, undefined, call);
+      const url = await this.#newQueues.make(name, Attributes, undefined, call);
+      this.#places.rememberQueue(name, url);
     } catch (cause) {
-      if (!isAwsError(cause, "QueueNameExists", "QueueAlreadyExists")) throw cause;
-      // Somebody was quicker, and with other settings than ours, which do not break a promise.
-      const url = await this.#places.findQueue(name, call);
-      if (url === undefined) throw cause;
-      return url;
+      // Somebody was quicker, and with other settings, which do not break a promise.
+      if (!mayBeThere || !isAwsError(cause, "QueueNameExists", "QueueAlreadyExists")) throw cause;
+      await this.#ensureQueue(address, topic, call, false);
     }
   }
 

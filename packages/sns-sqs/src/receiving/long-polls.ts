@@ -3,6 +3,12 @@ import { type Message, ReceiveMessageCommand, type SQSClient } from "@aws-sdk/cl
 import { MessagingError } from "@waybill/core/spi";
 import { mostEntries } from "../batches.ts";
 
+/**
+ * The pause after a poll that left nothing behind, in milliseconds: what comes next then
+ * comes together, and may go to another consumer, whose poll has waited for longer.
+ */
+const pauseMs = 5;
+
 export interface LongPollOptions {
   readonly sqs: SQSClient;
   readonly url: string;
@@ -10,6 +16,8 @@ export interface LongPollOptions {
   readonly leaseSeconds: number;
   /** The most at a time. */
   readonly polls: number;
+  /** A queue that keeps order has little to give at a time, however much it holds: no pause there. */
+  readonly ordered: boolean;
   /** How many more messages are wanted now, besides those that polls under way were asked for. */
   readonly wanted: () => number;
   readonly onMessages: (messages: readonly Message[]) => void;
@@ -30,6 +38,7 @@ export class LongPolls {
   #underWay = 0;
   #target = 1;
   #stopped = false;
+  #pausing = false;
   #idle: (() => void) | undefined;
 
   constructor(options: LongPollOptions) {
@@ -38,7 +47,7 @@ export class LongPolls {
 
   /** Begins what is wanted, as far as there is room for it. */
   pump(): void {
-    while (!this.#stopped && this.#underWay < this.#target) {
+    while (!this.#stopped && !this.#pausing && this.#underWay < this.#target) {
       const wanted = this.#options.wanted() - this.#asked;
       if (wanted <= 0) return;
       void this.#poll(Math.min(mostEntries, wanted));
@@ -68,9 +77,18 @@ export class LongPolls {
     this.#underWay--;
     if (found.length === 0) this.#target = 1;
     else if (found.length * 2 >= asked) this.#target = Math.min(this.#options.polls, this.#target * 2);
+    if (found.length > 0 && found.length < asked && !this.#options.ordered) this.#pause();
     if (found.length > 0) this.#options.onMessages(found);
     if (this.#underWay === 0) this.#idle?.();
     this.pump();
+  }
+
+  #pause(): void {
+    this.#pausing = true;
+    setTimeout(() => {
+      this.#pausing = false;
+      this.pump();
+    }, pauseMs);
   }
 
   async #receive(count: number): Promise<readonly Message[]> {
