@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
-import rhea, { type Connection, type ConnectionOptions, type Container, type EventContext } from "rhea";
+import rhea, { type Connection, type ConnectionOptions, type EventContext } from "rhea";
 import { AmqpError, ownConditions } from "./amqp-error.ts";
+import type { HubInfo, PartitionInfo } from "./hub-info.ts";
 import { AmqpReceiver, type ReceiverOptions } from "./receiver.ts";
 import { Requests } from "./requests.ts";
 import { AmqpSender } from "./sender.ts";
+import { destroySocket, overWebSocket } from "./socket.ts";
 import type { TokenSource } from "./tokens.ts";
 
 export interface AmqpSettings {
@@ -22,22 +24,6 @@ export interface AmqpSettings {
   readonly requestTimeoutMs: number;
   /** Silence after which a connection is taken for dead. */
   readonly idleTimeoutMs: number;
-}
-
-/** What a hub says of itself. */
-export interface HubInfo {
-  readonly partitionIds: readonly string[];
-}
-
-/** What a partition says of itself. */
-export interface PartitionInfo {
-  /** -1 where nothing was ever stored. */
-  readonly lastSequenceNumber: number;
-  readonly beginSequenceNumber: number;
-  readonly lastOffset: string;
-  /** Milliseconds since the epoch. */
-  readonly lastEnqueuedAt: number;
-  readonly isEmpty: boolean;
 }
 
 /** Tokens are renewed this long before they end; a failed renewal is tried again that often. */
@@ -305,34 +291,4 @@ export class AmqpConnection {
     }
     return node;
   }
-}
-
-/** What rhea keeps to itself. */
-interface Internals {
-  readonly socket?: { destroy?: () => void; end?: () => void };
-  heartbeat_in: NodeJS.Timeout | undefined;
-  heartbeat_out: NodeJS.Timeout | undefined;
-}
-
-/**
- * Ends the socket whatever rhea still has in mind, and its watch for silence too: that
- * would keep the process alive, since what comes in while a connection ends sets it anew.
- * A timer that has ended stands in its place, so that rhea takes it for set.
- */
-function destroySocket(connection: Connection): void {
-  const internals = connection as unknown as Internals;
-  clearTimeout(internals.heartbeat_in);
-  clearTimeout(internals.heartbeat_out);
-  const ended = setTimeout(() => {}, 0);
-  clearTimeout(ended);
-  internals.heartbeat_in = ended;
-  const { socket } = internals;
-  if (socket?.destroy !== undefined) socket.destroy();
-  else socket?.end?.();
-}
-
-/** https://learn.microsoft.com/azure/event-hubs/troubleshooting-guide: the same protocol through port 443. */
-function overWebSocket(container: Container, { host, port, tls }: AmqpSettings): unknown {
-  const url = `${tls ? "wss" : "ws"}://${host}:${port}/$servicebus/websocket`;
-  return container.websocket_connect(WebSocket as never)(url, ["AMQPWSB10"], undefined as never);
 }

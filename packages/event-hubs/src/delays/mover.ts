@@ -1,9 +1,9 @@
-import rhea, { type Message } from "rhea";
+import type { Message } from "rhea";
 import type { GroupStore } from "../checkpoints/store.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { isMissing, isTransient } from "../errors.ts";
 import { GroupMember } from "../groups/membership.ts";
-import { annotations, ownProperties, sequenceNumberOf } from "../mapping.ts";
+import { annotations, sequenceNumberOf } from "../mapping.ts";
 import { defaultGroup, type Place } from "../naming.ts";
 import { sleep } from "../patience.ts";
 import type { Publisher } from "../publishing/publisher.ts";
@@ -11,6 +11,7 @@ import { Feed } from "../reading/feed.ts";
 import { Lane } from "../reading/lane.ts";
 import { Lanes } from "../reading/lanes.ts";
 import { leavesAt, readWaiting, rungOf, type Waiting } from "./ladder.ts";
+import { encodeAgain, keyOf, released, withAgain } from "./rewriting.ts";
 
 /** Moved together, so that a burst costs few requests. */
 const mostAtOnce = 500;
@@ -266,38 +267,6 @@ export class Mover {
   #report(cause: unknown): void {
     if (!this.#closed) this.#context.report(cause);
   }
-}
-
-function keyOf(message: Message): string | undefined {
-  const key: unknown = message.message_annotations?.[annotations.key];
-  return typeof key === "string" ? key : undefined;
-}
-
-/** As it is to be delivered: without what it carried while it waited. */
-function released(message: Message): Buffer {
-  const {
-    [ownProperties.due]: _,
-    [ownProperties.to]: __,
-    [ownProperties.again]: ___,
-    ...properties
-  } = message.application_properties ?? {};
-  return encodeAgain(message, properties);
-}
-
-function withAgain(message: Message, again: number): Message {
-  const properties = { ...message.application_properties, [ownProperties.again]: String(again) };
-  return Object.assign(Object.create(null), message, { application_properties: properties }) as Message;
-}
-
-/** The service's annotations are of its last place; the key is the message's own. */
-function encodeAgain(message: Message, properties: Readonly<Record<string, unknown>>): Buffer {
-  const key = keyOf(message);
-  return rhea.message.encode({
-    ...message,
-    delivery_annotations: undefined,
-    message_annotations: key === undefined ? undefined : { [annotations.key]: key },
-    application_properties: properties,
-  });
 }
 
 function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

@@ -1,6 +1,7 @@
 import { MessagingError, type StartPosition } from "@waybill/core/spi";
 import type { Message } from "rhea";
-import type { AmqpConnection, PartitionInfo } from "../amqp/amqp-connection.ts";
+import type { AmqpConnection } from "../amqp/amqp-connection.ts";
+import type { PartitionInfo } from "../amqp/hub-info.ts";
 import type { AmqpReceiver } from "../amqp/receiver.ts";
 import type { GroupId, GroupStore } from "../checkpoints/store.ts";
 import { annotations, parsePosition, sequenceNumberOf } from "../mapping.ts";

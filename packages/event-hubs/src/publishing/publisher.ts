@@ -9,18 +9,12 @@ import type { AmqpConnection } from "../amqp/amqp-connection.ts";
 import { conditionOf } from "../amqp/amqp-error.ts";
 import { rungOf } from "../delays/ladder.ts";
 import { isMissing } from "../errors.ts";
-import { batchOverhead, encode, encodeBatch, ownProperties, sectionOverhead } from "../mapping.ts";
+import { encode, encodeBatch, ownProperties } from "../mapping.ts";
 import { hashOf, placeOf } from "../naming.ts";
 import type { Settings } from "../options.ts";
+import { type Parcel, pack, partsOf } from "./parcels.ts";
 import { partitionOfKey } from "./partition-key.ts";
 import { Senders } from "./senders.ts";
-
-/** An encoded message, and its place in the batch of whoever sends it. */
-interface Parcel {
-  readonly index: number;
-  readonly payload: Buffer;
-  readonly key: string | undefined;
-}
 
 /** Where parcels go together. */
 interface Route {
@@ -32,10 +26,6 @@ interface Route {
   /** Whether none may overtake another. */
   readonly inOrder: boolean;
 }
-
-/** A large batch without keys is sent in so many parts, which the service deals to the partitions in turn. */
-const mostParts = 8;
-const partAtLeast = 16;
 
 /** What the service might say to events with a partition key on the link of a partition. */
 const refusals = new Set(["amqp:not-allowed", "com.microsoft:argument-error", "amqp:invalid-field"]);
@@ -264,30 +254,6 @@ export class Publisher {
       );
     }
   }
-}
-
-function partsOf(count: number): number {
-  return Math.max(1, Math.min(mostParts, Math.floor(count / partAtLeast)));
-}
-
-/** Splits into batches below the limit, in order; into so many at least. */
-function pack(parcels: readonly Parcel[], maxBytes: number, parts: number): Parcel[][] {
-  const most = Math.ceil(parcels.length / parts);
-  const bins: Parcel[][] = [];
-  let bin: Parcel[] = [];
-  let bytes = batchOverhead;
-  for (const parcel of parcels) {
-    const size = parcel.payload.length + sectionOverhead;
-    if (bin.length > 0 && (bytes + size > maxBytes || bin.length >= most)) {
-      bins.push(bin);
-      bin = [];
-      bytes = batchOverhead;
-    }
-    bin.push(parcel);
-    bytes += size;
-  }
-  if (bin.length > 0) bins.push(bin);
-  return bins;
 }
 
 function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
