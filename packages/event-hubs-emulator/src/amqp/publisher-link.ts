@@ -89,12 +89,8 @@ export class PublisherLink {
   }
 
   #store({ events, partitionKey }: Publication): Promise<void> | undefined {
-    if (partitionKey !== undefined && this.#partition !== undefined) {
-      throw new ServiceError(
-        CONDITION.notAllowed,
-        "A partition key cannot be given for events that are sent to a partition.",
-      );
-    }
+    // On the link of a partition a key decides nothing and is kept: the vendor's buffered producers for
+    // .NET and Java find the partition themselves, and send each event there with its key.
     if (partitionKey !== undefined && partitionKey.length > MAX_KEY_LENGTH) {
       throw new ServiceError(
         CONDITION.argument,
