@@ -77,7 +77,7 @@ const unreachable = new Set([
 ]);
 
 /** Under the status of any other wrong argument, or by gRPC itself under that of a quota. */
-const tooLarge = /(?:request|message) (?:size|is) too large|larger than max|exceeds the maximum.*size/i;
+const tooLarge = /(?:request|message)(?: size)? is too large|larger than max|exceeds the maximum.*size/i;
 
 /** The gRPC status of an error; `undefined` for any other. */
 export function statusOf(cause: unknown): number | undefined {

@@ -41,8 +41,9 @@ export function returnsOf(subscription: string): string {
 }
 
 /** Where what the service itself gives up goes: the queue that core dead-letters to by default. */
-export function deadId(address: Address): string {
-  return fit(`${subscriptionId(address)}${derivedSeparator}dead`, longestName);
+export function deadId({ kind, physical, physicalGroup }: Address): string {
+  const parts = kind === "group" ? [physical, physicalGroup, "dead"] : [physical, "dead"];
+  return fit(parts.join(derivedSeparator), longestName);
 }
 
 /** The subscription of one reader that belongs to no group. */

@@ -17,11 +17,14 @@ export const optionTable = {
   keyFilename: option.string("A service account's key file.", undefined, {
     env: "GOOGLE_APPLICATION_CREDENTIALS",
   }),
-  credentials: option.object<NonNullable<ClientConfig["credentials"]>>(
-    "A service account's credentials. Default: Application Default Credentials.",
-    "an object",
-    (value) => (isObject(value) ? (value as NonNullable<ClientConfig["credentials"]>) : undefined),
-  ),
+  credentials: {
+    ...option.object<NonNullable<ClientConfig["credentials"]>>(
+      "A service account's credentials. Default: Application Default Credentials.",
+      "an object",
+      (value) => (isObject(value) ? (value as NonNullable<ClientConfig["credentials"]>) : undefined),
+    ),
+    secret: true,
+  },
   client: option.object<PubSub>(
     "A PubSub object of yours, whose project, credentials and endpoint are used. It stays open.",
     "a PubSub object",
