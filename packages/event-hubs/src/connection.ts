@@ -161,9 +161,13 @@ export class EventHubsConnection implements Connection {
     const { requestTimeoutMs: timeoutMs } = settings;
     const { partitionIds } = await amqp.hub(place.hub, true);
     const partition = partitionIds[hashOf(address.physical) % partitionIds.length] as string;
-    const starts = await startsOf(amqp, { ...place, start: { from: "latest" }, timeoutMs });
-    const own = new Map([...starts].filter(([id]) => id === partition));
-    return HubReader.start(this.#context, { place, starts: own, prefetch });
+    const starts = await startsOf(amqp, {
+      ...place,
+      start: { from: "latest" },
+      partitions: [partition],
+      timeoutMs,
+    });
+    return HubReader.start(this.#context, { place, starts, prefetch });
   }
 
   /** Closes the consumer with the connection, and lets go of what it used. */

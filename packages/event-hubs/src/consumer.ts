@@ -81,6 +81,9 @@ export class GroupConsumer implements Consumer {
     this.#feed = new Feed(amqp, this.#lanes, {
       place,
       owns: true,
+      onSkipped: (lane) => {
+        if (lane.isDone) this.#record(lane, lane.last, lane.skippedOffset);
+      },
       onTrouble: (cause) => this.#report(cause),
       onStolen: ({ partition }) => this.#member.stolen(partition),
       onFailure: (cause) => this.#lanes.fail(cause),
@@ -108,7 +111,8 @@ export class GroupConsumer implements Consumer {
     return batch.map(({ delivery }) => {
       const { from: lane, sequenceNumber, offset } = delivery as EventHubsDelivery;
       if (!lane.alive || this.#closing !== undefined) return "lost";
-      return this.#checkpointer.record({ lane, sequenceNumber, offset }) ?? "settled";
+      lane.settled = Math.max(lane.settled, sequenceNumber);
+      return this.#record(lane, sequenceNumber, offset) ?? "settled";
     });
   }
 
@@ -168,7 +172,7 @@ export class GroupConsumer implements Consumer {
     const checkpoint = checkpoints.find(({ partitionId }) => partitionId === lane.partition);
     if (checkpoint === undefined) return;
     const { lastSequenceNumber } = await this.#context.amqp.partition(lane.hub, lane.partition);
-    lane.last = checkpoint.sequenceNumber > lastSequenceNumber ? -1 : checkpoint.sequenceNumber;
+    lane.beginBehind(checkpoint.sequenceNumber > lastSequenceNumber ? -1 : checkpoint.sequenceNumber);
   }
 
   async #letGo(partition: string): Promise<void> {
@@ -177,6 +181,15 @@ export class GroupConsumer implements Consumer {
     lane.stop("closing");
     await this.#hooks.revoking([lane.id]);
     await this.#checkpointer.flush([lane]);
+  }
+
+  /** What lies behind the last message of ours was for others, and is done with it. */
+  #record(lane: Lane, sequenceNumber: number, offset: string): { readonly cause: unknown } | undefined {
+    const mark =
+      lane.isDone && lane.last > sequenceNumber
+        ? { lane, sequenceNumber: lane.last, offset: lane.skippedOffset }
+        : { lane, sequenceNumber, offset };
+    return this.#checkpointer.record(mark);
   }
 
   #drop(partitions: readonly string[]): void {

@@ -79,6 +79,10 @@ export function sequenceNumberOf(message: Message): number {
   return Number(message.message_annotations?.[annotations.sequenceNumber]);
 }
 
+export function offsetOf(message: Message): string {
+  return String(message.message_annotations?.[annotations.offset] ?? "-1");
+}
+
 /** A message as core receives it. */
 export class EventHubsDelivery implements Delivery {
   readonly id: string;
@@ -137,7 +141,7 @@ export class EventHubsDelivery implements Delivery {
   }
 
   get offset(): string {
-    return String(this.#message.message_annotations?.[annotations.offset] ?? "");
+    return offsetOf(this.#message);
   }
 
   /** The message as the vendor client shows it (`ReceivedEventData`). */

@@ -8,6 +8,8 @@ import { ManagementApi } from "./management-api.ts";
 import { defaultGroup, isShared, type Place, placeOf } from "./naming.ts";
 import { patiently, sleep } from "./patience.ts";
 
+/** As many as every tier allows: five clients can read each. */
+const replyPartitions = 32;
 const fromTheBeginning = { from: "earliest" } as const;
 
 /** Hubs, consumer groups, and the checkpoints with which a group begins. */
@@ -45,7 +47,7 @@ export class EventHubsTopology implements Topology {
   async #ensure({ address, start }: TopologyItem, call: Call): Promise<void> {
     const { settings, amqp, store } = this.#context;
     const place = placeOf(address, settings);
-    await this.#hub(place.hub, settings.partitions, call);
+    await this.#hub(place.hub, address.kind === "inbox" ? replyPartitions : settings.partitions, call);
     if (address.kind === "inbox" || isShared(address, settings)) return;
     await this.#hub(settings.delayHub, rungHoldsMs.length, call);
     if (address.kind === "topic") return;

@@ -3,7 +3,7 @@ import type { GroupStore } from "../checkpoints/store.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { isMissing, isTransient } from "../errors.ts";
 import { GroupMember } from "../groups/membership.ts";
-import { annotations, sequenceNumberOf } from "../mapping.ts";
+import { annotations, offsetOf, sequenceNumberOf } from "../mapping.ts";
 import { defaultGroup, type Place } from "../naming.ts";
 import { sleep } from "../patience.ts";
 import type { Publisher } from "../publishing/publisher.ts";
@@ -150,7 +150,7 @@ export class Mover {
     const found = checkpoints.find(({ partitionId }) => partitionId === lane.partition);
     if (found === undefined) return;
     const { lastSequenceNumber } = await this.#context.amqp.partition(this.#hub, lane.partition);
-    lane.last = found.sequenceNumber > lastSequenceNumber ? -1 : found.sequenceNumber;
+    lane.beginBehind(found.sequenceNumber > lastSequenceNumber ? -1 : found.sequenceNumber);
   }
 
   /** Moves what is due. Returns after how many milliseconds the next one is; 0 for now. */
@@ -185,7 +185,7 @@ export class Mover {
       consumerGroup: defaultGroup,
       partitionId: lane.partition,
       sequenceNumber: sequenceNumberOf(last),
-      offset: String(last.message_annotations?.[annotations.offset] ?? "-1"),
+      offset: offsetOf(last),
     });
   }
 

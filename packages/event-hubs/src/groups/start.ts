@@ -21,6 +21,8 @@ export interface StartQuery {
   /** Where to look up a time: a group that may have five readers at most. */
   readonly consumerGroup?: string;
   readonly start: StartPosition;
+  /** Default: all of them. */
+  readonly partitions?: readonly string[];
   readonly timeoutMs: number;
 }
 
@@ -28,7 +30,7 @@ export interface StartQuery {
 export async function startsOf(amqp: AmqpConnection, query: StartQuery): Promise<Map<string, Start>> {
   const { hub, start } = query;
   const position = start.from === "position" ? positionOf(start.position) : undefined;
-  const { partitionIds } = await amqp.hub(hub);
+  const partitionIds = query.partitions ?? (await amqp.hub(hub)).partitionIds;
   const starts = await Promise.all(
     partitionIds.map(async (partition): Promise<Start> => {
       if (start.from === "earliest") return beginning;

@@ -2,7 +2,7 @@ import type { Message } from "rhea";
 import type { AmqpConnection } from "../amqp/amqp-connection.ts";
 import type { AmqpReceiver } from "../amqp/receiver.ts";
 import { isMissing, isStolen, isTransient } from "../errors.ts";
-import { annotations, markOf, sequenceNumberOf } from "../mapping.ts";
+import { annotations, markOf, offsetOf, sequenceNumberOf } from "../mapping.ts";
 import type { Place } from "../naming.ts";
 import { sleep } from "../patience.ts";
 import type { Lane } from "./lane.ts";
@@ -14,6 +14,8 @@ export interface FeedOptions {
   readonly everyMark?: boolean;
   /** Whether it reads as the partition's owner, which cuts off whoever did before. */
   readonly owns: boolean;
+  /** A message has been passed over that is for others. */
+  onSkipped?(lane: Lane): void;
   /** Something failed that will be tried again. */
   onTrouble(cause: unknown): void;
   /** Another owner reads this partition now. */
@@ -84,6 +86,9 @@ export class Feed {
     const mark = markOf(message);
     const wanted = everyMark || (mark === undefined ? place.takesUnmarked : mark === place.mark);
     this.#lanes.arrived(lane, message, sequenceNumberOf(message), wanted);
+    if (wanted || !lane.open) return;
+    lane.skippedOffset = offsetOf(message);
+    this.#options.onSkipped?.(lane);
   }
 
   #ended(lane: Lane, cause: unknown): void {

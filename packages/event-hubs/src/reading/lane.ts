@@ -14,6 +14,12 @@ export class Lane {
   readonly partition: string;
   /** The sequence number of the last message that came; reading goes on behind it. */
   last: number;
+  /** The same of the last one that was wanted; what lies behind it was for others. */
+  lastWanted: number;
+  /** How far core has settled. */
+  settled: number;
+  /** The offset of the last message that came, if it was for others. */
+  skippedOffset = "-1";
   /** False once the partition has gone to someone else. */
   alive = true;
   /** Handed out no more: it is going. */
@@ -31,6 +37,20 @@ export class Lane {
     this.hub = hub;
     this.partition = partition;
     this.last = last;
+    this.lastWanted = last;
+    this.settled = last;
+  }
+
+  /** Reading begins behind this message. To be called before anything has come. */
+  beginBehind(sequenceNumber: number): void {
+    this.last = sequenceNumber;
+    this.lastWanted = sequenceNumber;
+    this.settled = sequenceNumber;
+  }
+
+  /** Whether core has settled all that it was, or is to be, handed. */
+  get isDone(): boolean {
+    return this.settled >= this.lastWanted;
   }
 
   get buffered(): number {
@@ -53,7 +73,9 @@ export class Lane {
     this.#credit--;
     if (!this.open) return;
     this.last = sequenceNumber;
-    if (wanted) this.#messages.push(message);
+    if (!wanted) return;
+    this.lastWanted = sequenceNumber;
+    this.#messages.push(message);
   }
 
   /** Asks for more, so that what is here and what is asked for come to `most`. In large portions, to ask seldom. */

@@ -1,0 +1,135 @@
+import rhea, { type Message } from "rhea";
+import { describe, expect, it } from "vitest";
+import { message } from "../../../scripts/testing/messages.ts";
+import {
+  EventHubsDelivery,
+  encode,
+  encodeBatch,
+  formatPosition,
+  markOf,
+  ownProperties,
+  parsePosition,
+} from "../src/mapping.ts";
+import { Lane } from "../src/reading/lane.ts";
+
+const lane = new Lane("orders", "3", -1);
+const service = {
+  "x-opt-sequence-number": 7,
+  "x-opt-offset": "4096",
+  "x-opt-enqueued-time": new Date(1_700_000_000_000),
+};
+
+const decode = (payload: Buffer) => rhea.message.decode(payload) as unknown as Message;
+
+/** As the service hands it out: with its annotations added. */
+function delivered(payload: Buffer): EventHubsDelivery {
+  const decoded = decode(payload);
+  decoded.message_annotations = { ...decoded.message_annotations, ...service };
+  return new EventHubsDelivery(lane, decoded);
+}
+
+const foreign = (fields: object) => delivered(rhea.message.encode(fields));
+
+describe("mapping", () => {
+  it("brings every field back as it was", () => {
+    const sent = message({
+      id: "m-1",
+      key: "küche 😀",
+      contentType: "application/json",
+      timestamp: 1_234_567_890_123,
+      expiresAt: 2_345_678_901_234,
+      replyTo: "inbox-1",
+      correlationId: "c-1",
+      headers: {
+        "": "",
+        "naïve 😀": "välue\n",
+        constructor: "x",
+        ["__proto__"]: "y",
+        long: "z".repeat(70_000),
+      },
+    });
+    const got = delivered(encode(sent, undefined));
+    const { delayMs: __, headers, body, ...rest } = sent;
+    expect(got).toMatchObject(rest);
+    expect(Buffer.from(got.body).equals(body)).toBe(true);
+    expect(Object.entries(got.headers).toSorted()).toEqual(Object.entries(headers).toSorted());
+    expect(Object.getPrototypeOf(got.headers)).toBeNull();
+    expect(got).toMatchObject({
+      sequenceNumber: 7,
+      offset: "4096",
+      lane: "orders-3",
+      position: "3:7:1700000000000",
+    });
+  });
+
+  it("keeps an empty body and bytes that are no text", () => {
+    for (const body of [new Uint8Array(0), Uint8Array.from([0, 255, 254, 0x80])]) {
+      expect([...delivered(encode(message({ body }), undefined)).body]).toEqual([...body]);
+    }
+  });
+
+  it("takes a content type that no AMQP symbol can hold", () => {
+    expect(delivered(encode(message({ contentType: "text/ünüsual" }), undefined)).contentType).toBe(
+      "text/ünüsual",
+    );
+  });
+
+  it("marks what is for one place alone, and does not show the mark", () => {
+    const payload = encode(message(), { [ownProperties.mark]: "billing" });
+    expect(markOf(decode(payload))).toBe("billing");
+    expect(delivered(payload).headers).toEqual({});
+  });
+
+  it("puts messages into a batch as they are, below what it reckons with", () => {
+    const payloads = [
+      encode(message(), undefined),
+      encode(message({ body: new Uint8Array(300) }), undefined),
+    ];
+    const batch = decode(encodeBatch(payloads, "key"));
+    expect(batch.body.content.map((one: Buffer, i: number) => one.equals(payloads[i] as Buffer))).toEqual([
+      true,
+      true,
+    ]);
+    expect(batch.message_annotations?.["x-opt-partition-key"]).toBe("key");
+  });
+
+  it("takes messages from producers that know nothing of it", () => {
+    const plain = foreign({ body: rhea.message.data_section(Buffer.from("hello")) });
+    expect(plain).toMatchObject({
+      id: "orders-3-7",
+      contentType: "",
+      key: undefined,
+      timestamp: 1_700_000_000_000,
+    });
+    expect(Buffer.from(foreign({ body: "text" }).body).toString()).toBe("text");
+    expect(Buffer.from(foreign({ body: { a: [1] } }).body).toString()).toBe('{"a":[1]}');
+    expect(
+      foreign({ body: rhea.message.data_sections([Buffer.from("a"), Buffer.from("b")]) }).body,
+    ).toHaveLength(2);
+    const odd = foreign({
+      message_id: 42,
+      correlation_id: Buffer.from([1, 2]),
+      creation_time: -5,
+      application_properties: {
+        number: 1,
+        flag: true,
+        nothing: null,
+        bytes: Buffer.from("x"),
+        [ownProperties.mark]: 9,
+      },
+      body: null,
+    });
+    expect(odd.id).toBe("42");
+    expect(odd.correlationId).toMatch(/^0102/);
+    expect(odd.timestamp).toBe(1_700_000_000_000);
+    for (const value of Object.values(odd.headers)) expect(typeof value).toBe("string");
+  });
+
+  it("reads positions that it wrote, and no others", () => {
+    const position = { partition: "31", sequenceNumber: 12, enqueuedAt: 1_700_000_000_000 };
+    expect(parsePosition(formatPosition(position))).toEqual(position);
+    for (const text of ["", "1:2", "a:b:c", "1:-2:3", "1:2:3:4", "99999999999:1:1"]) {
+      expect(parsePosition(text), text).toBeUndefined();
+    }
+  });
+});
