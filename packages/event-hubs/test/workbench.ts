@@ -3,7 +3,7 @@ import { type EventHubsOptions, eventHubs } from "../src/index.ts";
 import { settingsFromUrl } from "../src/options.ts";
 
 /** The namespace under test: the environment's, or where the local emulator and its blob store usually listen. */
-export const url =
+const url =
   process.env.WAYBILL_EVENT_HUBS_URL ||
   "eventhubs://RootManageSharedAccessKey:SAS_KEY_VALUE@127.0.0.1:5674?emulator=true&checkpoints=http%3A%2F%2F127.0.0.1%3A10000%2Fdevstoreaccount1%2Fwaybill-checkpoints";
 

@@ -3,7 +3,7 @@ import { AmqpError, ownConditions } from "./amqp-error.ts";
 import { endSession } from "./end-session.ts";
 
 /** The format of a batch: data sections with an encoded message each (Event Hubs' own, 0x80013700). */
-export const batchFormat = 0x80013700;
+const batchFormat = 0x80013700;
 
 interface Unconfirmed {
   resolve(): void;

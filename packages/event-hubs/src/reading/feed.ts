@@ -104,7 +104,7 @@ export class Feed {
 }
 
 /** What is stored behind this sequence number. */
-export function behind(sequenceNumber: number): string {
+function behind(sequenceNumber: number): string {
   return sequenceNumber < 0
     ? `amqp.annotation.${annotations.offset} > '-1'`
     : `amqp.annotation.${annotations.sequenceNumber} > '${sequenceNumber}'`;
