@@ -58,7 +58,6 @@ export class PubsubConsumer implements Consumer {
     this.#marginMs = Math.min(1_000, leaseMs / 10);
     this.#hiding = new Hiding(service, returns?.subscription ?? main);
     const pullers = [this.#puller(main, parts.pulls, Math.max(1, Math.floor(prefetch / (2 * parts.pulls))))];
-    // First in line, so that the other always leaves room for it.
     if (returns !== undefined)
       pullers.unshift(this.#puller(returns.subscription, 1, 1, Math.max(1, prefetch >> 3)));
     this.#pullers = pullers;
@@ -114,27 +113,29 @@ export class PubsubConsumer implements Consumer {
     return this.#closing;
   }
 
-  #puller(subscription: string, most: number, least: number, share = this.#bound): Puller {
+  /** `extra`: how many it may ask for beyond the prefetch, and at all; none for the main one. */
+  #puller(subscription: string, most: number, least: number, extra = 0): Puller {
+    const { prefetch, polling, service } = this.#parts;
+    const room = () => {
+      if (this.#closing !== undefined) return 0;
+      const free = prefetch - this.#holdings.size - this.#asked;
+      return extra === 0 ? free : Math.min(extra, free + extra);
+    };
     return new Puller({
-      service: this.#parts.service,
+      service,
       subscription,
-      most: this.#parts.polling ? 1 : most,
+      most: polling ? 1 : most,
       least,
-      room: () =>
-        this.#closing === undefined ? Math.min(share, this.#bound - this.#holdings.size - this.#asked) : 0,
+      room,
       onAsked: (change) => {
-        this.#asked += change;
+        // What waits for returns takes no room from the rest: there are seldom any.
+        if (extra === 0) this.#asked += change;
         if (change < 0) this.#proceed();
       },
       onReceived: this.#take,
       onFailed: (cause) => this.#queue.fail(cause),
-      polling: this.#parts.polling,
+      polling,
     });
-  }
-
-  /** Two pulls must be able to wait at once. */
-  get #bound(): number {
-    return Math.max(this.#parts.returns === undefined ? 1 : 2, this.#parts.prefetch);
   }
 
   #proceed(): void {

@@ -12,7 +12,6 @@ export const quirksOf: Readonly<Record<StandIn, readonly Quirk[]>> = {
     ...because("The emulator delivers what comes back behind later messages of its key.", [
       "ordering.across-a-rebalance",
       "ordering.across-a-lost-connection",
-      "ordering.across-a-reset",
       "ordering.across-a-restart",
       "faults.connection-lost",
     ]),
