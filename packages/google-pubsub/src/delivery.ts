@@ -40,4 +40,4 @@ export class PubsubDelivery implements Delivery {
 
 const empty = new Uint8Array(0);
 
-export const noHeaders: Headers = Object.freeze(Object.create(null) as Record<string, string>);
+const noHeaders: Headers = Object.freeze(Object.create(null) as Record<string, string>);

@@ -1,6 +1,12 @@
 import type { ClientConfig, PubSub } from "@google-cloud/pubsub";
 import { MessagingError, type OptionInput, type OptionValues, option, readOptions } from "@waybill/core/spi";
 
+/** As a key file has them. Spelled out, so that the typings name no package but the client. */
+export interface Credentials {
+  readonly client_email?: string;
+  readonly private_key?: string;
+}
+
 const day = 86_400_000;
 
 export const optionTable = {
@@ -18,10 +24,10 @@ export const optionTable = {
     env: "GOOGLE_APPLICATION_CREDENTIALS",
   }),
   credentials: {
-    ...option.object<NonNullable<ClientConfig["credentials"]>>(
+    ...option.object<Credentials>(
       "A service account's credentials. Default: Application Default Credentials.",
       "an object",
-      (value) => (isObject(value) ? (value as NonNullable<ClientConfig["credentials"]>) : undefined),
+      (value) => (isObject(value) ? (value as Credentials) : undefined),
     ),
     secret: true,
   },
