@@ -14,6 +14,7 @@ export const quirksOf: Readonly<Record<StandIn, readonly Quirk[]>> = {
       "ordering.across-a-lost-connection",
       "ordering.across-a-restart",
       "faults.connection-lost",
+      "faults.rebalance-storm",
     ]),
     ...because("The emulator gives a new subscription all that its topic retains.", [
       "replay.latest-on-a-retained-topic",
