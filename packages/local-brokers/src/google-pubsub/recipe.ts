@@ -65,7 +65,7 @@ function emulator(java: string, jar: EmulatorJar, site: NativeSite): NativePlan 
   // It logs every connection otherwise.
   writeFileSync(inSite("config/logging.properties"), loggingProperties);
   const jvm = [
-    "-Xmx512m",
+    "-Xmx1g",
     "-XX:-UsePerfData",
     `-Djava.io.tmpdir=${inSite("tmp")}`,
     `-Djava.util.logging.config.file=${inSite("config/logging.properties")}`,
