@@ -206,7 +206,12 @@ export const retrying = chapter("retrying", [
       const second = await context.collect(heir, queue);
       const [got] = await second.first(1, 120_000);
       if (context.capabilities.attempts === "exact") assert.equal(got?.attempt, 3);
-      else assert((got?.attempt ?? 0) >= 2, `attempt ${got?.attempt} after two`);
+      else {
+        // A retry that is published anew may have been handled before the first delivery was acked, which
+        // then comes again as well: what counts on is the retry.
+        const goesOn = () => second.deliveries.some(({ attempt }) => attempt >= 2);
+        await context.eventually("an attempt after the first", goesOn, 120_000);
+      }
     },
   },
 ]);
