@@ -9,6 +9,7 @@ import {
   receive,
   receiveFor,
   sleep,
+  take,
   until,
 } from "../../../scripts/testing/workbench.ts";
 import { KafkaBench } from "./workbench.ts";
@@ -95,13 +96,13 @@ describe("when members come and go", () => {
       moved += lanes.length;
     };
     const first = await consume(connection, queue, { revoked });
+    // It has all partitions before another joins: only then are there some to be let go.
+    const everywhere = () => messages(40, (i) => ({ key: `k${i}` }));
+    await publish(connection, queue, everywhere());
+    await take(first, 40);
     const second = await consume(connection, queue);
     await until(() => moved === 2);
-    await publish(
-      connection,
-      queue,
-      messages(40, (i) => ({ key: `k${i}` })),
-    );
+    await publish(connection, queue, everywhere());
     const mine = await receiveFor(first, 2_500);
     const theirs = await receiveFor(second, 2_500);
     expect(new Set([...ids(mine), ...ids(theirs)]).size).toBe(40);

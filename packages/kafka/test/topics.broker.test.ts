@@ -80,7 +80,8 @@ describe("an inbox", () => {
     await publish(other, inbox, [reply]);
     expect(ids(await receive(consumer, 1))).toEqual([reply.id]);
     await consumer.close();
-    expect((await other.topology.inspect([inbox], call))[0]?.exists).toBe(false);
+    // Brokers learn of a deletion one after the other.
+    await until(async () => (await other.topology.inspect([inbox], call))[0]?.exists === false);
     const [outcome] = await other.publish(inbox, [message()], call);
     expect(outcome?.ok).toBe(false);
   });
