@@ -16,6 +16,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
     title: "16 keys with 1000 messages each, ten handlers at once: every key in order, one at a time.",
     promise: "P6",
     needs: ["ordering"],
+    timeoutMs: 150_000,
     async run(context) {
       const { client, events, history, load } = await context.events({ keyed: true });
       const gauges = new KeyGauges();
@@ -24,7 +25,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
         inAll.during(() => handled(message, history, gauges)),
       );
       await load({ count: 16_000 }).done;
-      await context.allDelivered(history);
+      await context.allDelivered(history, 120_000);
       assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
       assert.ok(inAll.peak <= 10, `${inAll.peak} handlers at once`);
       assert.ok(inAll.peak > 1, "keys were not handled in parallel");
