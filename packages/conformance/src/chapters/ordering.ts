@@ -25,7 +25,7 @@ export const ordering: readonly Case[] = chapter("ordering", [
         inAll.during(() => handled(message, history, gauges)),
       );
       await load({ count: 16_000 }).done;
-      await context.allDelivered(history, 120_000);
+      await context.allDelivered(history, { withinMs: 120_000 });
       assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
       assert.ok(inAll.peak <= 10, `${inAll.peak} handlers at once`);
       assert.ok(inAll.peak > 1, "keys were not handled in parallel");
