@@ -23,7 +23,7 @@ export function matrixOf(reports: readonly Report[]): string {
   const perReport = (cell: (report: Report) => string) => reports.map(cell);
   const parts = [
     "## Promises",
-    "Each number is a count of cases that passed on the real broker; what did not pass is named.",
+    "Each number is a count of cases that passed; what did not pass is named.",
     table(
       ["Promise", ...adapters],
       (Object.keys(promises) as PromiseId[]).map((id) => [
