@@ -1,5 +1,12 @@
 import type { CheckpointStore } from "@azure/event-hubs";
-import { MessagingError, type OptionInput, type OptionSources, option, readOptions } from "@waybill/core/spi";
+import {
+  checkGivenOnce,
+  MessagingError,
+  type OptionInput,
+  type OptionSources,
+  option,
+  readOptions,
+} from "@waybill/core/spi";
 import { type Access, accessOf, splitUrl } from "./access.ts";
 import type { AzureCredential } from "./amqp/tokens.ts";
 
@@ -124,16 +131,8 @@ export interface Settings extends Access {
 /** Reads `eventhubs://[keyName:key@]<namespace>[:port][?option=value…]`. */
 export function settingsFromUrl(url: string, env: Readonly<Record<string, string | undefined>>): Settings {
   const { query, ...given } = splitUrl(url);
-  const object = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  for (const name of Object.keys(object)) {
-    if (query.has(name)) {
-      throw new MessagingError("INVALID_ARGUMENT", `The URL gives "${name}" twice.`, {
-        remedy: "Keep one of the two.",
-        details: { adapter: "event-hubs", option: name },
-      });
-    }
-  }
-  return readSettings({ object, query, env });
+  checkGivenOnce("event-hubs", given, query);
+  return readSettings({ object: given, query, env });
 }
 
 export function settingsFromObject(options: EventHubsOptions): Settings {

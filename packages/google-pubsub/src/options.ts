@@ -1,5 +1,12 @@
 import type { ClientConfig, PubSub } from "@google-cloud/pubsub";
-import { MessagingError, type OptionInput, type OptionValues, option, readOptions } from "@waybill/core/spi";
+import {
+  checkGivenOnce,
+  MessagingError,
+  type OptionInput,
+  type OptionValues,
+  option,
+  readOptions,
+} from "@waybill/core/spi";
 
 /** As a key file has them. Spelled out, so that the typings name no package but the client. */
 export interface Credentials {
@@ -95,13 +102,8 @@ export function settingsFromUrl(text: string, env: Readonly<Record<string, strin
   }
   const query = new URLSearchParams(parts[2] ?? "");
   const projectId = decoded(parts[1] ?? "");
-  if (projectId !== "" && query.has("projectId")) {
-    throw new MessagingError("INVALID_ARGUMENT", 'The URL gives "projectId" twice.', {
-      remedy: "Leave it out of the query.",
-      details: { option: "projectId" },
-    });
-  }
   const object = projectId === "" ? {} : { projectId };
+  checkGivenOnce("google-pubsub", object, query);
   return checked(readOptions("google-pubsub", optionTable, { object, query, env }));
 }
 

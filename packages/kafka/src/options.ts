@@ -1,6 +1,13 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import { MessagingError, type OptionInput, type OptionSources, option, readOptions } from "@waybill/core/spi";
+import {
+  checkGivenOnce,
+  MessagingError,
+  type OptionInput,
+  type OptionSources,
+  option,
+  readOptions,
+} from "@waybill/core/spi";
 import type { SASLOptions } from "kafkajs";
 import { type Host, parseBrokers, splitUrl } from "./brokers.ts";
 
@@ -146,14 +153,7 @@ export function settingsFromUrl(url: string, env: Readonly<Record<string, string
     ...(password === undefined ? {} : { password }),
     ...(tls ? { ssl: true } : {}),
   };
-  for (const name of Object.keys(object)) {
-    if (query.has(name)) {
-      throw new MessagingError("INVALID_ARGUMENT", `The URL gives "${name}" twice.`, {
-        remedy: "Keep one of the two.",
-        details: { adapter: "kafka", option: name },
-      });
-    }
-  }
+  checkGivenOnce("kafka", object, query);
   return readSettings({ object, query, env });
 }
 

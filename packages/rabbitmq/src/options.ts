@@ -1,5 +1,12 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
-import { MessagingError, type OptionInput, type OptionValues, option, readOptions } from "@waybill/core/spi";
+import {
+  checkGivenOnce,
+  MessagingError,
+  type OptionInput,
+  type OptionValues,
+  option,
+  readOptions,
+} from "@waybill/core/spi";
 
 const day = 86_400_000;
 
@@ -105,13 +112,7 @@ export function settingsFromUrl(text: string, env: Readonly<Record<string, strin
     if (colon >= 0 && colon < login.length - 1) object.password = decoded(login.slice(colon + 1));
   }
   const query = new URLSearchParams(search ?? "");
-  for (const name of Object.keys(object)) {
-    if (!query.has(name)) continue;
-    throw new MessagingError("INVALID_ARGUMENT", `The URL gives "${name}" twice.`, {
-      remedy: "Leave it out of the query.",
-      details: { option: name },
-    });
-  }
+  checkGivenOnce("rabbitmq", object, query);
   return checked(readOptions("rabbitmq", optionTable, { object, query, env }));
 }
 

@@ -1,5 +1,12 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
-import { MessagingError, type OptionInput, type OptionValues, option, readOptions } from "@waybill/core/spi";
+import {
+  checkGivenOnce,
+  MessagingError,
+  type OptionInput,
+  type OptionValues,
+  option,
+  readOptions,
+} from "@waybill/core/spi";
 import type { RedisOptions as VendorOptions } from "ioredis";
 
 const day = 86_400_000;
@@ -81,13 +88,7 @@ export function settingsFromUrl(text: string, env: Readonly<Record<string, strin
   const path = url.pathname.replace(/^\//, "");
   if (path !== "") object.db = /^\d+$/.test(path) ? Number(path) : path;
   if (url.protocol === "rediss:") object.tls = true;
-  for (const name of Object.keys(object)) {
-    if (!url.searchParams.has(name)) continue;
-    throw new MessagingError("INVALID_ARGUMENT", `The URL gives "${name}" twice.`, {
-      remedy: `Leave it out of the query.`,
-      details: { option: name },
-    });
-  }
+  checkGivenOnce("redis", object, url.searchParams);
   return checked(readOptions("redis", optionTable, { object, query: url.searchParams, env }));
 }
 

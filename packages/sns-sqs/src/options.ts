@@ -1,6 +1,13 @@
 import type { SNSClient, SNSClientConfig } from "@aws-sdk/client-sns";
 import type { SQSClient, SQSClientConfig } from "@aws-sdk/client-sqs";
-import { MessagingError, type OptionInput, type OptionValues, option, readOptions } from "@waybill/core/spi";
+import {
+  checkGivenOnce,
+  MessagingError,
+  type OptionInput,
+  type OptionValues,
+  option,
+  readOptions,
+} from "@waybill/core/spi";
 
 const kib = 1024;
 const day = 86_400_000;
@@ -106,10 +113,7 @@ export function settingsFromUrl(text: string, env: Readonly<Record<string, strin
   if (url.port !== "" || !["", "/"].includes(url.pathname)) {
     throw refusal("The URL's host is a region, with no port and no path.", "Give `endpoint` in the query.");
   }
-  for (const name of Object.keys(object)) {
-    if (!url.searchParams.has(name)) continue;
-    throw refusal(`The URL gives "${name}" twice.`, "Leave it out of the query.");
-  }
+  checkGivenOnce("sns-sqs", object, url.searchParams);
   return checked(readOptions("sns-sqs", optionTable, { object, query: url.searchParams, env }));
 }
 

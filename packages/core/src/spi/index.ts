@@ -33,6 +33,7 @@ export {
 } from "./message.ts";
 export { checkPortableName, derivedSeparator, type NamingRule } from "./naming.ts";
 export {
+  checkGivenOnce,
   type Option,
   type OptionInput,
   type OptionSources,

@@ -202,3 +202,22 @@ export function unknownOption(owner: string, name: string, known: readonly strin
     details: { owner, option: name, known },
   });
 }
+
+/**
+ * Refuses a URL whose query repeats what its other parts say already.
+ * @param parts Options by name, as the URL's host, path and user information give them.
+ * @throws MessagingError `INVALID_ARGUMENT`
+ */
+export function checkGivenOnce(
+  adapter: string,
+  parts: Readonly<Record<string, unknown>>,
+  query: URLSearchParams,
+): void {
+  for (const [name, value] of Object.entries(parts)) {
+    if (value === undefined || !query.has(name)) continue;
+    throw new MessagingError("INVALID_ARGUMENT", `The URL gives "${name}" twice.`, {
+      remedy: "Leave it out of the query.",
+      details: { adapter, option: name },
+    });
+  }
+}
