@@ -1,15 +1,16 @@
-import type {
-  Address,
-  Call,
-  Connection,
-  ConnectionHooks,
-  Consumer,
-  ConsumerHooks,
-  PublishOutcome,
-  Source,
-  WireMessage,
+import {
+  type Address,
+  type Call,
+  type Connection,
+  type ConnectionHooks,
+  type Consumer,
+  type ConsumerHooks,
+  MessagingError,
+  type PublishOutcome,
+  type Source,
+  type WireMessage,
+  within,
 } from "@waybill/core/spi";
-import { MessagingError } from "@waybill/core/spi";
 import { AmqpConnection } from "./amqp/amqp-connection.ts";
 import { openStore } from "./checkpoints/store.ts";
 import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
@@ -19,7 +20,7 @@ import { startsOf } from "./groups/start.ts";
 import { hashOf, isShared, placeOf } from "./naming.ts";
 import { EventHubsNative } from "./native.ts";
 import type { Settings } from "./options.ts";
-import { patiently, within } from "./patience.ts";
+import { patiently } from "./patience.ts";
 import { Publisher } from "./publishing/publisher.ts";
 import { HubReader } from "./reading/reader.ts";
 import { EventHubsTopology } from "./topology.ts";

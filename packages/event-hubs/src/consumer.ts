@@ -1,11 +1,12 @@
-import type {
-  Call,
-  Consumer,
-  ConsumerHooks,
-  Delivery,
-  Settlement,
-  SettleOutcome,
-  Source,
+import {
+  type Call,
+  type Consumer,
+  type ConsumerHooks,
+  type Delivery,
+  type Settlement,
+  type SettleOutcome,
+  type Source,
+  within,
 } from "@waybill/core/spi";
 import type { AmqpConnection } from "./amqp/amqp-connection.ts";
 import { type Checkpoint, type GroupId, type GroupStore, noStore } from "./checkpoints/store.ts";
@@ -16,7 +17,7 @@ import { declareStart } from "./groups/start.ts";
 import type { EventHubsDelivery } from "./mapping.ts";
 import { isShared, type Place, placeOf } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { sleep, within } from "./patience.ts";
+import { sleep } from "./patience.ts";
 import { Feed } from "./reading/feed.ts";
 import { Lane } from "./reading/lane.ts";
 import { Lanes } from "./reading/lanes.ts";

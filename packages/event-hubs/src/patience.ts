@@ -20,20 +20,6 @@ export async function patiently<T>(
   }
 }
 
-/** Waits, but not beyond `ms` nor the signal. Never rejects, and leaves no timer behind. */
-export function within(ms: number, work: Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done, { once: true });
-    work.then(done, done);
-  });
-}
-
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

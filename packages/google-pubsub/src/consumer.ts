@@ -6,6 +6,7 @@ import {
   PushQueue,
   type Settlement,
   type SettleOutcome,
+  within,
 } from "@waybill/core/spi";
 import { acknowledge } from "./acking.ts";
 import type { PubsubDelivery } from "./delivery.ts";
@@ -234,14 +235,4 @@ export class PubsubConsumer implements Consumer {
     await within(patienceMs, Promise.allSettled([handingBack, this.#hiding.close()]));
     await within(patienceMs, this.#parts.onClosed());
   }
-}
-
-/** Waits, but not for ever, and for no reason to fail. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise.catch(() => {}), over]);
-  clearTimeout(timer);
 }

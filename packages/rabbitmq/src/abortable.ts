@@ -19,18 +19,3 @@ export function givenUp(signal: AbortSignal): MessagingError {
     cause: signal.reason,
   });
 }
-
-/** The promise's end or the end of the time, whichever comes first. Never rejects. */
-export async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const ended = promise.then(
-    () => true,
-    () => true,
-  );
-  const inTime = await Promise.race([ended, late]);
-  clearTimeout(timer);
-  return inTime;
-}

@@ -9,9 +9,10 @@ import {
   type PublishOutcome,
   type Source,
   type WireMessage,
+  within,
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
-import { abortable, givenUp, within } from "./abortable.ts";
+import { abortable, givenUp } from "./abortable.ts";
 import { AmqpConsumer, type ConsumerOptions } from "./consumer.ts";
 import { Control } from "./declarations/control.ts";
 import { Delays } from "./delays/delays.ts";

@@ -6,9 +6,9 @@ import {
   PushQueue,
   type Settlement,
   type SettleOutcome,
+  within,
 } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage, Options } from "amqplib";
-import { within } from "./abortable.ts";
 import { AmqpDelivery, Unsettled } from "./delivery.ts";
 import { channelLost } from "./errors.ts";
 

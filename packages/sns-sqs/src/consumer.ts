@@ -6,6 +6,7 @@ import {
   PushQueue,
   type Settlement,
   type SettleOutcome,
+  within,
 } from "@waybill/core/spi";
 import { tens } from "./batches.ts";
 import type { Clients } from "./clients.ts";
@@ -161,12 +162,7 @@ export class SqsConsumer implements Consumer {
 
   async #close(): Promise<void> {
     this.#ended = this.#end();
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    await Promise.race([this.#ended, patience]);
-    clearTimeout(timer);
+    await within(patienceMs, this.#ended);
   }
 
   async #end(): Promise<void> {

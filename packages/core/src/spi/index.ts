@@ -46,3 +46,4 @@ export {
 export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
 export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
 export type { Topology, TopologyItem, TopologyState } from "./topology.ts";
+export { within } from "./within.ts";

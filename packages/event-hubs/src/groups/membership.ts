@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { derivedSeparator } from "@waybill/core/spi";
+import { derivedSeparator, within } from "@waybill/core/spi";
 import type { GroupId, GroupStore, PartitionOwnership } from "../checkpoints/store.ts";
-import { within } from "../patience.ts";
 import { type Plan, plan, planAll } from "./assignment.ts";
 import { Vitality } from "./vitality.ts";
 

@@ -1,3 +1,4 @@
+import { within } from "@waybill/core/spi";
 import type { KafkaLink, PartitionOffset } from "../client.ts";
 import { errorType, isTransient } from "../errors.ts";
 import { sleep } from "../patience.ts";
@@ -347,17 +348,4 @@ export class GroupMember {
 
 function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
-}
-
-/** Waits, but not beyond `ms` nor the signal. Never rejects. */
-function within(ms: number, work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", done, { once: true });
-    work.then(done, done);
-  });
 }
