@@ -108,10 +108,32 @@ describe("a redrive", () => {
     expect(bench.driver.sent("jobs")).toEqual([]);
   });
 
-  it("of nothing asks for nothing", async () => {
+  it("of nothing does nothing", async () => {
     const bench = await connected(backlog(0));
-    expect(await bench.client.redrive({ queue: Jobs })).toEqual({ seen: 0, redriven: 0 });
-    expect(bench.driver.consumers).toEqual([]);
+    const report = redriving(bench, {}, []);
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 0, redriven: 0 });
+    expect(bench.driver.consumer().closed).toBe(1);
+  });
+
+  it("looks for itself where the broker tells of none, since brokers count late", async () => {
+    const bench = await connected(backlog(0));
+    const report = redriving(bench, {}, [letter(1), letter(2)]);
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 2, redriven: 2 });
+  });
+
+  it("is patient while the broker has told of more than came, and not for ever", async () => {
+    const bench = await connected(backlog(2));
+    const report = redriving(bench, {}, [letter(1)]);
+    await bench.clock.pass(9_000);
+    bench.driver.consumer().deliver(letter(2));
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 2, redriven: 2 });
+
+    const mistaken = redriving(bench, {}, [letter(3)]);
+    await bench.clock.pass(11_000);
+    expect(await mistaken).toEqual({ seen: 1, redriven: 1 });
   });
 
   it("ends when nothing more comes, where the broker does not tell how many there are", async () => {

@@ -35,6 +35,8 @@ export interface RedriveContext {
 
 /** How long nothing may come before the queue counts as seen to its end, in milliseconds. */
 const quietMs = 1_500;
+/** The same while the broker has told of more than came. */
+const patientMs = 10_000;
 
 /**
  * Takes each dead letter in turn: publishes it to where it failed, or puts it back
@@ -47,16 +49,18 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   if (!(max >= 1))
     throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${String(max)}.`);
   const run = randomName();
-  const known = (await context.backlog())?.backlog;
+  // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
+  // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
+  const known = (await context.backlog())?.backlog || undefined;
   let seen = 0;
   let redriven = 0;
-  if (known === 0) return { seen, redriven };
 
   const end = Promise.withResolvers<void>();
   let quiet: unknown;
   let ended = false;
   const waitForMore = () => {
-    if (!ended) quiet = context.clock.setTimeout(end.resolve, quietMs);
+    const waitMs = known !== undefined && seen < known ? patientMs : quietMs;
+    if (!ended) quiet = context.clock.setTimeout(end.resolve, waitMs);
   };
 
   const bring = async (delivery: Delivery): Promise<void> => {
