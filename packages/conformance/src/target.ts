@@ -39,7 +39,7 @@ export interface ConformanceTarget {
   readonly shortLease?: ShortLease;
   /** Power over the broker's process. */
   readonly broker?: BrokerProcess;
-  /** Cases that are known to fail here, each with why. A quirk whose case passes is itself a failure. */
+  /** Cases that are known to fail here, each with why. A firm quirk whose case passes is itself a failure. */
   readonly quirks?: readonly Quirk[];
 }
 
@@ -63,6 +63,10 @@ export interface Quirk {
   readonly case: string;
   /** One sentence, for the documentation. */
   readonly reason: string;
+  /** What its failure says: a case that fails with other words has failed. Default: it may say anything. */
+  readonly failure?: RegExp;
+  /** It fails in some runs only, as a race in the broker does: passing is no failure then. Default: false. */
+  readonly sometimes?: boolean;
 }
 
 /** A message as the vendor client sees it. */

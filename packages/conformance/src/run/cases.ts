@@ -97,8 +97,11 @@ type Base = Pick<CaseResult, "id" | "title" | "promise" | "capability">;
 
 function judged(base: Base, made: Attempt, target: ConformanceTarget): CaseResult {
   const quirk = target.quirks?.find((candidate) => candidate.case === base.id);
-  if (quirk === undefined) return result(base, made, made.error === undefined ? "passed" : "failed");
-  if (made.error !== undefined) return { ...result(base, made, "quirk"), reason: quirk.reason };
+  if (made.error !== undefined) {
+    const foreseen = quirk !== undefined && (quirk.failure?.test(messageOf(made.error)) ?? true);
+    return foreseen ? { ...result(base, made, "quirk"), reason: quirk.reason } : result(base, made, "failed");
+  }
+  if (quirk === undefined || quirk.sometimes === true) return result(base, made, "passed");
   return {
     ...result(base, made, "failed"),
     reason: `It passes, so it is no quirk any more ("${quirk.reason}"): take the quirk out of the target.`,
@@ -109,10 +112,11 @@ function result(base: Base, made: Attempt, outcome: Outcome): CaseResult {
   const measured = Object.keys(made.measures).length > 0 ? { measures: made.measures } : {};
   const plain = { ...base, outcome, ms: made.ms, counts: made.counts, ...measured };
   if (made.error === undefined) return plain;
-  if (!(made.error instanceof Error)) return { ...plain, reason: String(made.error) };
-  const { message, stack } = made.error;
-  return { ...plain, reason: message, ...(stack === undefined ? {} : { stack }) };
+  const stack = made.error instanceof Error ? made.error.stack : undefined;
+  return { ...plain, reason: messageOf(made.error), ...(stack === undefined ? {} : { stack }) };
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function merged(attempts: readonly Attempt[]): Attempt {
   const counts = noCounts();

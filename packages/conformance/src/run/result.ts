@@ -3,7 +3,7 @@ import type { PromiseId } from "../case.ts";
 import type { Counts } from "../history.ts";
 
 /**
- * - `passed`, `failed`: as they say; a quirk whose case passes is a failure.
+ * - `passed`, `failed`: as they say; a firm quirk whose case passes is a failure.
  * - `refused`: the broker lacks the feature, and its refusal was proven.
  * - `quirk`: failed as the adapter says it does.
  * - `not-run`: the target lacks a part, or the case means nothing on this broker.
