@@ -15,7 +15,6 @@ export const extraAdapterFiles = perAdapter({
     "management-api.ts": "The namespace's HTTP API, which makes hubs and consumer groups.",
     "naming.ts": "Which names Event Hubs takes, and which messages of which hub an address stands for.",
     "native.ts": "The vendor's own clients, made when they are asked for.",
-    "patience.ts": "Trying again while something is known to be passing.",
     "publishing/": "Batches by partition, the partition as the service chooses it, links kept open.",
     "reading/": "Partitions being read, in a group or without, and what was fetched of them.",
   },
@@ -44,7 +43,6 @@ export const extraAdapterFiles = perAdapter({
     "inbox.ts": "Replies of all clients share a topic; each reads its own.",
     "kafkajs/": "The calls of client.ts on kafkajs, with what is missing or broken there.",
     "naming.ts": "Which names Kafka takes, and which it takes for the same.",
-    "patience.ts": "Trying again while something is known to be passing.",
     "publishing/": "Batches, by partition and leader, the partition as Kafka's own client chooses it.",
     "records/": "Record batches to and from the wire, with their checksum, which Node does not have.",
   },
@@ -54,7 +52,6 @@ export const extraAdapterFiles = perAdapter({
     "testing/": "`@waybill/memory/testing`.",
   },
   rabbitmq: {
-    "abortable.ts": "amqplib's promises know no abort signal.",
     "declarations/":
       "Queues and exchanges as they should be, declared each on a channel of its own, since a refusal closes it.",
     "delays/": "RabbitMQ has no delay: waiting queues, and which of them stands for which delay.",

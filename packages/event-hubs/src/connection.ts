@@ -5,9 +5,10 @@ import {
   type ConnectionHooks,
   type Consumer,
   type ConsumerHooks,
-  MessagingError,
   type PublishOutcome,
+  patiently,
   type Source,
+  unlessAborted,
   type WireMessage,
   within,
 } from "@waybill/core/spi";
@@ -15,12 +16,11 @@ import { AmqpConnection } from "./amqp/amqp-connection.ts";
 import { openStore } from "./checkpoints/store.ts";
 import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
 import { Movers } from "./delays/movers.ts";
-import { classify } from "./errors.ts";
+import { classify, isTransient } from "./errors.ts";
 import { startsOf } from "./groups/start.ts";
 import { hashOf, isShared, placeOf } from "./naming.ts";
 import { EventHubsNative } from "./native.ts";
 import type { Settings } from "./options.ts";
-import { patiently } from "./patience.ts";
 import { Publisher } from "./publishing/publisher.ts";
 import { HubReader } from "./reading/reader.ts";
 import { EventHubsTopology } from "./topology.ts";
@@ -93,11 +93,11 @@ export class EventHubsConnection implements Connection {
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { requestTimeoutMs } = this.#context.settings;
-    const starting = patiently(
-      requestTimeoutMs,
-      () => this.#start(from, hooks, call),
-      () => call.signal.aborted || this.#closing !== undefined,
-    );
+    const starting = patiently(() => this.#start(from, hooks, call), {
+      forMs: requestTimeoutMs,
+      passes: isTransient,
+      isOver: () => call.signal.aborted || this.#closing !== undefined,
+    });
     try {
       return await unlessAborted(starting, call.signal);
     } catch (cause) {
@@ -184,13 +184,4 @@ export class EventHubsConnection implements Connection {
     this.#consumers.add(consumer);
     return consumer;
   }
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new MessagingError("TIMEOUT", "Event Hubs did not answer in time."));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Call,
   type Consumer,
@@ -17,7 +18,6 @@ import { declareStart } from "./groups/start.ts";
 import type { EventHubsDelivery } from "./mapping.ts";
 import { isShared, type Place, placeOf } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { sleep } from "./patience.ts";
 import { Feed } from "./reading/feed.ts";
 import { Lane } from "./reading/lane.ts";
 import { Lanes } from "./reading/lanes.ts";

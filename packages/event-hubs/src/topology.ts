@@ -1,12 +1,19 @@
-import type { Address, Call, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Address,
+  type Call,
+  patiently,
+  type Topology,
+  type TopologyItem,
+  type TopologyState,
+} from "@waybill/core/spi";
 import { noStore } from "./checkpoints/store.ts";
 import type { ConsumerContext } from "./consumer.ts";
 import { rungHoldsMs } from "./delays/ladder.ts";
-import { isMissing } from "./errors.ts";
+import { isMissing, isTransient } from "./errors.ts";
 import { declareStart } from "./groups/start.ts";
 import { ManagementApi } from "./management-api.ts";
 import { defaultGroup, isShared, type Place, placeOf } from "./naming.ts";
-import { patiently, sleep } from "./patience.ts";
 
 /** As many as every tier allows: five clients can read each. */
 const replyPartitions = 32;
@@ -41,7 +48,11 @@ export class EventHubsTopology implements Topology {
 
   #patiently<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
     const { settings, isClosed } = this.#context;
-    return patiently(settings.requestTimeoutMs, work, () => signal.aborted || isClosed());
+    return patiently(work, {
+      forMs: settings.requestTimeoutMs,
+      passes: isTransient,
+      isOver: () => signal.aborted || isClosed(),
+    });
   }
 
   async #ensure({ address, start }: TopologyItem, call: Call): Promise<void> {

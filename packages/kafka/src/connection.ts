@@ -1,25 +1,26 @@
-import type {
-  Address,
-  Call,
-  Connection,
-  ConnectionHooks,
-  Consumer,
-  ConsumerHooks,
-  PublishOutcome,
-  Source,
-  WireMessage,
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Address,
+  type Call,
+  type Connection,
+  type ConnectionHooks,
+  type Consumer,
+  type ConsumerHooks,
+  type PublishOutcome,
+  patiently,
+  type Source,
+  unlessAborted,
+  type WireMessage,
 } from "@waybill/core/spi";
-import { MessagingError } from "@waybill/core/spi";
 import type { KafkaClient, KafkaLink } from "./client.ts";
 import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
 import { Movers } from "./delays/movers.ts";
-import { classify } from "./errors.ts";
+import { classify, isTransient } from "./errors.ts";
 import { TopicReader } from "./fetching/reader.ts";
 import { startOffsets } from "./groups/offsets.ts";
 import { Orphans } from "./groups/orphans.ts";
 import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
 import type { Settings } from "./options.ts";
-import { patiently, sleep } from "./patience.ts";
 import { Publisher } from "./publishing/publisher.ts";
 import { KafkaTopology } from "./topology.ts";
 
@@ -85,11 +86,11 @@ export class KafkaConnection implements Connection {
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { requestTimeoutMs } = this.#context.settings;
-    const starting = patiently(
-      requestTimeoutMs,
-      () => this.#start(from, hooks),
-      () => call.signal.aborted || this.#closing !== undefined,
-    );
+    const starting = patiently(() => this.#start(from, hooks), {
+      forMs: requestTimeoutMs,
+      passes: isTransient,
+      isOver: () => call.signal.aborted || this.#closing !== undefined,
+    });
     try {
       return await unlessAborted(starting, call.signal);
     } catch (cause) {
@@ -177,13 +178,4 @@ export class KafkaConnection implements Connection {
     this.#consumers.add(consumer);
     return consumer;
   }
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new MessagingError("TIMEOUT", "Kafka did not answer in time."));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

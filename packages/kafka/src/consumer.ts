@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type {
   Call,
   Consumer,
@@ -19,7 +20,6 @@ import type { Orphans } from "./groups/orphans.ts";
 import type { KafkaDelivery } from "./mapping.ts";
 import { groupId, retryTopic } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { sleep } from "./patience.ts";
 
 export interface ConsumerContext {
   readonly settings: Settings;

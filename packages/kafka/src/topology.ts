@@ -1,12 +1,19 @@
-import type { Address, Call, Topology, TopologyItem, TopologyState } from "@waybill/core/spi";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Address,
+  type Call,
+  patiently,
+  type Topology,
+  type TopologyItem,
+  type TopologyState,
+} from "@waybill/core/spi";
 import type { ConsumerContext } from "./consumer.ts";
 import { exists } from "./consumer.ts";
 import { rungHoldsMs } from "./delays/ladder.ts";
-import { errorType } from "./errors.ts";
+import { errorType, isTransient } from "./errors.ts";
 import { declareOffsets } from "./groups/offsets.ts";
 import { makeInbox } from "./inbox.ts";
 import { delayGroupId, delayTopic, groupId, retryTopic } from "./naming.ts";
-import { patiently, sleep } from "./patience.ts";
 
 const fromTheBeginning = { from: "earliest" } as const;
 
@@ -32,7 +39,11 @@ export class KafkaTopology implements Topology {
 
   #patiently<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
     const { settings, isClosed } = this.#context;
-    return patiently(settings.requestTimeoutMs, work, () => signal.aborted || isClosed());
+    return patiently(work, {
+      forMs: settings.requestTimeoutMs,
+      passes: isTransient,
+      isOver: () => signal.aborted || isClosed(),
+    });
   }
 
   async #ensure({ address, start }: TopologyItem): Promise<void> {
@@ -66,11 +77,11 @@ export class KafkaTopology implements Topology {
       await control.createTopic({ name, partitions, replicationFactor, config });
       // Leaders are named before they serve; a publish should not run into that.
       const all = [...(await control.leaders(name)).keys()];
-      await patiently(
-        settings.requestTimeoutMs,
-        () => control.listOffsets(name, all, "latest"),
-        this.#context.isClosed,
-      );
+      await patiently(() => control.listOffsets(name, all, "latest"), {
+        forMs: settings.requestTimeoutMs,
+        passes: isTransient,
+        isOver: this.#context.isClosed,
+      });
     }
     return (await control.leaders(name)).length;
   }

@@ -5,14 +5,15 @@ import {
   type Connection,
   type ConnectionHooks,
   type Consumer,
+  givenUp,
   MessagingError,
   type PublishOutcome,
   type Source,
+  unlessAborted,
   type WireMessage,
   within,
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
-import { abortable, givenUp } from "./abortable.ts";
 import { AmqpConsumer, type ConsumerOptions } from "./consumer.ts";
 import { Control } from "./declarations/control.ts";
 import { Delays } from "./delays/delays.ts";
@@ -36,7 +37,7 @@ export async function connectRabbitmq(
   const connection = new AmqpConnection(settings, hooks);
   const opening = connection.open();
   try {
-    await abortable(opening, call.signal);
+    await unlessAborted(opening, call.signal);
   } catch (cause) {
     void opening.catch(() => undefined).then(() => connection.close());
     throw cause;
@@ -98,7 +99,7 @@ class AmqpConnection implements Connection {
     const starting = this.#consume(from);
     let consumer: Consumer;
     try {
-      consumer = await abortable(starting, call.signal);
+      consumer = await unlessAborted(starting, call.signal);
     } catch (cause) {
       void starting.then(
         (late) => late.close(),

@@ -5,8 +5,8 @@ import {
   type Topology,
   type TopologyItem,
   type TopologyState,
+  unlessAborted,
 } from "@waybill/core/spi";
-import { abortable } from "./abortable.ts";
 import type { Control } from "./declarations/control.ts";
 import {
   adopt,
@@ -40,15 +40,15 @@ export class AmqpTopology implements Topology {
   }
 
   async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
-    await inTurns(items, (item) => abortable(this.#ensureOne(item, call), call.signal));
+    await inTurns(items, (item) => unlessAborted(this.#ensureOne(item, call), call.signal));
   }
 
   async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
-    return inTurns(addresses, (address) => abortable(this.#inspectOne(address), call.signal));
+    return inTurns(addresses, (address) => unlessAborted(this.#inspectOne(address), call.signal));
   }
 
   async remove(addresses: readonly Address[], call: Call): Promise<void> {
-    await inTurns(addresses, (address) => abortable(this.#removeOne(address), call.signal));
+    await inTurns(addresses, (address) => unlessAborted(this.#removeOne(address), call.signal));
   }
 
   async #ensureOne(item: TopologyItem, call: Call): Promise<void> {

@@ -9,6 +9,7 @@ import {
   MessagingError,
   type PublishOutcome,
   type Source,
+  unlessAborted,
   type WireMessage,
 } from "@waybill/core/spi";
 import { command, createClient, open, type RedisClient } from "./client.ts";
@@ -261,14 +262,4 @@ class RedisConnection implements Connection {
     this.#commands.disconnect();
     this.#publishing.disconnect();
   }
-}
-
-/** The same promise, unless core gives up first: what is under way may then still happen. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -43,7 +43,9 @@ export {
   readOptions,
   unknownOption,
 } from "./options.ts";
+export { type Patience, patiently } from "./patiently.ts";
 export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
 export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
 export type { Topology, TopologyItem, TopologyState } from "./topology.ts";
+export { givenUp, unlessAborted } from "./unless-aborted.ts";
 export { within } from "./within.ts";

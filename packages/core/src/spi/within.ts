@@ -14,5 +14,6 @@ export function within(ms: number, work: Promise<unknown>, signal?: AbortSignal)
     const timer = setTimeout(over, ms);
     signal?.addEventListener("abort", over, { once: true });
     work.then(done, done);
+    if (signal?.aborted) over();
   });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Message } from "rhea";
 import type { GroupStore } from "../checkpoints/store.ts";
 import type { ConsumerContext } from "../consumer.ts";
@@ -5,7 +6,6 @@ import { isMissing, isTransient } from "../errors.ts";
 import { GroupMember } from "../groups/membership.ts";
 import { annotations, offsetOf, sequenceNumberOf } from "../mapping.ts";
 import { defaultGroup, type Place } from "../naming.ts";
-import { sleep } from "../patience.ts";
 import type { Publisher } from "../publishing/publisher.ts";
 import { Feed } from "../reading/feed.ts";
 import { Lane } from "../reading/lane.ts";

@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ConsumerContext } from "../consumer.ts";
 import { isMissing } from "../errors.ts";
-import { sleep } from "../patience.ts";
 import type { Publisher } from "../publishing/publisher.ts";
 import { Mover } from "./mover.ts";
 

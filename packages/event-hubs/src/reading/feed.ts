@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Message } from "rhea";
 import type { AmqpConnection } from "../amqp/amqp-connection.ts";
 import type { AmqpReceiver } from "../amqp/receiver.ts";
 import { isMissing, isStolen, isTransient } from "../errors.ts";
 import { annotations, markOf, offsetOf, sequenceNumberOf } from "../mapping.ts";
 import type { Place } from "../naming.ts";
-import { sleep } from "../patience.ts";
 import type { Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { KafkaLink, OutgoingRecord } from "../client.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { errorType, isTransient } from "../errors.ts";
@@ -5,7 +6,6 @@ import { Fetcher } from "../fetching/fetcher.ts";
 import { Lane } from "../fetching/lane.ts";
 import { Lanes } from "../fetching/lanes.ts";
 import { GroupMember } from "../groups/membership.ts";
-import { sleep } from "../patience.ts";
 import type { Publisher } from "../publishing/publisher.ts";
 import { delayed, leavesAt, readWaiting, rungFor, type Waiting } from "./ladder.ts";
 

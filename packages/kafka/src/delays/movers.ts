@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "@waybill/core/spi";
 import { type ConsumerContext, exists } from "../consumer.ts";
 import { delayGroupId, delayTopic } from "../naming.ts";
-import { sleep } from "../patience.ts";
 import type { Publisher } from "../publishing/publisher.ts";
 import { Mover } from "./mover.ts";
 

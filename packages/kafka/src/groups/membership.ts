@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { within } from "@waybill/core/spi";
 import type { KafkaLink, PartitionOffset } from "../client.ts";
 import { errorType, isTransient } from "../errors.ts";
-import { sleep } from "../patience.ts";
 import {
   assign,
   assignorName,

@@ -1,5 +1,6 @@
 import {
   type Address,
+  givenUp,
   MessagingError,
   metadataHeaders,
   type PublishOutcome,
@@ -7,7 +8,6 @@ import {
   type WireMessage,
 } from "@waybill/core/spi";
 import type { Message } from "amqplib";
-import { givenUp } from "../abortable.ts";
 import { channelLost, exchangeIn } from "../errors.ts";
 import { textOf } from "../mapping.ts";
 

@@ -1,12 +1,13 @@
 import {
   type Address,
   type Call,
+  givenUp,
   MessagingError,
   type PublishOutcome,
+  unlessAborted,
   type WireMessage,
 } from "@waybill/core/spi";
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
-import { abortable, givenUp } from "../abortable.ts";
 import type { Control } from "../declarations/control.ts";
 import type { Delays } from "../delays/delays.ts";
 import { channelLost, missingExchange } from "../errors.ts";
@@ -41,10 +42,10 @@ export class Publisher {
 
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
     const preparing = this.#prepare(to, batch);
-    if (preparing !== undefined) await abortable(preparing, call.signal);
+    if (preparing !== undefined) await unlessAborted(preparing, call.signal);
     let channel = this.#channel;
-    if (channel === undefined) channel = await abortable(this.#open(), call.signal);
-    if (channel.full !== undefined) await abortable(channel.full, call.signal);
+    if (channel === undefined) channel = await unlessAborted(this.#open(), call.signal);
+    if (channel.full !== undefined) await unlessAborted(channel.full, call.signal);
     if (call.signal.aborted) throw givenUp(call.signal);
     return channel.write(to, batch, call.signal);
   }

@@ -1,6 +1,5 @@
-import { type Call, MessagingError, type TopologyItem } from "@waybill/core/spi";
+import { type Call, givenUp, MessagingError, type TopologyItem } from "@waybill/core/spi";
 import type { ConfirmChannel, ConsumeMessage, Message, Options } from "amqplib";
-import { givenUp } from "../abortable.ts";
 import type { Control } from "../declarations/control.ts";
 import { queueSpec } from "../declarations/queue-specs.ts";
 import { hasReplyCode } from "../errors.ts";

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { patiently, unlessAborted, within } from "../src/spi/index.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const passing = new Error("passing");
+const patience = { forMs: 1_000, passes: (cause: unknown) => cause === passing, isOver: () => false };
+
+it("patiently does it again while what stands in the way is passing", async () => {
+  let tries = 0;
+  const work = async () => {
+    if (++tries < 3) throw passing;
+    return "done";
+  };
+  const result = patiently(work, patience);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(await result).toBe("done");
+  expect(tries).toBe(3);
+});
+
+it("patiently gives up on what stays, when its time is over, and when nobody waits any more", async () => {
+  const stays = new Error("stays");
+  await expect(patiently(() => Promise.reject(stays), patience)).rejects.toBe(stays);
+  await expect(patiently(() => Promise.reject(passing), { ...patience, isOver: () => true })).rejects.toBe(
+    passing,
+  );
+  let tries = 0;
+  const endless = patiently(() => {
+    tries++;
+    return Promise.reject(passing);
+  }, patience);
+  const rejected = expect(endless).rejects.toBe(passing);
+  await vi.advanceTimersByTimeAsync(1_100);
+  await rejected;
+  expect(tries).toBeLessThan(8);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("work is awaited unless the signal fires, before or meanwhile", async () => {
+  const { signal } = new AbortController();
+  expect(await unlessAborted(Promise.resolve(1), signal)).toBe(1);
+  const failed = new Error("failed");
+  await expect(unlessAborted(Promise.reject(failed), signal)).rejects.toBe(failed);
+
+  const stop = new AbortController();
+  const waiting = unlessAborted(new Promise(() => {}), stop.signal);
+  stop.abort("enough");
+  await expect(waiting).rejects.toMatchObject({ code: "TIMEOUT", cause: "enough" });
+  await expect(unlessAborted(Promise.reject(failed), stop.signal)).rejects.toMatchObject({ code: "TIMEOUT" });
+});
+
+it("a bounded wait says whether it was in time, whatever came of the work", async () => {
+  expect(await within(10, Promise.reject(new Error("failed")))).toBe(true);
+  const late = within(10, new Promise(() => {}));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(await late).toBe(false);
+  expect(await within(10, new Promise(() => {}), AbortSignal.abort())).toBe(false);
+  expect(vi.getTimerCount()).toBe(0);
+});
