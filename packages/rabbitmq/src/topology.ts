@@ -7,6 +7,7 @@ import {
   type TopologyState,
   unlessAborted,
 } from "@waybill/core/spi";
+import type { Replies } from "amqplib";
 import type { Control } from "./declarations/control.ts";
 import {
   adopt,
@@ -176,9 +177,22 @@ export class AmqpTopology implements Topology {
     });
     // Letters are someone's work: they go when they are removed by name, or when there are none.
     if (queue.endsWith(deadSuffix)) return;
-    const dead = await this.#control.look(queue + deadSuffix);
-    if (dead?.messageCount !== 0 || dead.consumerCount > 0) return;
-    await this.#control.run((channel) => channel.deleteQueue(queue + deadSuffix));
+    if (await this.#isUnused(queue + deadSuffix))
+      await this.#control.run((channel) => channel.deleteQueue(queue + deadSuffix));
+  }
+
+  /** Whether it is there, nothing is in it, and nobody reads it. */
+  async #isUnused(queue: string): Promise<boolean> {
+    const isIdle = (found?: Replies.AssertQueue) => found?.messageCount === 0 && found.consumerCount === 0;
+    if (!isIdle(await this.#control.look(queue))) return false;
+    // The broker counts none as well when the queue's leader is too busy to answer
+    // (rabbit_quorum_queue:stat/2 waits 250 ms). A get has no such way out.
+    const looking = this.#control.run(async (channel) => {
+      const letter = await channel.get(queue);
+      if (letter !== false) channel.nack(letter);
+      return letter === false && isIdle(await channel.checkQueue(queue));
+    });
+    return (await this.#control.found(() => looking)) ?? false;
   }
 }
 
