@@ -90,6 +90,23 @@ describe("what the service says when publishing", () => {
     const [outcome] = await connection.publish(queue, [message({ body: new Uint8Array(1_200_000) })], call);
     expect(codes([outcome as NonNullable<typeof outcome>])).toEqual(["MESSAGE_TOO_LARGE"]);
   });
+
+  it("of which the first half fails is told of the second one too, which was never sent", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const { faults } = bench.emulator;
+    faults.inject({
+      on: "publish",
+      action: "refuse",
+      hub: queue.physical,
+      condition: "amqp:link:message-size-exceeded",
+    });
+    faults.throttle({ hub: queue.physical });
+    const outcomes = await connection.publish(queue, messages(4), call);
+    expect(codes(outcomes)).toEqual(Array(4).fill("OVERLOADED"));
+    const consumer = await consume(connection, queue);
+    expect(await receiveFor(consumer, 300)).toEqual([]);
+  });
 });
 
 describe("credentials", () => {

@@ -248,10 +248,11 @@ export class Publisher {
       }
       // The tier's limit is lower than the option says: half a batch may pass where the whole does not.
       const middle = Math.ceil(bin.length / 2);
-      return (
-        (await this.#sendBin(route, bin.slice(0, middle), outcomes)) ??
-        (await this.#sendBin(route, bin.slice(middle), outcomes))
-      );
+      const rest = bin.slice(middle);
+      const failure = await this.#sendBin(route, bin.slice(0, middle), outcomes);
+      if (failure === undefined) return this.#sendBin(route, rest, outcomes);
+      fail(rest, failure, outcomes);
+      return failure;
     }
   }
 }
