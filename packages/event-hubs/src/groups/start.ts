@@ -1,8 +1,8 @@
 import { MessagingError, type StartPosition } from "@waybill/core/spi";
 import type { Message } from "rhea";
 import type { AmqpConnection } from "../amqp/amqp-connection.ts";
+import { AmqpError, ownConditions } from "../amqp/amqp-error.ts";
 import type { PartitionInfo } from "../amqp/hub-info.ts";
-import type { AmqpReceiver } from "../amqp/receiver.ts";
 import type { GroupId, GroupStore } from "../checkpoints/store.ts";
 import { annotations, parsePosition, sequenceNumberOf } from "../mapping.ts";
 import { defaultGroup } from "../naming.ts";
@@ -75,34 +75,41 @@ async function startAtTime(
     `amqp.annotation.${annotations.enqueuedTime} > '${since - 1}'`,
     timeoutMs,
   );
-  return first === undefined ? endOf(info) : { sequenceNumber: sequenceNumberOf(first) - 1, offset: "-1" };
+  return { sequenceNumber: sequenceNumberOf(first) - 1, offset: "-1" };
 }
 
+/** Rejects when none comes in time: a slow service is no reason to begin behind what was asked for. */
 function firstMessage(
   amqp: AmqpConnection,
   hub: string,
   address: string,
   selector: string,
   timeoutMs: number,
-): Promise<Message | undefined> {
+): Promise<Message> {
   return new Promise((resolve, reject) => {
-    let receiver: AmqpReceiver | undefined;
-    const timer = setTimeout(() => done(undefined), timeoutMs);
-    const done = (message: Message | undefined) => {
+    const timer = setTimeout(
+      () => end(() => reject(new AmqpError(ownConditions.timeout, `No message from ${address} in time.`))),
+      timeoutMs,
+    );
+    const opening = amqp.receiver(hub, {
+      address,
+      selector,
+      ownerLevel: undefined,
+      onMessage: (message) => end(() => resolve(message)),
+      onEnd: (cause) => end(() => reject(cause)),
+    });
+    const end = (settle: () => void) => {
       clearTimeout(timer);
-      receiver?.close();
-      resolve(message);
+      settle();
+      opening.then(
+        (receiver) => receiver.close(),
+        () => {},
+      );
     };
-    const failed = (cause: unknown) => {
-      clearTimeout(timer);
-      reject(cause);
-    };
-    amqp
-      .receiver(hub, { address, selector, ownerLevel: undefined, onMessage: done, onEnd: failed })
-      .then((opened) => {
-        receiver = opened;
-        opened.addCredit(1);
-      }, failed);
+    opening.then(
+      (receiver) => receiver.addCredit(1),
+      (cause) => end(() => reject(cause)),
+    );
   });
 }
 
