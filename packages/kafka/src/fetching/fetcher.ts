@@ -1,5 +1,5 @@
 import type { FetchedPartition, KafkaLink } from "../client.ts";
-import { errorType, isTransient } from "../errors.ts";
+import { errorType, isTransient, LeaderMovedError } from "../errors.ts";
 import type { Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 
@@ -68,6 +68,8 @@ export class Fetcher {
     for (const lane of hungry) {
       const node = this.#leaders.get(lane.topic)?.[lane.partition];
       if (node === undefined) {
+        // It may be younger than what is known of its topic.
+        this.#leaders.delete(lane.topic);
         void this.#lookUpLeaders();
         continue;
       }
@@ -140,7 +142,11 @@ export class Fetcher {
     }
   }
 
-  /** What was to be read next is gone: deleted for its age, or lost with a broker that had not replicated it. */
+  /**
+   * What was to be read next is gone: deleted for its age, or lost with a broker that had
+   * not replicated it, or with the whole topic. What has come in its place since is unread,
+   * wherever it begins. If nothing is gone, a broker has spoken that was behind.
+   */
   async #backIntoRange(lane: Lane, cause: unknown): Promise<void> {
     try {
       const earliest = (await this.#link.listOffsets(lane.topic, [lane.partition], "earliest")).get(
@@ -150,8 +156,12 @@ export class Fetcher {
         lane.partition,
       );
       if (earliest === undefined || latest === undefined) return;
+      if (lane.position >= earliest && lane.position <= latest) {
+        this.#failed(new LeaderMovedError(lane.topic), [lane]);
+        return;
+      }
       this.#options.onTrouble(cause);
-      lane.position = lane.position < earliest ? earliest : latest;
+      lane.position = earliest;
     } catch (failure) {
       this.#failed(failure, [lane]);
     }
@@ -192,8 +202,10 @@ export class Fetcher {
     for (const lane of this.#lanes.all) if (!this.#leaders.has(lane.topic)) topics.add(lane.topic);
     for (const topic of topics) {
       try {
-        this.#leaders.set(topic, await this.#link.leaders(topic, true));
+        const leaders = await this.#link.leaders(topic, true);
+        this.#leaders.set(topic, leaders);
         this.#unknownSince.delete(topic);
+        this.#notBefore(backoff.mostMs, topic, leaders);
       } catch (cause) {
         if (this.#closed) return;
         const lanes = [...this.#lanes.all].filter((lane) => lane.topic === topic);
@@ -203,6 +215,16 @@ export class Fetcher {
     }
     this.#looking = false;
     this.#pump();
+  }
+
+  /** Partitions that whoever was asked has not heard of yet are asked for again later. */
+  #notBefore(ms: number, topic: string, leaders: readonly number[]): void {
+    const unheardOf = [...this.#lanes.all].filter(
+      (lane) => lane.topic === topic && leaders[lane.partition] === undefined,
+    );
+    if (unheardOf.length === 0) return;
+    for (const lane of unheardOf) lane.retryAt = Math.max(lane.retryAt, Date.now() + ms);
+    this.#pumpIn(ms);
   }
 
   #isGone(topic: string): boolean {
