@@ -10,6 +10,10 @@ import { keyOf, keyTooHard } from "./publishing/message-group.ts";
  * are attributes of type String. SQS takes ten attributes in all, so that Waybill's
  * metadata share one, `waybill`, a JSON object; headers that find no place, or that no
  * attribute can hold, share another, `waybill-headers`, of the same kind.
+ *
+ * No attribute has a quote or a backslash in it: SNS would silently keep the message from
+ * every subscription with a filter policy, whatever that asks for. "The value must be a
+ * valid JSON string", https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
  */
 export const attribute = {
   metadata: "waybill",
@@ -153,7 +157,7 @@ function plainText(body: Uint8Array): string | undefined {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses
 const unprintable = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: attributes are one line of text
-const unfitValue = /[\0-\x1f\x7f\ufffe\uffff]/;
+const unfitValue = /[\0-\x1f"\\\x7f\ufffe\uffff]/;
 
 export function isPlainValue(value: string): boolean {
   return value !== "" && !unfitValue.test(value) && value.isWellFormed() && value.trim() === value;
@@ -167,11 +171,9 @@ export function isPlainName(name: string): boolean {
   return /^[\w-]+(?:\.[\w-]+)*$/.test(name) && !/^(?:aws|amazon)\./i.test(name);
 }
 
-/** JSON in which every character is one that SQS takes. */
+/** JSON with percent-encoding for its quotes and backslashes, and for the characters that SQS does not take. */
 function json(value: unknown): string {
-  return JSON.stringify(value).replace(/[\ufffe\uffff]/g, (sign) =>
-    sign === "\ufffe" ? "\\ufffe" : "\\uffff",
-  );
+  return JSON.stringify(value).replace(/["%\\\ufffe\uffff]/g, encodeURIComponent);
 }
 
 function base64(bytes: Uint8Array): string {
@@ -198,9 +200,10 @@ function sizeOf(body: string, attributes: Readonly<Record<string, StringAttribut
   return bytes;
 }
 
+/** What `json` wrote, or plain JSON. */
 function parsed(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(text.includes('"') ? text : decodeURIComponent(text));
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined;

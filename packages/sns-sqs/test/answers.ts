@@ -70,6 +70,13 @@ export function topicAttributes(): Answer {
     <GetTopicAttributesResult><Attributes/></GetTopicAttributesResult></GetTopicAttributesResponse>`);
 }
 
+/** What an entry that was sent says in the attribute `waybill`. */
+export function metadataIn(entry: {
+  readonly MessageAttributes: { readonly waybill: { readonly StringValue: string } };
+}) {
+  return JSON.parse(decodeURIComponent(entry.MessageAttributes.waybill.StringValue));
+}
+
 export interface Received {
   readonly body: string;
   readonly md5?: string;

@@ -65,6 +65,25 @@ it("never has more than ten attributes", () => {
   expect({ ...decode(stored(encoded), false).headers }).toEqual(headers);
 });
 
+it("has no quote and no backslash in an attribute: SNS would keep it from every subscription that filters", () => {
+  const headers = { quoted: 'a "b"', path: "a\\b", percent: "100%41", json: '{"a":1}', "odd name": "\ufffe" };
+  const sent = message({ headers, contentType: 'text/plain; charset="utf-8"', id: 'the "id"' });
+  const encoded = encode(sent, undefined);
+  for (const { StringValue } of Object.values(encoded.attributes)) expect(StringValue).not.toMatch(/["\\]/);
+  const { id, contentType, ...got } = decode(stored(encoded), false);
+  expect({ id, contentType, headers: { ...got.headers } }).toEqual({
+    id: sent.id,
+    contentType: sent.contentType,
+    headers,
+  });
+});
+
+it("reads metadata that another producer wrote as plain JSON", () => {
+  const metadata = { id: "100%41", timestamp: 7 };
+  const attributes = { waybill: { DataType: "String", StringValue: JSON.stringify(metadata) } } as const;
+  expect(decode(stored({ body: "x", attributes, bytes: 0 }), false)).toMatchObject(metadata);
+});
+
 it("counts as SQS counts", () => {
   const { body, attributes, bytes } = encode(message({ body: "é", headers: { colour: "röt" } }), undefined);
   const counted = Object.entries(attributes).reduce(

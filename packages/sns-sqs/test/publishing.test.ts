@@ -2,7 +2,7 @@ import type { Connection, PublishOutcome } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { item, message, messages } from "../../../scripts/testing/workbench.ts";
 import { snsSqs } from "../src/index.ts";
-import { batch, published, snsError, sqsError, topicAttributes } from "./answers.ts";
+import { batch, metadataIn, published, snsError, sqsError, topicAttributes } from "./answers.ts";
 import { address, call } from "./places.ts";
 import { type Asked, Recorded } from "./recorded.ts";
 
@@ -253,9 +253,9 @@ it("gives SQS the delay that it can keep, rounded up, and the consumer the rest"
   await connection.publish(queue, [message({ delayMs: 1_200 }), message({ delayMs: 3_600_000 })], call);
   const [short, long] = aws.of("SendMessageBatch")[0]?.input.Entries ?? [];
   expect(short.DelaySeconds).toBe(2);
-  expect(JSON.parse(short.MessageAttributes.waybill.StringValue)).not.toHaveProperty("due");
+  expect(metadataIn(short)).not.toHaveProperty("due");
   expect(long.DelaySeconds).toBe(900);
-  const { due } = JSON.parse(long.MessageAttributes.waybill.StringValue);
+  const { due } = metadataIn(long);
   expect(due - before).toBeGreaterThanOrEqual(3_600_000);
   expect(due - before).toBeLessThan(3_605_000);
 });

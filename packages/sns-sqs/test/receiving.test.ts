@@ -11,7 +11,7 @@ import {
   until,
 } from "../../../scripts/testing/workbench.ts";
 import type { SnsSqsOptions } from "../src/index.ts";
-import { batch, type Received, type Refusal, received, sqsError } from "./answers.ts";
+import { batch, metadataIn, type Received, type Refusal, received, sqsError } from "./answers.ts";
 import { address, call } from "./places.ts";
 import { type Asked, Recorded } from "./recorded.ts";
 
@@ -113,7 +113,7 @@ it("hands back on a standard queue by a copy that carries the attempts, stored b
   expect(actions.indexOf("SendMessageBatch")).toBeLessThan(actions.indexOf("DeleteMessageBatch"));
   const [copy] = aws.of("SendMessageBatch")[0]?.input.Entries ?? [];
   expect(copy.MessageBody).toBe("a");
-  expect(JSON.parse(copy.MessageAttributes.waybill.StringValue)).toMatchObject({
+  expect(metadataIn(copy)).toMatchObject({
     id: "message-a",
     redeliveries: 2,
   });
@@ -246,7 +246,6 @@ it("puts back what came before its time, as new, and delivers it when it is due"
   expect(ids(await nothing)).toEqual([]);
   const [copy] = early.of("SendMessageBatch")[0]?.input.Entries ?? [];
   expect(copy.DelaySeconds).toBe(900);
-  const metadata = JSON.parse(copy.MessageAttributes.waybill.StringValue);
-  expect(metadata).toEqual({ id: "m", timestamp: 1, due, redeliveries: 4 });
+  expect(metadataIn(copy)).toEqual({ id: "m", timestamp: 1, due, redeliveries: 4 });
   await consumer.close();
 });

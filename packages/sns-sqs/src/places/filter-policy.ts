@@ -51,14 +51,11 @@ export function isOurs(policy: string): boolean {
   return policy.startsWith('{"$or":[') && policy.endsWith(`${JSON.stringify(beyondJudgement).slice(1)}}`);
 }
 
+/** `undefined` where a value is one that no attribute can hold: such headers are packed. */
 function valuesOf(condition: HeaderCondition): readonly unknown[] | undefined {
-  if (typeof condition === "string") return isCertain(condition) ? [condition] : undefined;
+  if (typeof condition === "string") return isPlainValue(condition) ? [condition] : undefined;
   if ("exists" in condition) return [{ exists: condition.exists }];
-  if ("prefix" in condition) return isCertain(condition.prefix) ? [{ prefix: condition.prefix }] : undefined;
-  return condition.every(isCertain) ? condition : undefined;
-}
-
-/** SNS wants quotes and backslashes escaped twice; a value that no attribute can hold is packed. */
-function isCertain(value: string): boolean {
-  return isPlainValue(value) && !/["\\]/.test(value);
+  if ("prefix" in condition)
+    return isPlainValue(condition.prefix) ? [{ prefix: condition.prefix }] : undefined;
+  return condition.every(isPlainValue) ? condition : undefined;
 }
