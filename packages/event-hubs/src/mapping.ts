@@ -16,6 +16,8 @@ export const ownProperties = {
   proto: "waybill-eh-proto",
   /** When to try again what could not be delivered when it was due. */
   again: "waybill-eh-again",
+  /** Since when its destination has been missing at every try. */
+  missing: "waybill-eh-missing",
 } as const;
 
 export const annotations = {

@@ -21,6 +21,8 @@ export interface Waiting {
   readonly next: number;
   /** The hub it is for. */
   readonly to: string | undefined;
+  /** Since when that has been missing at every try. */
+  readonly missingSince: number | undefined;
   /** When it entered its rung. */
   readonly entered: number;
 }
@@ -35,6 +37,7 @@ export function readWaiting(message: Message, entered: number): Waiting {
     due,
     next: Number(properties[ownProperties.again]) || due,
     to: typeof to === "string" && to !== "" ? to : undefined,
+    missingSince: Number(properties[ownProperties.missing]) || undefined,
     entered,
   };
 }

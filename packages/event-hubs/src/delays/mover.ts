@@ -20,12 +20,17 @@ const fetchAhead = 500;
 const backoff = { firstMs: 100, mostMs: 2_000 };
 /** Timers have a bound; a rung that wakes for nothing harms nobody. */
 const longestRestMs = 60_000;
-/** For how long a destination may be missing before what is due for it is given up. */
+/** For how long a destination may be missing, at every try, before what is due for it is given up. */
 const missingMs = 60_000;
 /** When to try again what its destination did not take: nothing waits behind it meanwhile. */
 const againMs = 1_000;
 /** The same where only a change by somebody can help. */
 const refusedAgainMs = 16_000;
+
+interface Parcel {
+  readonly waiting: Waiting;
+  readonly payload: Buffer;
+}
 
 interface Rest {
   readonly untilFilled: boolean;
@@ -208,9 +213,10 @@ export class Mover {
 
   /** What its destination does not take goes back to the ladder, so that nobody waits behind it. */
   async #deliver(hub: string, all: readonly Waiting[]): Promise<void> {
+    const parcels = this.#written(all, released);
     const outcomes = await this.#publisher.deliver(
       hub,
-      all.map(({ message }) => ({ payload: released(message), key: keyOf(message) })),
+      parcels.map(({ waiting, payload }) => ({ payload, key: keyOf(waiting.message) })),
     );
     const now = Date.now();
     const back: Waiting[] = [];
@@ -218,24 +224,28 @@ export class Mover {
     for (const [i, outcome] of outcomes.entries()) {
       if (outcome.ok) continue;
       const { cause } = outcome;
-      const waiting = all[i] as Waiting;
+      const { waiting } = parcels[i] as Parcel;
       this.#report(cause);
+      const missingSince = isMissing(cause) ? (waiting.missingSince ?? now) : undefined;
       // A topic or queue that was removed leaves messages without a destination: they go with it.
-      if (isMissing(cause) && now - waiting.due >= missingMs) continue;
-      if (!isMissing(cause) && !isTransient(cause)) afterMs = refusedAgainMs;
-      back.push(waiting);
+      if (missingSince !== undefined && now - missingSince >= missingMs) continue;
+      if (missingSince === undefined && !isTransient(cause)) afterMs = refusedAgainMs;
+      back.push({ ...waiting, missingSince });
     }
     if (back.length === 0) return;
     const again = now + afterMs;
     await this.#keep(
       this.#rungFor(afterMs),
-      back.map((one) => ({ ...one, message: withAgain(one.message, again) })),
+      back.map((one) => ({ ...one, message: withAgain(one.message, again, one.missingSince) })),
     );
   }
 
   /** Stores these on a rung, however often it takes: they are nowhere else. */
   async #keep(rung: string, all: readonly Waiting[]): Promise<void> {
-    let left = all.map(({ message }) => encodeAgain(message, message.application_properties ?? {}));
+    const parcels = this.#written(all, (message) =>
+      encodeAgain(message, message.application_properties ?? {}),
+    );
+    let left = parcels.map(({ payload }) => payload);
     for (let waitMs = backoff.firstMs; ; waitMs = Math.min(backoff.mostMs, waitMs * 2)) {
       const outcomes = await this.#publisher.storeAt(this.#hub, rung, left);
       left = left.filter((_, i) => outcomes[i]?.ok === false);
@@ -244,6 +254,18 @@ export class Mover {
       if (this.#closed) throw new Error("The mover was closed before it was done.");
       await sleep(waitMs);
     }
+  }
+
+  /** What others have put here may not be possible to write again: that is given up, and takes nothing along. */
+  #written(all: readonly Waiting[], write: (message: Message) => Buffer): Parcel[] {
+    return all.flatMap((waiting) => {
+      try {
+        return { waiting, payload: write(waiting.message) };
+      } catch (cause) {
+        this.#report(cause);
+        return [];
+      }
+    });
   }
 
   #rungFor(remainingMs: number): string {

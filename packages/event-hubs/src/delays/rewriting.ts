@@ -15,14 +15,20 @@ export function released(message: Message): Buffer {
     [ownProperties.due]: _,
     [ownProperties.to]: __,
     [ownProperties.again]: ___,
+    [ownProperties.missing]: ____,
     ...properties
   } = message.application_properties ?? {};
   return encodeAgain(message, properties);
 }
 
-/** To be tried again at this time. */
-export function withAgain(message: Message, again: number): Message {
-  const properties = { ...message.application_properties, [ownProperties.again]: String(again) };
+/** To be tried again at this time; with since when its destination is missing, if it is. */
+export function withAgain(message: Message, again: number, missingSince: number | undefined): Message {
+  const { [ownProperties.missing]: _, ...before } = message.application_properties ?? {};
+  const properties = {
+    ...before,
+    [ownProperties.again]: String(again),
+    ...(missingSince === undefined ? {} : { [ownProperties.missing]: String(missingSince) }),
+  };
   return Object.assign(Object.create(null), message, { application_properties: properties }) as Message;
 }
 

@@ -1,0 +1,66 @@
+import rhea from "rhea";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { consume, ids, message, publish, receive } from "../../../scripts/testing/workbench.ts";
+import { ownProperties } from "../src/mapping.ts";
+import { EmulatedBench } from "./emulated.ts";
+
+let bench: EmulatedBench;
+beforeAll(async () => {
+  bench = await EmulatedBench.start();
+});
+afterEach(() => bench.end());
+afterAll(() => bench.emulator.close());
+
+describe("what is due", () => {
+  it("since long is not given up when its destination is unknown once", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const sent = message({ delayMs: 100 });
+    const realNow = Date.now;
+    const clock = vi.spyOn(Date, "now").mockImplementation(() => realNow() - 120_000);
+    await publish(connection, queue, [sent]);
+    clock.mockRestore();
+    const other = await bench.connect();
+    bench.emulator.faults.inject({
+      on: "attach",
+      action: "refuse",
+      hub: queue.physical,
+      role: "publish",
+      condition: "amqp:not-found",
+    });
+    const [delivery] = await receive(await consume(other, queue), 1, 15_000);
+    expect(bench.emulator.faults.list(), "it was unknown").toEqual([]);
+    expect(delivery?.id).toBe(sent.id);
+    expect(delivery?.headers, "nothing of its wait is left").toEqual(sent.headers);
+  });
+
+  it("goes on even if a message beside it, of somebody else's making, cannot be written again", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    await putOnLowestRung({
+      [ownProperties.to]: queue.physical,
+      odd: rhea.types.wrap_double(1e300),
+    });
+    const sent = message({ delayMs: 1 });
+    await publish(connection, queue, [sent]);
+    expect(ids(await receive(await consume(connection, queue), 1, 15_000))).toEqual([sent.id]);
+    expect(bench.reports).not.toEqual([]);
+  });
+});
+
+async function putOnLowestRung(properties: object): Promise<void> {
+  const [key] = bench.emulator.keys;
+  const connection = rhea.create_container().connect({
+    port: bench.emulator.port,
+    host: "127.0.0.1",
+    username: key?.name ?? "",
+    password: key?.key ?? "",
+    reconnect: false,
+  });
+  const sender = connection.open_sender("waybill..delayed/Partitions/0");
+  await new Promise((resolve) => sender.once("sendable", resolve));
+  const accepted = new Promise((resolve) => sender.once("accepted", resolve));
+  sender.send({ body: "odd", application_properties: properties });
+  await accepted;
+  connection.close();
+}
