@@ -197,6 +197,27 @@ describe("lanes that are going", () => {
     await revoking;
   });
 
+  it("do not go while a settlement that failed is to be tried again, whatever else is settled meanwhile", async () => {
+    let calls = 0;
+    const { hands, consumer, clock } = await consuming({
+      settle: () => {
+        if (++calls <= 2) throw new VendorError("TIMEOUT");
+        return undefined;
+      },
+    });
+    consumer.deliver(...inLane("p0", 1), ...inLane("p1", 11));
+    await clock.settle();
+    const order: string[] = [];
+    const revoking = consumer.hooks.revoking(["p0"]).then(() => order.push(`gone after ${calls} calls`));
+    hands.end(1);
+    await clock.settle();
+    hands.end(11);
+    await clock.pass(1_000);
+    await revoking;
+    expect(order).toEqual(["gone after 3 calls"]);
+    expect(consumer.settlements.at(-1)).toHaveLength(2);
+  });
+
   it("take what still arrives of them away unseen, and are new when they come back", async () => {
     const { hands, consumer, clock } = await consuming();
     consumer.deliver(...inLane("p0", 1));

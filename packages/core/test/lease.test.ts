@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { queue } from "../src/index.ts";
 import { Hands } from "./hands.ts";
 import { type Script, VendorError } from "./scripted-driver.ts";
-import { connected, delivery, values } from "./workbench.ts";
+import { connected, delivery, never, values } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => undefined });
@@ -52,6 +52,22 @@ describe("a lease", () => {
     await clock.pass(2_000);
     expect(driver.consumer().extended).toHaveLength(2);
     expect(errors.map(({ code }) => code)).toEqual(["TIMEOUT"]);
+  });
+
+  it("is renewed though an earlier renewal was never answered", async () => {
+    let calls = 0;
+    const { client, driver, clock, errors } = await leased({
+      extend: () => (++calls === 1 ? never : undefined),
+    });
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(5_500);
+    expect(driver.consumer().extended).toHaveLength(2);
+    expect(errors.map(({ code }) => code)).toEqual(["TIMEOUT"]);
+    hands.end(1);
+    await subscription.close();
+    expect(clock.timers).toBe(0);
   });
 
   it("is renewed while the subscription drains, and no longer than that", async () => {

@@ -3,7 +3,7 @@ import { type Delivery, type Observer, queue } from "../src/index.ts";
 import type { Settlement } from "../src/spi/index.ts";
 import { Hands } from "./hands.ts";
 import { VendorError } from "./scripted-driver.ts";
-import { connected, delivery, failureOf, gate, values } from "./workbench.ts";
+import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => undefined });
@@ -256,6 +256,25 @@ describe("settling", () => {
     driver.consumer().deliver(delivery(1));
     await clock.settle();
     expect(errors.map(({ code }) => code)).toEqual(["PERMISSION_DENIED", "LEASE_LOST"]);
+  });
+
+  it("that is not answered at all ends the consumer, so that the broker delivers again", async () => {
+    let calls = 0;
+    const { client, driver, clock, errors } = await connected({
+      settle: () => (++calls === 1 ? never : undefined),
+    });
+    const subscription = await client.consume(Jobs, () => {});
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(59_000);
+    expect(driver.consumers).toHaveLength(1);
+    await clock.pass(2_000);
+    expect(driver.consumers.map(({ closed }) => closed)).toEqual([1, 0]);
+    expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST", "TIMEOUT"]);
+    driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(subscription).toMatchObject({ state: "running", held: 0 });
+    expect(clock.timers).toBe(0);
   });
 
   it("after the broker took the message back is reported, and fatal to nobody", async () => {

@@ -1,7 +1,9 @@
+import { unlessAborted } from "../client/unless-aborted.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { normalise } from "../errors/normalise.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
+import type { Delivery } from "../spi/message.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Generation } from "./generation.ts";
 
@@ -23,6 +25,18 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
   const { consumer } = generation;
   if (lease === undefined || consumer.extend === undefined) return;
 
+  /** A call that is not answered must not keep the next from being made. */
+  const extend = async (deliveries: readonly Delivery[]) => {
+    const giveUp = new AbortController();
+    const onTime = () => giveUp.abort(new MessagingError("TIMEOUT", "A lease was not renewed in time."));
+    const timer = clock.setTimeout(onTime, lease.ms);
+    const signal = AbortSignal.any([generation.signal, giveUp.signal]);
+    try {
+      await unlessAborted(consumer.extend?.(deliveries, { signal }) ?? Promise.resolve(), signal);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  };
   const renew = async () => {
     if (generation.signal.aborted) return;
     const now = clock.now();
@@ -35,10 +49,7 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
     const held = dispatcher.leased(generation);
     if (held.length > 0) {
       try {
-        await consumer.extend?.(
-          held.map((each) => each.wire),
-          { signal: generation.signal },
-        );
+        await extend(held.map((each) => each.wire));
       } catch (cause) {
         if (!generation.signal.aborted) context.onError(normalise(driver, cause));
       }

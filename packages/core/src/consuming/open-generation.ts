@@ -53,6 +53,7 @@ export async function openGeneration(
     consumer: generation.consumer,
     signal: generation.signal,
     onReleased: (held, result) => dispatcher.released(held, result),
+    onSilence: (error) => generation.end(error),
     onError,
   });
   renewLeases(generation, { driver, clock, dispatcher, maxLeaseMs: settings.maxLeaseMs, onError });

@@ -15,6 +15,8 @@ export interface SettlerContext {
   readonly signal: AbortSignal;
   /** The broker has it, or it was lost: it is held no longer. */
   readonly onReleased: (held: Held, result: SettleResult) => void;
+  /** A call was not answered in time: whether it ever will be is not to be waited for. */
+  readonly onSilence: (error: MessagingError) => void;
   readonly onError: (error: MessagingError) => void;
 }
 
@@ -24,10 +26,14 @@ interface Order {
   readonly done: ((result: SettleResult) => void) | undefined;
   /** Set where this tells of a lane's watermark; those it covers have been released already. */
   readonly lane: Lane | undefined;
+  /** Its number among all that were given, or that of the oldest it stands for. */
+  since: number;
   tries: number;
 }
 
 const mostTries = 5;
+/** How long a call may take, in milliseconds: longer than any driver tries by itself. */
+const longestCallMs = 60_000;
 
 /**
  * Settles in batches: what ends while one call is under way goes with the next.
@@ -42,10 +48,11 @@ export class Settler {
   readonly #watermarks = new Map<Lane, Order>();
   #running = false;
   #abandoned = false;
-  /** Calls of the consumer's `settle`, begun and answered. */
-  #started = 0;
-  #concluded = 0;
-  #idle: { readonly call: number; readonly resolve: () => void }[] = [];
+  /** Of the call under way. */
+  #patience: unknown;
+  /** How many were given. */
+  #given = 0;
+  #idle: { readonly upTo: number; readonly resolve: () => void }[] = [];
 
   constructor(context: SettlerContext) {
     this.#context = context;
@@ -62,8 +69,7 @@ export class Settler {
       this.#context.onReleased(held, "settled");
       done?.("settled");
     } else {
-      const settlement: Settlement = { delivery: held.wire, outcome: "ack" };
-      this.#orders.push({ held, settlement, done, lane: undefined, tries: 0 });
+      this.#order(held, { delivery: held.wire, outcome: "ack" }, done);
     }
     this.#schedule();
   }
@@ -71,17 +77,14 @@ export class Settler {
   /** Only where the broker delays redelivery itself. */
   retry(held: Held, delayMs: number, done?: (result: SettleResult) => void): void {
     if (held.lost || this.#abandoned) return this.#lost(held, done);
-    const settlement: Settlement = { delivery: held.wire, outcome: "retry", delayMs };
-    this.#orders.push({ held, settlement, done, lane: undefined, tries: 0 });
+    this.#order(held, { delivery: held.wire, outcome: "retry", delayMs }, done);
     this.#schedule();
   }
 
-  /** Resolves when the broker has answered for all that was given so far, whatever is given meanwhile. */
+  /** Resolves when all that was given so far is settled or given up, whatever is given meanwhile. */
   idle(): Promise<void> {
-    if (!this.#running) return Promise.resolve();
-    // What waits now goes with the next call, after the one that may be under way.
-    const call = this.#started + 1;
-    return new Promise((resolve) => this.#idle.push({ call, resolve }));
+    if (!this.#running || this.#abandoned) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push({ upTo: this.#given, resolve }));
   }
 
   /** These lanes are someone else's: their watermarks are not ours to tell any more. */
@@ -92,6 +95,7 @@ export class Settler {
   /** The consumer is gone: all that is not settled is lost, whatever a call that is still under way may bring. */
   abandon(): void {
     this.#abandoned = true;
+    this.#context.clock.clearTimeout(this.#patience);
     const orders = [...this.#underWay, ...this.#orders];
     this.#underWay = [];
     this.#orders = [];
@@ -100,11 +104,16 @@ export class Settler {
     for (const { resolve } of this.#idle.splice(0)) resolve();
   }
 
+  #order(held: Held, settlement: Settlement, done: Order["done"]): void {
+    this.#orders.push({ held, settlement, done, lane: undefined, since: ++this.#given, tries: 0 });
+  }
+
   #moveWatermark(lane: Lane, passed: Held): void {
     const settlement: Settlement = { delivery: passed.wire, outcome: "ack" };
-    // It takes over the tries of the one it replaces, so that a broker that takes none is told of.
-    const tries = this.#watermarks.get(lane)?.tries ?? 0;
-    this.#watermarks.set(lane, { held: passed, settlement, done: undefined, lane, tries });
+    const given = ++this.#given;
+    // It stands for the one it replaces, with its tries, so that a broker that takes none is told of.
+    const { since = given, tries = 0 } = this.#watermarks.get(lane) ?? {};
+    this.#watermarks.set(lane, { held: passed, settlement, done: undefined, lane, since, tries });
   }
 
   #schedule(): void {
@@ -117,12 +126,10 @@ export class Settler {
     while (!this.#abandoned && (this.#orders.length > 0 || this.#watermarks.size > 0)) {
       const orders = this.#takeOrders();
       if (orders.length === 0) continue;
-      this.#started++;
       this.#underWay = orders;
       const outcomes = await this.#settle(orders);
       this.#underWay = [];
       const tries = this.#abandoned ? 0 : this.#conclude(orders, outcomes);
-      this.#concluded++;
       this.#tellIdle();
       if (tries > 0) await sleep(this.#context.clock, 50 * 2 ** tries, this.#context.signal);
     }
@@ -132,9 +139,11 @@ export class Settler {
 
   #tellIdle(): void {
     if (this.#idle.length === 0) return;
-    const answered = this.#running ? this.#concluded : Number.POSITIVE_INFINITY;
-    for (const { call, resolve } of this.#idle) if (call <= answered) resolve();
-    this.#idle = this.#idle.filter(({ call }) => call > answered);
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { since } of this.#orders) oldest = Math.min(oldest, since);
+    for (const { since } of this.#watermarks.values()) oldest = Math.min(oldest, since);
+    for (const { upTo, resolve } of this.#idle) if (upTo < oldest) resolve();
+    this.#idle = this.#idle.filter(({ upTo }) => upTo >= oldest);
   }
 
   #takeOrders(): Order[] {
@@ -150,7 +159,8 @@ export class Settler {
   }
 
   async #settle(orders: readonly Order[]): Promise<readonly SettleOutcome[]> {
-    const { consumer, signal } = this.#context;
+    const { consumer, signal, clock } = this.#context;
+    this.#patience = clock.setTimeout(() => this.#outOfPatience(), longestCallMs);
     try {
       return await consumer.settle(
         orders.map((order) => order.settlement),
@@ -158,7 +168,17 @@ export class Settler {
       );
     } catch (cause) {
       return orders.map(() => ({ cause }));
+    } finally {
+      clock.clearTimeout(this.#patience);
     }
+  }
+
+  #outOfPatience(): void {
+    this.#context.onSilence(
+      new MessagingError("TIMEOUT", `The broker took no settlement within ${longestCallMs} ms.`, {
+        remedy: "What it did not take is delivered again.",
+      }),
+    );
   }
 
   /** Keeps those that are worth another try. Answers how often the most patient of them was tried; 0 when there is none. */
@@ -191,7 +211,10 @@ export class Settler {
   #keepWatermark(lane: Lane, order: Order): void {
     const newer = this.#watermarks.get(lane);
     if (newer === undefined) this.#watermarks.set(lane, order);
-    else newer.tries = order.tries;
+    else {
+      newer.since = order.since;
+      newer.tries = order.tries;
+    }
   }
 
   #settled(order: Order): void {
