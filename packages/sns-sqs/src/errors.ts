@@ -117,7 +117,7 @@ export function isAwsError(cause: unknown, ...kinds: readonly string[]): boolean
 export function saysLost(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false;
   if (isAwsError(cause, "ReceiptHandleIsInvalid", "MessageNotInflight")) return true;
-  return isAwsError(cause, "InvalidParameterValue") && /receipt handle/i.test(cause.message);
+  return isAwsError(cause, "InvalidParameterValue") && /receipt ?handle/i.test(cause.message);
 }
 
 /** As far as an error of the SDK, of Node or of a batch entry is looked into. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { classify, EntryError } from "../src/errors.ts";
+import { classify, EntryError, saysLost } from "../src/errors.ts";
 
 const named = (name: string, fields: object = {}) =>
   Object.assign(new Error(`${name} happened`), { name }, fields);
@@ -46,6 +46,26 @@ it("tries again what is not the request's own fault", () => {
   ).toBe(true);
   expect(classify(new EntryError("SomethingNew", undefined, true))?.retryable).toBe(false);
   expect(classify(new EntryError("SomethingNew", undefined, false))?.retryable).toBe(true);
+});
+
+it.each([
+  [
+    "InvalidParameterValue",
+    "Value AQEB for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+  ],
+  [
+    "InvalidParameterValue",
+    "Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.",
+  ],
+  ["ReceiptHandleIsInvalid", "The input receipt handle is invalid."],
+])("knows by %s that a lease is over: %s", (code, text) => {
+  expect(saysLost(new EntryError(code, text, true))).toBe(true);
+});
+
+it("takes no other invalid parameter for a lost lease", () => {
+  const text =
+    "Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds].";
+  expect(saysLost(new EntryError("InvalidParameterValue", text, true))).toBe(false);
 });
 
 it("leaves alone what is not the SDK's", () => {
