@@ -45,12 +45,15 @@ export class SqsConsumer implements Consumer {
   readonly #queue = new PushQueue<SqsDelivery>();
   readonly #polls: LongPolls;
   readonly #orders: Orders;
+  /** In the queue: core has had no room for them yet. */
+  readonly #waiting = new Set<SqsDelivery>();
   /** Handed to core, and not settled or being settled. */
   readonly #held = new Set<SqsDelivery>();
   /** What core waits for now. */
   #wanted = 0;
   #failed = false;
-  #handingBack: Promise<void> = Promise.resolve();
+  /** What is being put back or handed back. */
+  #returning: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   /** Resolves when the last poll has ended, and what it brought is handed back. */
   #ended: Promise<void> | undefined;
@@ -84,10 +87,12 @@ export class SqsConsumer implements Consumer {
     this.#polls.pump();
     const taken = await this.#queue.receive(max, signal);
     this.#wanted = 0;
-    // What lay here for too long, while core had no room, may be someone else's before core renews it.
+    if (this.#parts.settledOnArrival) return taken;
+    for (const delivery of taken) this.#waiting.delete(delivery);
+    // What lay here and could not be renewed may be someone else's before core renews it.
     const soon = performance.now() + this.#leaseMs * 0.4;
     const ours = taken.filter(({ leasedUntil }) => leasedUntil > soon);
-    if (!this.#parts.settledOnArrival) for (const delivery of ours) this.#held.add(delivery);
+    for (const delivery of ours) this.#held.add(delivery);
     return ours;
   }
 
@@ -111,12 +116,22 @@ export class SqsConsumer implements Consumer {
     return outcomes;
   }
 
+  /**
+   * Renews what waits here, too: it would be lost before core has room for it, and each
+   * loss counts as an attempt. What is being settled is left alone: a retry that is made
+   * to wait by this would wait for a whole lease.
+   */
   async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
     if (this.#closing !== undefined) return;
-    const leasedUntil = performance.now() + this.#leaseMs;
+    const now = performance.now();
+    // SQS lets an old receipt change a message that is someone else's by now.
+    for (const delivery of this.#held) if (delivery.leasedUntil <= now) this.#held.delete(delivery);
+    const held = (batch as readonly SqsDelivery[]).filter((delivery) => this.#held.has(delivery));
+    const waiting = [...this.#waiting].filter((delivery) => delivery.leasedUntil > now);
     const seconds = this.#parts.leaseSeconds;
-    const orders = (batch as readonly SqsDelivery[]).map((delivery, index) => ({ index, delivery, seconds }));
-    const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
+    const orders = [...held, ...waiting].map((delivery, index) => ({ index, delivery, seconds }));
+    const outcomes = new Array<SettleOutcome>(orders.length).fill("settled");
+    const leasedUntil = now + this.#leaseMs;
     await this.#orders.carryOut(orders, outcomes);
     let failure: { readonly cause: unknown } | undefined;
     for (const { index, delivery } of orders) {
@@ -154,10 +169,11 @@ export class SqsConsumer implements Consumer {
       else arrived.push(delivery);
     }
     // What cannot be put back now comes again when its lease is over, and is early or not.
-    if (early.length > 0) void putBack(clients.sqs, url, early);
+    if (early.length > 0) this.#return(putBack(clients.sqs, url, early));
     if (this.#closing !== undefined) return void this.#handBack(arrived);
     for (const delivery of arrived) this.#queue.push(delivery);
     if (settledOnArrival) void this.#orders.carryOut(arrived.map(deletion), []);
+    else for (const delivery of arrived) this.#waiting.add(delivery);
   }
 
   async #close(): Promise<void> {
@@ -168,11 +184,13 @@ export class SqsConsumer implements Consumer {
   async #end(): Promise<void> {
     const { settledOnArrival, onEnded } = this.#parts;
     const stopped = this.#polls.stop();
-    const held = [...this.#held, ...this.#queue.remove(() => true)];
+    const held = [...this.#held, ...this.#waiting];
     this.#held.clear();
+    this.#waiting.clear();
+    this.#queue.remove(() => true);
     if (!settledOnArrival) await this.#handBack(held);
     await stopped;
-    await this.#handingBack;
+    await this.#returning;
     await onEnded(this.#failed);
   }
 
@@ -180,9 +198,12 @@ export class SqsConsumer implements Consumer {
     // Too late for what may be someone else's while it is on its way.
     const soon = performance.now() + handBackMs;
     const ours = held.filter(({ leasedUntil }) => leasedUntil > soon);
-    const handedBack = this.#parts.ordered ? this.#makeVisible(ours) : this.#putBack(ours);
-    this.#handingBack = Promise.all([this.#handingBack, handedBack]).then(() => {});
-    return this.#handingBack;
+    return this.#return(this.#parts.ordered ? this.#makeVisible(ours) : this.#putBack(ours));
+  }
+
+  #return(work: Promise<unknown>): Promise<void> {
+    this.#returning = Promise.all([this.#returning, work]).then(() => {});
+    return this.#returning;
   }
 
   async #putBack(held: readonly SqsDelivery[]): Promise<void> {
