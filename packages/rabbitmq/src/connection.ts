@@ -127,9 +127,10 @@ class AmqpConnection implements Connection {
         const control = opened(this.#control);
         if (!address.ordered || !address.retained || (await control.look(past)) === undefined)
           return present();
-        return new PastFirst(await this.#start({ ...plain, queue: past }), present, () =>
-          control.run((channel) => channel.deleteQueue(past)),
-        );
+        return new PastFirst(await this.#start({ ...plain, queue: past }), present, {
+          exists: async () => (await control.look(past)) !== undefined,
+          remove: () => control.run((channel) => channel.deleteQueue(past)),
+        });
       }
       case "inbox":
         return this.#start(

@@ -48,6 +48,7 @@ export class AmqpConsumer implements Consumer {
   #tag: string | undefined;
   #error: unknown;
   #dead = false;
+  #channelClosed = false;
   /** Settled, and not yet told to the broker. */
   #unacked: number[] = [];
   readonly #ackEvery: number;
@@ -63,7 +64,10 @@ export class AmqpConsumer implements Consumer {
     channel.on("error", (error) => {
       this.#error = error;
     });
-    channel.on("close", () => this.#lose(this.#error ?? channelLost(undefined)));
+    channel.on("close", () => {
+      this.#channelClosed = true;
+      this.#lose(this.#error ?? channelLost(undefined));
+    });
   }
 
   async start(): Promise<void> {
@@ -149,10 +153,12 @@ export class AmqpConsumer implements Consumer {
   }
 
   async #close(): Promise<void> {
-    if (this.#dead) return;
+    if (this.#channelClosed) return;
     this.#ack();
+    // The broker may have ended it already; its channel, and what is unsettled there, ends with this.
+    const ended = this.#dead;
     this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
-    if (this.#tag !== undefined) {
+    if (this.#tag !== undefined && !ended) {
       const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
       await within(closeMs, leaving);
     }

@@ -28,6 +28,9 @@ const unreachable = new Set([
   "EHOSTDOWN",
   "EADDRNOTAVAIL",
 ]);
+/** RabbitMQ also says 404 of a queue that it knows and cannot reach (`rabbit_amqqueue:priv_absent/4`). */
+const unreachableQueue =
+  /is down or inaccessible|is stopped by supervisor|has crashed and failed to restart|due to timeout/;
 const lost = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT", "ERR_STREAM_DESTROYED"]);
 
 /** What amqplib says in words only, as of 2.3 (its `lib/connection.js`, `lib/channel.js`). */
@@ -72,6 +75,9 @@ export function classify(cause: unknown): Classification | undefined {
   const { message } = cause;
   if (typeof code === "number") {
     if (code === 406) return preconditionFailed(message);
+    if (code === 404 && unreachableQueue.test(message)) {
+      return { code: "UNREACHABLE", remedy: "The queue is there, but not the node it lives on." };
+    }
     return replyCodes[code];
   }
   if (typeof code === "string") {
@@ -118,6 +124,11 @@ export function channelLost(cause: unknown): MessagingError {
 
 export function hasReplyCode(cause: unknown, code: number): boolean {
   return cause instanceof Error && (cause as { code?: unknown }).code === code;
+}
+
+/** Whether the broker says that there is no such thing, and not only that it cannot be reached. */
+export function isMissing(cause: unknown): boolean {
+  return hasReplyCode(cause, 404) && classify(cause)?.code === "NOT_FOUND";
 }
 
 /** The exchange that RabbitMQ's words are about. */

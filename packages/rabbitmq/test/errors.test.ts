@@ -34,6 +34,13 @@ const recorded: readonly (readonly [Error, string, boolean?])[] = [
   ],
   [
     error(
+      `Operation failed: QueueDeclare; 404 (NOT-FOUND) with message "NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible"`,
+      404,
+    ),
+    "UNREACHABLE",
+  ],
+  [
+    error(
       `Channel closed by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - access to queue 'q'"`,
       403,
     ),

@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel, Options, Replies } from "amqplib";
-import { hasReplyCode } from "../errors.ts";
+import { isMissing } from "../errors.ts";
 
 /**
  * Runs declarations, each on a channel of its own: a refusal closes the channel
@@ -41,7 +41,7 @@ export class Control {
     try {
       return await look();
     } catch (cause) {
-      if (hasReplyCode(cause, 404)) return undefined;
+      if (isMissing(cause)) return undefined;
       throw cause;
     }
   }

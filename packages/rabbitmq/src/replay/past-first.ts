@@ -8,32 +8,36 @@ export const endOfPast = "waybill.end-of-past";
 /** How long `receive` may go without an answer. */
 const waitMs = 5_000;
 
+/** The queue of a group's past. */
+export interface Past {
+  exists(): Promise<boolean>;
+  remove(): Promise<unknown>;
+}
+
 /**
  * A member of an ordered group that was made with a past: that past has a queue of
  * its own, which is handled to the end before the group's queue is begun.
  */
 export class PastFirst implements Consumer {
   readonly #openPresent: () => Promise<AmqpConsumer>;
-  readonly #removePast: () => Promise<unknown>;
+  readonly #past: Past;
   #current: AmqpConsumer;
   #inPast = true;
   #end: AmqpDelivery | undefined;
   #settled: (() => void) | undefined;
   #closed = false;
 
-  constructor(
-    past: AmqpConsumer,
-    openPresent: () => Promise<AmqpConsumer>,
-    removePast: () => Promise<unknown>,
-  ) {
-    this.#current = past;
+  constructor(inPast: AmqpConsumer, openPresent: () => Promise<AmqpConsumer>, past: Past) {
+    this.#current = inPast;
     this.#openPresent = openPresent;
-    this.#removePast = removePast;
+    this.#past = past;
   }
 
   async receive(max: number, call: Call): Promise<readonly Delivery[]> {
     if (!this.#inPast) return this.#current.receive(max, call);
     if (this.#end !== undefined) {
+      // Until the end is acked it is unsettled, unless its channel was lost: then this rejects.
+      if (this.#current.oldest === undefined) return this.#current.receive(max, call);
       if (this.#current.oldest !== this.#end) await this.#nextSettlement(call.signal);
       if (this.#current.oldest === this.#end && !call.signal.aborted) await this.#begin();
       return [];
@@ -42,8 +46,9 @@ export class PastFirst implements Consumer {
     try {
       batch = await this.#current.receive(max, call);
     } catch (cause) {
-      // Another member finished the past and took its queue away.
+      // Another member finished the past and took its queue away; or its node went, and it is not finished.
       if (this.#closed || (cause as { code?: unknown }).code !== "NOT_FOUND") throw cause;
+      if (await this.#past.exists()) throw cause;
       await this.#begin();
       return [];
     }
@@ -67,7 +72,7 @@ export class PastFirst implements Consumer {
 
   /** The past's queue is deleted before its end is acked: without that mark the next member would wait for it. */
   async #begin(): Promise<void> {
-    if (this.#end !== undefined) await this.#removePast();
+    if (this.#end !== undefined) await this.#past.remove();
     const past = this.#current;
     const present = await this.#openPresent();
     this.#current = present;

@@ -1,0 +1,121 @@
+import { EventEmitter } from "node:events";
+import type { Call, Delivery } from "@waybill/core/spi";
+import type { Channel, ConsumeMessage } from "amqplib";
+import { describe, expect, it } from "vitest";
+import { AmqpConsumer } from "../src/consumer.ts";
+import { endOfPast, PastFirst } from "../src/replay/past-first.ts";
+
+const call: Call = { signal: new AbortController().signal };
+type Deliver = (message: ConsumeMessage | null) => void;
+
+/** A consumer on a channel whose broker does what the test says: no real one loses a node at will. */
+async function consumer(queue = "jobs") {
+  const told: string[] = [];
+  let deliver: Deliver = () => undefined;
+  const channel = Object.assign(new EventEmitter(), {
+    prefetch: async () => ({}),
+    consume: async (_queue: string, onMessage: Deliver) => {
+      deliver = onMessage;
+      return { consumerTag: "tag" };
+    },
+    ack: () => void told.push("ack"),
+    cancel: async () => void told.push("cancel"),
+    nackAll: () => void told.push("nack all"),
+    close: async () => {
+      told.push("close");
+      channel.emit("close");
+    },
+  });
+  const amqp = new AmqpConsumer(channel as unknown as Channel, {
+    queue,
+    prefetch: 10,
+    consume: {},
+    exclusiveOrder: false,
+    retained: true,
+  });
+  await amqp.start();
+  return { amqp, channel, told, deliver: (message: ConsumeMessage | null) => deliver(message) };
+}
+
+function message(deliveryTag: number, type?: string): ConsumeMessage {
+  const fields = { deliveryTag, consumerTag: "tag" };
+  return {
+    content: Buffer.from("1"),
+    fields,
+    properties: { headers: {}, type },
+  } as unknown as ConsumeMessage;
+}
+
+const ack = (delivery: Delivery) => [{ delivery, outcome: "ack" as const }];
+
+describe("a consumer that the broker has ended", () => {
+  it("closes its channel, which holds what was not settled", async () => {
+    const { amqp, deliver, told } = await consumer();
+    deliver(message(1));
+    deliver(null);
+    await expect(amqp.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND", retryable: true });
+    await amqp.close();
+    expect(told).toEqual(["close"]);
+  });
+
+  it("leaves a channel alone that has closed", async () => {
+    const { amqp, channel, told } = await consumer();
+    channel.emit("close");
+    await amqp.close();
+    expect(told).toEqual([]);
+  });
+});
+
+describe("a member in its group's past", () => {
+  async function member(exists: boolean) {
+    const past = await consumer("jobs..@past");
+    const present = await consumer();
+    const opened: string[] = [];
+    const first = new PastFirst(
+      past.amqp,
+      async () => {
+        opened.push("present");
+        return present.amqp;
+      },
+      { exists: async () => exists, remove: async () => void opened.push("removed") },
+    );
+    return { past, present, opened, first };
+  }
+
+  it("goes on in the present when another member has finished the past", async () => {
+    const { past, opened, first, present } = await member(false);
+    past.deliver(null);
+    expect(await first.receive(1, call)).toEqual([]);
+    present.deliver(message(1));
+    expect(await first.receive(1, call)).toHaveLength(1);
+    expect(opened).toEqual(["present"]);
+    expect(past.told).toEqual(["close"]);
+  });
+
+  it("does not go on there when the past was ended and is not finished", async () => {
+    const { past, opened, first } = await member(true);
+    past.deliver(null);
+    await expect(first.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(opened).toEqual([]);
+  });
+
+  it("says so when its channel is lost while the last of the past are being handled", async () => {
+    const { past, opened, first } = await member(true);
+    past.deliver(message(1));
+    past.deliver(message(2, endOfPast));
+    expect(await first.receive(5, call)).toHaveLength(1);
+    past.channel.emit("close");
+    await expect(first.receive(5, call)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
+    expect(opened).toEqual([]);
+  });
+
+  it("finishes the past when all before its end is settled", async () => {
+    const { past, opened, first } = await member(true);
+    past.deliver(message(1));
+    past.deliver(message(2, endOfPast));
+    const [delivery] = await first.receive(5, call);
+    await first.settle(ack(delivery as Delivery));
+    await first.receive(5, call);
+    expect(opened).toEqual(["removed", "present"]);
+  });
+});
