@@ -67,6 +67,28 @@ class Flaky extends MemoryStore {
   }
 }
 
+/** A store that has done what it was asked before it says so. */
+class SlowToAnswer extends MemoryStore {
+  held = false;
+  #answer: Promise<void> | undefined;
+
+  /** Keeps back the answers to those who renew several records, until what it returns is called. */
+  holdRenewals(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#answer = promise;
+    return resolve;
+  }
+
+  override async claimOwnership(...[claims]: Parameters<MemoryStore["claimOwnership"]>) {
+    const claimed = await super.claimOwnership(claims);
+    if (this.#answer !== undefined && claims.length > 1) {
+      this.held = true;
+      await this.#answer;
+    }
+    return claimed;
+  }
+}
+
 describe("members of a group", () => {
   it("share all partitions, and never have one twice", async () => {
     const store = new MemoryStore();
@@ -110,6 +132,27 @@ describe("members of a group", () => {
     finish();
     await until(() => second.own.size === 2 && first.own.size === 2);
     expect([...second.own].toSorted()).toEqual(going.toSorted());
+  });
+
+  it("let go of what was just being renewed, so that nobody waits for its session", async () => {
+    const store = new SlowToAnswer();
+    const done = Promise.withResolvers<void>();
+    const going: string[] = [];
+    const revoking = (partition: string) => {
+      going.push(partition);
+      return done.promise;
+    };
+    const settings = { sessionTimeoutMs: 8_000 };
+    const first = new Player(store, settings, { revoking });
+    await until(() => first.own.size === 4);
+    const second = new Player(store, settings);
+    await until(() => going.length === 2);
+    const answer = store.holdRenewals();
+    await until(() => store.held);
+    done.resolve();
+    await until(() => first.own.size === 2);
+    answer();
+    await until(() => second.own.size === 2, 3_000);
   });
 
   it("give all back when they close, so that others need not wait for their session", async () => {

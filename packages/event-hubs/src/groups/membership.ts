@@ -166,8 +166,10 @@ export class GroupMember {
     const lost: string[] = [];
     for (const { partitionId } of records) {
       const record = byPartition.get(partitionId);
-      if (!this.#owned.has(partitionId)) continue;
-      if (record === undefined) lost.push(partitionId);
+      if (!this.#owned.has(partitionId)) {
+        // It was given back meanwhile, by a tag that this renewal has made old.
+        if (record !== undefined) void this.#disown(record);
+      } else if (record === undefined) lost.push(partitionId);
       else this.#owned.set(partitionId, record);
     }
     this.#lose(lost);
