@@ -154,16 +154,18 @@ export class AmqpConsumer implements Consumer {
 
   async #close(): Promise<void> {
     if (this.#channelClosed) return;
-    this.#ack();
-    // The broker may have ended it already; its channel, and what is unsettled there, ends with this.
-    const ended = this.#dead;
-    this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
-    if (this.#tag !== undefined && !ended) {
-      const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
-      await within(closeMs, leaving);
-    }
+    // Of one that the broker has ended only the channel is left, and what is unsettled there goes back with it.
+    if (!this.#dead) await this.#leave();
     // If the other side has closed it meanwhile, all of it has gone back already.
     await within(closeMs, this.#channel.close());
+  }
+
+  async #leave(): Promise<void> {
+    this.#ack();
+    this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
+    if (this.#tag === undefined) return;
+    const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
+    await within(closeMs, leaving);
   }
 
   /**

@@ -49,9 +49,12 @@ function message(deliveryTag: number, type?: string): ConsumeMessage {
 const ack = (delivery: Delivery) => [{ delivery, outcome: "ack" as const }];
 
 describe("a consumer that the broker has ended", () => {
-  it("closes its channel, which holds what was not settled", async () => {
+  it("closes its channel, which holds what was not settled, and acks nothing more", async () => {
     const { amqp, deliver, told } = await consumer();
     deliver(message(1));
+    deliver(message(2));
+    const [, second] = await amqp.receive(2, call);
+    await amqp.settle(ack(second as Delivery));
     deliver(null);
     await expect(amqp.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND", retryable: true });
     await amqp.close();
