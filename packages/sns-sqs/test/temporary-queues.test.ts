@@ -1,9 +1,13 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { consume, item, sleep, until } from "../../../scripts/testing/workbench.ts";
 import { temporaryPrefix } from "../src/naming.ts";
 import { received, sqsError } from "./answers.ts";
 import { address, call } from "./places.ts";
 import { type Answer, type Asked, json, Recorded } from "./recorded.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const hour = 3_600;
 const now = Math.floor(Date.now() / 1_000);
@@ -55,6 +59,21 @@ it("takes away the queues of clients that died, with what fed them, and no other
   expect(aws.of("DeleteQueue").map(({ input }) => input.QueueUrl)).toEqual([`${prefix}dead`]);
   expect(aws.of("Unsubscribe").map(({ input }) => input.SubscriptionArn)).toEqual([subscription]);
   expect(reports).toEqual([]);
+});
+
+it("goes by AWS's clock where this computer's is wrong by hours", async () => {
+  const real = Date.now;
+  vi.spyOn(Date, "now").mockImplementation(() => real() + 2 * hour * 1_000);
+  const date = () => new Date(real()).toUTCString();
+  const aws = new Recorded((asked) => {
+    const { headers, ...rest } = answer(asked);
+    return { ...rest, headers: { ...headers, date: date() } };
+  }, false);
+  const connection = await aws.connect();
+  await connection.topology.ensure([item(address("inbox", "inbox..1"))], call);
+  await until(() => aws.of("ListQueueTags").length === 4 && aws.of("DeleteQueue").length > 0);
+  await connection.close();
+  expect(aws.of("DeleteQueue").map(({ input }) => input.QueueUrl)).toEqual([`${prefix}dead`]);
 });
 
 it("does without sweeping where it may not look", async () => {

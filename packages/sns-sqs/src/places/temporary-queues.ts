@@ -50,7 +50,7 @@ export class TemporaryQueues {
 
   /** Makes it, or finds that it is there. Answers its URL. */
   async make(name: string, attributes: QueueAttributes, call: Call): Promise<string> {
-    const tags = { [seenTag]: now() };
+    const tags = this.#seenNow();
     const url = await this.#newQueues.make(
       name,
       { MessageRetentionPeriod: retentionSeconds, ...attributes },
@@ -64,8 +64,8 @@ export class TemporaryQueues {
 
   /** From now on it shows that its client lives. */
   keep(url: string): void {
-    if (this.#resting.delete(url)) void this.#tag(url, { [seenTag]: now() });
-    const timer = setInterval(() => void this.#tag(url, { [seenTag]: now() }), beatMs);
+    if (this.#resting.delete(url)) void this.#tag(url, this.#seenNow());
+    const timer = setInterval(() => void this.#tag(url, this.#seenNow()), beatMs);
     timer.unref();
     this.#beats.set(url, timer);
   }
@@ -132,11 +132,20 @@ export class TemporaryQueues {
   async #isDead(url: string, seen: string | undefined): Promise<boolean> {
     const since = Number(seen) * 1_000;
     // Without the tag it is somebody's who used our prefix.
-    if (seen === undefined || !(Date.now() - since > deadAfterMs)) return false;
-    // By AWS's clock, too: ours may be wrong by an hour.
+    if (seen === undefined || !(this.#now() - since > deadAfterMs)) return false;
+    // Nor is it dead for longer than it is there: its first tag is from before AWS had answered.
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["CreatedTimestamp"] });
     const { Attributes } = await this.#clients.receiving.send(command);
-    return Date.now() - Number(Attributes?.CreatedTimestamp) * 1_000 > deadAfterMs;
+    return this.#now() - Number(Attributes?.CreatedTimestamp) * 1_000 > deadAfterMs;
+  }
+
+  /** AWS's time, by the difference that the SDK learns from its answers: a clock that is wrong takes nobody's queue away. */
+  #now(): number {
+    return Date.now() + (this.#clients.receiving.config?.systemClockOffset ?? 0);
+  }
+
+  #seenNow(): Record<string, string> {
+    return { [seenTag]: String(Math.floor(this.#now() / 1_000)) };
   }
 
   /** Somebody else took it away, or this client may not look after them: neither is news. */
@@ -154,8 +163,4 @@ export class TemporaryQueues {
       return;
     this.#report(cause);
   }
-}
-
-function now(): string {
-  return String(Math.floor(Date.now() / 1_000));
 }
