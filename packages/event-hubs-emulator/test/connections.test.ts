@@ -15,14 +15,14 @@ function memoryHeld(): number {
 }
 
 test("both sides hear from each other in silence, and one that is heard of no more is cut off", async () => {
-  const server = await emulator({ hubs: [{ name: "orders" }], idleTimeoutMs: 300 });
+  const server = await emulator({ hubs: [{ name: "orders" }], idleTimeoutMs: 1_000 });
   const container = rhea.create_container();
   let lost = 0;
   container.on("disconnected", () => lost++);
   const connection = container.connect({
     port: server.port,
     host: "127.0.0.1",
-    idle_time_out: 300,
+    idle_time_out: 1_000,
     reconnect: false,
   });
   onTestFinished(() => connection.close());
@@ -85,7 +85,7 @@ test("a reader that takes nothing from its socket does not make the server hold 
   expect(memoryHeld() - before).toBeLessThan(20_000_000);
   expect(got).toBeLessThan(40);
   socket.resume();
-  await expect.poll(() => got, { timeout: 5_000 }).toBe(40);
+  await expect.poll(() => got, { timeout: 10_000 }).toBe(40);
 });
 
 test("frames come with all their fields, which clients for Python count on", async () => {
@@ -123,5 +123,7 @@ test("answers to requests that name no link go to the one beside them", async ()
   const read = { operation: "READ", name: "orders", type: "com.microsoft:eventhub" };
   requests.send({ message_id: "1", application_properties: read, body: "" });
   requests.send({ message_id: "2", application_properties: { ...read, name: "offers" }, body: "" });
-  await expect.poll(() => answered).toEqual(["$management 200 3", "$management 404 undefined"]);
+  await expect
+    .poll(() => answered, { timeout: 10_000 })
+    .toEqual(["$management 200 3", "$management 404 undefined"]);
 });

@@ -75,12 +75,11 @@ test("a receiver begins where it asks to: at an offset, a sequence number, a tim
   expect(bodies(await since.count(1))).toEqual(["3"]);
 
   const latest = receive(hub, "0", latestEventPosition);
-  await expect
-    .poll(async () => {
-      await client.sendBatch([event("new")]);
-      return bodies(latest.events)[0];
-    })
-    .toBe("new");
+  const sendAndLook = async () => {
+    await client.sendBatch([event("new")]);
+    return bodies(latest.events)[0];
+  };
+  await expect.poll(sendAndLook, { timeout: 10_000 }).toBe("new");
 });
 
 test("a position that was never written is an argument error, so that a foreign checkpoint is noticed", async () => {
@@ -191,7 +190,7 @@ test("no more is sent than a receiver has given credit for, and a drain gives th
   );
   const drained = new Promise((resolve) => receiver.once("receiver_drained", resolve));
   receiver.add_credit(10);
-  await expect.poll(() => got.length).toBe(10);
+  await expect.poll(() => got.length, { timeout: 10_000 }).toBe(10);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(got).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   receiver.add_credit(100);

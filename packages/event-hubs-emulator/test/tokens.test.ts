@@ -108,9 +108,9 @@ test("a link ends when its token does, unless another has taken its place", asyn
   const server = await guarded();
   const uri = `sb://127.0.0.1:${server.port}/orders`;
   const lapsing = await anonymous(server);
-  await lapsing.put(sasToken(uri, LISTENER, 2));
+  await lapsing.put(sasToken(uri, LISTENER, 4));
   const renewing = await anonymous(server);
-  await renewing.put(sasToken(uri, LISTENER, 2));
+  await renewing.put(sasToken(uri, LISTENER, 4));
   const lapsed = openReader(lapsing.connection);
   const renewed = openReader(renewing.connection);
   await renewing.put(sasToken(uri, LISTENER, 600));

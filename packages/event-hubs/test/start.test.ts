@@ -33,6 +33,6 @@ it.each([0, 60])(
       (cause: unknown) => cause,
     );
     expect(classify(outcome)?.code).toBe("TIMEOUT");
-    await expect.poll(() => links).toEqual({ opened: 1, closed: 1 });
+    await expect.poll(() => links, { timeout: 5_000 }).toEqual({ opened: 1, closed: 1 });
   },
 );
