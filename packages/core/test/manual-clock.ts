@@ -25,6 +25,11 @@ export class ManualClock implements Clock {
     this.#timers = this.#timers.filter((timer) => timer !== handle);
   }
 
+  /** As the clocks of computers are at times. */
+  setBack(ms: number): void {
+    this.#now -= ms;
+  }
+
   /** Timers that are set: none are when nothing is under way. */
   get timers(): number {
     return this.#timers.length;

@@ -126,6 +126,22 @@ describe("what the broker says", () => {
     ]);
   });
 
+  it("does so too where the clock was set back in between", async () => {
+    const answer = gate<readonly PublishOutcome[]>();
+    let calls = 0;
+    const { client, driver, clock } = await connected({
+      publish: () => (++calls === 1 ? answer.opened : undefined),
+    });
+    const first = client.publish(Ordered, 1);
+    await clock.settle();
+    clock.setBack(5_000);
+    const second = client.publish(Ordered, 3);
+    answer.open([failed(new VendorError("CONNECTION_LOST"))]);
+    await clock.pass(1_000);
+    await Promise.all([first, second]);
+    expect(values(driver.sent("ordered"))).toEqual([1, 1, 3]);
+  });
+
   it("a message that goes out again is the same message, with the same id", async () => {
     let calls = 0;
     const { client, driver, clock } = await connected({

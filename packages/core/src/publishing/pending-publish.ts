@@ -17,6 +17,8 @@ export class PendingPublish {
   readonly size: number;
   /** When its time is over, milliseconds since the epoch. */
   readonly deadline: number;
+  /** Its place among all that waited in its line. Clocks may be set back; places are not. */
+  place = 0;
   finished = false;
   /** The last failure that was worth another try. */
   error: MessagingError | undefined;

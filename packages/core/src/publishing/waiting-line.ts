@@ -4,6 +4,7 @@ import type { PendingPublish } from "./pending-publish.ts";
 /** Messages that wait for their turn to leave, oldest first. Some may be finished already: their caller gave up. */
 export class WaitingLine {
   readonly #line = new Deque<PendingPublish>();
+  #places = 0;
 
   get size(): number {
     return this.#line.size;
@@ -15,6 +16,7 @@ export class WaitingLine {
   }
 
   add(entry: PendingPublish): void {
+    entry.place = this.#places++;
     this.#line.push(entry);
   }
 
@@ -38,14 +40,14 @@ export class WaitingLine {
    * batches leave at once, the older may come back after the younger.
    */
   putBack(entries: readonly PendingPublish[]): void {
-    const youngest = entries.at(-1)?.deadline ?? 0;
+    const youngest = entries.at(-1)?.place ?? 0;
     const before = [...entries];
     for (let head = this.#line.peek(); head !== undefined; head = this.#line.peek()) {
-      if (head.deadline >= youngest) break;
+      if (head.place >= youngest) break;
       this.#line.shift();
       before.push(head);
     }
-    if (before.length > entries.length) before.sort((a, b) => a.deadline - b.deadline);
+    if (before.length > entries.length) before.sort((a, b) => a.place - b.place);
     for (let i = before.length - 1; i >= 0; i--) this.#line.unshift(before[i] as PendingPublish);
   }
 
