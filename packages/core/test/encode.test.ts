@@ -202,10 +202,10 @@ describe("options of a publish", () => {
     const { client, driver, clock } = await connected();
     await client.send(queue("jobs"), 1, {
       id: "m-1",
-      timestamp: 42,
+      timestamp: 42.9,
       correlationId: "c-1",
       delayMs: 10.2,
-      ttlMs: 500,
+      ttlMs: 499.5,
     });
     await client.publish(Anything, 1);
     expect(driver.sent("jobs")).toMatchObject([

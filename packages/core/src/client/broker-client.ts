@@ -214,7 +214,7 @@ export class BrokerClient implements Client<Feature> {
     checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
     const { timeoutMs = 30_000, headers, signal } = options;
     // From now, not from when it is sent: opening the inbox takes its share of the time.
-    const expiresAt = this.#options.clock.now() + timeoutMs;
+    const expiresAt = Math.ceil(this.#options.clock.now() + timeoutMs);
     return this.#requests.ask(to, { timeoutMs, signal }, (correlationId) =>
       this.#publishing.publish(
         to,

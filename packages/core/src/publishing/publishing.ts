@@ -209,10 +209,11 @@ export class Publishing {
       body: encodeBody(contract, value, contract.name),
       contentType: contract.codec.contentType,
       key: contract.key === undefined ? undefined : keyOf(contract, value),
-      timestamp: options.timestamp ?? now,
+      // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
+      timestamp: Math.floor(options.timestamp ?? now),
       headers: options.headers ?? noHeaders,
       delayMs: Math.ceil(options.delayMs ?? 0),
-      expiresAt: options.ttlMs === undefined ? reply?.expiresAt : now + options.ttlMs,
+      expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
       replyTo: reply?.replyTo,
       correlationId: options.correlationId,
     };
