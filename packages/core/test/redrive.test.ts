@@ -68,6 +68,21 @@ describe("a redrive", () => {
     expect(bench.driver.sent("jobs")).toMatchObject([{ key: undefined }]);
   });
 
+  it("gives it back too where the broker itself gave up on the message, also after a look at it", async () => {
+    const bench = await connected(backlog(1));
+    const from = { queue: Ordered };
+    const givenUp = delivery(1, { key: "k" });
+    await Promise.all([redriving(bench, { dryRun: true }, [givenUp], from), bench.clock.pass(10)]);
+    const [kept] = bench.driver.sent("ordered..dead");
+    const looked = delivery(1, { headers: kept?.headers ?? {} });
+    for (const letter of [givenUp, looked])
+      await Promise.all([redriving(bench, {}, [letter], from), bench.clock.pass(10)]);
+    expect(bench.driver.sent("ordered")).toMatchObject([
+      { key: "k", headers: {} },
+      { key: "k", headers: {} },
+    ]);
+  });
+
   it("of a group comes back to that group alone", async () => {
     const bench = await connected(backlog(1));
     const from = { topic: topic<number>("orders"), group: "billing" };
@@ -90,6 +105,23 @@ describe("a redrive", () => {
     expect(await report).toEqual({ seen: 2, redriven: 1 });
     expect(values(bench.driver.sent("jobs"))).toEqual([2]);
     expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+  });
+
+  it("goes on past what it has put back while the broker has told of more, but not round and round", async () => {
+    const bench = await connected(backlog(3));
+    const report = redriving(bench, { filter: ({ headers }) => headers.pick === "yes" }, [letter(1)]);
+    const kept = () => delivery(1, { headers: bench.driver.sent("jobs..dead").at(-1)?.headers ?? {} });
+    await bench.clock.settle();
+    bench.driver.consumer().deliver(kept(), letter(2, { headers: { pick: "yes" } }));
+    await bench.clock.settle();
+    expect(values(bench.driver.sent("jobs"))).toEqual([2]);
+    bench.driver.consumer().deliver(kept());
+    await bench.clock.settle();
+    bench.driver.consumer().deliver(kept());
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 2, redriven: 1 });
+    expect(values(bench.driver.sent("jobs..dead"))).toEqual([1, 1, 1]);
+    expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 1", "ack 2", "ack 1"]);
   });
 
   it("stops at `max`; what it was given beyond goes back unsettled", async () => {

@@ -54,6 +54,9 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   const known = (await context.backlog())?.backlog || undefined;
   let seen = 0;
   let redriven = 0;
+  /** How many were put back, and how many of these came since the last one that had not been seen. */
+  let kept = 0;
+  let met = 0;
 
   const end = Promise.withResolvers<void>();
   let quiet: unknown;
@@ -63,24 +66,39 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     if (!ended) quiet = context.clock.setTimeout(end.resolve, waitMs);
   };
 
+  const putBack = (delivery: Delivery) => {
+    const key = keyOf(delivery);
+    const headers: Record<string, string> = { ...delivery.headers, [deadLetterHeaders.redriveRun]: run };
+    if (key !== undefined) headers[deadLetterHeaders.key] = key;
+    return publish(context.letters, delivery, headers);
+  };
+
   const bring = async (delivery: Delivery): Promise<void> => {
     const letter = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
     const chosen = !dryRun && filter(letter);
     if (chosen) await publish(context.back, delivery, revived(delivery));
-    else
-      await publish(context.letters, delivery, { ...delivery.headers, [deadLetterHeaders.redriveRun]: run });
+    else await putBack(delivery);
     await delivery.ack();
     seen++;
+    met = 0;
     if (chosen) redriven++;
+    else kept++;
   };
 
+  /** Put back by this very run. Where letters have no one order, others may still stand behind it. */
+  const meet = async (delivery: Delivery): Promise<void> => {
+    await putBack(delivery);
+    await delivery.ack();
+    met++;
+  };
+  const othersMayCome = () => known !== undefined && seen < known && met < kept;
+
   const handle = async (delivery: Delivery): Promise<void> => {
-    // Put back by this very run: all before it has been seen.
-    if (ended || redriven >= max || delivery.headers[deadLetterHeaders.redriveRun] === run)
-      return end.resolve();
+    const again = delivery.headers[deadLetterHeaders.redriveRun] === run;
+    if (ended || redriven >= max || (again && !othersMayCome())) return end.resolve();
     context.clock.clearTimeout(quiet);
     try {
-      await bring(delivery);
+      await (again ? meet(delivery) : bring(delivery));
     } catch (cause) {
       return end.reject(cause);
     }
@@ -127,6 +145,11 @@ function givenUpByBroker(delivery: Delivery, from: RedriveContext["from"]): Dead
   };
 }
 
+/** As core has noted it; what the broker itself brought here has it where it always was. */
+function keyOf({ headers, key }: Delivery): string | undefined {
+  return headers[deadLetterHeaders.key] ?? key;
+}
+
 function untilAborted(delivery: Delivery): Promise<void> {
   return new Promise((resolve) => delivery.signal.addEventListener("abort", () => resolve(), { once: true }));
 }
@@ -136,7 +159,7 @@ function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<
     id: delivery.id,
     body: delivery.body,
     contentType: delivery.contentType,
-    key: outbox.address.ordered ? delivery.headers[deadLetterHeaders.key] : undefined,
+    key: outbox.address.ordered ? keyOf(delivery) : undefined,
     timestamp: delivery.timestamp,
     headers,
     delayMs: 0,
