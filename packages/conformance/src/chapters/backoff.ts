@@ -71,7 +71,8 @@ export const backoff: readonly Case[] = chapter("backoff", [
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<number>();
-      const retry = { attempts: 3, backoff: { initialMs: 1500, jitter: 0 } };
+      // Long enough that thirty messages come and go meanwhile on any computer.
+      const retry = { attempts: 3, backoff: { initialMs: 5000, jitter: 0 } };
       const seen = await context.collect(client, jobs, { concurrency: 1, retry }, (value, { attempt }) => {
         if (value === 0 && attempt === 1) throw new Error("later");
       });

@@ -204,7 +204,8 @@ export const ordering: readonly Case[] = chapter("ordering", [
     async run(context) {
       const { client, jobs } = await context.jobs({ keyed: true });
       const order: string[] = [];
-      const retry = { attempts: 2, backoff: { initialMs: 1500, jitter: 0 } };
+      // Long enough that ten messages come and go meanwhile on any computer.
+      const retry = { attempts: 2, backoff: { initialMs: 5000, jitter: 0 } };
       await client.consume(jobs, { concurrency: 1, retry }, ({ k, n }, { attempt }) => {
         if (k === "bad" && attempt === 1) throw new Error("later");
         order.push(`${k}-${n}`);
