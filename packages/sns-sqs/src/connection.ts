@@ -70,9 +70,10 @@ class AwsConnection implements Connection {
     this.#hooks = hooks;
     this.#clients = clients;
     this.native = clients.native;
-    this.#places = new Places(clients, settings.accountId);
+    const atOnce = settings.endpoint !== undefined;
+    this.#places = new Places(clients, settings.accountId, atOnce);
     this.#publisher = new Publisher(clients, this.#places, settings.messageBytes);
-    const newQueues = new NewQueues(clients.receiving, settings.endpoint !== undefined);
+    const newQueues = new NewQueues(clients.receiving, atOnce);
     this.#temporary = new TemporaryQueues(clients, newQueues, hooks.report);
     this.#subscriptions = new Subscriptions(clients.sns, settings.filterPolicies);
     this.topology = new AwsTopology(

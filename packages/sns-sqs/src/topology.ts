@@ -230,6 +230,7 @@ export class AwsTopology implements Topology {
     } catch (cause) {
       if (!isGone(cause)) throw cause;
     }
+    this.#places.noteRemoval(name);
   }
 }
 

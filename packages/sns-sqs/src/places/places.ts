@@ -8,19 +8,30 @@ import { queueName, topicName } from "../naming.ts";
 /** So many queue URLs are kept; reply paths come and go. */
 const mostKept = 10_000;
 
+/**
+ * For so long, in milliseconds, SQS may answer for a queue that was removed, and lose what it confirms there:
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
+ */
+const removalMs = 60_000;
+
 /** Where things are: queue URLs and topic ARNs by name, each looked up once until it turns out to be gone. */
 export class Places {
   readonly #clients: Clients;
   readonly #queues = new Map<string, string>();
   readonly #topics = new Map<string, string>();
+  /** Queues that were removed here, and until when SQS may not know of it. */
+  readonly #removed = new Map<string, number>();
+  readonly #removalMs: number;
   /** What every ARN of this account and region begins with but for the service: `arn:aws`, `eu-central-1:123456789012`. */
   #partition: string | undefined;
   #owner: string | undefined;
   readonly #accountId: string | undefined;
 
-  constructor(clients: Clients, accountId: string | undefined) {
+  /** @param atOnce A stand-in's queues are gone when they were removed. */
+  constructor(clients: Clients, accountId: string | undefined, atOnce: boolean) {
     this.#clients = clients;
     this.#accountId = accountId;
+    this.#removalMs = atOnce ? 0 : removalMs;
   }
 
   /** @throws MessagingError `NOT_FOUND` */
@@ -33,6 +44,7 @@ export class Places {
   async findQueue(name: string, { signal }: Call): Promise<string | undefined> {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
+    if (Date.now() < (this.#removed.get(name) ?? 0)) return undefined;
     try {
       const command = new GetQueueUrlCommand({ QueueName: name });
       const { QueueUrl } = await this.#clients.receiving.send(command, { abortSignal: signal });
@@ -44,7 +56,7 @@ export class Places {
     }
   }
 
-  /** Asks AWS, whatever was known. */
+  /** Asks AWS, whatever was known, but for what was removed just now. */
   lookForQueue(name: string, call: Call): Promise<string | undefined> {
     this.#queues.delete(name);
     return this.findQueue(name, call);
@@ -54,7 +66,16 @@ export class Places {
     this.#queues.delete(name);
   }
 
+  /** Until somebody makes it anew, it is gone, also where SQS still says otherwise. */
+  noteRemoval(name: string): void {
+    const now = Date.now();
+    for (const [other, until] of this.#removed) if (until <= now) this.#removed.delete(other);
+    this.#queues.delete(name);
+    this.#removed.set(name, now + this.#removalMs);
+  }
+
   rememberQueue(name: string, url: string): void {
+    this.#removed.delete(name);
     if (this.#queues.size >= mostKept) this.#queues.delete(this.#queues.keys().next().value as string);
     this.#queues.set(name, url);
   }
