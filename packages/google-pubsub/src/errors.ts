@@ -108,7 +108,8 @@ export function classify(cause: unknown): Classification | undefined {
 }
 
 function noCredentials(said: string) {
-  const passing = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|socket hang up/.test(said);
+  const passing =
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|socket hang up|status code (429|5\d\d)/.test(said);
   if (passing) return { code: "UNREACHABLE" } as const;
   return {
     code: "AUTHENTICATION_FAILED",

@@ -30,6 +30,13 @@ describe("vendor errors", () => {
       ),
       "UNREACHABLE",
     ],
+    [
+      grpc(
+        2,
+        "2 UNKNOWN: Getting metadata from plugin failed with error: Could not refresh access token: Request failed with status code 503",
+      ),
+      "UNREACHABLE",
+    ],
     [new Error("Could not load the default credentials. Browse to https://…"), "AUTHENTICATION_FAILED"],
     [new Error("Unable to detect a Project Id in the current environment."), "AUTHENTICATION_FAILED"],
     [
