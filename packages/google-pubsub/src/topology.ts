@@ -67,7 +67,9 @@ export class PubsubTopology implements Topology {
   async #ensureDead(address: Address, signal: AbortSignal): Promise<void> {
     const id = deadId(address);
     await this.#ensureTopic(id, false, signal);
-    await this.#service.createSubscription({ ...this.#named(id, id), ...this.#lasting() }, signal);
+    const { exactlyOnce: enableExactlyOnceDelivery } = this.#settings;
+    const subscription = { ...this.#named(id, id), ...this.#lasting(), enableExactlyOnceDelivery };
+    await this.#service.createSubscription(subscription, signal);
   }
 
   async #ensureTopic(id: string, retained: boolean, signal: AbortSignal): Promise<void> {
@@ -116,7 +118,7 @@ export class PubsubTopology implements Topology {
       ...this.#lasting(),
       enableMessageOrdering: address.ordered,
       enableExactlyOnceDelivery: exactlyOnce,
-      filter: nativeFilter(filter),
+      ...(filter === undefined ? {} : { filter: nativeFilter(filter) }),
       ...(deliveryLimit === undefined
         ? {}
         : { deadLetterPolicy: { deadLetterTopic, maxDeliveryAttempts: deliveryLimit } }),
@@ -137,8 +139,7 @@ export class PubsubTopology implements Topology {
       service.subscription(returns.name, signal),
     ]);
     if (main === undefined) return { address, exists: false, differences: [] };
-    // Any filter will do: which one is asked for is not known here.
-    differences.push(...differencesOf(main, { ...wanted, filter: main.filter ?? "" }));
+    differences.push(...differencesOf(main, wanted));
     if (waiting === undefined)
       differences.push(`There is no subscription "${idOf(returns.name)}" for retries.`);
     return { address, exists: true, differences };
@@ -175,7 +176,7 @@ export class PubsubTopology implements Topology {
   }
 }
 
-/** What differs in a way that would break a promise. */
+/** What differs in a way that would break a promise. Who asks for no filter, as a publisher of retries, takes any. */
 export function differencesOf(found: Subscription, wanted: Subscription): string[] {
   const differences: string[] = [];
   if (found.topic !== wanted.topic)
@@ -188,7 +189,7 @@ export function differencesOf(found: Subscription, wanted: Subscription): string
     differences.push("It does not keep order per key.");
   if (wanted.enableExactlyOnceDelivery === true && found.enableExactlyOnceDelivery !== true)
     differences.push("It does not deliver exactly once.");
-  if ((found.filter ?? "") !== "" && found.filter !== wanted.filter)
+  if ((found.filter ?? "") !== "" && (wanted.filter ?? found.filter) !== found.filter)
     differences.push(`It has the filter ${JSON.stringify(found.filter)}.`);
   return differences;
 }
