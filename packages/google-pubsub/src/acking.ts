@@ -57,7 +57,7 @@ async function acknowledgeSome(
  * Under exactly-once delivery the service tells for each id what went wrong; the
  * others were acked. https://cloud.google.com/pubsub/docs/exactly-once-delivery
  */
-function failuresOf(cause: unknown): Readonly<Record<string, string>> | undefined {
+export function failuresOf(cause: unknown): Readonly<Record<string, string>> | undefined {
   if (!(cause instanceof Error) || !("errorInfoMetadata" in cause)) return undefined;
   const found = cause.errorInfoMetadata as Readonly<Record<string, string>> | undefined;
   const known = Object.values(found ?? {}).some((text) =>

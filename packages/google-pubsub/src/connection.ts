@@ -23,10 +23,11 @@ import { Service, type Subscription } from "./service.ts";
 import { differencesOf, PubsubTopology, timeOf } from "./topology.ts";
 
 /** What the service allows at least: for subscriptions whose client died. */
-const shortestLife = {
-  expirationPolicy: { ttl: { seconds: 86_400 } },
-  messageRetentionDuration: { seconds: 600 },
-};
+const shortestLife = { expirationPolicy: { ttl: { seconds: 86_400 } } };
+/** A reply is asked for by who is there. */
+const repliesKept = { messageRetentionDuration: { seconds: 600 } };
+/** A reader may be slow or paused, and a message delayed. Shorter than its life, and what it keeps costs nothing yet. */
+const messagesKept = { messageRetentionDuration: { seconds: 23 * 3_600 } };
 
 /** Subscriptions of our own that could not be deleted, since the connection was lost: done on the next one. */
 export type Leftovers = Set<string>;
@@ -140,6 +141,7 @@ class PubsubConnection implements Connection {
       enableMessageOrdering: address.ordered,
       filter: isInbox ? `attributes:"${ownAttributes.inbox}${address.physical}"` : nativeFilter(from.filter),
       ...shortestLife,
+      ...(isInbox ? repliesKept : messagesKept),
     };
     await service.createSubscription(subscription, signal);
     const remove = async () => {
@@ -167,6 +169,7 @@ class PubsubConnection implements Connection {
     const { leaseMs, pulls } = this.#settings;
     return {
       service: this.#service,
+      publisher: this.#publisher,
       prefetch,
       leaseMs,
       // Two answers of which the second arrives first would swap what one key has in both.

@@ -8,12 +8,13 @@ import {
   type SettleOutcome,
   within,
 } from "@waybill/core/spi";
-import { acknowledge } from "./acking.ts";
+import { acknowledge, failuresOf } from "./acking.ts";
 import type { PubsubDelivery } from "./delivery.ts";
 import { matches } from "./filters.ts";
 import { Hiding } from "./hiding.ts";
 import { Holdings } from "./holdings.ts";
 import { decode, delayed } from "./mapping.ts";
+import type { Publisher } from "./publisher.ts";
 import { Puller } from "./puller.ts";
 import type { ReceivedMessage, Service } from "./service.ts";
 
@@ -22,6 +23,7 @@ const patienceMs = 5_000;
 
 export interface ConsumerParts {
   readonly service: Service;
+  readonly publisher: Publisher;
   /** By their full names: the one consumed, and the one for what only this group or queue is to get. */
   readonly main: string;
   readonly returns: { readonly subscription: string; readonly topic: string } | undefined;
@@ -178,16 +180,13 @@ export class PubsubConsumer implements Consumer {
   /** To where only this group gets it: there it may wait without being in anybody's way. */
   async #move(early: readonly PubsubDelivery[], topic: string): Promise<void> {
     const now = Date.now();
-    const { service, report } = this.#parts;
-    try {
-      const bytes = early.reduce((sum, { body }) => sum + body.length, 0);
-      const messages = early.map((delivery) => delayed(delivery, delivery.dueAt - now));
-      await service.publish(topic, messages, bytes, AbortSignal.timeout(this.#parts.leaseMs));
-      this.#ackAway(early);
-    } catch (cause) {
-      // Their leases end, and they come again.
-      report(cause);
-    }
+    const { publisher, report, leaseMs } = this.#parts;
+    const messages = early.map((delivery) => delayed(delivery, delivery.dueAt - now));
+    const outcomes = await publisher.forward(topic, messages, AbortSignal.timeout(leaseMs));
+    this.#ackAway(early.filter((_, index) => outcomes[index]?.ok));
+    // The leases of the others end, and they come again.
+    for (const cause of new Set(outcomes.map((outcome) => (outcome.ok ? undefined : outcome.cause))))
+      if (cause !== undefined) report(cause);
   }
 
   /** Acks what nobody is to see. Where this fails it comes again, to the same end. */
@@ -203,8 +202,17 @@ export class PubsubConsumer implements Consumer {
   async #lease(deliveries: readonly PubsubDelivery[]): Promise<void> {
     const { leaseMs } = this.#parts;
     const from = performance.now();
-    await this.#modify(deliveries, Math.ceil(leaseMs / 1_000));
-    for (const delivery of deliveries) delivery.leasedUntil = from + leaseMs - this.#marginMs;
+    let lost: Readonly<Record<string, string>> = {};
+    try {
+      await this.#modify(deliveries, Math.ceil(leaseMs / 1_000));
+    } catch (cause) {
+      // One that is lost, or acked without our having heard of it, is no end of the others' leases.
+      const failures = failuresOf(cause);
+      if (failures === undefined) throw cause;
+      lost = failures;
+    }
+    for (const delivery of deliveries)
+      if (lost[delivery.ackId] === undefined) delivery.leasedUntil = from + leaseMs - this.#marginMs;
   }
 
   async #modify(deliveries: readonly PubsubDelivery[], seconds: number): Promise<void> {

@@ -32,16 +32,27 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<readonly PublishOutcome[]> {
     const outcomes = new Array<PublishOutcome>(batch.length).fill(stored);
-    const parcels = this.#parcels(to, batch, outcomes);
-    for (let start = 0; start < parcels.length; start += mostRequests) {
-      const some = parcels.slice(start, start + mostRequests);
-      await Promise.all(some.map((parcel) => this.#send(parcel, signal, outcomes)));
-    }
+    await this.#sendAll(this.#parcels(to, batch, outcomes), signal, outcomes);
     return outcomes;
   }
 
-  #parcels(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): Parcel[] {
-    const parcels = new Map<string, Parcel>();
+  /** Publishes to a topic, by its full name, what is encoded already. */
+  async forward(
+    topic: string,
+    messages: readonly PubsubMessage[],
+    signal: AbortSignal,
+  ): Promise<readonly PublishOutcome[]> {
+    const outcomes = new Array<PublishOutcome>(messages.length).fill(stored);
+    const parcels = new Parcels();
+    messages.forEach((message, index) => {
+      parcels.add(topic, message, index);
+    });
+    await this.#sendAll(parcels, signal, outcomes);
+    return outcomes;
+  }
+
+  #parcels(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): Parcels {
+    const parcels = new Parcels();
     const inbox = to.kind === "inbox" ? to.physical : undefined;
     const main = this.#service.topicPath(inbox === undefined ? topicId(to) : this.#replyTopic);
     const later = to.kind === "queue" ? this.#service.topicPath(returnsId(to)) : main;
@@ -54,36 +65,74 @@ export class Publisher {
         outcomes[index] = { ok: false, cause };
         continue;
       }
-      const topic = message.delayMs > 0 ? later : main;
-      const name = message.key === undefined ? topic : `${topic} ${message.key}`;
-      let parcel = parcels.get(name);
-      if (parcel === undefined) {
-        parcel = { topic, messages: [], indexes: [], bytes: 0 };
-        parcels.set(name, parcel);
-      }
-      parcel.messages.push(encoded);
-      parcel.indexes.push(index);
-      parcel.bytes += message.body.length;
+      parcels.add(message.delayMs > 0 ? later : main, encoded, index);
     }
-    return [...parcels.values()];
+    return parcels;
   }
 
-  async #send(parcel: Parcel, signal: AbortSignal, outcomes: PublishOutcome[]): Promise<void> {
+  async #sendAll(parcels: Parcels, signal: AbortSignal, outcomes: PublishOutcome[]): Promise<void> {
+    const all = parcels.all;
+    for (let start = 0; start < all.length; start += mostRequests) {
+      const some = all.slice(start, start + mostRequests);
+      await Promise.all(some.map((parcel) => this.#send(parcel, signal, outcomes)));
+    }
+  }
+
+  /** Answers why what comes behind must not be sent yet: this has to be sent again before it. */
+  async #send(
+    parcel: Parcel,
+    signal: AbortSignal,
+    outcomes: PublishOutcome[],
+  ): Promise<PublishOutcome | undefined> {
     const { topic, messages, indexes, bytes } = parcel;
     try {
       await this.#service.publish(topic, messages, bytes, signal);
+      return undefined;
     } catch (cause) {
-      if (statusOf(cause) === status.INVALID_ARGUMENT && messages.length > 1) {
-        // One that the service does not take makes it refuse all; which one, it does not say.
-        for (const half of halves(parcel)) await this.#send(half, signal, outcomes);
-        return;
-      }
-      for (const index of indexes) outcomes[index] = { ok: false, cause };
+      const refused = statusOf(cause) === status.INVALID_ARGUMENT;
+      if (refused && messages.length > 1) return this.#sendHalves(parcel, signal, outcomes);
+      const failed: PublishOutcome = { ok: false, cause };
+      for (const index of indexes) outcomes[index] = failed;
+      return refused ? undefined : failed;
     }
+  }
+
+  /** One that the service does not take makes it refuse all; which one, it does not say. */
+  async #sendHalves(
+    parcel: Parcel,
+    signal: AbortSignal,
+    outcomes: PublishOutcome[],
+  ): Promise<PublishOutcome | undefined> {
+    const [first, second] = halves(parcel);
+    const inTheWay = await this.#send(first, signal, outcomes);
+    if (inTheWay === undefined) return this.#send(second, signal, outcomes);
+    for (const index of second.indexes) outcomes[index] = inTheWay;
+    return inTheWay;
   }
 }
 
-function halves({ topic, messages, indexes, bytes }: Parcel): Parcel[] {
+/** Sorts messages into requests: those of one key into one, since the service takes no two keys at once. */
+class Parcels {
+  readonly #byName = new Map<string, Parcel>();
+
+  get all(): Parcel[] {
+    return [...this.#byName.values()];
+  }
+
+  add(topic: string, message: PubsubMessage, index: number): void {
+    const name = message.orderingKey == null ? topic : `${topic} ${message.orderingKey}`;
+    let parcel = this.#byName.get(name);
+    if (parcel === undefined) {
+      parcel = { topic, messages: [], indexes: [], bytes: 0 };
+      this.#byName.set(name, parcel);
+    }
+    parcel.messages.push(message);
+    parcel.indexes.push(index);
+    parcel.bytes += message.data?.length ?? 0;
+  }
+}
+
+function halves({ topic, messages, indexes, bytes }: Parcel): [Parcel, Parcel] {
   const middle = messages.length >> 1;
   return [
     { topic, messages: messages.slice(0, middle), indexes: indexes.slice(0, middle), bytes },
