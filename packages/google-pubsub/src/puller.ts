@@ -63,9 +63,12 @@ export class Puller {
 
   /** Something was settled, which may be what others wait for: an emulator is looked at without a pause. */
   hurry(): void {
-    if (this.#pause !== undefined) clearTimeout(this.#pause);
-    this.#pause = undefined;
-    this.#pauseMs = shortestPauseMs;
+    // The rest after a failure is as long as it is for the service's sake.
+    if (this.#failures === 0) {
+      clearTimeout(this.#pause);
+      this.#pause = undefined;
+      this.#pauseMs = shortestPauseMs;
+    }
     this.proceed();
   }
 

@@ -31,7 +31,8 @@ describe("delays", () => {
     expect(texts(await take(consumer, 1))).toEqual(["later"]);
     const after = Date.now() - publishedAt;
     expect(after).toBeGreaterThanOrEqual(1_500);
-    expect(after).toBeLessThan(1_500 + 3_000);
+    // As late as the capability says, and a second for a busy machine.
+    expect(after).toBeLessThan(1_500 + 3_000 + 1_000);
   });
 
   it("on a topic hold for every group by itself", async () => {
@@ -50,11 +51,12 @@ describe("delays", () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const first = await consume(connection, queue);
-    await publish(connection, queue, [message({ body: "later", delayMs: 1_500 })]);
+    await publish(connection, queue, [message({ body: "later", delayMs: 4_000 }), message({ body: "now" })]);
+    expect(texts(await take(first, 1))).toEqual(["now"]);
     expect(await receive(first, 1, 500)).toEqual([]);
     await first.close();
     const second = await consume(connection, queue);
-    expect(texts(await take(second, 1, 6_000))).toEqual(["later"]);
+    expect(texts(await take(second, 1))).toEqual(["later"]);
   });
 });
 
@@ -81,7 +83,8 @@ describe("closing", () => {
     await ack(first, got.slice(0, 2));
     await first.close();
     const second = await consume(connection, queue);
-    const rest = await take(second, 18, 5_000);
+    // Long before their leases end.
+    const rest = await take(second, 18, 20_000);
     expect([...ids(got.slice(0, 2)), ...ids(rest)].sort()).toEqual(ids(batch).sort());
   });
 

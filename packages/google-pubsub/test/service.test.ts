@@ -1,6 +1,15 @@
 import { type Address, type Connection, type ConnectionHooks, MessagingError } from "@waybill/core/spi";
-import { afterEach, describe, expect, it } from "vitest";
-import { ack, call, consume, message, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import {
+  ack,
+  call,
+  consume,
+  item,
+  message,
+  sleep,
+  texts,
+  until,
+} from "../../../scripts/testing/workbench.ts";
 import { classify, status } from "../src/errors.ts";
 import { type GooglePubsubOptions, googlePubsub } from "../src/index.ts";
 import { Failure, FakeService, type Handler } from "./fake-service.ts";
@@ -13,6 +22,14 @@ const queue: Address = {
   physicalGroup: undefined,
   ordered: false,
   retained: false,
+};
+const group: Address = {
+  ...queue,
+  kind: "group",
+  name: "events",
+  group: "billing",
+  physical: "events",
+  physicalGroup: "billing",
 };
 const ordered: Address = { ...queue, kind: "topic", name: "events", physical: "events", ordered: true };
 
@@ -36,7 +53,20 @@ afterEach(async () => {
   await Promise.all(connections.splice(0).map((connection) => connection.close()));
   service.stop();
   lost.length = 0;
+  vi.restoreAllMocks();
 });
+
+/** From now on the adapter's clock of leases is ahead by what this is called with. */
+function clock(): { pass(ms: number): void } {
+  const real = performance.now.bind(performance);
+  let ahead = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => real() + ahead);
+  return {
+    pass: (ms) => {
+      ahead += ms;
+    },
+  };
+}
 
 /** Hands out these messages once, then waits as the service does. */
 function onceIn(subscription: string, ...bodies: readonly string[]): Handler {
@@ -52,6 +82,8 @@ function onceIn(subscription: string, ...bodies: readonly string[]): Handler {
   };
 }
 
+const bodiesOf = (messages: unknown) =>
+  (messages as { data: Uint8Array }[]).map(({ data }) => Buffer.from(data).toString());
 const idsOf = (request: Record<string, unknown> | undefined) => request?.ackIds as string[];
 
 describe("what the service answers", () => {
@@ -102,25 +134,44 @@ describe("what the service answers", () => {
   });
 
   it("is not missed while it merely has no messages", async () => {
-    const connection = await connected({}, { responseTimeoutMs: 500 });
+    const connection = await connected({}, { responseTimeoutMs: 1_000 });
     await consume(connection, queue);
-    await sleep(2_000);
+    const questions = () =>
+      service.asked("ModifyAckDeadline").filter(({ subscription }) => /pulse$/.test(String(subscription)));
+    await until(() => questions().length >= 2);
     expect(lost).toEqual([]);
   });
 });
 
 describe("publishing", () => {
   it("finds the one message that the service does not take", async () => {
-    const bad = (messages: unknown) =>
-      (messages as { data: Uint8Array }[]).some(({ data }) => Buffer.from(data).toString() === "bad");
     const connection = await connected({
       Publish: ({ messages }) =>
-        bad(messages) ? new Failure(status.INVALID_ARGUMENT, "as recorded") : { messageIds: ["1"] },
+        bodiesOf(messages).includes("bad")
+          ? new Failure(status.INVALID_ARGUMENT, "as recorded")
+          : { messageIds: ["1"] },
     });
     const bodies = ["a", "b", "bad", "c", "d"];
     const batch = bodies.map((body) => message({ body }));
     const outcomes = await connection.publish(queue, batch, call);
     expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, false, true, true]);
+  });
+
+  it("stores nothing behind what has to be sent again", async () => {
+    const connection = await connected({
+      Publish: ({ messages }) =>
+        bodiesOf(messages).includes("bad")
+          ? new Failure(status.INVALID_ARGUMENT, "as recorded")
+          : new Failure(status.UNAVAILABLE, "as recorded"),
+    });
+    const batch = ["a", "b", "bad", "c"].map((body) => message({ body, key: "k1" }));
+    const outcomes = await connection.publish(ordered, batch, call);
+    expect(outcomes.map(({ ok }) => ok)).toEqual([false, false, false, false]);
+    const sent = service.asked("Publish").map(({ messages }) => bodiesOf(messages));
+    expect(sent).toEqual([
+      ["a", "b", "bad", "c"],
+      ["a", "b"],
+    ]);
   });
 
   it("sends each key by itself, and a key that failed is not blocked after", async () => {
@@ -175,6 +226,56 @@ describe("consuming", () => {
     expect(texts(await consumer.receive(10, call))).toEqual(["a"]);
   });
 
+  it("rests after a pull that failed, whatever is settled meanwhile", async () => {
+    const bodies = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const then = onceIn("jobs", ...bodies);
+    const unavailable = new Failure(status.UNAVAILABLE, "The service was unable to fulfill your request.");
+    const pull: Handler = (request) => {
+      const answer = then(request);
+      return answer === "never" && String(request.subscription).endsWith("/jobs") ? unavailable : answer;
+    };
+    const connection = await connected({ Pull: pull }, { pulls: 1 });
+    const consumer = await consume(connection, queue);
+    const deliveries = await consumer.receive(10, call);
+    for (const delivery of deliveries) await ack(consumer, [delivery]);
+    service.on("Pull", onceIn("jobs", "late"));
+    expect(texts(await consumer.receive(10, call))).toEqual(["late"]);
+  });
+
+  it("moves what is delayed to the group's own topic as the service takes it, and acks no more than that", async () => {
+    const now = Math.floor(Date.now() / 1_000);
+    const early = (body: string, orderingKey = "") => ({
+      ackId: `id of ${body}`,
+      message: {
+        messageId: body,
+        data: Buffer.from(body),
+        publishTime: { seconds: now, nanos: 0 },
+        attributes: { "waybill-delay": "60000" },
+        orderingKey,
+      },
+    });
+    let given = false;
+    const connection = await connected({
+      Pull: ({ subscription }) => {
+        if (given || !String(subscription).endsWith("/jobs")) return "never";
+        given = true;
+        return { receivedMessages: [early("a"), early("bad"), early("b", "k1"), early("c", "k2")] };
+      },
+      Publish: ({ messages }) => {
+        const keys = (messages as { orderingKey: string }[]).map(({ orderingKey }) => orderingKey);
+        if (new Set(keys).size > 1)
+          return new Failure(status.FAILED_PRECONDITION, "all messages must have the same ordering key");
+        const bad = bodiesOf(messages).includes("bad");
+        return bad ? new Failure(status.INVALID_ARGUMENT, "as recorded") : { messageIds: ["1"] };
+      },
+    });
+    await consume(connection, queue);
+    const acked = () => service.asked("Acknowledge").flatMap(idsOf).sort();
+    await until(() => acked().length >= 3);
+    expect(acked()).toEqual(["id of a", "id of b", "id of c"]);
+    for (const { topic } of service.asked("Publish")) expect(topic).toMatch(/\/jobs\.\.returns$/);
+  });
+
   it("says so when pulling is refused", async () => {
     const connection = await connected({ Pull: () => new Failure(status.PERMISSION_DENIED, "Not you.") });
     const consumer = await consume(connection, queue);
@@ -191,9 +292,10 @@ describe("consuming", () => {
       },
     });
     await consume(connection, queue, { prefetch: 16 });
-    await until(() => asked.size === 2);
+    const sorted = () => [...asked.values()].sort((a, b) => a - b);
+    await until(() => sorted().join() === "2,16");
     await sleep(50);
-    expect([...asked.values()].sort((a, b) => a - b)).toEqual([2, 16]);
+    expect(sorted()).toEqual([2, 16]);
   });
 
   it("hands back at once what is unsettled when it closes", async () => {
@@ -210,14 +312,67 @@ describe("consuming", () => {
   });
 
   it("takes a lease for over when it could not be renewed, and acks nobody else's delivery", async () => {
-    const options = { leaseMs: 1_000 };
-    const connection = await connected({ Pull: onceIn("jobs", "a", "b") }, options);
+    const connection = await connected({ Pull: onceIn("jobs", "a", "b") }, { leaseMs: 20_000 });
     const consumer = await consume(connection, queue);
+    const { pass } = clock();
     const deliveries = await consumer.receive(10, call);
-    await sleep(700);
+    pass(10_000);
     await consumer.extend?.(deliveries.slice(0, 1), call);
-    await sleep(500);
+    pass(10_000);
     expect(await ack(consumer, deliveries)).toEqual(["settled", "lost"]);
     expect(service.asked("Acknowledge").flatMap(idsOf)).toEqual(["id of a"]);
+  });
+
+  it("renews all leases but the one that the service knows to be over", async () => {
+    const options = { leaseMs: 20_000, exactlyOnce: true };
+    const connection = await connected({ Pull: onceIn("jobs", "a", "b") }, options);
+    const consumer = await consume(connection, queue);
+    const { pass } = clock();
+    const deliveries = await consumer.receive(10, call);
+    service.on(
+      "ModifyAckDeadline",
+      () =>
+        new Failure(status.FAILED_PRECONDITION, "Some acknowledgement ids in the request were invalid.", {
+          "id of a": "PERMANENT_FAILURE_INVALID_ACK_ID",
+        }),
+    );
+    pass(10_000);
+    await consumer.extend?.(deliveries, call);
+    pass(10_000);
+    expect(await ack(consumer, deliveries)).toEqual(["lost", "settled"]);
+  });
+
+  it("keeps for a slow reader of its own what it has not read, for as long as that costs nothing", async () => {
+    const connection = await connected();
+    await consume(connection, ordered);
+    await consume(connection, { ...queue, kind: "inbox", name: "replies", physical: "replies" });
+    const kept = service
+      .asked("CreateSubscription")
+      .map(({ messageRetentionDuration }) => (messageRetentionDuration as { seconds: number }).seconds);
+    expect(kept).toEqual([23 * 3_600, 600]);
+  });
+});
+
+describe("topology", () => {
+  const there = (fields: Record<string, unknown>): Record<string, Handler> => ({
+    CreateSubscription: () => new Failure(status.ALREADY_EXISTS, "Resource already exists"),
+    GetSubscription: ({ subscription }) => {
+      const id = String(subscription).split("/").at(-1) as string;
+      const topic = `projects/project/topics/${id === "events..billing" ? "events" : id}`;
+      return { name: subscription, topic, ...(id === "events..billing" ? fields : {}) };
+    },
+  });
+
+  it("lets retries and redrives pass to a group with a filter, and refuses a member without it", async () => {
+    const connection = await connected(there({ filter: 'attributes.region = "eu"' }));
+    await connection.topology.ensure([item(group)], call);
+    await expect(consume(connection, group)).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
+  });
+
+  it("makes the queue that the service dead-letters to as core would", async () => {
+    const connection = await connected({}, { exactlyOnce: true, deliveryLimit: 5 });
+    await connection.topology.ensure([item(queue)], call);
+    const made = service.asked("CreateSubscription").filter(({ name }) => /\.\.dead$/.test(String(name)));
+    expect(made).toMatchObject([{ enableExactlyOnceDelivery: true }]);
   });
 });
