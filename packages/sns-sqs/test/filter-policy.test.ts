@@ -6,7 +6,7 @@ const judged = (policy: string | undefined) => (policy === undefined ? undefined
 it("says to SNS what a filter asks for", () => {
   const policy = policyOf({ colour: "red", size: ["1", "2"], from: { prefix: "eu-" } });
   expect(judged(policy)).toEqual({ colour: ["red"], size: ["1", "2"], from: [{ prefix: "eu-" }] });
-  expect(judged(policyOf({ old: { exists: false } }))).toEqual({ old: [{ exists: false }] });
+  expect(judged(policyOf({ traced: { exists: true } }))).toEqual({ traced: [{ exists: true }] });
 });
 
 it("lets through what SNS cannot judge", () => {
@@ -21,6 +21,7 @@ it.each([
   ["an empty value, which is packed", { colour: "" }],
   ["one such value among others", { colour: ["red", ""] }],
   ["an empty prefix", { colour: { prefix: "" } }],
+  ["absence, which SNS does not find where there are no attributes", { old: { exists: false } }],
   ["quotes", { colour: 'the "red" one' }],
   ["a word of the policy language", { prefix: "x" }],
   ["too many values", { colour: Array.from({ length: 51 }, (_, n) => `${n}`) }],

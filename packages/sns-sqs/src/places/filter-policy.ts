@@ -51,10 +51,14 @@ export function isOurs(policy: string): boolean {
   return policy.startsWith('{"$or":[') && policy.endsWith(`${JSON.stringify(beyondJudgement).slice(1)}}`);
 }
 
-/** `undefined` where a value is one that no attribute can hold: such headers are packed. */
+/**
+ * `undefined` where a value is one that no attribute can hold: such headers are packed. So
+ * it is for absence, which SNS finds only among other attributes: it would keep back what has none at all.
+ * https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html
+ */
 function valuesOf(condition: HeaderCondition): readonly unknown[] | undefined {
   if (typeof condition === "string") return isPlainValue(condition) ? [condition] : undefined;
-  if ("exists" in condition) return [{ exists: condition.exists }];
+  if ("exists" in condition) return condition.exists ? [{ exists: true }] : undefined;
   if ("prefix" in condition)
     return isPlainValue(condition.prefix) ? [{ prefix: condition.prefix }] : undefined;
   return condition.every(isPlainValue) ? condition : undefined;
