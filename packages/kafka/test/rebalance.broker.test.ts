@@ -84,7 +84,8 @@ describe("when members come and go", () => {
       queue,
       messages(40, (i) => ({ key: `k${i}` })),
     );
-    const lanes = new Set((await receiveFor(second, 4_000)).map(({ lane }) => lane));
+    const moved = [...(await receive(second, 1)), ...(await receiveFor(second, 1_000))];
+    const lanes = new Set(moved.map(({ lane }) => lane));
     expect([...lanes]).toEqual([`${queue.physical}-2`]);
   });
 
@@ -103,14 +104,19 @@ describe("when members come and go", () => {
     const second = await consume(connection, queue);
     await until(() => moved === 2);
     await publish(connection, queue, everywhere());
-    const mine = await receiveFor(first, 2_500);
-    const theirs = await receiveFor(second, 2_500);
-    expect(new Set([...ids(mine), ...ids(theirs)]).size).toBe(40);
+    const mine: Delivery[] = [];
+    const theirs: Delivery[] = [];
+    await until(async () => {
+      mine.push(...(await receiveFor(first, 500)));
+      theirs.push(...(await receiveFor(second, 500)));
+      return new Set([...ids(mine), ...ids(theirs)]).size === 40;
+    });
     const before = Date.now();
     await first.close();
     const handedOver = await receive(second, mine.length);
     expect(ids(handedOver).toSorted()).toEqual(ids(mine).toSorted());
-    expect(Date.now() - before).toBeLessThan(3_000);
+    // Not only when its session, of six seconds, would have been over.
+    expect(Date.now() - before).toBeLessThan(5_000);
   });
 
   it("no message is lost and no key is out of order, however often", async () => {
