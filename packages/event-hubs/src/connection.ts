@@ -124,11 +124,12 @@ export class EventHubsConnection implements Connection {
   }
 
   async #close(): Promise<void> {
-    const { amqp, store } = this.#context;
+    const { amqp, store, settings } = this.#context;
     await within(farewellMs, Promise.all([...this.#consumers].map((consumer) => consumer.close())));
     await amqp.close();
     await this.native.close().catch(() => {});
-    await store?.close?.().catch(() => {});
+    // The user's own store is not ours to close: the next connection needs it.
+    if (settings.checkpointStore === undefined) await store?.close?.().catch(() => {});
   }
 
   async #start(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {

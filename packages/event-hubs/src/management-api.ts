@@ -67,8 +67,12 @@ export class ManagementApi {
   async #create(path: string, kind: string, fields: string, signal: AbortSignal): Promise<boolean> {
     const description = `<${kind} xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns="${schema}">${fields}</${kind}>`;
     const entry = `<?xml version="1.0" encoding="utf-8"?><entry xmlns="${atom}"><content type="application/xml">${description}</content></entry>`;
-    const { status } = await this.#ask("PUT", path, entry, signal, [409]);
-    return status !== 409;
+    const { status, text } = await this.#ask("PUT", path, entry, signal, [409]);
+    if (status !== 409) return true;
+    // It is there; or somebody is just making it or taking it away, which the service calls a conflict too.
+    const found = await this.#get(path, signal);
+    if (!found?.includes(`<${kind}`)) throw refused("PUT", path, status, text);
+    return false;
   }
 
   async #get(path: string, signal: AbortSignal): Promise<string | undefined> {
@@ -97,9 +101,13 @@ export class ManagementApi {
     });
     const text = await response.text();
     if (!response.ok && !alsoFine.includes(response.status)) {
-      const said = /<Detail>([^<]*)</.exec(text)?.[1] ?? "";
-      throw new ManagementError(`${method} ${path}`, response.status, said.slice(0, 300));
+      throw refused(method, path, response.status, text);
     }
     return { status: response.status, text };
   }
+}
+
+function refused(method: string, path: string, status: number, text: string): ManagementError {
+  const said = /<Detail>([^<]*)</.exec(text)?.[1] ?? "";
+  return new ManagementError(`${method} ${path}`, status, said.slice(0, 300));
 }

@@ -7,6 +7,7 @@ import {
   type TopologyItem,
   type TopologyState,
 } from "@waybill/core/spi";
+import { AmqpError, ownConditions } from "./amqp/amqp-error.ts";
 import { noStore } from "./checkpoints/store.ts";
 import type { ConsumerContext } from "./consumer.ts";
 import { rungHoldsMs } from "./delays/ladder.ts";
@@ -77,8 +78,18 @@ export class EventHubsTopology implements Topology {
   async #hub(hub: string, partitions: number, call: Call): Promise<void> {
     if (await this.#exists(hub)) return;
     await this.#api.createHub(hub, partitions, call.signal);
+    await this.#until(hub, "there", call);
+  }
+
+  /** Waits until a hub has come or gone: the service takes seconds for both. */
+  async #until(hub: string, state: "there" | "gone", { signal }: Call): Promise<void> {
     const deadline = Date.now() + this.#context.settings.requestTimeoutMs;
-    while (!(await this.#exists(hub)) && Date.now() < deadline && !call.signal.aborted) await sleep(50);
+    while ((await this.#exists(hub)) !== (state === "there")) {
+      if (Date.now() >= deadline || signal.aborted) {
+        throw new AmqpError(ownConditions.timeout, `The hub "${hub}" is not ${state} yet.`);
+      }
+      await sleep(50);
+    }
   }
 
   async #group(hub: string, group: string, call: Call): Promise<void> {
@@ -137,7 +148,8 @@ export class EventHubsTopology implements Topology {
     return waiting.reduce((sum, count) => sum + count, 0);
   }
 
-  async #remove(address: Address, { signal }: Call): Promise<void> {
+  async #remove(address: Address, call: Call): Promise<void> {
+    const { signal } = call;
     const { settings, amqp, store } = this.#context;
     const { hub, consumerGroup } = placeOf(address, settings);
     const { namespace } = settings;
@@ -151,8 +163,7 @@ export class EventHubsTopology implements Topology {
     await this.#api.deleteHub(hub, signal);
     amqp.forgetHub(hub);
     await store?.forget?.(namespace, hub);
-    const deadline = Date.now() + settings.requestTimeoutMs;
-    while ((await this.#exists(hub)) && Date.now() < deadline && !signal.aborted) await sleep(50);
+    await this.#until(hub, "gone", call);
     amqp.forgetHub(hub);
   }
 }

@@ -1,4 +1,6 @@
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { openStore } from "../src/checkpoints/store.ts";
 import { adapter, eventHubs } from "../src/index.ts";
 import { settingsFromObject, settingsFromUrl } from "../src/options.ts";
 
@@ -71,6 +73,14 @@ describe("options", () => {
     const { code, message } = failure(() => eventHubs(options));
     expect(code).toBe("INVALID_ARGUMENT");
     expect(message).not.toContain(key);
+  });
+
+  it("refuse checkpoints that are no URL, and show nothing of what they are", async () => {
+    const checkpoints = `https://account:${key}@no host/container`;
+    const settings = settingsFromObject({ namespace: "shop", checkpoints });
+    const cause = await openStore(settings).catch((error: unknown) => error);
+    expect(cause).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(inspect(cause)).not.toContain(key);
   });
 
   it("refuse what nobody reads, and what is said twice", () => {

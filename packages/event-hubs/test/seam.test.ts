@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   ack,
   call,
@@ -126,6 +126,20 @@ describe("credentials", () => {
   });
 });
 
+describe("topology", () => {
+  it("makes a hub all the same after a conflict with what somebody else was just doing to it", async () => {
+    const connection = await bench.connect();
+    bench.emulator.faults.inject({
+      on: "http",
+      action: "refuse",
+      condition: "com.microsoft:entity-already-exists",
+    });
+    const queue = await bench.made(connection, "queue");
+    expect(bench.emulator.faults.list(), "there was a conflict").toEqual([]);
+    await publish(connection, queue, [message()]);
+  });
+});
+
 describe("reading", () => {
   it("goes on behind the last message when a link is ended for a passing reason", async () => {
     const connection = await bench.connect();
@@ -177,6 +191,15 @@ describe("a connection", () => {
     await until(() => bench.lost.length === 1);
     expect(classify(bench.lost[0])?.code).toBe("CONNECTION_LOST");
     expect(codes(await connection.publish(queue, [message()], call))).toEqual(["CONNECTION_LOST"]);
+  });
+});
+
+describe("a checkpoint store of the user's own", () => {
+  it("is not closed with a connection, since the next one needs it", async () => {
+    const store = Object.assign(new MemoryStore(), { close: vi.fn(async () => {}) });
+    const connection = await bench.connect({ checkpointStore: store });
+    await connection.close();
+    expect(store.close).not.toHaveBeenCalled();
   });
 });
 

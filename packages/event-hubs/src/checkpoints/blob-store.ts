@@ -1,4 +1,5 @@
 import { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
+import { MessagingError } from "@waybill/core/spi";
 import type { AzureCredential } from "../amqp/tokens.ts";
 import type { Checkpoint, GroupStore, PartitionOwnership } from "./store.ts";
 
@@ -23,7 +24,13 @@ export class BlobStore implements GroupStore {
 
   /** `https://<account>.blob.core.windows.net/<container>`, with `?<SAS>`, `<account>:<key>@`, or an Azure credential. */
   static async open(url: string, credential: () => Promise<AzureCredential>): Promise<BlobStore> {
-    const parsed = new URL(url);
+    const parsed = URL.parse(url);
+    if (parsed === null) {
+      // Not Node's own error, which shows the URL and so the key in it.
+      throw new MessagingError("INVALID_ARGUMENT", "Option checkpoints of event-hubs is no valid URL.", {
+        remedy: "It looks like https://<account>.blob.core.windows.net/<container>.",
+      });
+    }
     const { username, password } = parsed;
     parsed.username = "";
     parsed.password = "";
