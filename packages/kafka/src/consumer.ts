@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
+  Address,
   Call,
   Consumer,
   ConsumerHooks,
@@ -9,7 +10,7 @@ import type {
   Source,
 } from "@waybill/core/spi";
 import type { KafkaLink, PartitionOffset } from "./client.ts";
-import { errorType, isTransient } from "./errors.ts";
+import { errorType, isTransient, LeaderMovedError } from "./errors.ts";
 import { Fetcher } from "./fetching/fetcher.ts";
 import { Lane } from "./fetching/lane.ts";
 import { Lanes } from "./fetching/lanes.ts";
@@ -52,8 +53,7 @@ export class GroupConsumer implements Consumer {
     // Queues begin with what they hold; groups where they are told to.
     const start = address.kind === "queue" ? ({ from: "earliest" } as const) : from.start;
     await declareOffsets(control, groupId(address), address.physical, start);
-    if (address.kind === "group" && (await exists(control, retryTopic(address))))
-      topics.push(retryTopic(address));
+    if (address.kind === "group" && (await hasRetries(control, address))) topics.push(retryTopic(address));
     return new GroupConsumer(context, hooks, groupId(address), topics, from.prefetch);
   }
 
@@ -222,6 +222,15 @@ function stillOurs(furthest: ReadonlyMap<Lane, number>): readonly PartitionOffse
   for (const [{ alive, topic, partition }, offset] of furthest)
     if (alive) offsets.push({ topic, partition, offset });
   return offsets;
+}
+
+/** Whether a group reads a topic of its own for retries. If it has a place in one, a broker that knows none is behind. */
+async function hasRetries(link: KafkaLink, group: Address): Promise<boolean> {
+  const topic = retryTopic(group);
+  if (await exists(link, topic)) return true;
+  const place = (await link.committedOffsets(groupId(group), topic, [0])).get(0) ?? -1;
+  if (place >= 0) throw new LeaderMovedError(topic);
+  return false;
 }
 
 /** Whether a topic that a consumer can do without is there. */
