@@ -19,7 +19,11 @@ export const naming: NamingRule = {
 export interface Place {
   readonly hub: string;
   readonly consumerGroup: string;
-  /** What messages carry that are for this place alone; `undefined` for those that carry nothing. */
+  /**
+   * What messages carry that are for this place alone; `undefined` for those that carry nothing.
+   * In lower case where the service tells no case apart: two spellings are one place, and neither
+   * may pass over what is for the other.
+   */
   readonly mark: string | undefined;
   /** Whether what carries no mark is for this place too. */
   readonly takesUnmarked: boolean;
@@ -34,12 +38,18 @@ export function placeOf(address: Address, settings: PlaceSettings): Place {
       return { hub: physical, consumerGroup: settings.readGroup, mark: undefined, takesUnmarked: true };
     case "group": {
       const group = address.physicalGroup ?? "";
-      return { hub: physical, consumerGroup: groupName(group), mark: group, takesUnmarked: true };
+      return {
+        hub: physical,
+        consumerGroup: groupName(group),
+        mark: group.toLowerCase(),
+        takesUnmarked: true,
+      };
     }
     case "queue":
       if (isShared(address, settings)) {
-        const consumerGroup = hashed("dead", physical.toLowerCase());
-        return { hub: settings.deadLetterHub, consumerGroup, mark: physical, takesUnmarked: false };
+        const mark = physical.toLowerCase();
+        const consumerGroup = hashed("dead", mark);
+        return { hub: settings.deadLetterHub, consumerGroup, mark, takesUnmarked: false };
       }
       return { hub: physical, consumerGroup: defaultGroup, mark: undefined, takesUnmarked: true };
     case "inbox":
@@ -62,7 +72,7 @@ export function isShared(
 
 /** The consumer group of a group; what is longer than Event Hubs allows ends in a hash. */
 export function groupName(group: string): string {
-  return group.length <= longestGroup && hubName.test(group) ? group : hashed(group, group);
+  return group.length <= longestGroup && hubName.test(group) ? group : hashed(group, group.toLowerCase());
 }
 
 /** Letters, digits and dots only, so that any name may go in. No portable name has two dots. */

@@ -50,6 +50,21 @@ describe("places", () => {
     });
   });
 
+  it("are the same in any spelling that the service takes for the same", () => {
+    const long = `Billing-${"x".repeat(60)}`;
+    for (const group of ["Billing", long, "Billing_"]) {
+      const [one, other] = [group, group.toLowerCase()].map((name) =>
+        placeOf(address("group", "orders", name), settings),
+      );
+      expect(one?.consumerGroup.toLowerCase()).toBe(other?.consumerGroup.toLowerCase());
+      expect(one?.mark).toBe(other?.mark);
+    }
+    const dead = ["Orders..Billing..dead", "orders..billing..dead"].map((name) =>
+      placeOf(address("queue", name), settings),
+    );
+    expect(dead[0]).toEqual(dead[1]);
+  });
+
   it("of dead letters are one hub for all, or one each", () => {
     const dead = address("queue", "orders..billing..dead");
     expect(placeOf(dead, settings)).toMatchObject({

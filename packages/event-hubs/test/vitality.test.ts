@@ -30,7 +30,7 @@ describe("who is alive", () => {
     expect(vitality.living([record("2", "owner", now - 2_500)], 900, now)).toHaveLength(1);
   });
 
-  it("what is long over by the store's own time is dead at first sight", () => {
+  it("what was written by the store long before now is dead at first sight", () => {
     expect(new Vitality(session).living([record("1", "owner", 10_000)], 0, 20_000)).toHaveLength(0);
   });
 

@@ -11,7 +11,7 @@ const clockToleranceMs = 1_000;
 /**
  * Which owners are alive: those that renewed their record within a session. That is
  * judged by watching records change, which needs no common clock; only what is older
- * than two sessions by the store's own time counts as dead at first sight.
+ * than two sessions, from the store's time to ours, counts as dead at first sight.
  */
 export class Vitality {
   readonly #sessionMs: number;
