@@ -91,9 +91,12 @@ export interface Consumer {
    * consumer cannot go on; core then closes it and consumes anew.
    */
   receive(max: number, call: Call): Promise<readonly Delivery[]>;
-  /** Settles; one outcome per settlement, in order. One call at a time. */
+  /**
+   * Settles; one outcome per settlement, in order. One call at a time. Without an answer
+   * for a minute, core closes this consumer and consumes anew.
+   */
   settle(batch: readonly Settlement[], call: Call): Promise<readonly SettleOutcome[]>;
-  /** Renews the lease of these. Needed where `capabilities.lease` is set. What is already lost is ignored. */
+  /** Renews the lease of these. Needed where `capabilities.lease` is set. What is already lost is ignored. Given up after one lease. */
   extend?(batch: readonly Delivery[], call: Call): Promise<void>;
   /**
    * These lanes, and no others, are to be held back: fetch no more of them until
