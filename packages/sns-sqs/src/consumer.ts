@@ -136,7 +136,8 @@ export class SqsConsumer implements Consumer {
     let failure: { readonly cause: unknown } | undefined;
     for (const { index, delivery } of orders) {
       const outcome = outcomes[index] as SettleOutcome;
-      if (outcome === "settled") delivery.leasedUntil = leasedUntil;
+      // An answer may come after that to a later call.
+      if (outcome === "settled") delivery.leasedUntil = Math.max(delivery.leasedUntil, leasedUntil);
       else if (outcome === "lost") delivery.leasedUntil = 0;
       else failure ??= outcome;
     }
