@@ -27,7 +27,9 @@ describe("who is alive", () => {
     const vitality = new Vitality(session);
     const now = 1_000_000;
     expect(vitality.living([record("1", "owner", now + 60_000)], 0, now)).toHaveLength(1);
-    expect(vitality.living([record("2", "owner", now - 2_500)], 900, now)).toHaveLength(1);
+    expect(vitality.living([record("2", "owner", now - 60_000)], 900, now)).toHaveLength(1);
+    expect(vitality.living([record("2", "owner", now - 60_000)], 1_899, now)).toHaveLength(1);
+    expect(vitality.living([record("2", "owner", now - 60_000)], 1_900, now)).toHaveLength(0);
   });
 
   it("what was written by the store long before now is dead at first sight", () => {

@@ -3,6 +3,8 @@ import type { PartitionOwnership } from "../checkpoints/store.ts";
 interface Seen {
   readonly etag: string | undefined;
   readonly since: number;
+  /** Whether it was written before our eyes: then no clock is asked. */
+  readonly watched: boolean;
 }
 
 /** How much longer than a session a record must be old by the store's clock, which may differ from ours. */
@@ -27,8 +29,8 @@ export class Vitality {
     const living: PartitionOwnership[] = [];
     for (const record of records) {
       const known = this.#seen.get(record.partitionId);
-      const current =
-        known?.etag === record.etag && known !== undefined ? known : { etag: record.etag, since: now };
+      const isKnown = known !== undefined && known.etag === record.etag;
+      const current = isKnown ? known : { etag: record.etag, since: now, watched: known !== undefined };
       seen.set(record.partitionId, current);
       if (record.ownerId !== "" && !this.#isOver(record, current, now, wallClock)) living.push(record);
     }
@@ -36,8 +38,9 @@ export class Vitality {
     return living;
   }
 
-  #isOver(record: PartitionOwnership, { since }: Seen, now: number, wallClock: number): boolean {
+  #isOver(record: PartitionOwnership, { since, watched }: Seen, now: number, wallClock: number): boolean {
     if (now - since >= this.#sessionMs) return true;
+    if (watched) return false;
     const modified = record.lastModifiedTimeInMs;
     return modified !== undefined && wallClock - modified > 2 * this.#sessionMs + clockToleranceMs;
   }
