@@ -100,6 +100,8 @@ export class PubsubConsumer implements Consumer {
       if (typeof outcomes[index] === "string") this.#holdings.settled(ours[at] as PubsubDelivery);
     });
     this.#pullers.at(-1)?.hurry();
+    // What returns may wait for this room too, and a main pull under way would not wake it for a minute.
+    this.#proceed();
     return outcomes;
   }
 

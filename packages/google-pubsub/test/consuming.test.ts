@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ack, call, consume, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import { ack, call, consume, sleep, take, texts, until } from "../../../scripts/testing/workbench.ts";
 import { classify, status } from "../src/errors.ts";
 import { Failure, type Handler } from "./fake-service.ts";
 import { bodiesOf, queue, Stage } from "./stage.ts";
@@ -144,6 +144,22 @@ describe("consuming", () => {
     await until(() => sorted().join() === "2,16");
     await sleep(50);
     expect(sorted()).toEqual([2, 16]);
+  });
+
+  it("goes on with what returns while nothing else comes", async () => {
+    let given = 0;
+    const connection = await stage.connected(
+      {
+        Pull: (request) =>
+          String(request.subscription).endsWith("..returns")
+            ? onceIn("jobs..returns", `retry ${++given}`)(request)
+            : "never",
+      },
+      { leaseMs: 60_000 },
+    );
+    const consumer = await consume(connection, queue, { prefetch: 8 });
+    const retries = ["retry 1", "retry 2", "retry 3", "retry 4", "retry 5"];
+    expect(texts(await take(consumer, retries.length, 10_000))).toEqual(retries);
   });
 
   it("hands back at once what is unsettled when it closes", async () => {
