@@ -9,7 +9,7 @@ import { type Address, metadataHeaders } from "@waybill/core/spi";
 import { Redis } from "ioredis";
 import { adapter } from "./index.ts";
 
-const shortLeaseMs = 1_500;
+const shortLeaseMs = 3_000;
 const refusedSecret = "not-the-password-of-anyone";
 
 /** What a suite needs to prove this adapter on the Redis at `url`. `extras`: what only the caller has, such as power over the server. */

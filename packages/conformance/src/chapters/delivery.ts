@@ -240,7 +240,7 @@ export const delivery = chapter("delivery", [
       const reader = await context.connect();
       await context.collect(reader, queue, {}, (message) => history.deliver(message));
       const mortal = await context.mortal();
-      const writer = await context.connect({ publishTimeoutMs: 1_000 }, mortal.driver);
+      const writer = await context.connect({ publishTimeoutMs: 10_000 }, mortal.driver);
       let confirmed = 0;
       const sends = Array.from({ length: 200 }, async () => {
         await history.publish((message) => writer.send(queue, message));
