@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { Generation } from "../src/consuming/generation.ts";
 import { queue } from "../src/index.ts";
 import type { Capabilities } from "../src/spi/index.ts";
 import { Hands } from "./hands.ts";
@@ -372,5 +373,36 @@ describe("lanes that are gone", () => {
     await bench.clock.settle();
     expect(bench.client.health().subscriptions[0]?.running).toBe(2);
     void revoking;
+  });
+});
+
+describe("lanes as many as keys, each delivery settled on its own", () => {
+  it("are forgotten when nothing of them is left", async () => {
+    const asked = vi.spyOn(Generation.prototype, "lane");
+    const { hands, consumer, clock } = await begin({}, {});
+    for (let n = 1; n <= 50; n++) consumer.deliver(delivery(n, { lane: `key ${n}` }));
+    await clock.settle();
+    const generation = asked.mock.contexts[0] as Generation;
+    asked.mockRestore();
+    const names = () => [...generation.lanes].map(({ name }) => name);
+    expect(names()).toHaveLength(50);
+    for (let n = 1; n < 50; n++) hands.end(n);
+    await clock.settle();
+    expect(names()).toEqual(["key 50"]);
+  });
+
+  it("are waited for while a handler runs on whose message is settled", async () => {
+    const { hands, consumer, clock } = await begin({}, {});
+    consumer.deliver(delivery(1, { lane: "key" }));
+    await clock.settle();
+    await hands.delivery(1).ack();
+    let gone = false;
+    const revoking = consumer.hooks.revoking(["key"]).then(() => {
+      gone = true;
+    });
+    await clock.settle();
+    expect(gone).toBe(false);
+    hands.end(1);
+    await revoking;
   });
 });

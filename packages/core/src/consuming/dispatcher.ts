@@ -83,6 +83,7 @@ export class Dispatcher implements Turns {
     if (lane?.revoking) return;
     const held = new Held(wire, generation, lane, withoutAttemptHeaders(wire.headers), attemptOf(wire), now);
     this.#held.add(held);
+    if (lane !== undefined) lane.held++;
     if (this.#context.cumulative) lane?.track(held);
     if (this.#context.address.ordered && wire.key !== undefined && !this.#keys.enter(wire.key, held)) return;
     this.#ready.push(held);
@@ -124,7 +125,7 @@ export class Dispatcher implements Turns {
 
   done(held: Held): void {
     this.#workEnds(held, "ended");
-    if (held.lost || this.#stopped || !this.#context.settles) this.#held.remove(held);
+    if (held.lost || this.#stopped || !this.#context.settles) this.#remove(held);
     this.#leaveKey(held);
   }
 
@@ -132,7 +133,7 @@ export class Dispatcher implements Turns {
     this.#workEnds(held, "waiting");
     if (this.#stopped || held.lost || held.lane?.revoking) {
       held.phase = "ended";
-      this.#held.remove(held);
+      this.#remove(held);
       return this.#leaveKey(held);
     }
     held.timer = this.#context.clock.setTimeout(() => {
@@ -149,7 +150,7 @@ export class Dispatcher implements Turns {
 
   /** The broker has the settlement, or will never need it. */
   released(held: Held, result: SettleResult): void {
-    this.#held.remove(held);
+    this.#remove(held);
     this.#context.observer?.settled?.(this.#context.address, held.wire, held.ending, result);
     this.#context.onChange();
   }
@@ -207,10 +208,23 @@ export class Dispatcher implements Turns {
       if (held.timer !== undefined) this.#context.clock.clearTimeout(held.timer);
       held.timer = undefined;
       held.phase = "ended";
-      this.#held.remove(held);
+      this.#remove(held);
     }
     for (const held of promoted) this.#ready.push(held);
     this.proceed();
+  }
+
+  #remove(held: Held): void {
+    if (!held.listed) return;
+    this.#held.remove(held);
+    if (held.lane === undefined) return;
+    held.lane.held--;
+    this.#forgetLaneOf(held);
+  }
+
+  /** There may be as many lanes as keys; only those of a log are few, and go on. */
+  #forgetLaneOf({ lane, generation }: Held): void {
+    if (lane?.isOver && !this.#context.cumulative) generation.forget(lane);
   }
 
   #leaveKey(held: Held): void {
@@ -224,6 +238,7 @@ export class Dispatcher implements Turns {
     held.phase = phase;
     this.#working--;
     held.lane?.ended();
+    this.#forgetLaneOf(held);
     if (this.#working === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

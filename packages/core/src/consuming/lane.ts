@@ -9,6 +9,8 @@ export class Lane {
   readonly name: string;
   /** It is going: nothing of it is started any more. */
   revoking = false;
+  /** Deliveries that are held. */
+  held = 0;
   /** Deliveries whose handler runs or that are on their way to be settled. */
   working = 0;
   /** Under cumulative settlement: all that the watermark has not passed, in order of receipt. */
@@ -24,6 +26,11 @@ export class Lane {
   /** How many are done and cannot be settled yet because an earlier one is not. */
   get blocked(): number {
     return this.#blocked;
+  }
+
+  /** Nothing speaks of it any more; should more of it come, another lane will do as well. */
+  get isOver(): boolean {
+    return this.held === 0 && this.working === 0 && this.#open.size === 0 && !this.revoking;
   }
 
   track(held: Held): void {
