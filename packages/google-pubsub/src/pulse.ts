@@ -9,6 +9,8 @@ export class Pulse {
   readonly #timer: NodeJS.Timeout;
   #owed = 0;
   #heardAt = 0;
+  /** Whether there was any answer since it last asked. */
+  #heard = false;
   #asking = false;
 
   /** `ask` answers whether there was any reply within `silenceMs`. */
@@ -28,7 +30,9 @@ export class Pulse {
   /** It has ended; `answered`: by a reply of whatever kind. */
   paid(answered: boolean): void {
     this.#owed--;
-    if (answered) this.#heardAt = performance.now();
+    if (!answered) return;
+    this.#heardAt = performance.now();
+    this.#heard = true;
   }
 
   stop(): void {
@@ -38,9 +42,11 @@ export class Pulse {
   async #look(): Promise<void> {
     if (this.#owed === 0 || this.#asking || performance.now() - this.#heardAt < this.#silenceMs) return;
     this.#asking = true;
+    this.#heard = false;
     const answered = await this.#ask();
     this.#asking = false;
     if (answered) this.#heardAt = performance.now();
-    else this.#onDead();
+    // This question may be late, and others answered.
+    else if (!this.#heard) this.#onDead();
   }
 }
