@@ -186,7 +186,8 @@ function bodyOf(body: unknown): Uint8Array {
 
 function headerText(value: unknown): string {
   if (typeof value === "string") return value;
-  if (value instanceof Date) return value.toISOString();
+  // A timestamp may be one that no calendar has.
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "" : value.toISOString();
   if (Buffer.isBuffer(value)) return value.toString();
   if (typeof value !== "object" || value === null) return String(value);
   try {

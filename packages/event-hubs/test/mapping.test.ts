@@ -125,6 +125,20 @@ describe("mapping", () => {
     for (const value of Object.values(odd.headers)) expect(typeof value).toBe("string");
   });
 
+  it("takes times that no calendar has", () => {
+    const beyond = 9e15;
+    const typed = rhea.types.wrap_timestamp(beyond) as never;
+    const odd = foreign({
+      creation_time: beyond as never,
+      absolute_expiry_time: beyond as never,
+      application_properties: { at: typed },
+    });
+    expect(odd.headers).toEqual({ at: "" });
+    expect(odd.expiresAt).toBeUndefined();
+    expect(odd.native).toMatchObject({ sequenceNumber: 7 });
+    expect(foreign({ body: typed }).body).toHaveLength(0);
+  });
+
   it("reads positions that it wrote, and no others", () => {
     const position = { partition: "31", sequenceNumber: 12, enqueuedAt: 1_700_000_000_000 };
     expect(parsePosition(formatPosition(position))).toEqual(position);
