@@ -25,7 +25,7 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
   const { consumer } = generation;
   if (lease === undefined || consumer.extend === undefined) return;
 
-  /** A call that is not answered must not keep the next from being made. */
+  /** It is not waited for before the next: one that hangs must not cost the lease. */
   const extend = async (deliveries: readonly Delivery[]) => {
     const giveUp = new AbortController();
     const onTime = () => giveUp.abort(new MessagingError("TIMEOUT", "A lease was not renewed in time."));
@@ -33,12 +33,14 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
     const signal = AbortSignal.any([generation.signal, giveUp.signal]);
     try {
       await unlessAborted(consumer.extend?.(deliveries, { signal }) ?? Promise.resolve(), signal);
+    } catch (cause) {
+      if (!generation.signal.aborted) context.onError(normalise(driver, cause));
     } finally {
       clock.clearTimeout(timer);
     }
   };
-  const renew = async () => {
-    if (generation.signal.aborted) return;
+  const renew = () => {
+    schedule();
     const now = clock.now();
     dispatcher.loseWithFollowers(
       (held) => held.generation === generation && !held.lost && now - held.receivedAt >= maxLeaseMs,
@@ -47,18 +49,11 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
       }),
     );
     const held = dispatcher.leased(generation);
-    if (held.length > 0) {
-      try {
-        await extend(held.map((each) => each.wire));
-      } catch (cause) {
-        if (!generation.signal.aborted) context.onError(normalise(driver, cause));
-      }
-    }
-    schedule();
+    if (held.length > 0) void extend(held.map((each) => each.wire));
   };
   let timer: unknown;
   const schedule = () => {
-    timer = clock.setTimeout(() => void renew(), Math.min(lease.ms / 3, maxLeaseMs));
+    timer = clock.setTimeout(renew, Math.min(lease.ms / 3, maxLeaseMs));
   };
   generation.signal.addEventListener("abort", () => clock.clearTimeout(timer), { once: true });
   schedule();

@@ -35,6 +35,8 @@ export interface RedriveContext {
 
 /** How long nothing may come before the queue counts as seen to its end, in milliseconds. */
 const quietMs = 1_500;
+/** The same while nothing has come yet: a consumer that has just begun may have to wait for its share. */
+const beginMs = 5_000;
 /** The same while the broker has told of more than came. */
 const patientMs = 10_000;
 
@@ -62,7 +64,8 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   let quiet: unknown;
   let ended = false;
   const waitForMore = () => {
-    const waitMs = known !== undefined && seen < known ? patientMs : quietMs;
+    const patience = seen === 0 ? beginMs : quietMs;
+    const waitMs = known !== undefined && seen < known ? patientMs : patience;
     if (!ended) quiet = context.clock.setTimeout(end.resolve, waitMs);
   };
 

@@ -96,7 +96,11 @@ export interface Consumer {
    * for a minute, core closes this consumer and consumes anew.
    */
   settle(batch: readonly Settlement[], call: Call): Promise<readonly SettleOutcome[]>;
-  /** Renews the lease of these. Needed where `capabilities.lease` is set. What is already lost is ignored. Given up after one lease. */
+  /**
+   * Renews the lease of these. Needed where `capabilities.lease` is set. What is already
+   * lost is ignored. A call that is slow does not hold up the next, and is given up after
+   * the length of one lease.
+   */
   extend?(batch: readonly Delivery[], call: Call): Promise<void>;
   /**
    * These lanes, and no others, are to be held back: fetch no more of them until
