@@ -48,6 +48,17 @@ describe("what is due", () => {
   });
 });
 
+it("a delay hub that is made while somebody consumes already is moved from", async () => {
+  const delayHub = "made-later";
+  const queue = await bench.made(await bench.connect(), "queue");
+  const connection = await bench.connect({ delayHub });
+  const consumer = await consume(connection, queue);
+  bench.emulator.createHub({ name: delayHub, partitionCount: 9 });
+  const sent = message({ delayMs: 1 });
+  await publish(connection, queue, [sent]);
+  expect(ids(await receive(consumer, 1, 15_000))).toEqual([sent.id]);
+});
+
 async function putOnLowestRung(properties: object): Promise<void> {
   const [key] = bench.emulator.keys;
   const connection = rhea.create_container().connect({

@@ -4,7 +4,8 @@ import { isMissing } from "../errors.ts";
 import type { Publisher } from "../publishing/publisher.ts";
 import { Mover } from "./mover.ts";
 
-const restartMs = 2_000;
+/** When to look again, where a mover has ended or there is nothing to move yet. */
+const againMs = 2_000;
 
 /** The mover of this connection, which its consumers share. */
 export class Movers {
@@ -13,6 +14,7 @@ export class Movers {
   #users = 0;
   #mover: Mover | undefined;
   #starting: Promise<void> | undefined;
+  #isTryingAgain = false;
 
   constructor(context: ConsumerContext, publisher: Publisher) {
     this.#context = context;
@@ -53,26 +55,28 @@ export class Movers {
     const rungs = await amqp.hub(settings.delayHub).then(
       ({ partitionIds }) => partitionIds,
       (cause: unknown) => {
-        // Hubs that others made may come without it; then nobody can delay messages either.
         if (isMissing(cause)) return undefined;
         throw cause;
       },
     );
-    if (rungs === undefined || this.#users === 0 || this.#context.isClosed()) return;
-    this.#mover = new Mover(this.#context, store, this.#publisher, rungs, () => {
-      this.#mover = undefined;
-      void this.#restart();
+    if (this.#users === 0 || this.#context.isClosed()) return;
+    // Hubs that others made may come without it; as soon as it is there messages may wait in it.
+    if (rungs === undefined) return void this.#tryAgain();
+    const mover = new Mover(this.#context, store, this.#publisher, rungs, () => {
+      // It may have been given up, and another begun, while it was ending.
+      if (this.#mover === mover) this.#mover = undefined;
+      void this.#tryAgain();
     });
+    this.#mover = mover;
   }
 
-  async #restart(): Promise<void> {
-    while (this.#users > 0 && !this.#context.isClosed()) {
-      await sleep(restartMs);
-      try {
-        return await this.#start();
-      } catch (cause) {
-        this.#context.report(cause);
-      }
+  async #tryAgain(): Promise<void> {
+    if (this.#isTryingAgain) return;
+    this.#isTryingAgain = true;
+    while (this.#mover === undefined && this.#users > 0 && !this.#context.isClosed()) {
+      await sleep(againMs, undefined, { ref: false });
+      await this.#start().catch((cause: unknown) => this.#context.report(cause));
     }
+    this.#isTryingAgain = false;
   }
 }
