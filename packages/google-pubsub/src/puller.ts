@@ -4,6 +4,8 @@ import type { ReceivedMessage, Service } from "./service.ts";
 /** Pauses between looks at an emulator, in milliseconds: short after there was something, then longer. */
 const shortestPauseMs = 5;
 const longestPauseMs = 100;
+/** For how long room that is less than the least waits for more, in milliseconds. */
+const gatheringMs = 100;
 /** Pauses after pulls that failed for a reason that may pass, in milliseconds; one more failure and it is told. */
 const patienceMs: readonly number[] = [100, 200, 400, 800, 1_600];
 
@@ -37,6 +39,7 @@ export class Puller {
   #pauseMs = shortestPauseMs;
   #failures = 0;
   #pause: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(parts: PullerParts) {
@@ -44,11 +47,11 @@ export class Puller {
   }
 
   /** There may be room again. */
-  proceed(): void {
-    const { most, least, room, onAsked } = this.#parts;
+  proceed(least = this.#parts.least): void {
+    const { most, room, onAsked } = this.#parts;
     while (!this.#closed && this.#pause === undefined && this.#underWay.size < most) {
       const free = room();
-      if (free < least) return;
+      if (free < least) return this.#gather(free);
       const max = Math.max(least, Math.ceil(free / (most - this.#underWay.size)));
       onAsked(max);
       const pulling = this.#pull(max);
@@ -59,6 +62,15 @@ export class Puller {
         this.proceed();
       });
     }
+  }
+
+  /** Settlements will make more of a little room; but those that never come must not keep it empty. */
+  #gather(free: number): void {
+    if (free < 1 || this.#underWay.size > 0) return;
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.proceed(1);
+    }, gatheringMs);
   }
 
   /** Something was settled, which may be what others wait for: an emulator is looked at without a pause. */
@@ -75,7 +87,8 @@ export class Puller {
   /** Ends what is under way; what a pull still brings is handed over all the same. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#pause !== undefined) clearTimeout(this.#pause);
+    clearTimeout(this.#pause);
+    clearTimeout(this.#gathering);
     // An emulator answers at once, and giving it up would cost what it holds.
     const patience = setTimeout(() => this.#closing.abort(), this.#parts.polling ? 1_000 : 0);
     await Promise.all(this.#underWay);

@@ -162,6 +162,19 @@ describe("consuming", () => {
     expect(texts(await take(consumer, retries.length, 10_000))).toEqual(retries);
   });
 
+  it("fills what room there is beside handlers that never end", async () => {
+    const stuck = onceIn("jobs", "a", "b", "c", "d", "e", "f", "g");
+    const other = onceIn("jobs", "other");
+    const pull: Handler = (request) => {
+      const answer = stuck(request);
+      return answer === "never" ? other(request) : answer;
+    };
+    const connection = await stage.connected({ Pull: pull }, { pulls: 1 });
+    const consumer = await consume(connection, queue, { prefetch: 8 });
+    expect(await consumer.receive(10, call)).toHaveLength(7);
+    expect(texts(await consumer.receive(10, call))).toEqual(["other"]);
+  });
+
   it("hands back at once what is unsettled when it closes", async () => {
     const connection = await stage.connected({ Pull: onceIn("jobs", "a", "b", "c") });
     const consumer = await consume(connection, queue);
