@@ -2,7 +2,8 @@
 import { endingSignals } from "./command.ts";
 import { addUp, inWords, type Tally, writeTally } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
-import { forgetReports, mayKillVariable, savedReports } from "./testing/conformance.ts";
+import { mayKillVariable } from "./testing/broker-status.ts";
+import { forgetReports, savedReports } from "./testing/conformance.ts";
 import { conformanceTable } from "./testing/conformance-table.ts";
 import { heading } from "./testing/heading.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";

@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BrokerProcess, Report } from "@waybill/conformance";
-import { type BrokerName, control, statusOf } from "@waybill/local-brokers";
+import { type BrokerName, control } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
+import { mayKillVariable, statusOfRunning } from "./broker-status.ts";
+import { settledStatusOf } from "./settled-status.ts";
 
 const folder = join(resultsFolder, "conformance");
-
-/** Set by `npm run test:all`, whose brokers are its own. Those of `npm test` may be in use by others. */
-export const mayKillVariable = "WAYBILL_BROKERS_MAY_DIE";
 
 export interface LocalBroker {
   readonly url: string;
@@ -18,7 +17,7 @@ export interface LocalBroker {
 
 /** Where a broker is, and power over its process where tests may use it. For `conformance.broker.test.ts`. */
 export async function localBroker(name: BrokerName): Promise<LocalBroker> {
-  const [status] = await statusOf([name]);
+  const [status] = await statusOfRunning([name]);
   if (!status?.url || status.state !== "up")
     throw new Error(`${name} is not up: npx waybill brokers up ${name}`);
   const { url, version } = status;

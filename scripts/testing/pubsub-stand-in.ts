@@ -1,5 +1,5 @@
 import { bringUp, findFreePort, portVariable, statusOf, takeDown, urlVariable } from "@waybill/local-brokers";
-import { mayKillVariable } from "./conformance.ts";
+import { mayKillVariable } from "./broker-status.ts";
 
 /** One that was started for a test file, and how to end it. */
 export interface StartedStandIn {
