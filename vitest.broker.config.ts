@@ -19,7 +19,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    expect: { poll: { timeout: 30_000 } },
     expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -12,5 +12,7 @@ export default defineConfig({
     include: ["packages/*/{src,test}/**/*.test.ts", "examples/test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.broker.test.ts"],
     testTimeout: 20_000,
+    // Long, since it costs only where something is wrong, and never as long as the test.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -4,7 +4,6 @@ import type { BrokerProcess, Report } from "@waybill/conformance";
 import { type BrokerName, control } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
 import { mayKillVariable, statusOfRunning } from "./broker-status.ts";
-import { settledStatusOf } from "./settled-status.ts";
 
 const folder = join(resultsFolder, "conformance");
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import type { Filter } from "@waybill/core";
+import { type Delivery, deadLetterOf, type Filter } from "@waybill/core";
 import { chapter } from "../case.ts";
 import type { Context } from "../context.ts";
+import { quickRetry } from "../quick-retry.ts";
 
 const shades: readonly Readonly<Record<string, string>>[] = [
   { colour: "red" },
@@ -25,6 +26,7 @@ const filters: readonly {
   { id: "all-conditions", filter: { colour: "red", size: "9" }, expected: [3] },
 ];
 
+const attempts = (deliveries: readonly Delivery[]) => deliveries.map(({ attempt }) => attempt);
 const numbers = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
 /** A subscription with a filter gets what matches, and what does not is dropped for it alone. */
@@ -65,6 +67,56 @@ export const filtering = chapter("filters", [
       await again.first(1);
       await context.never("more", () => again.deliveries.length > 1, 100);
       assert.deepEqual(again.values, [2]);
+    },
+  },
+  {
+    id: "retried",
+    title: "What failed in a group with a filter is retried in it, and the filter still holds.",
+    promise: "P4",
+    needs: ["filters"],
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const options = { group: context.name(), filter: { colour: "red" }, retry: quickRetry() };
+      const seen = await context.collect(client, topic, options, (_value, { attempt }) => {
+        if (attempt === 1) throw new Error("once more");
+      });
+      await client.publish(topic, 0, { headers: { colour: "red" } });
+      assert.deepEqual(attempts(await seen.first(2)), [1, 2]);
+      await client.publish(topic, 1, { headers: { colour: "blue" } });
+      await client.publish(topic, 2, { headers: { colour: "red" } });
+      assert.deepEqual(attempts(await seen.first(4)), [1, 2, 1, 2]);
+      assert.deepEqual(seen.values, [0, 0, 2, 2]);
+    },
+  },
+  {
+    id: "redriven",
+    title: "A dead letter of a group with a filter comes back to it, and the filter still holds.",
+    promise: "P5",
+    needs: ["filters"],
+    async run(context) {
+      const client = await context.connect();
+      const topic = context.topic<number>();
+      const group = context.name();
+      let broken = true;
+      const options = { group, filter: { colour: "red" }, retry: quickRetry(1) };
+      await client.topology.declare(deadLetterOf({ topic, group }));
+      const seen = await context.collect(client, topic, options, () => {
+        if (broken) throw new Error("buried");
+      });
+      await client.publish(topic, 0, { headers: { colour: "red" } });
+      await context.eventually("it is a dead letter", async () => {
+        const report = await client.redrive({ topic, group }, { dryRun: true });
+        return report.seen === 1;
+      });
+      broken = false;
+      assert.deepEqual(await client.redrive({ topic, group }), { seen: 1, redriven: 1 });
+      await seen.first(2);
+      await client.publish(topic, 1, { headers: { colour: "blue" } });
+      await client.publish(topic, 2, { headers: { colour: "red" } });
+      await seen.first(3);
+      await context.never("more", () => seen.deliveries.length > 3, 100);
+      assert.deepEqual(seen.values, [0, 0, 2]);
     },
   },
   {

@@ -6,10 +6,15 @@ import { createServer } from "node:net";
 const lowest = 20_000;
 const highest = 30_000;
 
-/** A port on 127.0.0.1 that nobody listens on now. */
+/** Given to somebody who may not listen there yet. */
+const given = new Set<number>();
+
+/** A port on 127.0.0.1 that nobody listens on now, and that this process has given to nobody else. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = randomInt(lowest, highest);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
 }
