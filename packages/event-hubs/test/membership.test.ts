@@ -90,6 +90,19 @@ class SlowToAnswer extends MemoryStore {
   }
 }
 
+/** A store that now and then does what it was asked and fails all the same. */
+class Forgetful extends MemoryStore {
+  answersToLose = 0;
+  renewals = 0;
+  override async claimOwnership(...[claims]: Parameters<MemoryStore["claimOwnership"]>) {
+    const claimed = await super.claimOwnership(claims);
+    if (claims.length > 1) this.renewals++;
+    if (claims.length === 1 || this.answersToLose === 0) return claimed;
+    this.answersToLose--;
+    throw new Error("the answer is lost");
+  }
+}
+
 describe("members of a group", () => {
   it("share all partitions, and never have one twice", async () => {
     const store = new MemoryStore();
@@ -154,6 +167,18 @@ describe("members of a group", () => {
     await until(() => first.own.size === 2);
     answer();
     await until(() => second.own.size === 2, 3_000);
+  });
+
+  it("keep what a renewal has renewed, even if it fails for others or its answer is lost", async () => {
+    const store = new Forgetful();
+    const gone: string[] = [];
+    const player = new Player(store, {}, { revoked: (lost) => gone.push(...lost) });
+    await until(() => player.own.size === 4);
+    store.answersToLose = 1;
+    await until(() => store.answersToLose === 0);
+    const { renewals } = store;
+    await until(() => store.renewals >= renewals + 3);
+    expect(gone).toEqual([]);
   });
 
   it("give all back when they close, so that others need not wait for their session", async () => {

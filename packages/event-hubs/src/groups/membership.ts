@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { derivedSeparator, within } from "@waybill/core/spi";
 import type { GroupId, GroupStore, PartitionOwnership } from "../checkpoints/store.ts";
 import { type Plan, plan, planAll } from "./assignment.ts";
+import { renewedOf } from "./renewal.ts";
 import { Vitality } from "./vitality.ts";
 
 export interface MemberSettings {
@@ -156,16 +157,10 @@ export class GroupMember {
     const sentAt = performance.now();
     if (sentAt - this.#renewedAt < sessionTimeoutMs / renewalsPerSession) return;
     const records = [...this.#owned.values()];
-    const slot = this.#slot;
-    const [renewed, slotKept] = await Promise.all([
-      records.length === 0 ? [] : this.#store.claimOwnership(records.map((record) => ({ ...record }))),
-      slot === undefined ? [] : this.#store.claimOwnership([{ ...slot }]),
-    ]);
-    if (slot !== undefined) this.#slot = slotKept[0];
-    const byPartition = new Map(renewed.map((record) => [record.partitionId, record]));
+    const renewed = await renewedOf(this.#store, records);
     const lost: string[] = [];
     for (const { partitionId } of records) {
-      const record = byPartition.get(partitionId);
+      const record = renewed.get(partitionId);
       if (!this.#owned.has(partitionId)) {
         // It was given back meanwhile, by a tag that this renewal has made old.
         if (record !== undefined) void this.#disown(record);
@@ -174,6 +169,7 @@ export class GroupMember {
     }
     this.#lose(lost);
     this.#renewed(sentAt);
+    if (this.#slot !== undefined) [this.#slot] = await this.#store.claimOwnership([{ ...this.#slot }]);
   }
 
   async #claim(wanted: readonly string[], records: readonly PartitionOwnership[]): Promise<number> {
