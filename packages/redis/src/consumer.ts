@@ -8,12 +8,11 @@ import { Inlet } from "./reading/inlet.ts";
 import type { Reader } from "./reading/reader.ts";
 import { ackAndRemove, ackOwned, type Token } from "./scripts/ack.ts";
 import { retry } from "./scripts/retry.ts";
+import { mostIds } from "./scripts/script.ts";
 import type { DelayMover } from "./upkeep/delay-mover.ts";
 
 /** How long closing waits for a read to end, and then for the hand-back, in milliseconds. */
 const patienceMs = 5_000;
-/** Lua's stack bounds how many ids one script call can pass on. */
-const mostAtOnce = 1_000;
 
 export interface GroupConsumerParts {
   readonly keys: GroupKeys;
@@ -64,8 +63,8 @@ export class GroupConsumer implements Consumer {
     const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
     if (this.#closing !== undefined) return outcomes.fill("lost");
     for (const side of ["main", "returns"] as const) {
-      for (let start = 0; start < batch.length; start += mostAtOnce) {
-        await this.#settleSide(side, batch, start, Math.min(batch.length, start + mostAtOnce), outcomes);
+      for (let start = 0; start < batch.length; start += mostIds) {
+        await this.#settleSide(side, batch, start, Math.min(batch.length, start + mostIds), outcomes);
       }
     }
     this.#parts.onSettled();

@@ -35,7 +35,8 @@ it("tells once when its connection is gone, and the next one hands on what it he
   const heir = await consume(next, queue);
   const started = performance.now();
   const again = await receive(heir, 5);
-  expect(performance.now() - started).toBeLessThan(2_000);
+  // Long before the lease is over.
+  expect(performance.now() - started).toBeLessThan(10_000);
   expect(ids(again).sort()).toEqual(ids(batch).sort());
   expect(again.every(({ redeliveries }) => redeliveries === 1)).toBe(true);
 });

@@ -12,6 +12,7 @@ import {
   receive,
   retry,
   topicOf,
+  until,
 } from "../../../scripts/testing/workbench.ts";
 import { RedisBench } from "./workbench.ts";
 
@@ -53,7 +54,7 @@ it("brings a retried message back to its own group alone, counted, not before it
   const again = await receive(consumer, 1);
   const tookMs = performance.now() - started;
   expect(tookMs).toBeGreaterThan(295);
-  expect(tookMs).toBeLessThan(1_300);
+  expect(tookMs).toBeLessThan(5_000);
   expect(again[0]).toMatchObject({ id: first[0]?.id, redeliveries: 1, headers: { tenant: "acme" } });
   expect(again[0]?.position).toBe(first[0]?.position);
   await retry(consumer, again, 0);
@@ -82,14 +83,15 @@ it("hands back on close at once, uncounted, and in a name that is gone from the 
   const started = performance.now();
   await leaving.close();
   const received = await waiting;
-  expect(performance.now() - started).toBeLessThan(1_000);
+  // Long before the lease is over.
+  expect(performance.now() - started).toBeLessThan(10_000);
   expect(received.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
   const names = (await bench.plain.xinfo("CONSUMERS", queue.physical, "workers")) as unknown[];
   expect(names.length).toBeLessThan(2);
 });
 
 it("gives a message whose lease ran out to another member, and the late settle acks nothing", async () => {
-  const connection = await bench.connect({ leaseMs: 600 });
+  const connection = await bench.connect({ leaseMs: 1_500 });
   const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(2));
   const slow = await consume(connection, queue);
@@ -103,7 +105,7 @@ it("gives a message whose lease ran out to another member, and the late settle a
 });
 
 it("takes its own delivery for another once it was delivered again to the same consumer", async () => {
-  const connection = await bench.connect({ leaseMs: 600 });
+  const connection = await bench.connect({ leaseMs: 1_500 });
   const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(1));
   const consumer = await consume(connection, queue);
@@ -115,16 +117,44 @@ it("takes its own delivery for another once it was delivered again to the same c
 });
 
 it("keeps what is extended", async () => {
-  const connection = await bench.connect({ leaseMs: 600 });
+  const connection = await bench.connect({ leaseMs: 1_500 });
   const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(1));
   const holder = await consume(connection, queue);
   const held = await receive(holder, 1);
   const other = await consume(connection, queue);
   const renewal = setInterval(() => void holder.extend?.(held, call), 200);
-  expect(await receive(other, 1, 2_000)).toEqual([]);
+  expect(await receive(other, 1, 4_000)).toEqual([]);
   clearInterval(renewal);
   expect(await ack(holder, held)).toEqual(["settled"]);
+});
+
+it("keeps what it has read ahead as well", async () => {
+  const connection = await bench.connect({ leaseMs: 1_500 });
+  const queue = await bench.made(connection, "queue");
+  await publish(connection, queue, messages(128));
+  const holder = await consume(connection, queue);
+  const held = await holder.receive(128, call);
+  const taken = async () => ((await bench.plain.xpending(queue.physical, "workers")) as [number])[0];
+  await until(async () => (await taken()) === 128);
+  expect(held).toHaveLength(64);
+  const other = await consume(connection, queue);
+  const renewal = setInterval(() => void holder.extend?.(held, call), 200);
+  expect(await receive(other, 1, 4_000)).toEqual([]);
+  clearInterval(renewal);
+  const rest = await receive(holder, 64);
+  expect(rest.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
+  expect(await ack(holder, [...held, ...rest])).toEqual(new Array(128).fill("settled"));
+});
+
+it("extends more at once than Lua passes on", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue");
+  for (let batch = 0; batch < 9; batch++) await publish(connection, queue, messages(1_000));
+  const consumer = await consume(connection, queue);
+  const held = await receive(consumer, 9_000);
+  await consumer.extend?.(held, call);
+  expect((await ack(consumer, held)).every((outcome) => outcome === "settled")).toBe(true);
 });
 
 it("never holds more than it was asked for, although two streams are read", async () => {

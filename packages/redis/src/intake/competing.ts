@@ -1,9 +1,10 @@
-import type { RedisDelivery } from "../delivery.ts";
+import type { RedisDelivery, Side } from "../delivery.ts";
 import type { StreamKeys } from "../keys.ts";
 import { fresh, takenOver } from "../reading/deliveries.ts";
 import { claim } from "../scripts/claim.ts";
 import { extend } from "../scripts/extend.ts";
 import { leave } from "../scripts/leave.ts";
+import { mostIds } from "../scripts/script.ts";
 import type { Intake, IntakeContext } from "./intake.ts";
 
 /** For fewer than this, reading ahead is not worth a command. */
@@ -15,6 +16,13 @@ const mostClaimed = 100;
 /** How often at least to look for members that died, in milliseconds. */
 const longestScanMs = 5_000;
 
+interface Ahead {
+  readonly count: number;
+  readonly read: Promise<readonly RedisDelivery[]>;
+  /** What it has brought, and nobody has asked for yet. */
+  found: readonly RedisDelivery[];
+}
+
 /** Members compete for entries; each entry has a lease of its own: its idle time. */
 export class CompetingIntake implements Intake {
   readonly #context: IntakeContext;
@@ -23,7 +31,7 @@ export class CompetingIntake implements Intake {
   #interrupted = false;
   #turn = 0;
   /** Sent before it was asked for, within the room that was left: the server works while core does. */
-  #ahead: { readonly count: number; readonly read: Promise<readonly RedisDelivery[]> } | undefined;
+  #ahead: Ahead | undefined;
 
   constructor(context: IntakeContext) {
     this.#context = context;
@@ -68,9 +76,15 @@ export class CompetingIntake implements Intake {
     // COUNT is per stream, so both at once get half the room each; the returns are mostly empty.
     this.#turn = (this.#turn + 1) % returnsEvery;
     const read = this.#turn === 0 ? this.#read([returns, main], room >> 1, []) : this.#read([main], room, []);
+    const ahead: Ahead = { count: room, read, found: [] };
     // Whoever awaits it next hears of a failure.
-    read.catch(() => {});
-    this.#ahead = { count: room, read };
+    read.then(
+      (found) => {
+        ahead.found = found;
+      },
+      () => {},
+    );
+    this.#ahead = ahead;
   }
 
   /** Half of the lease is left for a stalled process or a slow network to use up. */
@@ -78,15 +92,21 @@ export class CompetingIntake implements Intake {
     return now - delivery.leasedAt < this.#context.leaseMs / 2;
   }
 
+  /** What was read ahead is leased too, and core does not know of it. */
   async extend(deliveries: readonly RedisDelivery[]): Promise<void> {
+    const held = [...deliveries, ...(this.#ahead?.found ?? [])];
+    for (const side of ["main", "returns"] as const) {
+      const own = held.filter((delivery) => delivery.side === side);
+      for (let from = 0; from < own.length; from += mostIds)
+        await this.#extendSide(side, own.slice(from, from + mostIds));
+    }
+  }
+
+  async #extendSide(side: Side, own: readonly RedisDelivery[]): Promise<void> {
     const { commands, keys, consumer } = this.#context;
     const now = performance.now();
-    for (const side of ["main", "returns"] as const) {
-      const own = deliveries.filter((delivery) => delivery.side === side);
-      if (own.length === 0) continue;
-      const lost = new Set(await extend(commands, keys[side].stream, keys.group, consumer, own));
-      for (let i = 0; i < own.length; i++) if (!lost.has(i)) (own[i] as RedisDelivery).leasedAt = now;
-    }
+    const lost = new Set(await extend(commands, keys[side].stream, keys.group, consumer, own));
+    for (let i = 0; i < own.length; i++) if (!lost.has(i)) (own[i] as RedisDelivery).leasedAt = now;
   }
 
   leave(broken: boolean): Promise<void> {

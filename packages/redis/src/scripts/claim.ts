@@ -1,5 +1,5 @@
 import type { RedisClient } from "../client.ts";
-import { run, script } from "./script.ts";
+import { mostIds, run, script } from "./script.ts";
 
 /** Entries as XREADGROUP gives them, and how often each had been delivered before. */
 export interface Claimed {
@@ -11,7 +11,8 @@ export interface Claimed {
 
 export type RawEntry = readonly [id: Buffer, fields: readonly Buffer[]];
 
-// XCLAIM answers with nothing (or null, before Redis 7) for what was deleted meanwhile.
+// XCLAIM answers with nothing (or null, before Redis 7) for what was deleted meanwhile, and that is acked. Its own
+// minimum of idle time is 0: what a clock that was set back makes too young for it must not be taken for deleted.
 const claimScript = script(`
 local pending
 if ARGV[3] == '0' then
@@ -24,7 +25,7 @@ local ids, counts = {}, {}
 for i, found in ipairs(pending) do
   ids[i], counts[i] = found[1], found[4]
 end
-local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], unpack(ids))
+local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(ids))
 local entries, present = {}, {}
 for _, entry in ipairs(claimed) do
   if entry and entry[2] then
@@ -41,6 +42,7 @@ return {entries, ids, counts}
 /**
  * Takes over what has been pending for `minIdleMs`, oldest first, beginning with
  * `from` (an id, `(id` for after it, or `-`). Their delivery count goes up by one.
+ * It may be less than `limit`, with more to come.
  */
 export async function claim(
   client: RedisClient,
@@ -51,7 +53,8 @@ export async function claim(
   from: string,
   limit: number,
 ): Promise<Claimed> {
-  const args = [group, consumer, minIdleMs, from, limit];
+  const most = Math.min(limit, mostIds);
+  const args = [group, consumer, minIdleMs, from, most];
   const reply = (await run(client, claimScript, [stream], args)) as
     | readonly [RawEntry[], Buffer[], number[]]
     | null;
@@ -61,6 +64,6 @@ export async function claim(
   return {
     entries,
     deliveredBefore: new Map(ids.map((id, index) => [id.toString("latin1"), counts[index] as number])),
-    next: ids.length < limit || last === undefined ? undefined : `(${last.toString("latin1")}`,
+    next: ids.length < most || last === undefined ? undefined : `(${last.toString("latin1")}`,
   };
 }

@@ -28,6 +28,9 @@ export async function run(
   }
 }
 
+/** How many ids one script call may pass on to a command: Lua's stack holds 8,000 values (`LUAI_MAXCSTACK`). */
+export const mostIds = 1_000;
+
 /** Server time in milliseconds, so that due times do not depend on whose clock is right. */
 export const luaNow = `
 local clock = redis.call('TIME')
