@@ -1,6 +1,6 @@
 import type { ChannelModel } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
-import { call, item, message, topicOf } from "../../../scripts/testing/workbench.ts";
+import { call, item, message, topicOf, until } from "../../../scripts/testing/workbench.ts";
 import { RabbitmqBench } from "./workbench.ts";
 
 const bench = new RabbitmqBench();
@@ -27,7 +27,7 @@ describe("topology", () => {
     await connection.publish(queue, [message({ body: "1" }), message({ body: "2" })], call);
     const nowhere = (["queue", "topic", "group"] as const).map((kind) => bench.address(kind));
     await expect
-      .poll(() => connection.topology.inspect([queue, ...nowhere], call))
+      .poll(() => connection.topology.inspect([queue, ...nowhere], call), { timeout: 20_000 })
       .toMatchObject([{ exists: true, backlog: 2 }, ...nowhere.map(() => ({ exists: false }))]);
     expect((await connection.topology.inspect(nowhere, call)).every(({ exists }) => !exists)).toBe(true);
   });
@@ -81,7 +81,7 @@ describe("topology", () => {
     const dead = bench.address("queue", { name: `${queue.name}..dead` });
     await connection.topology.ensure([item(queue)], call);
     await connection.publish(dead, [message({ body: "letter" })], call);
-    await expect.poll(async () => (await connection.topology.inspect([dead], call))[0]?.backlog).toBe(1);
+    await until(async () => (await connection.topology.inspect([dead], call))[0]?.backlog === 1);
     await connection.topology.remove([queue, queue], call);
     const exists = async () =>
       (await connection.topology.inspect([queue, dead], call)).map((state) => state.exists);

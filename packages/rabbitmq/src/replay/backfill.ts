@@ -1,5 +1,5 @@
 import { type Call, givenUp, MessagingError, type TopologyItem } from "@waybill/core/spi";
-import type { ConfirmChannel, ConsumeMessage, Message, Options } from "amqplib";
+import type { ConfirmChannel, Message, Options } from "amqplib";
 import type { Control } from "../declarations/control.ts";
 import { queueSpec } from "../declarations/queue-specs.ts";
 import { hasReplyCode } from "../errors.ts";
@@ -7,11 +7,10 @@ import { copyingName, copyLockName, pastName, queueName, streamName } from "../n
 import type { Settings } from "../options.ts";
 import { endOfPast } from "./past-first.ts";
 import { streamStart } from "./position.ts";
+import { lookMs, offsetOf, StreamEnd } from "./stream-end.ts";
 
 /** How long a message may be on its way from a publisher to the stream. */
 const settleMs = 1_000;
-/** After this long without a message, and with none behind it, the stream's end is reached. */
-const idleMs = 500;
 const lockRetryMs = 250;
 const window = 200;
 
@@ -109,51 +108,50 @@ export class Backfill {
       to.on("return", () => {
         failure ??= new MessagingError("NOT_FOUND", `The queue "${target}" is gone.`, { retryable: true });
       });
-      await this.#control.run((tail) =>
-        this.#control.run(async (from) => {
-          let end = Number.POSITIVE_INFINITY;
-          // What comes after this moment is in the group's queue already.
-          await tail.prefetch(1);
-          await tail.consume(
-            stream,
-            (message) => {
-              end = Math.min(end, offsetOf(message));
-            },
-            { arguments: { "x-stream-offset": "next" } },
-          );
-          const { argument, skips } = streamStart(start);
-          let lastAt = Date.now();
-          let reached = -1;
-          let gone = false;
-          await from.prefetch(window);
-          await from.consume(
-            stream,
-            (message) => {
-              if (message === null) {
-                gone = true;
-                return;
+      const end = new StreamEnd();
+      await this.#control.run((behind) =>
+        this.#control.run((last) =>
+          this.#control.run(async (from) => {
+            await end.watch(stream, behind, last);
+            const { argument, skips } = streamStart(start);
+            let underWay = 0;
+            let gone = false;
+            let over = false;
+            const stored = (message: Message, cause: unknown) => {
+              underWay--;
+              if (cause) failure ??= cause;
+              // Confirms may still come when this was given up, and its channel closed.
+              else if (!over) from.ack(message);
+            };
+            await from.prefetch(window);
+            await from.consume(
+              stream,
+              (message) => {
+                if (message === null) {
+                  gone = true;
+                  return;
+                }
+                if (!end.wasRead(offsetOf(message)) || skips(message)) return from.ack(message);
+                underWay++;
+                // Acked when it is stored, so that no more than a window is ever on its way.
+                send(to, target, message, (cause) => stored(message, cause));
+              },
+              { arguments: { "x-stream-offset": argument } },
+            );
+            try {
+              while (failure === undefined && !gone && !end.isReached(underWay > 0)) {
+                if (call.signal.aborted) throw givenUp(call.signal);
+                await new Promise((resolve) => setTimeout(resolve, lookMs));
               }
-              lastAt = Date.now();
-              reached = offsetOf(message);
-              if (reached >= end || skips(message)) from.ack(message);
-              // Acked when it is stored, so that no more than a window is ever on its way.
-              else
-                send(to, target, message, (cause) => {
-                  if (cause) failure ??= cause;
-                  else from.ack(message);
-                });
-            },
-            { arguments: { "x-stream-offset": argument } },
-          );
-          while (failure === undefined && !gone && reached < end - 1 && Date.now() - lastAt < idleMs) {
-            if (call.signal.aborted) throw givenUp(call.signal);
-            await new Promise((resolve) => setTimeout(resolve, 20));
-          }
-          await to.waitForConfirms().catch((cause) => {
-            failure ??= cause;
-          });
-          if (gone) failure ??= new MessagingError("NOT_FOUND", `The stream "${stream}" is gone.`);
-        }),
+              await to.waitForConfirms().catch((cause) => {
+                failure ??= cause;
+              });
+            } finally {
+              over = true;
+            }
+            if (gone) failure ??= new MessagingError("NOT_FOUND", `The stream "${stream}" is gone.`);
+          }),
+        ),
       );
       if (failure !== undefined) throw failure;
       if (!address.ordered) return;
@@ -166,14 +164,17 @@ export class Backfill {
   }
 }
 
-function offsetOf(message: ConsumeMessage | null): number {
-  return Number(message?.properties.headers?.["x-stream-offset"] ?? Number.POSITIVE_INFINITY);
-}
-
+/** As it is, but for what would be taken for the end of the past, or route it to further queues once more. */
 function send(to: ConfirmChannel, target: string, message: Message, done: (cause: unknown) => void): void {
-  const { headers, userId, clusterId, deliveryMode, ...properties } = message.properties;
-  const { "x-stream-offset": _offset, ...kept } = headers ?? {};
-  const options: Options.Publish = { ...properties, headers: kept, persistent: true, mandatory: true };
+  const { headers, userId, clusterId, deliveryMode, type, ...properties } = message.properties;
+  const { "x-stream-offset": _offset, CC: _copies, ...kept } = headers ?? {};
+  const options: Options.Publish = {
+    ...properties,
+    type: type === endOfPast ? undefined : type,
+    headers: kept,
+    persistent: true,
+    mandatory: true,
+  };
   try {
     to.sendToQueue(target, message.content, options, done);
   } catch (cause) {
