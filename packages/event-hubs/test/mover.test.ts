@@ -1,6 +1,6 @@
 import rhea from "rhea";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { consume, ids, message, publish, receive } from "../../../scripts/testing/workbench.ts";
+import { consume, ids, message, publish, receive, until } from "../../../scripts/testing/workbench.ts";
 import { ownProperties } from "../src/mapping.ts";
 import { EmulatedBench } from "./emulated.ts";
 
@@ -46,6 +46,20 @@ describe("what is due", () => {
     expect(ids(await receive(await consume(connection, queue), 1, 15_000))).toEqual([sent.id]);
     expect(bench.reports).not.toEqual([]);
   });
+});
+
+it("a destination that never answers holds up nobody behind it", async () => {
+  const connection = await bench.connect();
+  const silent = await bench.made(connection, "queue");
+  const queue = await bench.made(connection, "queue");
+  const consumer = await consume(connection, queue);
+  const { faults } = bench.emulator;
+  faults.inject({ on: "publish", action: "delay", hub: silent.physical, delayMs: 60_000 });
+  await publish(connection, silent, [message({ delayMs: 1 })]);
+  await until(() => faults.list().length === 0);
+  const sent = message({ delayMs: 1 });
+  await publish(connection, queue, [sent]);
+  expect(ids(await receive(consumer, 1, 15_000))).toEqual([sent.id]);
 });
 
 it("a delay hub that is made while somebody consumes already is moved from", async () => {

@@ -4,9 +4,10 @@ import {
   type PublishOutcome,
   stored,
   type WireMessage,
+  within,
 } from "@waybill/core/spi";
 import type { AmqpConnection } from "../amqp/amqp-connection.ts";
-import { conditionOf } from "../amqp/amqp-error.ts";
+import { AmqpError, conditionOf, ownConditions } from "../amqp/amqp-error.ts";
 import { rungOf } from "../delays/ladder.ts";
 import { isMissing } from "../errors.ts";
 import { encode, encodeBatch, ownProperties } from "../mapping.ts";
@@ -74,30 +75,42 @@ export class Publisher {
     return outcomes;
   }
 
-  /** Stores encoded messages in a hub, each where its key says. One outcome each, in order. */
+  /** Stores encoded messages in a hub, each where its key says. One outcome each, in order and in bounded time. */
   async deliver(
     hub: string,
     encoded: readonly { readonly payload: Buffer; readonly key: string | undefined }[],
   ): Promise<readonly PublishOutcome[]> {
-    const outcomes = new Array<PublishOutcome>(encoded.length).fill(stored);
-    await this.#deliver(
-      hub,
-      encoded.map(({ payload, key }, index) => ({ index, payload, key })),
-      outcomes,
-    );
-    return outcomes;
+    const parcels = encoded.map(({ payload, key }, index) => ({ index, payload, key }));
+    return this.#inTime(parcels, (outcomes) => this.#deliver(hub, parcels, outcomes));
   }
 
-  /** Stores encoded messages in one partition. One outcome each, in order. */
+  /** Stores encoded messages in one partition. One outcome each, in order and in bounded time. */
   async storeAt(
     hub: string,
     partition: string,
     payloads: readonly Buffer[],
   ): Promise<readonly PublishOutcome[]> {
-    const outcomes = new Array<PublishOutcome>(payloads.length).fill(stored);
     const parcels = payloads.map((payload, index) => ({ index, payload, key: undefined }));
-    await this.#send({ hub, partition, key: undefined, inOrder: true }, parcels, outcomes);
-    return outcomes;
+    const route = { hub, partition, key: undefined, inOrder: true };
+    return this.#inTime(parcels, (outcomes) => this.#send(route, parcels, outcomes));
+  }
+
+  /** For those who have nobody to lose patience for them: what the service never answers has failed. */
+  async #inTime(
+    parcels: readonly Parcel[],
+    store: (outcomes: PublishOutcome[]) => Promise<unknown>,
+  ): Promise<readonly PublishOutcome[]> {
+    const outcomes = new Array<PublishOutcome>(parcels.length).fill(stored);
+    const { requestTimeoutMs } = this.#settings;
+    let isAnswered = false;
+    const storing = store(outcomes).then(() => {
+      isAnswered = true;
+    });
+    await within(requestTimeoutMs, storing);
+    if (isAnswered) return outcomes;
+    const late: PublishOutcome[] = [];
+    fail(parcels, new AmqpError(ownConditions.timeout, `Not stored in ${requestTimeoutMs} ms.`), late);
+    return late;
   }
 
   async #deliver(hub: string, parcels: readonly Parcel[], outcomes: PublishOutcome[]): Promise<void> {
