@@ -81,6 +81,17 @@ describe("a new group that starts in the past", () => {
     expect(await take(consumer, 1, 500)).toEqual([]);
   });
 
+  it("gets all of it where that is more than is on its way at once", async () => {
+    const { connection, topic, group } = await withHistory(true);
+    const more = bodies(20, 2_000).map((body) => message({ body, key: "key" }));
+    for (let from = 0; from < more.length; from += 500)
+      await connection.publish(topic, more.slice(from, from + 500), call);
+    const billing = group("billing");
+    await bench.ensure(connection, item(billing, { from: "earliest" }));
+    const consumer = await consume(connection, billing);
+    expect(texts(await take(consumer, 2_000))).toEqual(bodies(0, 2_000));
+  });
+
   it("is copied once by two that make it at once", async () => {
     const { connection, group } = await withHistory();
     const other = await bench.connect();
