@@ -53,6 +53,22 @@ describe("a subscription", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("has its time to begin after what it consumes was made, however slowly", async () => {
+    const made = gate();
+    const begun = gate();
+    const { client, driver, clock } = await connected(
+      { ensure: () => made.opened, consume: () => begun.opened },
+      { connectTimeoutMs: 2_000 },
+    );
+    const subscribing = client.consume(Jobs, () => {});
+    await clock.pass(3_000);
+    made.open();
+    await clock.pass(1_500);
+    expect(driver.consumer().call.signal.aborted).toBe(false);
+    begun.open();
+    expect((await subscribing).state).toBe("running");
+  });
+
   it("is given up as well while the broker is away", async () => {
     const { client, driver, clock } = await connected(
       {

@@ -6,7 +6,7 @@ import { renewLeases } from "./lease-renewal.ts";
 import { Settler } from "./settler.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
-/** Begins a consumer's life. Waits for a connection until `waiting` fires; the rest has a time limit of its own. */
+/** Begins a consumer's life. Waits for a connection until `waiting` fires; the consumer has a time limit of its own. */
 export async function openGeneration(
   spec: SubscriptionSpec,
   context: SubscriptionContext,
@@ -23,10 +23,12 @@ export async function openGeneration(
   const forget = link.onLost((error) => generation.end(error));
   generation.signal.addEventListener("abort", forget, { once: true });
   const giveUp = new AbortController();
-  const timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
+  let timer: unknown;
   try {
     await unlessAborted(context.prepare({ address, start, filter }), closing);
     if (generation.error !== undefined) throw generation.error;
+    // From here: a broker that was slow to make a topic may be as slow to serve it.
+    timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
     const opening = connection.consume(
       {
         address,
