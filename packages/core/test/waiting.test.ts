@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { patiently, unlessAborted, within } from "../src/spi/index.ts";
+import { patiently, unlessGivenUp, within } from "../src/spi/index.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -39,15 +39,20 @@ it("patiently gives up on what stays, when its time is over, and when nobody wai
 
 it("work is awaited unless the signal fires, before or meanwhile", async () => {
   const { signal } = new AbortController();
-  expect(await unlessAborted(Promise.resolve(1), signal)).toBe(1);
+  expect(await unlessGivenUp(Promise.resolve(1), signal)).toBe(1);
   const failed = new Error("failed");
-  await expect(unlessAborted(Promise.reject(failed), signal)).rejects.toBe(failed);
+  await expect(unlessGivenUp(Promise.reject(failed), signal)).rejects.toBe(failed);
 
   const stop = new AbortController();
-  const waiting = unlessAborted(new Promise(() => {}), stop.signal);
+  const work = Promise.withResolvers<string>();
+  const late: string[] = [];
+  const waiting = unlessGivenUp(work.promise, stop.signal, (value) => late.push(value));
   stop.abort("enough");
   await expect(waiting).rejects.toMatchObject({ code: "TIMEOUT", cause: "enough" });
-  await expect(unlessAborted(Promise.reject(failed), stop.signal)).rejects.toMatchObject({ code: "TIMEOUT" });
+  work.resolve("too late");
+  await work.promise;
+  expect(late).toEqual(["too late"]);
+  await expect(unlessGivenUp(Promise.reject(failed), stop.signal)).rejects.toMatchObject({ code: "TIMEOUT" });
 });
 
 it("a bounded wait says whether it was in time, whatever came of the work", async () => {

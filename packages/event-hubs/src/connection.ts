@@ -8,7 +8,7 @@ import {
   type PublishOutcome,
   patiently,
   type Source,
-  unlessAborted,
+  unlessGivenUp,
   type WireMessage,
   within,
 } from "@waybill/core/spi";
@@ -49,8 +49,8 @@ export class EventHubsConnection implements Connection {
       (cause) => connection?.report(cause),
     );
     try {
-      const amqp = await unlessAborted(opening, call.signal);
-      await unlessAborted(amqp.authenticate(settings.entity ?? settings.delayHub), call.signal);
+      const amqp = await unlessGivenUp(opening, call.signal);
+      await unlessGivenUp(amqp.authenticate(settings.entity ?? settings.delayHub), call.signal);
       connection = new EventHubsConnection(settings, hooks, amqp, await openStore(settings));
       return connection;
     } catch (cause) {
@@ -88,7 +88,7 @@ export class EventHubsConnection implements Connection {
   }
 
   publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
-    return unlessAborted(this.#publisher.publish(to, batch), call.signal);
+    return unlessGivenUp(this.#publisher.publish(to, batch), call.signal);
   }
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
@@ -98,15 +98,7 @@ export class EventHubsConnection implements Connection {
       passes: isTransient,
       isOver: () => call.signal.aborted || this.#closing !== undefined,
     });
-    try {
-      return await unlessAborted(starting, call.signal);
-    } catch (cause) {
-      starting.then(
-        (consumer) => consumer.close(),
-        () => {},
-      );
-      throw cause;
-    }
+    return unlessGivenUp(starting, call.signal, (late) => void late.close().catch(() => {}));
   }
 
   close(): Promise<void> {

@@ -9,7 +9,7 @@ import {
   type PublishOutcome,
   patiently,
   type Source,
-  unlessAborted,
+  unlessGivenUp,
   type WireMessage,
 } from "@waybill/core/spi";
 import type { KafkaClient, KafkaLink } from "./client.ts";
@@ -53,7 +53,7 @@ export class KafkaConnection implements Connection {
   ): Promise<KafkaConnection> {
     const control = client.link();
     try {
-      await unlessAborted(control.open(), call.signal);
+      await unlessGivenUp(control.open(), call.signal);
     } catch (cause) {
       control.close();
       throw cause;
@@ -81,7 +81,7 @@ export class KafkaConnection implements Connection {
   }
 
   publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
-    return unlessAborted(this.#publisher.publish(to, batch), call.signal);
+    return unlessGivenUp(this.#publisher.publish(to, batch), call.signal);
   }
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
@@ -91,15 +91,7 @@ export class KafkaConnection implements Connection {
       passes: isTransient,
       isOver: () => call.signal.aborted || this.#closing !== undefined,
     });
-    try {
-      return await unlessAborted(starting, call.signal);
-    } catch (cause) {
-      starting.then(
-        (consumer) => consumer.close(),
-        () => {},
-      );
-      throw cause;
-    }
+    return unlessGivenUp(starting, call.signal, (late) => void late.close().catch(() => {}));
   }
 
   close(): Promise<void> {

@@ -9,7 +9,7 @@ import {
   MessagingError,
   type PublishOutcome,
   type Source,
-  unlessAborted,
+  unlessGivenUp,
   type WireMessage,
   within,
 } from "@waybill/core/spi";
@@ -37,7 +37,7 @@ export async function connectRabbitmq(
   const connection = new AmqpConnection(settings, hooks);
   const opening = connection.open();
   try {
-    await unlessAborted(opening, call.signal);
+    await unlessGivenUp(opening, call.signal);
   } catch (cause) {
     void opening.catch(() => undefined).then(() => connection.close());
     throw cause;
@@ -96,18 +96,7 @@ class AmqpConnection implements Connection {
 
   async consume(from: Source, _hooks: unknown, call: Call): Promise<Consumer> {
     if (call.signal.aborted) throw givenUp(call.signal);
-    const starting = this.#consume(from);
-    let consumer: Consumer;
-    try {
-      consumer = await unlessAborted(starting, call.signal);
-    } catch (cause) {
-      void starting.then(
-        (late) => late.close(),
-        () => undefined,
-      );
-      throw cause;
-    }
-    return consumer;
+    return unlessGivenUp(this.#consume(from), call.signal, (late) => void late.close().catch(() => {}));
   }
 
   close(): Promise<void> {

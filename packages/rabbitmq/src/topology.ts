@@ -5,7 +5,7 @@ import {
   type Topology,
   type TopologyItem,
   type TopologyState,
-  unlessAborted,
+  unlessGivenUp,
 } from "@waybill/core/spi";
 import type { Replies } from "amqplib";
 import type { Control } from "./declarations/control.ts";
@@ -41,15 +41,15 @@ export class AmqpTopology implements Topology {
   }
 
   async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
-    await inTurns(items, (item) => unlessAborted(this.#ensureOne(item, call), call.signal));
+    await inTurns(items, (item) => unlessGivenUp(this.#ensureOne(item, call), call.signal));
   }
 
   async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
-    return inTurns(addresses, (address) => unlessAborted(this.#inspectOne(address), call.signal));
+    return inTurns(addresses, (address) => unlessGivenUp(this.#inspectOne(address), call.signal));
   }
 
   async remove(addresses: readonly Address[], call: Call): Promise<void> {
-    await inTurns(addresses, (address) => unlessAborted(this.#removeOne(address), call.signal));
+    await inTurns(addresses, (address) => unlessGivenUp(this.#removeOne(address), call.signal));
   }
 
   async #ensureOne(item: TopologyItem, call: Call): Promise<void> {

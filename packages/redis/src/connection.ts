@@ -9,7 +9,7 @@ import {
   MessagingError,
   type PublishOutcome,
   type Source,
-  unlessAborted,
+  unlessGivenUp,
   type WireMessage,
 } from "@waybill/core/spi";
 import { command, createClient, open, type RedisClient } from "./client.ts";
@@ -116,7 +116,7 @@ class RedisConnection implements Connection {
   }
 
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
-    const outcomes = await unlessAborted(this.#publisher.publish(to, batch), call.signal);
+    const outcomes = await unlessGivenUp(this.#publisher.publish(to, batch), call.signal);
     const failed = outcomes.find((outcome) => !outcome.ok);
     if (failed?.ok === false) this.#onFailed(failed.cause);
     if (to.kind === "topic") this.#trimmer.touch(to);

@@ -16,7 +16,7 @@ import { leaseSeconds } from "./capabilities.ts";
 import { type Clients, createClients } from "./clients.ts";
 import { SqsConsumer } from "./consumer.ts";
 import { isAwsError } from "./errors.ts";
-import { temporaryPrefix } from "./naming.ts";
+import { queueName, temporaryPrefix } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { fifoAttributes, NewQueues } from "./places/new-queues.ts";
 import { Places } from "./places/places.ts";
@@ -93,6 +93,9 @@ class AwsConnection implements Connection {
   async consume({ address, filter }: Source, _hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     if (address.kind === "topic") return this.#openBroadcast(address, filter, call);
     const url = await this.#places.queueUrl(address, call);
+    if (address.kind === "group" && filter === undefined) {
+      await this.#subscriptions.feedAll(this.#places.queueArn(queueName(address)), call);
+    }
     if (address.kind !== "inbox") return this.#open(address, url, async () => {});
     this.#temporary.keep(url);
     // Core opens a failed one again by the same name, which SQS would refuse for a minute if it were gone.

@@ -7,7 +7,7 @@ import {
 import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import type { Address } from "@waybill/core/spi";
 import { afterEach, expect, it } from "vitest";
-import { call, item, topicOf } from "../../../scripts/testing/workbench.ts";
+import { call, consume, item, topicOf } from "../../../scripts/testing/workbench.ts";
 import { queueName, topicName } from "../src/naming.ts";
 import { SnsSqsBench } from "./workbench.ts";
 
@@ -98,6 +98,16 @@ it("gives a new subscription a filter policy, and takes it away when another fil
   await connection.topology.ensure([item(group, undefined, { colour: "blue" })], call);
   expect(await policy()).toBe("{}");
   await connection.topology.ensure([item(group, undefined, { colour: "red" })], call);
+  expect(await policy()).toBe("{}");
+});
+
+it("leaves the filter policy to who declares or redrives, and takes it away from who consumes without a filter", async () => {
+  const connection = await bench.connect();
+  const group = await bench.made(connection, "group", { filter: { colour: "red" } });
+  const policy = async () => (await subscriptionOf(group)).attributes.FilterPolicy;
+  await connection.topology.ensure([item(group)], call);
+  expect(await policy()).toContain('{"colour":["red"]}');
+  await consume(connection, group);
   expect(await policy()).toBe("{}");
 });
 

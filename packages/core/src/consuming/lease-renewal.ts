@@ -1,9 +1,9 @@
-import { unlessAborted } from "../client/unless-aborted.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { normalise } from "../errors/normalise.ts";
 import type { Clock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { Delivery } from "../spi/message.ts";
+import { unlessAborted } from "../spi/unless-aborted.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Generation } from "./generation.ts";
 

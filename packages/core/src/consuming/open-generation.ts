@@ -1,5 +1,5 @@
-import { unlessAborted } from "../client/unless-aborted.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { unlessAborted } from "../spi/unless-aborted.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Generation } from "./generation.ts";
 import { renewLeases } from "./lease-renewal.ts";

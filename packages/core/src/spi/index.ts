@@ -47,5 +47,5 @@ export { type Patience, patiently } from "./patiently.ts";
 export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
 export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
 export type { Topology, TopologyItem, TopologyState } from "./topology.ts";
-export { givenUp, unlessAborted } from "./unless-aborted.ts";
+export { givenUp, unlessGivenUp } from "./unless-given-up.ts";
 export { within } from "./within.ts";

@@ -1,21 +1,31 @@
-import { MessagingError } from "../errors/messaging-error.ts";
-
 /**
- * What `work` comes to, or the error of `givenUp` if the signal fires first. The work
- * goes on: what comes of it then is nobody's concern.
+ * The promise, or a rejection as soon as the signal fires (by default with its reason):
+ * what does not heed its signal keeps nobody waiting. What comes too late goes to `discard`.
  */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  discard: (late: T) => void = () => {},
+  reasonOf: (signal: AbortSignal) => unknown = ({ reason }) => reason,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(givenUp(signal));
+    let over = false;
+    const onAbort = () => {
+      over = true;
+      reject(reasonOf(signal));
+    };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-/** The error for a call whose signal fired before the broker had answered: a `TIMEOUT`. */
-export function givenUp(signal: AbortSignal): MessagingError {
-  return new MessagingError("TIMEOUT", "The broker had not answered when the call was given up.", {
-    cause: signal.reason,
+    promise.then(
+      (value) => {
+        signal.removeEventListener("abort", onAbort);
+        if (over) discard(value);
+        else resolve(value);
+      },
+      (cause) => {
+        signal.removeEventListener("abort", onAbort);
+        reject(cause);
+      },
+    );
   });
 }

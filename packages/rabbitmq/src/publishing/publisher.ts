@@ -4,7 +4,7 @@ import {
   givenUp,
   MessagingError,
   type PublishOutcome,
-  unlessAborted,
+  unlessGivenUp,
   type WireMessage,
 } from "@waybill/core/spi";
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
@@ -42,10 +42,10 @@ export class Publisher {
 
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
     const preparing = this.#prepare(to, batch);
-    if (preparing !== undefined) await unlessAborted(preparing, call.signal);
+    if (preparing !== undefined) await unlessGivenUp(preparing, call.signal);
     let channel = this.#channel;
-    if (channel === undefined) channel = await unlessAborted(this.#open(), call.signal);
-    if (channel.full !== undefined) await unlessAborted(channel.full, call.signal);
+    if (channel === undefined) channel = await unlessGivenUp(this.#open(), call.signal);
+    if (channel.full !== undefined) await unlessGivenUp(channel.full, call.signal);
     if (call.signal.aborted) throw givenUp(call.signal);
     return channel.write(to, batch, call.signal);
   }

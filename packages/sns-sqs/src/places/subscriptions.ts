@@ -14,10 +14,20 @@ import { isOurs, policyOf } from "./filter-policy.ts";
 /** How SNS is told to filter nothing any more. */
 const noPolicy = "{}";
 
+/** What a subscription is to be for its queue. */
+interface Wanted {
+  readonly queue: string;
+  readonly filter: Filter | undefined;
+  /** As SNS takes it, if it is to filter. */
+  readonly policy: string | undefined;
+}
+
 /** What feeds queues from topics. */
 export class Subscriptions {
   readonly #sns: SNSClient;
   readonly #filters: boolean;
+  /** By queue: subscriptions found with a policy of ours by somebody who named no filter, and maybe wants all. */
+  readonly #narrow = new Map<string, string>();
 
   /** @param filters Whether SNS is to spare what a new subscription's filter cannot let through. */
   constructor(sns: SNSClient, filters: boolean) {
@@ -44,7 +54,7 @@ export class Subscriptions {
       if (!isAwsError(cause, "InvalidParameter")) throw cause;
       const existing = await this.find(topic, queue, call);
       if (existing === undefined) throw cause;
-      await this.#adjust(existing, policy, call);
+      await this.#adjust(existing, { queue, filter, policy }, call);
       return existing;
     }
   }
@@ -74,28 +84,36 @@ export class Subscriptions {
     await this.#sns.send(new UnsubscribeCommand({ SubscriptionArn: subscription }), { abortSignal: signal });
   }
 
+  /** A consumer of this queue has no filter: a policy that was left as it was goes now. */
+  async feedAll(queue: string, call: Call): Promise<void> {
+    const subscription = this.#narrow.get(queue);
+    if (subscription === undefined) return;
+    await this.#set(subscription, "FilterPolicy", noPolicy, call);
+    this.#narrow.delete(queue);
+  }
+
   /**
    * One that is there with other attributes. A filter policy of ours for another filter
    * than this goes, since it would keep from this member what it wants; it is never made
-   * narrower, and core filters. A policy of the user's own is the user's will.
+   * narrower, and core filters. A redrive or a declaration names no filter and wants no
+   * change: then the policy stays until a consumer comes. One of the user's own is the
+   * user's will.
    */
-  async #adjust(subscription: string, policy: string | undefined, { signal }: Call): Promise<void> {
-    const options = { abortSignal: signal };
+  async #adjust(subscription: string, wanted: Wanted, call: Call): Promise<void> {
+    const { queue, filter, policy } = wanted;
     const command = new GetSubscriptionAttributesCommand({ SubscriptionArn: subscription });
-    const { Attributes = {} } = await this.#sns.send(command, options);
-    const set = (AttributeName: string, AttributeValue: string) =>
-      this.#sns.send(
-        new SetSubscriptionAttributesCommand({
-          SubscriptionArn: subscription,
-          AttributeName,
-          AttributeValue,
-        }),
-        options,
-      );
-    if (Attributes.RawMessageDelivery !== "true") await set("RawMessageDelivery", "true");
-    const { FilterPolicy } = Attributes;
-    if (FilterPolicy !== undefined && FilterPolicy !== policy && isOurs(FilterPolicy)) {
-      await set("FilterPolicy", noPolicy);
+    const { Attributes = {} } = await this.#sns.send(command, { abortSignal: call.signal });
+    if (Attributes.RawMessageDelivery !== "true") {
+      await this.#set(subscription, "RawMessageDelivery", "true", call);
     }
+    const { FilterPolicy } = Attributes;
+    if (FilterPolicy === undefined || FilterPolicy === policy || !isOurs(FilterPolicy)) return;
+    if (filter === undefined) this.#narrow.set(queue, subscription);
+    else await this.#set(subscription, "FilterPolicy", noPolicy, call);
+  }
+
+  async #set(SubscriptionArn: string, AttributeName: string, AttributeValue: string, { signal }: Call) {
+    const command = new SetSubscriptionAttributesCommand({ SubscriptionArn, AttributeName, AttributeValue });
+    await this.#sns.send(command, { abortSignal: signal });
   }
 }
