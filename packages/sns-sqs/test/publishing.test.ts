@@ -1,10 +1,10 @@
 import type { Connection, PublishOutcome } from "@waybill/core/spi";
 import { expect, it } from "vitest";
-import { item, message, messages } from "../../../scripts/testing/workbench.ts";
+import { message, messages } from "../../../scripts/testing/workbench.ts";
 import { snsSqs } from "../src/index.ts";
 import { batch, metadataIn, published, snsError, sqsError, topicAttributes } from "./answers.ts";
 import { address, call } from "./places.ts";
-import { type Asked, json, Recorded } from "./recorded.ts";
+import { type Asked, Recorded } from "./recorded.ts";
 
 const { classify } = snsSqs();
 const queue = address("queue", "jobs");
@@ -258,38 +258,6 @@ it("gives SQS the delay that it can keep, rounded up, and the consumer the rest"
   const { due } = metadataIn(long);
   expect(due - before).toBeGreaterThanOrEqual(3_600_000);
   expect(due - before).toBeLessThan(3_605_000);
-});
-
-it("takes a queue that it removed for gone, though SQS knows it for a minute and loses what it takes there", async () => {
-  const aws = new Recorded((asked) => {
-    const { action, input } = asked;
-    if (action === "SendMessageBatch") return batch(asked);
-    if (action === "GetQueueUrl" && input.QueueName !== "jobs")
-      return sqsError(400, "QueueDoesNotExist", "The specified queue does not exist.");
-    return json({ QueueUrl: "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs" });
-  }, false);
-  const connection = await aws.connect();
-  await connection.publish(queue, [message()], call);
-  await connection.topology.remove([queue], call);
-  await expect(connection.publish(queue, [message()], call)).rejects.toMatchObject({ code: "NOT_FOUND" });
-  expect(await connection.topology.inspect([queue], call)).toMatchObject([{ exists: false }]);
-  await connection.topology.ensure([item(queue)], call);
-  expect(aws.of("CreateQueue")).toHaveLength(1);
-  expect(told(await connection.publish(queue, [message()], call))).toEqual(["stored"]);
-});
-
-it("waits until SQS lets the name of a removed queue be used again", async () => {
-  let refusals = 1;
-  const aws = new Recorded(({ action, input }) => {
-    if (action !== "CreateQueue") return sqsError(400, "QueueDoesNotExist", "It does not exist.");
-    if (refusals-- > 0) return sqsError(400, "QueueDeletedRecently", "You must wait 60 seconds.");
-    return {
-      body: JSON.stringify({ QueueUrl: `https://sqs.eu-central-1.amazonaws.com/1/${input.QueueName}` }),
-    };
-  }, false);
-  const connection = await aws.connect();
-  await connection.topology.ensure([item(queue)], call);
-  expect(aws.of("CreateQueue")).toHaveLength(2);
 });
 
 it("cannot be reached where a region does not exist, and says to look at the region", async () => {

@@ -1,46 +1,11 @@
-import type { Consumer } from "@waybill/core/spi";
 import { expect, it } from "vitest";
-import {
-  ack,
-  consume,
-  ids,
-  receive,
-  retry,
-  sleep,
-  texts,
-  until,
-} from "../../../scripts/testing/workbench.ts";
-import type { SnsSqsOptions } from "../src/index.ts";
-import { batch, metadataIn, type Received, type Refusal, received, sqsError } from "./answers.ts";
+import { ack, ids, receive, retry, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import { batch, metadataIn, received, sqsError } from "./answers.ts";
 import { address, call } from "./places.ts";
+import { opened, queue, queueOf, several } from "./queue-of.ts";
 import { type Asked, Recorded } from "./recorded.ts";
 
-const queue = address("queue", "jobs");
 const fifo = address("queue", "jobs", { ordered: true });
-
-/** An SQS that has these messages for whoever asks first, and then none. */
-function queueOf(messages: readonly Received[], refuse: (asked: Asked) => readonly Refusal[] = () => []) {
-  let left = [...messages];
-  return new Recorded(async (asked) => {
-    if (asked.action !== "ReceiveMessage") return batch(asked, ...refuse(asked));
-    const given = left.slice(0, asked.input.MaxNumberOfMessages);
-    left = left.slice(given.length);
-    if (given.length === 0) await sleep(asked.input.WaitTimeSeconds * 1_000);
-    return received(...given);
-  });
-}
-
-async function opened(
-  aws: Recorded,
-  from = queue,
-  options: SnsSqsOptions = {},
-  reports: unknown[] = [],
-): Promise<Consumer> {
-  return consume(await aws.connect({ waitSeconds: 1, ...options }, reports), from);
-}
-
-const several = (count: number, fields: Partial<Received> = {}): Received[] =>
-  Array.from({ length: count }, (_, n) => ({ body: `m${n}`, ...fields }));
 
 it("asks for no more than it was asked for, in as many polls as that needs", async () => {
   const aws = queueOf(several(100));
@@ -178,74 +143,6 @@ it("deletes nothing once the lease is over, since SQS would call that a success"
   await sleep(1_100);
   expect(await ack(consumer, deliveries)).toEqual(["lost", "lost"]);
   expect(aws.of("DeleteMessageBatch")).toEqual([]);
-  await consumer.close();
-});
-
-it("keeps a lease that it extends", async () => {
-  const aws = queueOf(several(12));
-  const consumer = await opened(aws, queue, { leaseMs: 3_000 });
-  const deliveries = [...(await receive(consumer, 12))];
-  await sleep(1_500);
-  await consumer.extend?.(deliveries, call);
-  expect(aws.of("ChangeMessageVisibilityBatch").map(({ input }) => input.Entries.length)).toEqual([10, 2]);
-  await sleep(1_500);
-  expect(await ack(consumer, deliveries)).toEqual(Array(12).fill("settled"));
-  await consumer.close();
-});
-
-it("extends the lease of what waits until core has room, too", async () => {
-  const aws = queueOf(several(30));
-  const consumer = await opened(aws);
-  const first = await consumer.receive(30, call);
-  expect(first).toHaveLength(10);
-  await until(async () => {
-    aws.asked.length = 0;
-    await consumer.extend?.(first, call);
-    const entries = aws.of("ChangeMessageVisibilityBatch").flatMap(({ input }) => input.Entries);
-    return new Set(entries.map(({ ReceiptHandle }) => ReceiptHandle)).size === 30;
-  });
-  await consumer.close();
-});
-
-it("extends no lease that is over, since SQS would take it for that of whoever has the message now", async () => {
-  const aws = queueOf(several(2));
-  const consumer = await opened(aws, queue, { leaseMs: 1_000 });
-  const deliveries = await receive(consumer, 2);
-  await sleep(1_100);
-  await consumer.extend?.(deliveries, call);
-  expect(aws.of("ChangeMessageVisibilityBatch")).toEqual([]);
-  expect(await ack(consumer, deliveries)).toEqual(["lost", "lost"]);
-  await consumer.close();
-});
-
-it("extends no lease of what is being settled, since a retry would wait for all of it", async () => {
-  let answer = () => {};
-  const answering = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
-  const aws = new Recorded(async (asked) => {
-    if (asked.action === "ReceiveMessage") return received({ body: "a" });
-    await answering;
-    return batch(asked);
-  });
-  const consumer = await opened(aws);
-  const deliveries = await receive(consumer, 1);
-  const retrying = retry(consumer, deliveries, 0);
-  const extending = consumer.extend?.(deliveries, call);
-  answer();
-  expect(await retrying).toEqual(["settled"]);
-  await extending;
-  expect(aws.of("ChangeMessageVisibilityBatch")).toHaveLength(1);
-  await consumer.close();
-});
-
-it("delivers a reply however long it waited here, since it was settled when it came", async () => {
-  const aws = queueOf([{ body: "reply" }]);
-  const consumer = await opened(aws, address("inbox", "inbox..1"), { leaseMs: 1_000 });
-  await consumer.receive(10, { signal: AbortSignal.abort() });
-  await until(() => aws.of("DeleteMessageBatch").length === 1);
-  await sleep(1_000);
-  expect(texts(await receive(consumer, 1, 3_000))).toEqual(["reply"]);
   await consumer.close();
 });
 

@@ -1,0 +1,39 @@
+import { expect, it } from "vitest";
+import { item, message } from "../../../scripts/testing/workbench.ts";
+import { batch, sqsError } from "./answers.ts";
+import { address, call } from "./places.ts";
+import { json, Recorded } from "./recorded.ts";
+
+const queue = address("queue", "jobs");
+
+it("takes a queue that it removed for gone, though SQS knows it for a minute and loses what it takes there", async () => {
+  const aws = new Recorded((asked) => {
+    const { action, input } = asked;
+    if (action === "SendMessageBatch") return batch(asked);
+    if (action === "GetQueueUrl" && input.QueueName !== "jobs")
+      return sqsError(400, "QueueDoesNotExist", "The specified queue does not exist.");
+    return json({ QueueUrl: "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs" });
+  }, false);
+  const connection = await aws.connect();
+  await connection.publish(queue, [message()], call);
+  await connection.topology.remove([queue], call);
+  await expect(connection.publish(queue, [message()], call)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect(await connection.topology.inspect([queue], call)).toMatchObject([{ exists: false }]);
+  await connection.topology.ensure([item(queue)], call);
+  expect(aws.of("CreateQueue")).toHaveLength(1);
+  expect(await connection.publish(queue, [message()], call)).toMatchObject([{ ok: true }]);
+});
+
+it("waits until SQS lets the name of a removed queue be used again", async () => {
+  let refusals = 1;
+  const aws = new Recorded(({ action, input }) => {
+    if (action !== "CreateQueue") return sqsError(400, "QueueDoesNotExist", "It does not exist.");
+    if (refusals-- > 0) return sqsError(400, "QueueDeletedRecently", "You must wait 60 seconds.");
+    return {
+      body: JSON.stringify({ QueueUrl: `https://sqs.eu-central-1.amazonaws.com/1/${input.QueueName}` }),
+    };
+  }, false);
+  const connection = await aws.connect();
+  await connection.topology.ensure([item(queue)], call);
+  expect(aws.of("CreateQueue")).toHaveLength(2);
+});
