@@ -55,9 +55,7 @@ function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consumer {
   return {
     receive: (max, call) => own.receive(max, call),
     settle: (batch, call) => own.settle(batch, call),
-    ...(own.extend === undefined
-      ? {}
-      : { extend: (batch, call) => own.extend?.(batch, call) as Promise<void> }),
+    ...(own.extend === undefined ? {} : { extend: own.extend.bind(own) }),
     ...(own.holdBack === undefined ? {} : { holdBack: (lanes: readonly string[]) => own.holdBack?.(lanes) }),
     close: () => own.close(),
     ...replaced,

@@ -98,6 +98,83 @@ describe("a lease", () => {
   });
 });
 
+describe("a lease that the broker says is over", () => {
+  /** At its first renewal, the broker has taken back what is named here. */
+  const losing = (...lost: readonly number[]) => {
+    let told = false;
+    return leased({
+      extend: (batch) => {
+        if (told) return;
+        told = true;
+        return batch.filter((one) => lost.includes(values([one])[0] as number));
+      },
+    });
+  };
+
+  it("is renewed no more; its handler is told, and the late settlement is reported and reaches nobody", async () => {
+    const { client, driver, clock, errors } = await losing(1);
+    const hands = new Hands();
+    const subscription = await client.consume(Jobs, { concurrency: 2 }, hands.handler);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    const { signal } = hands.delivery(1);
+    expect(signal.aborted).toBe(false);
+    await clock.pass(1_000);
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST" });
+    expect(hands.delivery(2).signal.aborted).toBe(false);
+    await clock.pass(1_000);
+    expect(driver.consumer().extended.map(values)).toEqual([[1, 2], [2]]);
+    expect(await hands.delivery(1).ack()).toBe("lost");
+    hands.end(1, 2);
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 2"]);
+    expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST"]);
+    expect(subscription.held).toBe(0);
+  });
+
+  it("starts no message that waited for its turn", async () => {
+    const { client, driver, clock } = await losing(2);
+    const hands = new Hands();
+    await client.consume(Jobs, { concurrency: 1 }, hands.handler);
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    await clock.pass(1_000);
+    hands.end(1);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "3"]);
+  });
+
+  it("takes along what follows under its key, and nothing that came before it", async () => {
+    const { client, driver, clock } = await losing(2);
+    const hands = new Hands();
+    await client.consume(Keyed, hands.handler);
+    const keyed = [1, 2, 3].map((value) => delivery(value, { key: "a" }));
+    driver.consumer().deliver(...keyed, delivery(11, { key: "b" }));
+    await clock.pass(1_000);
+    expect(hands.delivery(1).signal.aborted).toBe(false);
+    hands.end(1);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "11"]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("is no news of a message whose settlement is on its way", async () => {
+    const { client, driver, clock, errors } = await leased({
+      extend: (batch) => batch,
+      settle: () => new Promise((resolve) => void clock.setTimeout(() => resolve(["settled"]), 5_000)),
+    });
+    const hands = new Hands();
+    await client.consume(Keyed, { concurrency: 2 }, hands.handler);
+    driver.consumer().deliver(delivery(1, { key: "a" }));
+    await clock.settle();
+    const acked = hands.delivery(1).ack();
+    await clock.pass(2_000);
+    expect(hands.delivery(1).signal.aborted).toBe(false);
+    await clock.pass(4_000);
+    expect(await acked).toBe("settled");
+    expect(errors).toEqual([]);
+  });
+});
+
 describe("a message held for `maxLeaseMs`", () => {
   it("is renewed no more; its handler is told, and the late settlement is reported and reaches nobody", async () => {
     const { client, driver, clock, errors } = await leased();

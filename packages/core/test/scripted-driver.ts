@@ -63,7 +63,8 @@ export interface Script {
   inspect?(address: Address): Answer<Partial<TopologyState>>;
   consume?(consumer: ScriptedConsumer): unknown;
   settle?(batch: readonly Settlement[]): Answer<readonly SettleOutcome[] | undefined>;
-  extend?(batch: readonly Delivery[]): unknown;
+  /** Answers with those that are lost. */
+  extend?(batch: readonly Delivery[]): Answer<readonly Delivery[] | undefined>;
   closeConnection?(): unknown;
   closeConsumer?(): unknown;
   /** False for a broker that cannot hold single lanes back. */
@@ -225,9 +226,9 @@ export class ScriptedConsumer implements Consumer {
     return (await this.#script.settle?.(batch)) ?? batch.map(() => "settled");
   }
 
-  async extend(batch: readonly Delivery[]): Promise<void> {
+  async extend(batch: readonly Delivery[]): Promise<readonly Delivery[]> {
     this.extended.push(batch);
-    await this.#script.extend?.(batch);
+    return (await this.#script.extend?.(batch)) ?? [];
   }
 
   async close(): Promise<void> {

@@ -66,8 +66,13 @@ export function failuresOf(cause: unknown): Readonly<Record<string, string>> | u
   return known ? found : undefined;
 }
 
+/** Nothing that is done with this id will work again. */
+export function isPermanent(failure: string): boolean {
+  return !failure.startsWith("TRANSIENT");
+}
+
 function outcomeOf(failure: string, cause: unknown): SettleOutcome {
-  if (!failure.startsWith("TRANSIENT")) return "lost";
+  if (isPermanent(failure)) return "lost";
   return { cause: statusOf(cause) === status.FAILED_PRECONDITION ? transient(failure) : cause };
 }
 

@@ -8,7 +8,7 @@ import {
   type SettleOutcome,
   within,
 } from "@waybill/core/spi";
-import { acknowledge, failuresOf } from "./acking.ts";
+import { acknowledge, failuresOf, isPermanent } from "./acking.ts";
 import type { PubsubDelivery } from "./delivery.ts";
 import { matches } from "./filters.ts";
 import { Hiding } from "./hiding.ts";
@@ -106,11 +106,13 @@ export class PubsubConsumer implements Consumer {
   }
 
   /** Renews also what core has not received yet. */
-  async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
-    if (this.#closing !== undefined) return;
+  async extend(batch: readonly Delivery[], _call: Call): Promise<readonly Delivery[]> {
+    if (this.#closing !== undefined) return [];
+    const ours = batch as readonly PubsubDelivery[];
     const now = performance.now();
-    const held = [...(batch as readonly PubsubDelivery[]), ...this.#holdings.waiting];
+    const held = [...ours, ...this.#holdings.waiting];
     await this.#lease(held.filter(({ leasedUntil }) => leasedUntil > now));
+    return ours.filter(({ leasedUntil }) => leasedUntil <= now);
   }
 
   close(): Promise<void> {
@@ -213,8 +215,11 @@ export class PubsubConsumer implements Consumer {
       if (failures === undefined) throw cause;
       lost = failures;
     }
-    for (const delivery of deliveries)
-      if (lost[delivery.ackId] === undefined) delivery.leasedUntil = from + leaseMs - this.#marginMs;
+    for (const delivery of deliveries) {
+      const failure = lost[delivery.ackId];
+      if (failure === undefined) delivery.leasedUntil = from + leaseMs - this.#marginMs;
+      else if (isPermanent(failure)) delivery.leasedUntil = 0;
+    }
   }
 
   async #modify(deliveries: readonly PubsubDelivery[], seconds: number): Promise<void> {

@@ -194,8 +194,9 @@ describe("consuming", () => {
     const { pass } = clock();
     const deliveries = await consumer.receive(10, call);
     pass(10_000);
-    await consumer.extend?.(deliveries.slice(0, 1), call);
+    expect(await consumer.extend?.(deliveries.slice(0, 1), call)).toEqual([]);
     pass(10_000);
+    expect(await consumer.extend?.(deliveries, call)).toEqual(deliveries.slice(1));
     expect(await ack(consumer, deliveries)).toEqual(["settled", "lost"]);
     expect(stage.service.asked("Acknowledge").flatMap(idsOf)).toEqual(["id of a"]);
   });
@@ -214,7 +215,7 @@ describe("consuming", () => {
         }),
     );
     pass(10_000);
-    await consumer.extend?.(deliveries, call);
+    expect(await consumer.extend?.(deliveries, call)).toEqual(deliveries.slice(0, 1));
     pass(10_000);
     expect(await ack(consumer, deliveries)).toEqual(["lost", "settled"]);
   });

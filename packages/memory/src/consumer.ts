@@ -34,11 +34,14 @@ export class MemoryConsumer implements Consumer {
     return batch.map((settlement) => this.#settleOne(settlement));
   }
 
-  async extend(batch: readonly Delivery[]): Promise<void> {
+  async extend(batch: readonly Delivery[]): Promise<readonly Delivery[]> {
     const until = this.#broker.settings.clock.now() + this.#member.leaseMs;
+    const lost: Delivery[] = [];
     for (const delivery of batch as readonly MemoryDelivery[]) {
       if (this.#holds(delivery)) this.#claim.queue.extend(delivery, until);
+      else lost.push(delivery);
     }
+    return lost;
   }
 
   holdBack(lanes: readonly string[]): void {

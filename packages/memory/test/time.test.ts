@@ -120,7 +120,7 @@ test("a lease that is renewed holds on, and renewing a lost one changes nothing"
     await hand.extend(renewed);
   }
   expect(texts(await hand.poll())).toEqual(["left"]);
-  await hand.extend(left);
+  expect(await hand.extend(renewed, left)).toEqual([left]);
   expect(await hand.ack(renewed, left)).toEqual(["settled", "lost"]);
 });
 

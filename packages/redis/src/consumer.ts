@@ -71,8 +71,8 @@ export class GroupConsumer implements Consumer {
     return outcomes;
   }
 
-  async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
-    if (this.#closing === undefined) await this.#intake.extend(batch as readonly RedisDelivery[]);
+  async extend(batch: readonly Delivery[], _call: Call): Promise<readonly Delivery[]> {
+    return this.#closing === undefined ? this.#intake.extend(batch as readonly RedisDelivery[]) : [];
   }
 
   close(): Promise<void> {

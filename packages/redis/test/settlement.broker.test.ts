@@ -112,6 +112,7 @@ it("takes its own delivery for another once it was delivered again to the same c
   const first = await receive(consumer, 1);
   const second = await receive(consumer, 1);
   expect(ids(second)).toEqual(ids(first));
+  expect(await consumer.extend?.([...first, ...second], call)).toEqual(first);
   expect(await ack(consumer, first)).toEqual(["lost"]);
   expect(await ack(consumer, second)).toEqual(["settled"]);
 });

@@ -121,12 +121,13 @@ export class SqsConsumer implements Consumer {
    * loss counts as an attempt. What is being settled is left alone: a retry that is made
    * to wait by this would wait for a whole lease.
    */
-  async extend(batch: readonly Delivery[], _call: Call): Promise<void> {
-    if (this.#closing !== undefined) return;
+  async extend(batch: readonly Delivery[], _call: Call): Promise<readonly Delivery[]> {
+    if (this.#closing !== undefined) return [];
+    const ours = batch as readonly SqsDelivery[];
     const now = performance.now();
     // SQS lets an old receipt change a message that is someone else's by now.
     for (const delivery of this.#held) if (delivery.leasedUntil <= now) this.#held.delete(delivery);
-    const held = (batch as readonly SqsDelivery[]).filter((delivery) => this.#held.has(delivery));
+    const held = ours.filter((delivery) => this.#held.has(delivery));
     const waiting = [...this.#waiting].filter((delivery) => delivery.leasedUntil > now);
     const seconds = this.#parts.leaseSeconds;
     const orders = [...held, ...waiting].map((delivery, index) => ({ index, delivery, seconds }));
@@ -142,6 +143,7 @@ export class SqsConsumer implements Consumer {
       else failure ??= outcome;
     }
     if (failure !== undefined) throw failure.cause;
+    return ours.filter((delivery) => delivery.leasedUntil <= now);
   }
 
   close(): Promise<void> {

@@ -31,12 +31,12 @@ it("extends the lease of what waits until core has room, too", async () => {
   await consumer.close();
 });
 
-it("extends no lease that is over, since SQS would take it for that of whoever has the message now", async () => {
+it("extends no lease that is over, since SQS would take it for that of whoever has the message now, and says so", async () => {
   const aws = queueOf(several(2));
   const consumer = await opened(aws, queue, { leaseMs: 1_000 });
   const deliveries = await receive(consumer, 2);
   await sleep(1_100);
-  await consumer.extend?.(deliveries, call);
+  expect(await consumer.extend?.(deliveries, call)).toEqual(deliveries);
   expect(aws.of("ChangeMessageVisibilityBatch")).toEqual([]);
   expect(await ack(consumer, deliveries)).toEqual(["lost", "lost"]);
   await consumer.close();

@@ -247,7 +247,7 @@ export const settlement = chapter("settlement", [
       const fresh = () => context.recorded((shortLease as NonNullable<typeof shortLease>).driver());
       const queue = context.queue<number>();
       // A process that stands still renews nothing.
-      const stalled = wrapDriver(fresh(), { consumer: () => ({ extend: async () => undefined }) });
+      const stalled = wrapDriver(fresh(), { consumer: () => ({ extend: async () => [] }) });
       const slow = await context.connect({}, stalled);
       const gate = new Gate();
       context.atEnd(() => gate.open());

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { deadLetterOf } from "@waybill/core";
+import { deadLetterOf, MessagingError } from "@waybill/core";
 import { type Case, chapter } from "../case.ts";
 import { failure } from "../failing.ts";
 import { Gate } from "../gate.ts";
 import { hasLease, shortestLease } from "../lease.ts";
+import { wrapDriver } from "../wrap.ts";
 
 /** P8, and what is said about delays and expiry: not early, hardly late, and never to two at once. */
 export const time: readonly Case[] = chapter("time", [
@@ -223,6 +224,45 @@ export const time: readonly Case[] = chapter("time", [
       first.open();
       await seen.first(5);
       await context.never("one came again", () => seen.deliveries.length + other.deliveries.length > 5);
+    },
+  },
+  {
+    id: "lease-lost",
+    title: "A handler whose lease was lost meanwhile is told, and what it says then is `lost`.",
+    promise: "P8",
+    applies: hasLease,
+    timeoutMs: 240_000,
+    async run(context) {
+      const { ms, driver } = shortestLease(context);
+      let stalled = true;
+      // A process that stands still renews nothing; then it goes on.
+      const waking = wrapDriver(driver(), {
+        consumer: (consumer) => ({
+          extend: async (batch, call) => (stalled ? [] : ((await consumer.extend?.(batch, call)) ?? [])),
+        }),
+      });
+      const jobs = context.queue<string>();
+      const gate = new Gate();
+      context.atEnd(() => gate.open());
+      const client = await context.connect({}, waking);
+      const seen = await context.collect(client, jobs, {}, () => gate.opened);
+      await client.send(jobs, "slow");
+      const [first] = await seen.first(1);
+      const other = await context.collect(await context.connect({}, driver()), jobs, {}, () => gate.opened);
+      await context.eventually(
+        "it comes again",
+        () => seen.deliveries.length + other.deliveries.length > 1,
+        ms * 4 + 10_000,
+      );
+      assert.equal(first?.signal.aborted, false, "the handler was told before anybody could know");
+      stalled = false;
+      await context.eventually("the handler is told", () => first?.signal.aborted, ms * 2 + 10_000);
+      const reason: unknown = first?.signal.reason;
+      assert.ok(MessagingError.isInstance(reason) && reason.code === "LEASE_LOST", `told: ${reason}`);
+      assert.equal(await first?.ack(), "lost");
+      await context.eventually("it is told to onError", () =>
+        context.background.some(({ code }) => code === "LEASE_LOST"),
+      );
     },
   },
   {

@@ -41,12 +41,10 @@ export function alteringDeliveries(
             batch.map((settlement) => ({ ...settlement, delivery: original(settlement.delivery) })),
             call,
           ),
-        ...(consumer.extend === undefined
-          ? {}
-          : {
-              extend: (batch: readonly Delivery[], call) =>
-                consumer.extend?.(batch.map(original), call) as Promise<void>,
-            }),
+        extend: async (batch, call) => {
+          const lost = new Set(await consumer.extend?.(batch.map(original), call));
+          return batch.filter((delivery) => lost.has(original(delivery)));
+        },
       };
     },
   });

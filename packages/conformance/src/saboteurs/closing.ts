@@ -39,7 +39,7 @@ export const closingSaboteurs: readonly Saboteur[] = [
             return {
               receive: (max, inner) => consumer.receive(max, inner),
               settle: (batch, inner) => consumer.settle(batch, inner),
-              extend: async (batch, inner) => consumer.extend?.(batch, inner),
+              extend: async (batch, inner) => (await consumer.extend?.(batch, inner)) ?? [],
               async close() {
                 await consumer.close();
                 if (from.address.kind !== "group") return;

@@ -20,7 +20,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
             return batch;
           },
           settle: async (batch) => batch.map(() => "settled"),
-          extend: async () => undefined,
+          extend: async () => [],
         }),
       }),
   },
@@ -126,7 +126,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
                 const acks = batch.map(({ delivery }) => ({ delivery, outcome: "ack" }) as const);
                 return consumer.settle(acks, inner);
               },
-              extend: async (batch, inner) => consumer.extend?.(batch, inner),
+              extend: async (batch, inner) => (await consumer.extend?.(batch, inner)) ?? [],
               close: () => consumer.close(),
             };
           },
@@ -152,7 +152,22 @@ export const settlingSaboteurs: readonly Saboteur[] = [
     manner: "Does not renew leases.",
     caughtBy: ["time.lease-renewed"],
     patience: 1,
-    sabotage: (driver) => wrapDriver(driver, { consumer: () => ({ extend: async () => undefined }) }),
+    sabotage: (driver) => wrapDriver(driver, { consumer: () => ({ extend: async () => [] }) }),
+  },
+  {
+    name: "hides-lost-leases",
+    manner: "Does not say which leases are over when it renews the others.",
+    caughtBy: ["time.lease-lost"],
+    patience: 1,
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        consumer: (consumer) => ({
+          async extend(batch, call) {
+            await consumer.extend?.(batch, call);
+            return [];
+          },
+        }),
+      }),
   },
 ];
 

@@ -169,14 +169,25 @@ export class Dispatcher implements Turns {
     this.#forget((held) => held.lost && matching(held));
   }
 
-  /** The same, and what has their ordering keys goes with them: it must not be handled before they come again. */
+  /** The same, and what follows them under their ordering keys goes with them: it must not be handled before they come again. */
   loseWithFollowers(matching: (held: Held) => boolean, reason: MessagingError): void {
-    const lost = new Set(this.#held.filter(matching));
-    if (lost.size === 0) return;
-    const keys = new Set<string | undefined>();
-    if (this.#context.address.ordered) for (const held of lost) keys.add(held.wire.key);
-    keys.delete(undefined);
-    this.lose((held) => lost.has(held) || keys.has(held.wire.key), reason);
+    const { ordered } = this.#context.address;
+    const keys = new Set<string>();
+    const lost = this.#held.filter((held) => {
+      const key = ordered ? held.wire.key : undefined;
+      if (key !== undefined && keys.has(key)) return true;
+      if (!matching(held)) return false;
+      if (key !== undefined) keys.add(key);
+      return true;
+    });
+    if (lost.length === 0) return;
+    const all = new Set(lost);
+    this.lose((held) => all.has(held), reason);
+  }
+
+  /** The same, for those that the broker has taken back; what became of one that is being settled, its settlement tells. */
+  loseUnsettled(lost: ReadonlySet<WireDelivery>, reason: MessagingError): void {
+    this.loseWithFollowers((held) => lost.has(held.wire) && isUnsettled(held), reason);
   }
 
   /** Lets go of lanes: what has not started is forgotten, what runs is waited for. */
@@ -241,4 +252,12 @@ export class Dispatcher implements Turns {
     this.#forgetLaneOf(held);
     if (this.#working === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+/** Nothing has been said yet of what is to become of it. */
+function isUnsettled({ phase, current, lost }: Held): boolean {
+  if (lost) return false;
+  return (
+    phase === "queued" || phase === "waiting" || (phase === "running" && current?.settlement === undefined)
+  );
 }

@@ -17,7 +17,8 @@ export interface LeaseRenewalContext {
 
 /**
  * Renews the leases of all that is held, every third of the lease, so that one
- * renewal may fail. What is held for longer than the maximum is let go.
+ * renewal may fail. What is held for longer than the maximum is let go, as is what
+ * the broker has taken back.
  */
 export function renewLeases(generation: Generation, context: LeaseRenewalContext): void {
   const { driver, clock, dispatcher, maxLeaseMs } = context;
@@ -32,7 +33,11 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
     const timer = clock.setTimeout(onTime, lease.ms);
     const signal = AbortSignal.any([generation.signal, giveUp.signal]);
     try {
-      await unlessAborted(consumer.extend?.(deliveries, { signal }) ?? Promise.resolve(), signal);
+      const lost = await unlessAborted(
+        consumer.extend?.(deliveries, { signal }) ?? Promise.resolve([]),
+        signal,
+      );
+      if (lost.length > 0) dispatcher.loseUnsettled(new Set(lost), leaseLost());
     } catch (cause) {
       if (!generation.signal.aborted) context.onError(normalise(driver, cause));
     } finally {
@@ -57,4 +62,10 @@ export function renewLeases(generation: Generation, context: LeaseRenewalContext
   };
   generation.signal.addEventListener("abort", () => clock.clearTimeout(timer), { once: true });
   schedule();
+}
+
+function leaseLost(): MessagingError {
+  return new MessagingError("LEASE_LOST", "The lease of a message ran out before it was renewed.", {
+    remedy: "It is or will be delivered again. Keep the process responsive, or choose a longer lease.",
+  });
 }

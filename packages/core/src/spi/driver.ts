@@ -97,11 +97,12 @@ export interface Consumer {
    */
   settle(batch: readonly Settlement[], call: Call): Promise<readonly SettleOutcome[]>;
   /**
-   * Renews the lease of these. Needed where `capabilities.lease` is set. What is already
-   * lost is ignored. A call that is slow does not hold up the next, and is given up after
-   * the length of one lease.
+   * Renews the lease of these. Needed where `capabilities.lease` is set. Resolves with those
+   * whose lease is known to be over, so that core tells their handlers and starts nothing that
+   * they came before. What is or was being settled may be among them, and is passed over.
+   * A call that is slow does not hold up the next, and is given up after the length of one lease.
    */
-  extend?(batch: readonly Delivery[], call: Call): Promise<void>;
+  extend?(batch: readonly Delivery[], call: Call): Promise<readonly Delivery[]>;
   /**
    * These lanes, and no others, are to be held back: fetch no more of them until
    * a later call leaves them out. Where the broker cannot, leave it away.

@@ -93,20 +93,23 @@ export class CompetingIntake implements Intake {
   }
 
   /** What was read ahead is leased too, and core does not know of it. */
-  async extend(deliveries: readonly RedisDelivery[]): Promise<void> {
+  async extend(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const held = [...deliveries, ...(this.#ahead?.found ?? [])];
+    const lost: RedisDelivery[] = [];
     for (const side of ["main", "returns"] as const) {
       const own = held.filter((delivery) => delivery.side === side);
       for (let from = 0; from < own.length; from += mostIds)
-        await this.#extendSide(side, own.slice(from, from + mostIds));
+        lost.push(...(await this.#extendSide(side, own.slice(from, from + mostIds))));
     }
+    return lost;
   }
 
-  async #extendSide(side: Side, own: readonly RedisDelivery[]): Promise<void> {
+  async #extendSide(side: Side, own: readonly RedisDelivery[]): Promise<RedisDelivery[]> {
     const { commands, keys, consumer } = this.#context;
     const now = performance.now();
     const lost = new Set(await extend(commands, keys[side].stream, keys.group, consumer, own));
     for (let i = 0; i < own.length; i++) if (!lost.has(i)) (own[i] as RedisDelivery).leasedAt = now;
+    return own.filter((_, index) => lost.has(index));
   }
 
   leave(broken: boolean): Promise<void> {

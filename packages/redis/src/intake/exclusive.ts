@@ -49,8 +49,10 @@ export class ExclusiveIntake implements Intake {
     return delivery.leasedAt >= this.#heldSince && this.#heldUntil - now > this.#context.leaseMs / 2;
   }
 
-  /** The lock is the lease of all, and has a timer of its own. */
-  async extend(): Promise<void> {}
+  /** The lock is the lease of all, has a timer of its own, and takes its lane along when it is lost. */
+  async extend(): Promise<readonly RedisDelivery[]> {
+    return [];
+  }
 
   async leave(broken: boolean): Promise<void> {
     const { commands, keys, consumer } = this.#context;

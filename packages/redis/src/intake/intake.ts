@@ -12,8 +12,8 @@ export interface Intake {
   interrupt(): Promise<void>;
   /** Whether the delivery is certainly still this consumer's, so that nobody need be asked. */
   trusts(delivery: RedisDelivery, now: number): boolean;
-  /** Renews leases, where deliveries have their own. */
-  extend(deliveries: readonly RedisDelivery[]): Promise<void>;
+  /** Renews leases, where deliveries have their own; resolves with those that are somebody else's. */
+  extend(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]>;
   /** Hands back what was not settled. `broken`: it ends because something failed. */
   leave(broken: boolean): Promise<void>;
 }
