@@ -85,6 +85,15 @@ describe("a request", () => {
     expect(inboxOf(driver)?.settlements).toEqual([]);
   });
 
+  it("renews no lease of what comes to its inbox", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { lease: { ms: 3_000 } } });
+    const asked = client.request(Questions, 7);
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, "seven"));
+    expect(await asked).toBe("seven");
+    expect(clock.timers).toBe(0);
+  });
+
   it("is given up when its signal fires, also while the inbox is opened", async () => {
     for (const script of [{}, { consume: () => never }]) {
       const { client, clock } = await connected(script);

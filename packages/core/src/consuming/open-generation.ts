@@ -58,7 +58,9 @@ export async function openGeneration(
     onSilence: (error) => generation.end(error),
     onError,
   });
-  renewLeases(generation, { driver, clock, dispatcher, maxLeaseMs: settings.maxLeaseMs, onError });
+  // What is not settled has no lease either.
+  if (spec.settles)
+    renewLeases(generation, { driver, clock, dispatcher, maxLeaseMs: settings.maxLeaseMs, onError });
   return generation;
 }
 
