@@ -51,7 +51,8 @@ function wrapConnection(own: Connection, { connection, consumer }: Replacements)
   return connection === undefined ? base : Object.assign(base, connection(own));
 }
 
-function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consumer {
+/** A consumer like the one given but for what is replaced. */
+export function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consumer {
   return {
     receive: (max, call) => own.receive(max, call),
     settle: (batch, call) => own.settle(batch, call),

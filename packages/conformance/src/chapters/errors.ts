@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { MessagingError } from "@waybill/core";
 import { chapter } from "../case.ts";
 import { assertMessagingError, failure } from "../failing.ts";
-import { wrapDriver } from "../wrap.ts";
+import { wrapConsumer, wrapDriver } from "../wrap.ts";
 
 const nothing = () => undefined;
 
@@ -164,14 +164,12 @@ export const errors = chapter("errors", [
           consume: async (from, hooks, call) => {
             if (gone) throw denied();
             const consumer = await connection.consume(from, hooks, call);
-            return {
+            return wrapConsumer(consumer, {
               receive: async (max, inner) => {
                 if (gone) throw denied();
                 return consumer.receive(max, inner);
               },
-              settle: (batch, inner) => consumer.settle(batch, inner),
-              close: () => consumer.close(),
-            };
+            });
           },
         }),
       });

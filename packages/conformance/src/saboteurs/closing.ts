@@ -1,4 +1,4 @@
-import { wrapDriver } from "../wrap.ts";
+import { wrapConsumer, wrapDriver } from "../wrap.ts";
 import type { Saboteur } from "./saboteur.ts";
 
 /** What can be wrong when things end or come to be. */
@@ -36,17 +36,14 @@ export const closingSaboteurs: readonly Saboteur[] = [
         connection: (connection) => ({
           async consume(from, hooks, call) {
             const consumer = await connection.consume(from, hooks, call);
-            return {
-              receive: (max, inner) => consumer.receive(max, inner),
-              settle: (batch, inner) => consumer.settle(batch, inner),
-              extend: async (batch, inner) => (await consumer.extend?.(batch, inner)) ?? [],
+            return wrapConsumer(consumer, {
               async close() {
                 await consumer.close();
                 if (from.address.kind !== "group") return;
                 const call = { signal: AbortSignal.timeout(1_000) };
                 await connection.topology.remove([from.address], call).catch(() => undefined);
               },
-            };
+            });
           },
         }),
       }),

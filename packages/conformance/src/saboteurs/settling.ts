@@ -1,5 +1,5 @@
 import type { Delivery, WireMessage } from "@waybill/core/spi";
-import { wrapDriver } from "../wrap.ts";
+import { wrapConsumer, wrapDriver } from "../wrap.ts";
 import type { Saboteur } from "./saboteur.ts";
 
 /** What can be wrong when a delivery ends. */
@@ -114,8 +114,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
             const consumer = await connection.consume(from, hooks, call);
             const { address } = from;
             const topic = { ...address, kind: "topic", group: undefined, physicalGroup: undefined } as const;
-            return {
-              receive: (max, inner) => consumer.receive(max, inner),
+            return wrapConsumer(consumer, {
               async settle(batch, inner) {
                 if (address.kind !== "group") return consumer.settle(batch, inner);
                 const again = batch.filter(({ outcome }) => outcome === "retry");
@@ -126,9 +125,7 @@ export const settlingSaboteurs: readonly Saboteur[] = [
                 const acks = batch.map(({ delivery }) => ({ delivery, outcome: "ack" }) as const);
                 return consumer.settle(acks, inner);
               },
-              extend: async (batch, inner) => (await consumer.extend?.(batch, inner)) ?? [],
-              close: () => consumer.close(),
-            };
+            });
           },
         }),
       }),

@@ -169,23 +169,30 @@ export class Dispatcher implements Turns {
     this.#forget((held) => held.lost && matching(held));
   }
 
-  /** The same, and what follows them under their ordering keys goes with them: it must not be handled before they come again. */
+  /**
+   * The same, and what follows them under their ordering keys goes with them: it must
+   * not be handled before they come again.
+   */
   loseWithFollowers(matching: (held: Held) => boolean, reason: MessagingError): void {
     const { ordered } = this.#context.address;
     const keys = new Set<string>();
-    const lost = this.#held.filter((held) => {
+    // In order of receipt, so that what is found after the first of a key has come after it.
+    const found = this.#held.filter((held) => {
       const key = ordered ? held.wire.key : undefined;
-      if (key !== undefined && keys.has(key)) return true;
-      if (!matching(held)) return false;
-      if (key !== undefined) keys.add(key);
-      return true;
+      if (key === undefined) return matching(held);
+      const goes = keys.has(key) || matching(held);
+      if (goes) keys.add(key);
+      return goes;
     });
-    if (lost.length === 0) return;
-    const all = new Set(lost);
-    this.lose((held) => all.has(held), reason);
+    if (found.length === 0) return;
+    const lost = new Set(found);
+    this.lose((held) => lost.has(held), reason);
   }
 
-  /** The same, for those that the broker has taken back; what became of one that is being settled, its settlement tells. */
+  /**
+   * The same, for those that the broker has taken back. What became of one that is being
+   * settled, its settlement tells.
+   */
   loseUnsettled(lost: ReadonlySet<WireDelivery>, reason: MessagingError): void {
     this.loseWithFollowers((held) => lost.has(held.wire) && isUnsettled(held), reason);
   }
@@ -212,7 +219,7 @@ export class Dispatcher implements Turns {
 
   /** Forgets what is not being worked on; the broker will deliver it again. */
   #forget(matching: (held: Held) => boolean): void {
-    const unworked = (held: Held) => (held.phase === "queued" || held.phase === "waiting") && matching(held);
+    const unworked = (held: Held) => isUnworked(held) && matching(held);
     this.#ready.retain((held) => !unworked(held));
     const promoted = this.#keys.drop(unworked);
     for (const held of this.#held.filter(unworked)) {
@@ -254,10 +261,12 @@ export class Dispatcher implements Turns {
   }
 }
 
+function isUnworked({ phase }: Held): boolean {
+  return phase === "queued" || phase === "waiting";
+}
+
 /** Nothing has been said yet of what is to become of it. */
-function isUnsettled({ phase, current, lost }: Held): boolean {
-  if (lost) return false;
-  return (
-    phase === "queued" || phase === "waiting" || (phase === "running" && current?.settlement === undefined)
-  );
+function isUnsettled(held: Held): boolean {
+  if (held.lost) return false;
+  return isUnworked(held) || (held.phase === "running" && held.current?.settlement === undefined);
 }
