@@ -62,6 +62,24 @@ it("a destination that never answers holds up nobody behind it", async () => {
   expect(ids(await receive(consumer, 1, 15_000))).toEqual([sent.id]);
 });
 
+it("what is on its way when its mover closes is not moved once more by the next", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue");
+  const other = await bench.made(connection, "queue");
+  const moving = await bench.connect();
+  await consume(moving, other);
+  const { faults } = bench.emulator;
+  faults.inject({ on: "publish", action: "delay", hub: queue.physical, delayMs: 500 });
+  const first = message({ key: "k", delayMs: 1 });
+  await publish(connection, queue, [first]);
+  await until(() => faults.list().length === 0);
+  await moving.close();
+  const consumer = await consume(connection, queue);
+  const second = message({ key: "k", delayMs: 1 });
+  await publish(connection, queue, [second]);
+  expect(ids(await receive(consumer, 2, 15_000))).toEqual([first.id, second.id]);
+});
+
 it("a delay hub that is made while somebody consumes already is moved from", async () => {
   const delayHub = "made-later";
   const queue = await bench.made(await bench.connect(), "queue");

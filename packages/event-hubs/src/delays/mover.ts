@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "@waybill/core/spi";
 import type { Message } from "rhea";
 import type { GroupStore } from "../checkpoints/store.ts";
 import type { ConsumerContext } from "../consumer.ts";
-import { isMissing, isTransient } from "../errors.ts";
 import { GroupMember } from "../groups/membership.ts";
 import { annotations, offsetOf, sequenceNumberOf } from "../mapping.ts";
 import { defaultGroup, type Place } from "../naming.ts";
@@ -10,8 +9,8 @@ import type { Publisher } from "../publishing/publisher.ts";
 import { Feed } from "../reading/feed.ts";
 import { Lane } from "../reading/lane.ts";
 import { Lanes } from "../reading/lanes.ts";
-import { leavesAt, readWaiting, rungOf, type Waiting } from "./ladder.ts";
-import { encodeAgain, keyOf, released, withAgain } from "./rewriting.ts";
+import { Forwarder } from "./forwarder.ts";
+import { leavesAt, readWaiting, type Waiting } from "./ladder.ts";
 
 /** Moved together, so that a burst costs few requests. */
 const mostAtOnce = 500;
@@ -20,17 +19,8 @@ const fetchAhead = 500;
 const backoff = { firstMs: 100, mostMs: 2_000 };
 /** Timers have a bound; a rung that wakes for nothing harms nobody. */
 const longestRestMs = 60_000;
-/** For how long a destination may be missing, at every try, before what is due for it is given up. */
-const missingMs = 60_000;
-/** When to try again what its destination did not take: nothing waits behind it meanwhile. */
-const againMs = 1_000;
-/** The same where only a change by somebody can help. */
-const refusedAgainMs = 16_000;
-
-interface Parcel {
-  readonly waiting: Waiting;
-  readonly payload: Buffer;
-}
+/** What is on its way when a mover closes gets this long to arrive and be checkpointed. */
+const farewellMs = 1_500;
 
 interface Rest {
   readonly untilFilled: boolean;
@@ -47,14 +37,15 @@ interface Rest {
 export class Mover {
   readonly #context: ConsumerContext;
   readonly #store: GroupStore;
-  readonly #publisher: Publisher;
   readonly #hub: string;
   readonly #rungs: readonly string[];
+  readonly #forwarder: Forwarder;
   readonly #lanes: Lanes;
   readonly #feed: Feed;
   readonly #member: GroupMember;
   readonly #resting = new Map<Lane, Rest>();
-  #closed = false;
+  readonly #working = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
 
   constructor(
     context: ConsumerContext,
@@ -66,9 +57,14 @@ export class Mover {
     const { settings, amqp } = context;
     this.#context = context;
     this.#store = store;
-    this.#publisher = publisher;
     this.#hub = settings.delayHub;
     this.#rungs = rungs;
+    this.#forwarder = new Forwarder(publisher, {
+      hub: this.#hub,
+      rungs,
+      onTrouble: (cause) => this.#report(cause),
+      isOver: () => this.#closing !== undefined,
+    });
     const onFailure = (cause: unknown) => {
       this.#report(cause);
       void this.close().then(onEnd);
@@ -99,8 +95,9 @@ export class Mover {
       { ...settings, group, partitions: rungs, share: "all" },
       {
         assigned: (partitions) => {
-          for (const partition of partitions) void this.#work(new Lane(this.#hub, partition, -1));
+          for (const partition of partitions) this.#begin(partition);
         },
+        // Who has all of them gives none away.
         revoking: async () => {},
         revoked: (partitions) => {
           for (const partition of partitions) this.#end(partition);
@@ -112,12 +109,29 @@ export class Mover {
     this.#member.start();
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#feed.close();
+    for (const lane of this.#lanes.all) {
+      lane.stop("closing");
+      this.#resting.get(lane)?.end();
+    }
+    // The next mover begins at the checkpoints, and would move once more what is on its way.
+    await within(farewellMs, Promise.all(this.#working));
     for (const { partition } of [...this.#lanes.all]) this.#end(partition);
     await this.#member.close();
+  }
+
+  #begin(partition: string): void {
+    if (this.#closing !== undefined) return;
+    const lane = new Lane(this.#hub, partition, -1);
+    this.#lanes.add(lane);
+    const work = this.#work(lane).finally(() => this.#working.delete(work));
+    this.#working.add(work);
   }
 
   #end(partition: string): void {
@@ -129,7 +143,6 @@ export class Mover {
   }
 
   async #work(lane: Lane): Promise<void> {
-    this.#lanes.add(lane);
     let opened = false;
     for (let waitMs = backoff.firstMs; lane.open; ) {
       try {
@@ -178,7 +191,7 @@ export class Mover {
     }
     if (last === undefined) return wait;
     this.#lanes.ask();
-    await this.#move(due);
+    await this.#forwarder.forward(due);
     if (lane.alive) await this.#checkpoint(lane, last);
     return 0;
   }
@@ -192,84 +205,6 @@ export class Mover {
       sequenceNumber: sequenceNumberOf(last),
       offset: offsetOf(last),
     });
-  }
-
-  /** Stores all of these at their next place, in their order. */
-  async #move(due: readonly Waiting[]): Promise<void> {
-    const now = Date.now();
-    const byHub = new Map<string, Waiting[]>();
-    const byRung = new Map<string, Waiting[]>();
-    for (const waiting of due) {
-      const { next, to } = waiting;
-      if (next > now) add(byRung, this.#rungFor(next - now), waiting);
-      // Who does not say where it belongs was never ours; there is nothing to be done for it.
-      else if (to !== undefined) add(byHub, to, waiting);
-    }
-    await Promise.all([
-      ...[...byHub].map(([hub, all]) => this.#deliver(hub, all)),
-      ...[...byRung].map(([rung, all]) => this.#keep(rung, all)),
-    ]);
-  }
-
-  /** What its destination does not take goes back to the ladder, so that nobody waits behind it. */
-  async #deliver(hub: string, all: readonly Waiting[]): Promise<void> {
-    const parcels = this.#written(all, released);
-    const outcomes = await this.#publisher.deliver(
-      hub,
-      parcels.map(({ waiting, payload }) => ({ payload, key: keyOf(waiting.message) })),
-    );
-    const now = Date.now();
-    const back: Waiting[] = [];
-    let afterMs = againMs;
-    for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.ok) continue;
-      const { cause } = outcome;
-      const { waiting } = parcels[i] as Parcel;
-      this.#report(cause);
-      const missingSince = isMissing(cause) ? (waiting.missingSince ?? now) : undefined;
-      // A topic or queue that was removed leaves messages without a destination: they go with it.
-      if (missingSince !== undefined && now - missingSince >= missingMs) continue;
-      if (missingSince === undefined && !isTransient(cause)) afterMs = refusedAgainMs;
-      back.push({ ...waiting, missingSince });
-    }
-    if (back.length === 0) return;
-    const again = now + afterMs;
-    await this.#keep(
-      this.#rungFor(afterMs),
-      back.map((one) => ({ ...one, message: withAgain(one.message, again, one.missingSince) })),
-    );
-  }
-
-  /** Stores these on a rung, however often it takes: they are nowhere else. */
-  async #keep(rung: string, all: readonly Waiting[]): Promise<void> {
-    const parcels = this.#written(all, (message) =>
-      encodeAgain(message, message.application_properties ?? {}),
-    );
-    let left = parcels.map(({ payload }) => payload);
-    for (let waitMs = backoff.firstMs; ; waitMs = Math.min(backoff.mostMs, waitMs * 2)) {
-      const outcomes = await this.#publisher.storeAt(this.#hub, rung, left);
-      left = left.filter((_, i) => outcomes[i]?.ok === false);
-      if (left.length === 0) return;
-      for (const outcome of outcomes) if (!outcome.ok) this.#report(outcome.cause);
-      if (this.#closed) throw new Error("The mover was closed before it was done.");
-      await sleep(waitMs);
-    }
-  }
-
-  /** What others have put here may not be possible to write again: that is given up, and takes nothing along. */
-  #written(all: readonly Waiting[], write: (message: Message) => Buffer): Parcel[] {
-    return all.flatMap((waiting) => {
-      try {
-        return { waiting, payload: write(waiting.message) };
-      } catch (cause) {
-        this.#report(cause);
-        return [];
-      }
-    });
-  }
-
-  #rungFor(remainingMs: number): string {
-    return this.#rungs[rungOf(remainingMs, this.#rungs.length)] as string;
   }
 
   /** Until the time is over, the rung goes to someone else or, if that is asked, there is something to read. */
@@ -287,12 +222,6 @@ export class Mover {
   }
 
   #report(cause: unknown): void {
-    if (!this.#closed) this.#context.report(cause);
+    if (this.#closing === undefined) this.#context.report(cause);
   }
-}
-
-function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "@waybill/core/spi";
 import type { KafkaLink, OutgoingRecord } from "../client.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { errorType, isTransient } from "../errors.ts";
@@ -25,6 +26,10 @@ const backoff = { firstMs: 100, mostMs: 2_000 };
 const longestRestMs = 60_000;
 /** For how long a destination may be missing before what is due for it is given up. */
 const missingDestinationMs = 60_000;
+/** What is on its way when a mover closes gets this long to arrive and be committed. */
+const farewellMs = 1_500;
+/** How long leaving the group may take. */
+const leavingMs = 2_000;
 
 interface Rest {
   readonly untilFilled: boolean;
@@ -49,7 +54,8 @@ export class Mover {
   readonly #rungs = new Map<number, Lane>();
   readonly #resting = new Map<Lane, Rest>();
   readonly #missingSince = new Map<string, number>();
-  #closed = false;
+  readonly #working = new Map<Lane, Promise<void>>();
+  #closing: Promise<void> | undefined;
 
   /** `onEnd` is called if it cannot go on. */
   constructor(context: ConsumerContext, publisher: Publisher, task: MoverTask, onEnd: () => void) {
@@ -79,7 +85,8 @@ export class Mover {
         assigned: (partitions) => {
           for (const { partition } of partitions) this.#begin(partition);
         },
-        revoking: async () => {},
+        revoking: (partitions) =>
+          this.#finish(partitions.flatMap(({ partition }) => this.#rungs.get(partition) ?? [])),
         revoked: (partitions) => {
           for (const { partition } of partitions) this.#end(partition);
         },
@@ -91,19 +98,34 @@ export class Mover {
     this.#member.start();
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#fetcher.close();
+    await within(farewellMs, this.#finish([...this.#rungs.values()]));
     for (const rung of [...this.#rungs.keys()]) this.#end(rung);
     this.#link.close();
-    await Promise.race([this.#member.close(), sleep(2_000)]);
+    await within(leavingMs, this.#member.close());
   }
 
   #begin(rung: number): void {
+    if (this.#closing !== undefined) return;
     const lane = new Lane(this.#task.delayTopic, rung, -1);
     this.#rungs.set(rung, lane);
-    void this.#work(lane);
+    const work = this.#work(lane).finally(() => this.#working.delete(lane));
+    this.#working.set(lane, work);
+  }
+
+  /** Takes up nothing more, and waits until what is on its way is committed: the next mover would move it once more. */
+  async #finish(lanes: readonly Lane[]): Promise<void> {
+    for (const lane of lanes) {
+      lane.stop("closing");
+      this.#resting.get(lane)?.end();
+    }
+    await Promise.all(lanes.map((lane) => this.#working.get(lane)));
   }
 
   #end(rung: number): void {
@@ -189,11 +211,7 @@ export class Mover {
 
   async #store(topic: string, records: readonly OutgoingRecord[]): Promise<void> {
     let left = records;
-    for (
-      let waitMs = backoff.firstMs;
-      left.length > 0 && !this.#closed;
-      waitMs = Math.min(backoff.mostMs, waitMs * 2)
-    ) {
+    for (let waitMs = backoff.firstMs; ; waitMs = Math.min(backoff.mostMs, waitMs * 2)) {
       const outcomes = await this.#publisher.store(
         topic,
         left,
@@ -207,10 +225,10 @@ export class Mover {
       }
       this.#report(cause);
       if (!isTransient(cause) && this.#isMissing(topic, cause)) return;
+      if (this.#closing !== undefined) throw new Error("The mover was closed before it was done.");
       left = failed;
       await sleep(waitMs);
     }
-    if (left.length > 0) throw new Error("The mover was closed before it was done.");
   }
 
   /** A group or queue that was removed leaves messages without a destination: they go with it. */
@@ -242,6 +260,6 @@ export class Mover {
   }
 
   #report(cause: unknown): void {
-    if (!this.#closed) this.#context.report(cause);
+    if (this.#closing === undefined) this.#context.report(cause);
   }
 }
