@@ -120,19 +120,20 @@ export class EventHubsTopology implements Topology {
       differences.push(`The hub "${settings.delayHub}" for delayed messages is missing.`);
     }
     if (address.kind === "topic") return { address, exists: true, differences };
-    const backlog = await this.#backlog(place);
+    const isQueue = address.kind === "queue";
+    const backlog = await this.#backlog(place, isQueue);
     const exists =
-      address.kind === "queue" ||
+      isQueue ||
       (backlog !== undefined && (await this.#api.hasGroup(place.hub, place.consumerGroup, signal)));
     return { address, exists, differences, ...(exists ? { backlog: backlog ?? 0 } : {}) };
   }
 
-  /** How many messages a group has before it; `undefined` if it has no place in the hub. */
-  async #backlog({ hub, consumerGroup }: Place): Promise<number | undefined> {
+  /** How many messages a group has before it; `undefined` if it has no place in the hub, unless it would begin with the first. */
+  async #backlog({ hub, consumerGroup }: Place, fromEarliest: boolean): Promise<number | undefined> {
     const { amqp, store, settings } = this.#context;
     if (store === undefined) throw noStore();
     const checkpoints = await store.listCheckpoints(settings.namespace, hub, consumerGroup);
-    if (checkpoints.length === 0) return undefined;
+    if (!fromEarliest && checkpoints.length === 0) return undefined;
     const { partitionIds } = await amqp.hub(hub);
     const waiting = await Promise.all(
       partitionIds.map(async (partition) => {

@@ -95,22 +95,24 @@ export class KafkaTopology implements Topology {
       differences.push(`The topic "${delayTopic(address)}" for delayed messages is missing.`);
     }
     if (address.kind === "topic") return { address, exists: true, differences };
-    const main = await this.#backlog(groupId(address), address.physical);
+    const isQueue = address.kind === "queue";
+    const main = await this.#backlog(groupId(address), address.physical, isQueue);
     let backlog = main ?? 0;
     if (address.kind === "group") {
       const retries = retryTopic(address);
-      if (await exists(control, retries)) backlog += (await this.#backlog(groupId(address), retries)) ?? 0;
+      if (await exists(control, retries))
+        backlog += (await this.#backlog(groupId(address), retries, false)) ?? 0;
       else differences.push(`The topic "${retries}" for the group's retries is missing.`);
     }
-    return { address, exists: address.kind === "queue" || main !== undefined, differences, backlog };
+    return { address, exists: isQueue || main !== undefined, differences, backlog };
   }
 
-  /** How many messages a group has before it; `undefined` if it has no place in the topic. */
-  async #backlog(group: string, topic: string): Promise<number | undefined> {
+  /** How many messages a group has before it; `undefined` if it has no place in the topic, unless it would begin with the first. */
+  async #backlog(group: string, topic: string, fromEarliest: boolean): Promise<number | undefined> {
     const { control } = this.#context;
     const partitions = [...(await control.leaders(topic)).keys()];
     const committed = await control.committedOffsets(group, topic, partitions);
-    if ([...committed.values()].every((offset) => offset < 0)) return undefined;
+    if (!fromEarliest && [...committed.values()].every((offset) => offset < 0)) return undefined;
     const starts = await control.listOffsets(topic, partitions, "earliest");
     const ends = await control.listOffsets(topic, partitions, "latest");
     let backlog = 0;

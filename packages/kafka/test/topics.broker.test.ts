@@ -134,6 +134,13 @@ describe("topology", () => {
     expect(states[1]?.differences.length).toBe(1);
   });
 
+  it("tells what waits in a queue that others made and nobody has read", async () => {
+    const connection = await bench.connect();
+    const queue = { ...(await bench.made(connection, "topic")), kind: "queue" } as const;
+    await publish(connection, queue, [message(), message()]);
+    expect(await connection.topology.inspect([queue], call)).toMatchObject([{ exists: true, backlog: 2 }]);
+  });
+
   it("takes away what it made, and minds nothing that is not there", async () => {
     const connection = await bench.connect();
     const group = await bench.made(connection, "group", { group: "g" });

@@ -1,3 +1,4 @@
+import { sleep } from "../client/sleep.ts";
 import type {
   ConsumeOptions,
   DeadLetter,
@@ -39,6 +40,8 @@ const quietMs = 1_500;
 const beginMs = 5_000;
 /** The same while the broker has told of more than came. */
 const patientMs = 10_000;
+/** How long to rest before what came round is put back once more, when nothing new has come since it last came. */
+const roundMs = 100;
 
 /**
  * Takes each dead letter in turn: publishes it to where it failed, or puts it back
@@ -56,17 +59,23 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   const known = (await context.backlog())?.backlog || undefined;
   let seen = 0;
   let redriven = 0;
-  /** How many were put back, and how many of these came since the last one that had not been seen. */
+  /** How many were put back, and how many of these have come again since the last one that had not been seen. */
   let kept = 0;
   let met = 0;
 
   const end = Promise.withResolvers<void>();
   let quiet: unknown;
+  let isQuiet = false;
+  let isWorking = false;
   let ended = false;
   const waitForMore = () => {
     const patience = seen === 0 ? beginMs : quietMs;
     const waitMs = known !== undefined && seen < known ? patientMs : patience;
-    if (!ended) quiet = context.clock.setTimeout(end.resolve, waitMs);
+    const onQuiet = () => {
+      isQuiet = true;
+      if (!isWorking) end.resolve();
+    };
+    if (!ended) quiet = context.clock.setTimeout(onQuiet, waitMs);
   };
 
   const putBack = (delivery: Delivery) => {
@@ -88,25 +97,31 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     else kept++;
   };
 
-  /** Put back by this very run. Where letters have no one order, others may still stand behind it. */
+  /** Put back by this very run. */
   const meet = async (delivery: Delivery): Promise<void> => {
     await putBack(delivery);
     await delivery.ack();
     met++;
   };
-  const othersMayCome = () => known !== undefined && seen < known && met < kept;
 
   const handle = async (delivery: Delivery): Promise<void> => {
-    const again = delivery.headers[deadLetterHeaders.redriveRun] === run;
-    if (ended || redriven >= max || (again && !othersMayCome())) return end.resolve();
-    context.clock.clearTimeout(quiet);
+    if (ended || redriven >= max) return end.resolve();
+    const isAgain = delivery.headers[deadLetterHeaders.redriveRun] === run;
+    // Where letters have no one order, or come by several ways of which one is not open yet, others may stand behind
+    // what has come round. Once all of it has, nothing but time tells that there are none, so there is no hurry.
+    const isNews = !isAgain || met < kept;
+    if (isNews) context.clock.clearTimeout(quiet);
+    else await sleep(context.clock, roundMs, delivery.signal);
+    if (ended) return;
+    isWorking = true;
     try {
-      await (again ? meet(delivery) : bring(delivery));
+      await (isAgain ? meet(delivery) : bring(delivery));
     } catch (cause) {
       return end.reject(cause);
     }
-    if (redriven >= max || (known !== undefined && seen >= known)) end.resolve();
-    waitForMore();
+    isWorking = false;
+    if (isQuiet || redriven >= max || (known !== undefined && seen >= known)) end.resolve();
+    else if (isNews) waitForMore();
   };
 
   const subscription = await context.consume(
