@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyClient, Context } from "../context.ts";
 import type { History, Numbered } from "../history.ts";
 import { keysNamed, Load } from "../load.ts";
+import { mostUnsettled } from "./unsettled.ts";
 
 export interface TrialOptions {
   /** How many messages are to be confirmed. Default: `faultMessages`. */
@@ -22,8 +23,6 @@ export interface TrialOptions {
 export const faultMessages = Number(process.env.CONFORMANCE_FAULT_MESSAGES ?? 20_000);
 
 const prefetch = 100;
-/** As many partitions as adapters make by default. */
-const mostLanes = 6;
 /** Outages here are shorter, so no publish has a reason to give up. */
 const publishTimeoutMs = 120_000;
 
@@ -102,10 +101,8 @@ export class Trial {
     await this.#context.within("confirming the rest", 120_000, this.#load.done);
     await this.#context.eventually("all are handled", () => this.history.complete(), 90_000);
     assert.equal(this.#load.failed, 0, `publishes failed, at last with: ${String(this.#load.lastError)}`);
-    // A fault may repeat what was unconfirmed, and what was held and its settlements under way. A log
-    // repeats whole lanes from their watermarks, and each of them may be twice the prefetch ahead of its own.
-    const { settlement } = this.#context.capabilities;
-    const unsettled = settlement === "cumulative" ? mostLanes * 2 * prefetch : prefetch;
+    // A fault may repeat what was unconfirmed, and what was held and its settlements under way.
+    const unsettled = mostUnsettled(this.#context.capabilities, prefetch);
     this.history.check({ duplicates: faults * 2 * (this.#window + unsettled) });
   }
 }
