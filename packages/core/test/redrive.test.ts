@@ -144,6 +144,25 @@ describe("a redrive", () => {
     expect(bench.driver.consumer().settled, "each copy took the place of another").toHaveLength(put);
   });
 
+  it("does not bring back for ever what fails again as soon as it is brought back", async () => {
+    const bench = await connected(backlog(undefined));
+    const report = redriving(bench, {}, [letter(1)]);
+    let isOver = false;
+    void report.then(() => {
+      isOver = true;
+    });
+    await bench.clock.settle();
+    for (let round = 0; round < 100 && !isOver; round++) {
+      await bench.clock.pass(100);
+      const failed = { "waybill-dead-last-failed-at": String(bench.clock.now()) };
+      bench.driver.consumer().deliver(letter(1, { headers: failed }));
+      await bench.clock.settle();
+    }
+    await bench.clock.pass(100);
+    expect(isOver).toBe(true);
+    expect(bench.driver.sent("jobs").length).toBeLessThanOrEqual(52);
+  });
+
   it("stops at `max`; what it was given beyond goes back unsettled", async () => {
     const bench = await connected(backlog(undefined));
     const report = redriving(bench, { max: 2 }, [letter(1), letter(2), letter(3)]);

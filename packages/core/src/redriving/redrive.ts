@@ -42,6 +42,8 @@ const beginMs = 5_000;
 const patientMs = 10_000;
 /** How long to rest before what came round is put back once more, when nothing new has come since it last came. */
 const roundMs = 100;
+/** How far the clocks of those who fail may be ahead of this one, in milliseconds. */
+const clockToleranceMs = 5_000;
 
 /**
  * Takes each dead letter in turn: publishes it to where it failed, or puts it back
@@ -54,6 +56,7 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   if (!(max >= 1))
     throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${String(max)}.`);
   const run = randomName();
+  const startedAt = context.clock.now();
   // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
   // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
   const known = (await context.backlog())?.backlog || undefined;
@@ -85,8 +88,7 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     return publish(context.letters, delivery, headers);
   };
 
-  const bring = async (delivery: Delivery): Promise<void> => {
-    const letter = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
+  const bring = async (delivery: Delivery, letter: DeadLetter): Promise<void> => {
     const chosen = !dryRun && filter(letter);
     if (chosen) await publish(context.back, delivery, revived(delivery));
     else await putBack(delivery);
@@ -97,7 +99,6 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     else kept++;
   };
 
-  /** Put back by this very run. */
   const meet = async (delivery: Delivery): Promise<void> => {
     await putBack(delivery);
     await delivery.ack();
@@ -106,7 +107,11 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
 
   const handle = async (delivery: Delivery): Promise<void> => {
     if (ended || redriven >= max) return end.resolve();
-    const isAgain = delivery.headers[deadLetterHeaders.redriveRun] === run;
+    const letter = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
+    // Put back by this very run, or brought back by it and failed once more: or it would never end.
+    const isAgain =
+      delivery.headers[deadLetterHeaders.redriveRun] === run ||
+      letter.lastFailedAt > startedAt + clockToleranceMs;
     // Where letters have no one order, or come by several ways of which one is not open yet, others may stand behind
     // what has come round. Once all of it has, nothing but time tells that there are none, so there is no hurry.
     const isNews = !isAgain || met < kept;
@@ -115,7 +120,7 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     if (ended) return;
     isWorking = true;
     try {
-      await (isAgain ? meet(delivery) : bring(delivery));
+      await (isAgain ? meet(delivery) : bring(delivery, letter));
     } catch (cause) {
       return end.reject(cause);
     }
