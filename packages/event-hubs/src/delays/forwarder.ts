@@ -41,16 +41,17 @@ export class Forwarder {
   /** Stores all of these at their next place, in their order. */
   async forward(due: readonly Waiting[]): Promise<void> {
     const now = Date.now();
-    const byHub = new Map<string, Waiting[]>();
-    const byRung = new Map<string, Waiting[]>();
-    for (const waiting of due) {
-      const { next, to } = waiting;
-      if (next > now) add(byRung, this.#rungFor(next - now), waiting);
-      // Who does not say where it belongs was never ours; there is nothing to be done for it.
-      else if (to !== undefined) add(byHub, to, waiting);
-    }
+    const byHub = Map.groupBy(
+      due.filter(({ next }) => next <= now),
+      ({ to }) => to,
+    );
+    const byRung = Map.groupBy(
+      due.filter(({ next }) => next > now),
+      ({ next }) => this.#rungFor(next - now),
+    );
     await Promise.all([
-      ...[...byHub].map(([hub, all]) => this.#deliver(hub, all)),
+      // Who does not say where it belongs was never ours; there is nothing to be done for it.
+      ...[...byHub].map(([hub, all]) => (hub === undefined ? undefined : this.#deliver(hub, all))),
       ...[...byRung].map(([rung, all]) => this.#keep(rung, all)),
     ]);
   }
@@ -116,10 +117,4 @@ export class Forwarder {
     const { rungs } = this.#options;
     return rungs[rungOf(remainingMs, rungs.length)] as string;
   }
-}
-
-function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }

@@ -140,9 +140,7 @@ export class Publisher {
       fail(parcels, cause, outcomes);
       return;
     }
-    const byPartition = new Map<number, Parcel[]>();
-    for (const parcel of parcels)
-      add(byPartition, partitionOfKey(parcel.key as string, partitionIds.length), parcel);
+    const byPartition = Map.groupBy(parcels, ({ key }) => partitionOfKey(key as string, partitionIds.length));
     await Promise.all(
       [...byPartition].map(async ([number, own]) => {
         const cause = await this.#send(
@@ -160,8 +158,7 @@ export class Publisher {
   }
 
   async #deliverByKey(hub: string, parcels: readonly Parcel[], outcomes: PublishOutcome[]): Promise<void> {
-    const byKey = new Map<string | undefined, Parcel[]>();
-    for (const parcel of parcels) add(byKey, parcel.key, parcel);
+    const byKey = Map.groupBy(parcels, ({ key }) => key);
     await Promise.all(
       [...byKey].map(([key, own]) =>
         this.#send({ hub, partition: undefined, key, inOrder: true }, own, outcomes),
@@ -194,13 +191,12 @@ export class Publisher {
       // Nothing is to wait for what is not there.
       await this.#amqp.hub(home);
       const { partitionIds } = await this.#amqp.hub(delayHub);
-      const byRung = new Map<number, Parcel[]>();
-      for (const { parcel, delayMs } of later) add(byRung, rungOf(delayMs, partitionIds.length), parcel);
+      const byRung = Map.groupBy(later, ({ delayMs }) => rungOf(delayMs, partitionIds.length));
       await Promise.all(
-        [...byRung].map(([rung, parcels]) =>
+        [...byRung].map(([rung, own]) =>
           this.#send(
             { hub: delayHub, partition: partitionIds[rung], key: undefined, inOrder: false },
-            parcels,
+            own.map(({ parcel }) => parcel),
             outcomes,
           ),
         ),
@@ -268,12 +264,6 @@ export class Publisher {
       return failure;
     }
   }
-}
-
-function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }
 
 function fail(bin: readonly Parcel[], cause: unknown, outcomes: PublishOutcome[]): void {
