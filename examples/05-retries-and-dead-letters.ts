@@ -13,7 +13,7 @@ let repaired = false;
 
 const consumer = await client.consume(
   Invoices,
-  { retry: { attempts: 3, backoff: { initialMs: 50, factor: 2 } } },
+  { retry: { maxAttempts: 3, backoff: { initialMs: 50, factor: 2 } } },
   ({ id }, { attempt }) => {
     if (id === "i-flaky" && attempt < 3) throw new Error("the mail server is busy");
     // There is no point in trying this again: to the dead letter at once.

@@ -10,7 +10,7 @@ const slowBank = "carol";
 export function startBilling(client: Subscriber & Queue, ledger: Ledger): Promise<Subscription> {
   return client.subscribe(
     OrderPlaced,
-    { group: billingGroup.group, retry: { attempts: 5, backoff: { initialMs: 100 } } },
+    { group: billingGroup.group, retry: { maxAttempts: 5, backoff: { initialMs: 100 } } },
     async (order, { attempt }) => {
       if (order.customer === slowBank && attempt <= 2) {
         tell("trouble", `billing of ${order.id} failed on attempt ${attempt}: the bank is busy`);

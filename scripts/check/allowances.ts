@@ -91,7 +91,7 @@ export const extraAdapterFiles = perAdapter({
 
 /** Files of more than 300 lines. */
 export const longFiles: Readonly<Record<string, string>> = {
-  "packages/conformance/src/chapters/": "A chapter is one file, however many short cases it has.",
+  "packages/conformance/src/suites/": "A suite is one file, however many short cases it has.",
   "packages/core/src/client/broker-client.ts": "Every method of the client, each of them short.",
   "packages/core/src/client/types.ts":
     "The whole public interface, to be read in one go; half of it is documentation.",

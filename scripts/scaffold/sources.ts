@@ -32,7 +32,7 @@ export const adapter: Adapter = {
 
 function driverOf(settings: ${Name}Settings): Driver<typeof capabilities> {
   return {
-    spec: 1,
+    specVersion: "1",
     name: "${name}",
     capabilities,
     naming,
@@ -89,11 +89,11 @@ export async function connect(
   };
 }
 `,
-    "src/consumer.ts": `import type { Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+    "src/consumer.ts": `import type { Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
 
 /** Receives, settles and hands back. Never loses what has arrived. */
 export class ${Name}Consumer implements Consumer {
-  async receive(): Promise<readonly Delivery[]> {
+  async receive(): Promise<readonly ReceivedMessage[]> {
     return [];
   }
 
@@ -120,7 +120,7 @@ export class ${Name}Topology implements Topology {
     "src/mapping.ts": `import type { NamingRule } from "@waybill/core/spi";
 
 /** Portable names are taken as they are. Where the broker takes fewer, map them, never two to one. */
-export const naming: NamingRule = { rule: "${Name} takes every portable name.", toPhysical: (name) => name };
+export const naming: NamingRule = { rule: "${Name} takes every portable name.", toBrokerName: (name) => name };
 `,
     "src/errors.ts": `import type { Classification } from "@waybill/core/spi";
 

@@ -3,8 +3,8 @@ import type {
   Call,
   Connection,
   Consumer,
-  Delivery,
   PublishOutcome,
+  ReceivedMessage,
   SettleOutcome,
   WireMessage,
 } from "@waybill/core/spi";
@@ -28,8 +28,8 @@ export async function receive(
   consumer: Consumer,
   count: number,
   withinMs = 20_000,
-): Promise<readonly Delivery[]> {
-  const deliveries: Delivery[] = [];
+): Promise<readonly ReceivedMessage[]> {
+  const deliveries: ReceivedMessage[] = [];
   const deadline = { signal: AbortSignal.timeout(withinMs) };
   while (deliveries.length < count && !deadline.signal.aborted)
     deliveries.push(...(await consumer.receive(count - deliveries.length, deadline)));
@@ -37,7 +37,7 @@ export async function receive(
 }
 
 /** Receives whatever comes within this time. */
-export function receiveFor(consumer: Consumer, ms: number): Promise<readonly Delivery[]> {
+export function receiveFor(consumer: Consumer, ms: number): Promise<readonly ReceivedMessage[]> {
   return receive(consumer, Number.POSITIVE_INFINITY, ms);
 }
 
@@ -46,8 +46,8 @@ export async function take(
   consumer: Consumer,
   count: number,
   withinMs = 20_000,
-): Promise<readonly Delivery[]> {
-  const taken: Delivery[] = [];
+): Promise<readonly ReceivedMessage[]> {
+  const taken: ReceivedMessage[] = [];
   const deadline = { signal: AbortSignal.timeout(withinMs) };
   while (taken.length < count && !deadline.signal.aborted) {
     const deliveries = await consumer.receive(count - taken.length, deadline);
@@ -57,7 +57,10 @@ export async function take(
   return taken;
 }
 
-export function ack(consumer: Consumer, deliveries: readonly Delivery[]): Promise<readonly SettleOutcome[]> {
+export function ack(
+  consumer: Consumer,
+  deliveries: readonly ReceivedMessage[],
+): Promise<readonly SettleOutcome[]> {
   const batch = deliveries.map((delivery) => ({ delivery, outcome: "ack" as const }));
   return consumer.settle(batch, call);
 }
@@ -65,7 +68,7 @@ export function ack(consumer: Consumer, deliveries: readonly Delivery[]): Promis
 /** Hands back, to come again after this time. Only where retry is native. */
 export function retry(
   consumer: Consumer,
-  deliveries: readonly Delivery[],
+  deliveries: readonly ReceivedMessage[],
   delayMs: number,
 ): Promise<readonly SettleOutcome[]> {
   const batch = deliveries.map((delivery) => ({ delivery, outcome: "retry" as const, delayMs }));

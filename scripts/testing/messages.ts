@@ -1,4 +1,4 @@
-import type { Delivery, WireMessage } from "@waybill/core/spi";
+import type { ReceivedMessage, WireMessage } from "@waybill/core/spi";
 
 let made = 0;
 
@@ -33,10 +33,10 @@ export function ids(of: readonly { readonly id: string }[]): string[] {
   return of.map(({ id }) => id);
 }
 
-export function text({ body }: Pick<Delivery, "body">): string {
+export function text({ body }: Pick<ReceivedMessage, "body">): string {
   return new TextDecoder().decode(body);
 }
 
-export function texts(deliveries: readonly Delivery[]): string[] {
+export function texts(deliveries: readonly ReceivedMessage[]): string[] {
   return deliveries.map(text);
 }

@@ -60,8 +60,8 @@ export abstract class Workbench<Options extends object> {
       kind,
       name,
       group,
-      physical: naming.toPhysical(name, kind) ?? name,
-      physicalGroup: group && naming.toPhysical(group, "group"),
+      brokerName: naming.toBrokerName(name, kind) ?? name,
+      brokerGroup: group && naming.toBrokerName(group, "group"),
       ordered: false,
       retained: false,
       ...fields,
@@ -102,7 +102,7 @@ export abstract class Workbench<Options extends object> {
     const topics = new Map<string, Address>();
     for (const address of addresses) {
       const topic = address.kind === "group" ? topicOf(address) : address;
-      topics.set(`${topic.kind} ${topic.physical}`, topic);
+      topics.set(`${topic.kind} ${topic.brokerName}`, topic);
       // A broker may keep a group until a member that died in the test is missed. Its topic goes all the same.
       if (address.kind === "group") await connection.topology.remove([address], call).catch(() => undefined);
     }
@@ -114,12 +114,12 @@ export abstract class Workbench<Options extends object> {
 
 /** The topic that a group reads. */
 export function topicOf(group: Address): Address {
-  return { ...group, kind: "topic", group: undefined, physicalGroup: undefined };
+  return { ...group, kind: "topic", group: undefined, brokerGroup: undefined };
 }
 
 /** Another group of the same topic. */
 export function besides(group: Address, name: string): Address {
-  return { ...group, group: name, physicalGroup: name };
+  return { ...group, group: name, brokerGroup: name };
 }
 
 export function item(

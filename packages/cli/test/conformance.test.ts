@@ -8,7 +8,7 @@ describe("waybill conformance", () => {
   it("runs the cases that were named, and ends with the totals", async () => {
     const { code, out, err } = await waybill(["conformance", "memory:", "--only", "delivery.one-by-topic"]);
     expect(err).toMatch(/^ok +delivery\.one-by-topic /m);
-    expect(out).toMatch(/P\d+ +1 +0 +0 +0 +0\n/);
+    expect(out).toMatch(/G\d+ +1 +0 +0 +0 +0\n/);
     expect(out).toMatch(/\n1 passed, 0 failed\n$/);
     expect(code).toBe(0);
   });
@@ -27,7 +27,7 @@ describe("waybill conformance", () => {
           {
             id: "delivery.one-by-topic",
             title: expect.any(String),
-            promise: expect.stringMatching(/^P\d+$/),
+            promise: expect.stringMatching(/^G\d+$/),
             outcome: "passed",
             ms: expect.any(Number),
             counts: {
@@ -50,10 +50,7 @@ describe("waybill conformance", () => {
     [["conformance", "memory:", "redis://localhost"], "takes one URL"],
     [["conformance", "nats://localhost"], 'No adapter is known for "nats:"'],
     [["conformance", "memory:", "--parallel", "0"], "--parallel takes a whole number of at least 1"],
-    [
-      ["conformance", "memory:", "--only", "delivery.nothing"],
-      "no case or chapter is named delivery.nothing",
-    ],
+    [["conformance", "memory:", "--only", "delivery.nothing"], "no case or suite is named delivery.nothing"],
     [["conformance", "memory:", "--fast"], "Unknown option '--fast'"],
   ])("%j is not understood, and says why", async (args, message) => {
     const { code, out, err } = await waybill(args);

@@ -2,16 +2,16 @@ import type { Capabilities, Feature } from "@waybill/core/spi";
 import type { Context } from "./context.ts";
 import type { Part } from "./parts.ts";
 
-/** The promises that the suite proves. The README says each in a sentence. */
-export type PromiseId = `P${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13}`;
+/** The guarantees that the suite proves. The README says each in a sentence. */
+export type GuaranteeId = `G${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13}`;
 
 /** One behaviour, proven. */
 export interface Case {
-  /** `chapter.kebab-name`. Quirks and saboteurs refer to it, so it never changes its meaning. */
+  /** `suite.kebab-name`. Quirks and faulty drivers refer to it, so it never changes its meaning. */
   readonly id: string;
-  /** A sentence that reads like the promise it proves. */
+  /** A sentence that reads like the guarantee it proves. */
   readonly title: string;
-  readonly promise: PromiseId;
+  readonly guarantee: GuaranteeId;
   /** Features it uses. Where one is absent, the refusal of that feature is proven instead. */
   readonly needs: readonly Feature[];
   /** Parts of the target it uses. Where one is not given, the case is not run, and the report says why. */
@@ -25,12 +25,12 @@ export interface Case {
   readonly run: (context: Context) => Promise<void>;
 }
 
-/** A case as a chapter writes it: what is left out has a default. */
+/** A case as a suite writes it: what is left out has a default. */
 export interface CaseDefinition {
-  /** The part of the id after the chapter's name. */
+  /** The part of the id after the suite's name. */
   readonly id: string;
   readonly title: string;
-  readonly promise: PromiseId;
+  readonly guarantee: GuaranteeId;
   /** Default: none. */
   readonly needs?: readonly Feature[];
   /** Default: none. */
@@ -46,8 +46,8 @@ export interface CaseDefinition {
 
 const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
-/** The cases of one chapter, which is also one file. */
-export function chapter(name: string, definitions: readonly CaseDefinition[]): readonly Case[] {
+/** The cases of one suite, which is also one file. */
+export function suite(name: string, definitions: readonly CaseDefinition[]): readonly Case[] {
   return definitions.map((definition) => {
     if (!kebab.test(definition.id)) throw new Error(`"${definition.id}" is not a kebab-case name.`);
     return {
@@ -62,5 +62,5 @@ export function chapter(name: string, definitions: readonly CaseDefinition[]): r
   });
 }
 
-/** The name of the chapter that a case id belongs to. */
+/** The name of the suite that a case id belongs to. */
 export const chapterOf = (id: string): string => id.slice(0, id.indexOf("."));

@@ -30,10 +30,10 @@ import { wrapDriver } from "./wrap.ts";
 export type AnyClient = Client<Feature>;
 
 /** A driver that can be made to die. */
-export interface Mortal {
+export interface Crashable {
   readonly driver: Driver;
   /** For whoever takes over: with leases as short as the dying one's, where the target has short ones. */
-  readonly heir: Driver;
+  readonly replacement: Driver;
   /** Its connections vanish without a word to the broker, and it gets no others. */
   die(): Promise<void>;
 }
@@ -92,9 +92,9 @@ export class Context {
   /** The address of a contract on this broker, for the SPI and the vendor client. */
   address(contract: Contract): Address {
     const { kind, name, ordered, retained } = contract;
-    const physical = this.target.driver().naming.toPhysical(name, kind);
-    if (physical === undefined) throw new Error(`${name} has no name on this broker.`);
-    return { kind, name, group: undefined, physical, physicalGroup: undefined, ordered, retained };
+    const brokerName = this.target.driver().naming.toBrokerName(name, kind);
+    if (brokerName === undefined) throw new Error(`${name} has no name on this broker.`);
+    return { kind, name, group: undefined, brokerName, brokerGroup: undefined, ordered, retained };
   }
 
   // ── Clients ─────────────────────────────────────────────────────────────────
@@ -172,18 +172,18 @@ export class Context {
   }
 
   /** A driver behind a way to kill its connections. Needs the part `crash`. */
-  async mortal(): Promise<Mortal> {
+  async crashable(): Promise<Crashable> {
     const { crash, shortLease } = this.target;
     const fresh = (through?: Endpoint) => (shortLease ?? this.target).driver(through);
-    const heir = this.recorded(fresh());
+    const replacement = this.recorded(fresh());
     if (crash !== undefined) {
       const own = fresh();
-      return { driver: this.recorded(own), heir, die: () => crash(own) };
+      return { driver: this.recorded(own), replacement, die: () => crash(own) };
     }
     const proxy = await this.proxy();
     return {
       driver: this.recorded(fresh(proxy.endpoint)),
-      heir,
+      replacement,
       die: async () => {
         proxy.refuse();
         proxy.reset();
@@ -214,9 +214,9 @@ export class Context {
     return this.#eventually(() => what, condition, withinMs);
   }
 
-  /** Rejects at once if the condition comes to hold within `forMs`. The only wait for time itself: keep it short. */
-  never(what: string, condition: () => unknown, forMs = 200): Promise<void> {
-    return never(what, condition, forMs, this.signal);
+  /** Rejects at once if the condition comes to hold within `timeoutMs`. The only wait for time itself: keep it short. */
+  never(what: string, condition: () => unknown, timeoutMs = 200): Promise<void> {
+    return never(what, condition, timeoutMs, this.signal);
   }
 
   /**
@@ -261,7 +261,7 @@ export class Context {
 
   /** Closes and takes away all that the case left, in bounded time. Never rejects. */
   async end(): Promise<void> {
-    const clients = this.#clients.map((client) => client.close({ deadlineMs: abandonMs }));
+    const clients = this.#clients.map((client) => client.close({ timeoutMs: abandonMs }));
     await quietly(Promise.allSettled(clients));
     for (const ending of this.#endings.reverse()) await quietly(Promise.resolve().then(ending));
     if (this.#made.size > 0) await quietly(this.#takeAway());
@@ -280,10 +280,10 @@ export class Context {
 
   #remember(address: Address): void {
     if (address.kind === "inbox") return;
-    this.#made.set(`${address.kind} ${address.physical} ${address.physicalGroup ?? ""}`, address);
+    this.#made.set(`${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""}`, address);
     // Whoever makes a group makes its topic.
     if (address.kind !== "group") return;
-    this.#remember({ ...address, kind: "topic", group: undefined, physicalGroup: undefined });
+    this.#remember({ ...address, kind: "topic", group: undefined, brokerGroup: undefined });
   }
 
   #eventually<T>(what: () => string, condition: () => T | Promise<T>, withinMs: number): Promise<T> {

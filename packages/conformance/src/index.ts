@@ -1,6 +1,6 @@
-export type { PromiseId } from "./case.ts";
+export type { GuaranteeId } from "./case.ts";
+export { guarantees } from "./guarantees.ts";
 export type { Counts } from "./history.ts";
-export { promises } from "./promises.ts";
 export { matrixOf } from "./report/matrix.ts";
 export { type ConformanceCase, conformanceCases } from "./run/cases.ts";
 export type { CaseResult, Outcome, Report, Totals } from "./run/result.ts";

@@ -23,14 +23,14 @@ export async function eventually<T>(
   }
 }
 
-/** Proves an absence as far as that can be: rejects at once when `condition` comes to hold within `forMs`. */
+/** Proves an absence as far as that can be: rejects at once when `condition` comes to hold within `timeoutMs`. */
 export async function never(
   what: string,
   condition: () => unknown,
-  forMs: number,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const deadline = performance.now() + forMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     if (await condition()) throw new Error(`This should not have happened: ${what}.`);
     const left = deadline - performance.now();

@@ -15,7 +15,7 @@ export interface Replacements {
  */
 export function wrapDriver(driver: Driver, replacements: Replacements): Driver {
   return {
-    spec: 1,
+    specVersion: "1",
     name: driver.name,
     capabilities: driver.capabilities,
     naming: driver.naming,
@@ -57,7 +57,9 @@ export function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consum
     receive: (max, call) => own.receive(max, call),
     settle: (batch, call) => own.settle(batch, call),
     ...(own.extend === undefined ? {} : { extend: own.extend.bind(own) }),
-    ...(own.holdBack === undefined ? {} : { holdBack: (lanes: readonly string[]) => own.holdBack?.(lanes) }),
+    ...(own.pausePartitions === undefined
+      ? {}
+      : { pausePartitions: (partitions: readonly string[]) => own.pausePartitions?.(partitions) }),
     close: () => own.close(),
     ...replaced,
   };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { allCases } from "../src/chapters/index.ts";
+import { faultyDrivers } from "../src/faulty-drivers/index.ts";
 import { conformanceCases } from "../src/run/cases.ts";
 import { runCases } from "../src/run/run-cases.ts";
-import { saboteurs } from "../src/saboteurs/index.ts";
+import { allCases } from "../src/suites/index.ts";
 import { stubTarget } from "./stub-target.ts";
 
 describe("the cases", () => {
@@ -15,15 +15,15 @@ describe("the cases", () => {
     }
   });
 
-  test("prove every promise", () => {
-    expect(new Set(allCases.map(({ promise }) => promise)).size).toBe(13);
+  test("prove every guarantee", () => {
+    expect(new Set(allCases.map(({ guarantee }) => guarantee)).size).toBe(13);
   });
 
-  test("are what the saboteurs name", () => {
+  test("are what the faulty drivers name", () => {
     const ids = new Set(allCases.map(({ id }) => id));
-    expect(saboteurs.length).toBeGreaterThanOrEqual(15);
-    expect(new Set(saboteurs.map(({ name }) => name)).size).toBe(saboteurs.length);
-    for (const { caughtBy } of saboteurs) for (const id of caughtBy) expect(ids).toContain(id);
+    expect(faultyDrivers.length).toBeGreaterThanOrEqual(15);
+    expect(new Set(faultyDrivers.map(({ name }) => name)).size).toBe(faultyDrivers.length);
+    for (const { caughtBy } of faultyDrivers) for (const id of caughtBy) expect(ids).toContain(id);
   });
 });
 

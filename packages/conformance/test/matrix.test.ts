@@ -22,7 +22,7 @@ const capabilities: Capabilities = {
 const result = (id: string, outcome: CaseResult["outcome"], more: Partial<CaseResult> = {}): CaseResult => ({
   id,
   title: "A sentence.",
-  promise: "P1",
+  guarantee: "G1",
   capability: null,
   outcome,
   ms: 1,
@@ -49,8 +49,8 @@ const text = matrixOf([
   ]),
 ]);
 
-test("counts the cases of each promise, and names what did not pass", () => {
-  expect(text).toMatch(/^\| P1 stored: .* \| 1, 1 refused \| 0, 1 failed, 1 quirk \|$/m);
+test("counts the cases of each guarantee, and names what did not pass", () => {
+  expect(text).toMatch(/^\| G1 stored: .* \| 1, 1 refused \| 0, 1 failed, 1 quirk \|$/m);
   expect(text).toContain("| two | a.x | 1 lost |");
   expect(text).toContain("| two | a.y | So. |");
   expect(text).toContain('| one | a.z | the target does not give "broker" |');

@@ -24,7 +24,7 @@ function runner() {
   };
 }
 
-test("registers a test per case, by chapter, and skips what cannot be run", async () => {
+test("registers a test per case, by suite, and skips what cannot be run", async () => {
   const own = runner();
   const reports: Report[] = [];
   runConformance({

@@ -5,7 +5,7 @@ import type { ConformanceTarget } from "../src/target.ts";
 export const stubTarget = (more: Partial<ConformanceTarget> = {}): ConformanceTarget => ({
   adapter: "stub",
   driver: (): Driver => ({
-    spec: 1,
+    specVersion: "1",
     name: "stub",
     capabilities: {
       features: { ordering: { how: "native" } },
@@ -18,7 +18,7 @@ export const stubTarget = (more: Partial<ConformanceTarget> = {}): ConformanceTa
       publishing: { maxMessages: 10, maxBytes: 1_000, inFlight: 1 },
       limits: { messageBytes: 1_000 },
     },
-    naming: { rule: "Any.", toPhysical: (name) => name },
+    naming: { rule: "Any.", toBrokerName: (name) => name },
     connect: () => Promise.reject(new Error("There is no broker.")),
     classify: () => ({ code: "AUTHENTICATION_FAILED" }),
   }),

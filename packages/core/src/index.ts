@@ -1,9 +1,6 @@
-export { connect } from "./client/connect.ts";
-export { adapterPackageOf } from "./client/load-adapter.ts";
-export type { Observer } from "./client/observer.ts";
-export type { ClientOptions, ConnectConfig } from "./client/options.ts";
-export type * from "./client/types.ts";
-export { bytes, type Codec, json, text } from "./contract/codec.ts";
+export type { Client, Health } from "./api/client.ts";
+export { bytes, type Codec, json, text } from "./api/codec.ts";
+export type { ConsumeOptions } from "./api/consume-options.ts";
 export {
   type AnyQueue,
   type AnyTopic,
@@ -14,8 +11,22 @@ export {
   type TopicContract,
   type TopicOptions,
   topic,
-} from "./contract/contract.ts";
-export type { SchemaIssue, SchemaResult, StandardSchema } from "./contract/standard-schema.ts";
+} from "./api/contract.ts";
+export type { Delivery, Handler, SettleResult } from "./api/delivery.ts";
+export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./api/failure-policy.ts";
+export type { HandleMiddleware, OutgoingMessage, PublishMiddleware } from "./api/middleware.ts";
+export type { Observer } from "./api/observer.ts";
+export type { ClientOptions, ConnectConfig } from "./api/options.ts";
+export type { Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
+export type { Queue, QueueConsumer, QueueSender } from "./api/queue.ts";
+export type { ConsumerRef, DeadLetterInfo, RedriveOptions, RedriveReport } from "./api/redrive.ts";
+export type { Requester, RequestOptions, Responder } from "./api/request-reply.ts";
+export type { SchemaIssue, SchemaResult, StandardSchema } from "./api/standard-schema.ts";
+export type { DeliveryIterator, Start, SubscribeOptions, Subscriber } from "./api/subscriber.ts";
+export type { CloseOptions, Subscription, SubscriptionState } from "./api/subscription.ts";
+export type { TopologyClient, TopologyReport, TopologySubject } from "./api/topology.ts";
+export { connect } from "./client/connect.ts";
+export { adapterPackageOf } from "./client/load-adapter.ts";
 export { type ErrorCode, errorCodes } from "./errors/codes.ts";
 export {
   MessagingError,
@@ -31,14 +42,12 @@ export {
   type DeduplicateOptions,
   type DeduplicationStore,
   deduplicate,
-  recentMessages,
+  memoryDeduplicationStore,
 } from "./policies/deduplicate.ts";
-export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./policies/failure-policy.ts";
-export type { HandleMiddleware, OutgoingMessage, PublishMiddleware } from "./policies/middleware.ts";
 export { timeout } from "./policies/timeout.ts";
+export { type Clock, systemClock } from "./runtime/clock.ts";
 export type { Adapter } from "./spi/adapter.ts";
 export type { Filter, HeaderCondition } from "./spi/address.ts";
 export type { Capabilities, Feature, Features, FeaturesOf } from "./spi/capabilities.ts";
-export { type Clock, systemClock } from "./spi/clock.ts";
 export type { Driver } from "./spi/driver.ts";
 export type { Headers } from "./spi/message.ts";

@@ -28,7 +28,7 @@ describe("exponential backoff", () => {
 
   it("goes from a second to five minutes by default, over five attempts", () => {
     const policy = decideRetryPolicy();
-    expect(policy.attempts).toBe(5);
+    expect(policy.maxAttempts).toBe(5);
     for (const [attempt, ms] of [
       [1, 1_000],
       [2, 2_000],
@@ -42,9 +42,9 @@ describe("exponential backoff", () => {
   });
 
   const wrong: object[] = [
-    { attempts: 0 },
-    { attempts: 1.5 },
-    { attempts: Number.NaN },
+    { maxAttempts: 0 },
+    { maxAttempts: 1.5 },
+    { maxAttempts: Number.NaN },
     { backoff: { initialMs: -1 } },
     { backoff: { factor: 0.5 } },
     { backoff: { maxMs: "5" } },
@@ -59,7 +59,9 @@ describe("exponential backoff", () => {
   }
 
   it("takes attempts without end, and no option that nobody reads", () => {
-    expect(decideRetryPolicy({ attempts: Number.POSITIVE_INFINITY }).attempts).toBe(Number.POSITIVE_INFINITY);
+    expect(decideRetryPolicy({ maxAttempts: Number.POSITIVE_INFINITY }).maxAttempts).toBe(
+      Number.POSITIVE_INFINITY,
+    );
     for (const policy of [{ attempt: 3 }, { backoff: { initial: 5 } }] as object[]) {
       expect(() => decideRetryPolicy(policy)).toThrowError(
         expect.objectContaining({ code: "UNKNOWN_OPTION" }),

@@ -71,7 +71,10 @@ describe("connect by URL", () => {
 describe("connect with a driver", () => {
   it("made for another version of the interface is refused before any I/O", async () => {
     const driver = new ScriptedDriver();
-    const other = Object.assign(Object.create(driver), { spec: 2, capabilities: everything }) as Driver;
+    const other = Object.assign(Object.create(driver), {
+      specVersion: "2",
+      capabilities: everything,
+    }) as Driver;
     const error = await failureOf(connect(other));
     expect(error?.code).toBe("INVALID_ARGUMENT");
     expect(driver.attempts).toBe(0);

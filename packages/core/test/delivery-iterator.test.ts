@@ -80,7 +80,7 @@ describe("pull style", () => {
     const { client, driver, clock } = await connected();
     const messages = client.messages(Jobs);
     await messages.ready();
-    driver.consumer().deliver(delivery(1, { lane: "p0" }), delivery(2, { lane: "p1" }));
+    driver.consumer().deliver(delivery(1, { partition: "p0" }), delivery(2, { partition: "p1" }));
     await clock.settle();
     driver.consumer().hooks.revoked(["p0"]);
     expect((await messages.next()).value.value).toBe(2);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { queue, topic } from "../src/index.ts";
-import { Hands } from "./hands.ts";
+import { ManualHandler } from "./manual-handler.ts";
 import { VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
 
@@ -20,7 +20,7 @@ function watch(promise: Promise<unknown>): { readonly over: boolean } {
 describe("close", () => {
   it("stops intake, waits for running handlers, settles what ended and hands the rest back", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, { concurrency: 2 }, hands.handler);
     const consumer = driver.consumer();
     consumer.deliver(delivery(1), delivery(2), delivery(3));
@@ -61,10 +61,10 @@ describe("close", () => {
   it("takes no option that nobody reads, and no deadline that makes no sense", async () => {
     const { client } = await connected();
     const subscription = await client.consume(Jobs, () => {});
-    const wrong = { deadline: 5 } as { deadlineMs?: number };
+    const wrong = { deadline: 5 } as { timeoutMs?: number };
     for (const one of [client, subscription]) {
       expect((await failureOf(one.close(wrong)))?.code).toBe("UNKNOWN_OPTION");
-      expect((await failureOf(one.close({ deadlineMs: -1 })))?.code).toBe("INVALID_ARGUMENT");
+      expect((await failureOf(one.close({ timeoutMs: -1 })))?.code).toBe("INVALID_ARGUMENT");
     }
     expect(subscription.state).toBe("running");
   });
@@ -73,12 +73,12 @@ describe("close", () => {
 describe("past the deadline", () => {
   it("handlers that still run are told, and nothing they do is settled any more", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
     await clock.settle();
     const { signal } = hands.delivery(1);
-    const closing = subscription.close({ deadlineMs: 1_000 });
+    const closing = subscription.close({ timeoutMs: 1_000 });
     await clock.pass(999);
     expect(signal.aborted).toBe(false);
     await clock.pass(1);
@@ -99,7 +99,7 @@ describe("past the deadline", () => {
     const { client, driver, clock, errors } = await connected();
     await client.consume(
       Jobs,
-      { retry: { attempts: 1 } },
+      { retry: { maxAttempts: 1 } },
       (value, { signal }) =>
         new Promise<void>((resolve, reject) => {
           signal.addEventListener("abort", () => (value === 1 ? resolve() : reject(signal.reason)));
@@ -107,7 +107,7 @@ describe("past the deadline", () => {
     );
     driver.consumer().deliver(delivery(1), delivery(2));
     await clock.settle();
-    const closing = client.close({ deadlineMs: 1_000 });
+    const closing = client.close({ timeoutMs: 1_000 });
     await clock.pass(2_000);
     await closing;
     expect(driver.consumer().settled).toEqual([]);
@@ -117,10 +117,10 @@ describe("past the deadline", () => {
 
   it("a dead letter that cannot be stored is left, and its message not acked", async () => {
     const { client, driver, clock } = await connected({ publish: () => never });
-    await client.consume(Jobs, { retry: { attempts: 1 } }, () => Promise.reject(new Error("no")));
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, () => Promise.reject(new Error("no")));
     driver.consumer().deliver(delivery(1));
     await clock.settle();
-    const closing = client.close({ deadlineMs: 1_000 });
+    const closing = client.close({ timeoutMs: 1_000 });
     await clock.pass(2_000);
     await closing;
     expect(driver.consumer().settled).toEqual([]);
@@ -135,7 +135,7 @@ describe("past the deadline", () => {
     });
     driver.consumer().deliver(delivery(1));
     await clock.settle();
-    const closing = client.close({ deadlineMs: 1_000 });
+    const closing = client.close({ timeoutMs: 1_000 });
     await clock.pass(2_000);
     await closing;
     expect(results).toEqual(["lost"]);
@@ -147,7 +147,7 @@ describe("past the deadline", () => {
     await client.consume(Jobs, () => {});
     driver.consumer().deliver(delivery(1));
     await clock.settle();
-    const closing = client.close({ deadlineMs: 1_000 });
+    const closing = client.close({ timeoutMs: 1_000 });
     await clock.pass(30_000);
     await closing;
     expect(client.health().status).toBe("closed");
@@ -158,7 +158,7 @@ describe("past the deadline", () => {
 describe("what waits for its next attempt in place when its consumer closes", () => {
   it("is handed back unsettled at once", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, hands.handler);
     driver.consumer().deliver(delivery(1, { key: "a" }), delivery(2, { key: "a" }));
     await clock.settle();
@@ -173,7 +173,7 @@ describe("what waits for its next attempt in place when its consumer closes", ()
 
   it("is handed back as well when its handler fails only then", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, hands.handler);
     driver.consumer().deliver(delivery(1, { key: "a" }));
     await clock.settle();
@@ -187,7 +187,7 @@ describe("what waits for its next attempt in place when its consumer closes", ()
 describe("a client that closes", () => {
   it("drains every subscription, and lets handlers publish what they have to", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, async (value, delivery) => {
       await hands.handler(value, delivery);
       await client.publish(Orders, value);
@@ -208,11 +208,11 @@ describe("a client that closes", () => {
 
   it("takes no new subscription, and after the drain no publish either", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
-    const closing = client.close({ deadlineMs: 1_000 });
+    const closing = client.close({ timeoutMs: 1_000 });
     expect((await failureOf(client.consume(Keyed, () => {})))?.code).toBe("CLOSED");
     await clock.pass(1_500);
     await closing;
@@ -237,13 +237,13 @@ describe("a client that closes", () => {
       },
     });
     const Questions = queue("questions", { reply: {} });
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     driver.connection.hooks.lost(new Error("gone"));
     const asked = failureOf(client.request(Questions, 1));
     const published = failureOf(client.publish(Orders, 1));
     await clock.pass(1_000);
-    const closing = client.close({ deadlineMs: 500 });
+    const closing = client.close({ timeoutMs: 500 });
     await clock.pass(10_000);
     await closing;
     expect((await asked)?.code).toBe("CLOSED");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bytes, type Codec, json, queue, type StandardSchema, text, topic } from "../src/index.ts";
-import { utf8Length } from "../src/publishing/wire-size.ts";
+import { utf8Length } from "../src/runtime/utf8-length.ts";
 import { everything } from "./scripted-driver.ts";
 import { connected, failureOf, values } from "./workbench.ts";
 

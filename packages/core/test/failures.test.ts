@@ -110,16 +110,16 @@ describe("a retry", () => {
   > = {
     "of a keyed message": [
       {},
-      (client) => client.consume(Keyed, { retry: { attempts: 2, backoff: () => 100 } }, fails),
+      (client) => client.consume(Keyed, { retry: { maxAttempts: 2, backoff: () => 100 } }, fails),
     ],
     "of a broadcast": [
       {},
       (client) =>
-        client.subscribe(Orders, { broadcast: true, retry: { attempts: 2, backoff: () => 100 } }, fails),
+        client.subscribe(Orders, { broadcast: true, retry: { maxAttempts: 2, backoff: () => 100 } }, fails),
     ],
     "that waits longer than the broker can": [
       { capabilities: { retry: { how: "native", maxDelayMs: 50 }, features: withoutDelay } },
-      (client) => client.consume(Jobs, { retry: { attempts: 2, backoff: () => 100 } }, fails),
+      (client) => client.consume(Jobs, { retry: { maxAttempts: 2, backoff: () => 100 } }, fails),
     ],
   };
   for (const [what, [script, begin]] of Object.entries(inPlace)) {
@@ -193,7 +193,7 @@ describe("a retry", () => {
       if ((error as Error).message === "3") throw new Error("the policy failed");
       return (error as Error).message === "1";
     };
-    await client.consume(Jobs, { retry: { backoff: () => 0, retryable } }, (value) => {
+    await client.consume(Jobs, { retry: { backoff: () => 0, isRetryable: retryable } }, (value) => {
       throw new Error(String(value));
     });
     driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
@@ -205,7 +205,7 @@ describe("a retry", () => {
 describe("a dead letter", () => {
   it("comes after exactly as many attempts as the policy allows, with the uniform headers", async () => {
     const { client, driver, clock } = await connected();
-    await client.subscribe(Orders, { group: "billing", retry: { attempts: 3, backoff: () => 10 } }, fails);
+    await client.subscribe(Orders, { group: "billing", retry: { maxAttempts: 3, backoff: () => 10 } }, fails);
     const id = "m-1";
     driver.consumer().deliver(delivery(1, { id, headers: { trace: "t" }, key: "k", expiresAt: 9_000_000 }));
     const firstFailedAt = clock.now();
@@ -232,7 +232,7 @@ describe("a dead letter", () => {
 
   it("is read by `deadLetterDetails`, and other messages are none", async () => {
     const { client, driver, clock } = await connected();
-    await client.consume(Jobs, { retry: { attempts: 1 } }, fails);
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, fails);
     driver.consumer().deliver(delivery(1, { id: "m-1" }));
     await clock.settle();
     const [letter] = driver.sent("jobs..dead");
@@ -254,7 +254,7 @@ describe("a dead letter", () => {
   it("is confirmed before the original is acked", async () => {
     const stored = gate();
     const { client, driver, clock } = await connected({ publish: () => stored.opened.then(() => undefined) });
-    await client.consume(Jobs, { retry: { attempts: 1 } }, fails);
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, fails);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
     expect(driver.sent("jobs..dead")).toHaveLength(1);
@@ -270,7 +270,7 @@ describe("a dead letter", () => {
       publish: (batch) =>
         down ? batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })) : undefined,
     });
-    const subscription = await client.consume(Jobs, { retry: { attempts: 1 } }, fails);
+    const subscription = await client.consume(Jobs, { retry: { maxAttempts: 1 } }, fails);
     driver.consumer().deliver(delivery(1));
     await clock.pass(60_000);
     expect(driver.consumer().settled).toEqual([]);
@@ -284,7 +284,7 @@ describe("a dead letter", () => {
   it("does not carry credentials, and no more than a thousand bytes of the error", async () => {
     const { client, driver, clock } = await connected();
     const message = `amqp://user:p/a@ss@host refused: ${"ö".repeat(2_000)}`;
-    await client.consume(Jobs, { retry: { attempts: 1 } }, () => {
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, () => {
       throw new Error(message);
     });
     driver.consumer().deliver(delivery(1));
@@ -297,7 +297,7 @@ describe("a dead letter", () => {
 
   it("goes where `deadLetter` says", async () => {
     const { client, driver, clock } = await connected();
-    await client.consume(Jobs, { retry: { attempts: 1 }, deadLetter: queue("graveyard") }, fails);
+    await client.consume(Jobs, { retry: { maxAttempts: 1 }, deadLetter: queue("graveyard") }, fails);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
     expect(driver.sent("graveyard")).toHaveLength(1);
@@ -305,7 +305,7 @@ describe("a dead letter", () => {
 
   it("is none with `discard`: the message is let go", async () => {
     const { client, driver, clock } = await connected();
-    await client.consume(Jobs, { retry: { attempts: 1 }, deadLetter: "discard" }, fails);
+    await client.consume(Jobs, { retry: { maxAttempts: 1 }, deadLetter: "discard" }, fails);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
     expect(driver.published).toEqual([]);
@@ -315,7 +315,7 @@ describe("a dead letter", () => {
   it("is made of a message that ended its process at every attempt, without calling the handler", async () => {
     const { client, driver, clock } = await connected();
     let called = 0;
-    await client.consume(Jobs, { retry: { attempts: 3 } }, () => void called++);
+    await client.consume(Jobs, { retry: { maxAttempts: 3 } }, () => void called++);
     driver.consumer().deliver(delivery(1, { redeliveries: 3 }));
     await clock.settle();
     expect(called).toBe(0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { queue } from "../src/index.ts";
-import { Hands } from "./hands.ts";
+import { ManualHandler } from "./manual-handler.ts";
 import { type Script, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, never, values } from "./workbench.ts";
 
@@ -12,7 +12,7 @@ const leased = (script: Script = {}) => connected({ capabilities: { lease: { ms:
 describe("a lease", () => {
   it("is renewed every third of its length, for all that is held: running, waiting for its turn or its next attempt", async () => {
     const { client, driver, clock } = await leased();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Keyed, { concurrency: 2, retry: { backoff: () => 60_000 } }, hands.handler);
     driver
       .consumer()
@@ -28,7 +28,7 @@ describe("a lease", () => {
 
   it("is not renewed for what is settled, nor for nothing", async () => {
     const { client, driver, clock } = await leased();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1), delivery(2));
     await clock.settle();
@@ -46,7 +46,7 @@ describe("a lease", () => {
         if (++calls === 1) throw new VendorError("TIMEOUT");
       },
     });
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1));
     await clock.pass(2_000);
@@ -59,7 +59,7 @@ describe("a lease", () => {
     const { client, driver, clock, errors } = await leased({
       extend: () => (++calls === 1 ? never : undefined),
     });
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1));
     await clock.pass(2_500);
@@ -73,7 +73,7 @@ describe("a lease", () => {
 
   it("is renewed while the subscription drains, and no longer than that", async () => {
     const { client, driver, clock } = await leased();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
@@ -87,7 +87,7 @@ describe("a lease", () => {
 
   it("ends with its consumer", async () => {
     const { client, driver, clock } = await leased();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     const [first] = driver.consumers;
     first?.deliver(delivery(1));
@@ -113,7 +113,7 @@ describe("a lease that the broker says is over", () => {
 
   it("is renewed no more; its handler is told, and the late settlement is reported and reaches nobody", async () => {
     const { client, driver, clock, errors } = await losing(1);
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, { concurrency: 2 }, hands.handler);
     driver.consumer().deliver(delivery(1), delivery(2));
     await clock.settle();
@@ -134,7 +134,7 @@ describe("a lease that the broker says is over", () => {
 
   it("starts no message that waited for its turn", async () => {
     const { client, driver, clock } = await losing(2);
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, { concurrency: 1 }, hands.handler);
     driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
     await clock.pass(1_000);
@@ -145,7 +145,7 @@ describe("a lease that the broker says is over", () => {
 
   it("takes along what follows under its key, and nothing that came before it", async () => {
     const { client, driver, clock } = await losing(2);
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Keyed, hands.handler);
     const keyed = [1, 2, 3].map((value) => delivery(value, { key: "a" }));
     driver.consumer().deliver(...keyed, delivery(11, { key: "b" }));
@@ -162,7 +162,7 @@ describe("a lease that the broker says is over", () => {
       extend: (batch) => batch,
       settle: () => new Promise((resolve) => void clock.setTimeout(() => resolve(["settled"]), 5_000)),
     });
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Keyed, { concurrency: 2 }, hands.handler);
     driver.consumer().deliver(delivery(1, { key: "a" }));
     await clock.settle();
@@ -178,7 +178,7 @@ describe("a lease that the broker says is over", () => {
 describe("a message held for `maxLeaseMs`", () => {
   it("is renewed no more; its handler is told, and the late settlement is reported and reaches nobody", async () => {
     const { client, driver, clock, errors } = await leased();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, { maxLeaseMs: 4_000 }, hands.handler);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
@@ -198,7 +198,7 @@ describe("a message held for `maxLeaseMs`", () => {
 
   it("takes those of its key with it, so that none overtakes it", async () => {
     const { client, driver, clock } = await leased();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Keyed, { maxLeaseMs: 4_000 }, hands.handler);
     driver.consumer().deliver(delivery(1, { key: "a" }));
     await clock.pass(2_000);

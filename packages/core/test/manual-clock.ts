@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { Clock } from "../src/spi/clock.ts";
+import type { Clock } from "../src/runtime/clock.ts";
 
 interface Timer {
   readonly dueAt: number;

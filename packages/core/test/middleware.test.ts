@@ -3,12 +3,12 @@ import {
   circuitBreaker,
   deduplicate,
   type HandleMiddleware,
+  memoryDeduplicationStore,
   queue,
-  recentMessages,
   timeout,
   topic,
 } from "../src/index.ts";
-import { Hands } from "./hands.ts";
+import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, failureOf, values } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
@@ -51,7 +51,7 @@ describe("middleware around handlers", () => {
 
   it("that does not call `next` skips the handler, and the message is acked", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, { use: [async () => {}] }, hands.handler);
     driver.consumer().deliver(delivery(1));
     await clock.settle();
@@ -141,8 +141,8 @@ describe("middleware around publishes", () => {
 describe("deduplicate", () => {
   it("skips and acks what was handled before, and only that", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
-    await client.consume(Jobs, { use: [deduplicate({ store: recentMessages() })] }, hands.handler);
+    const hands = new ManualHandler();
+    await client.consume(Jobs, { use: [deduplicate({ store: memoryDeduplicationStore() })] }, hands.handler);
     for (const [value, id] of [
       [1, "a"],
       [2, "a"],
@@ -160,7 +160,7 @@ describe("deduplicate", () => {
   it("does not remember what failed, or what its handler put off or rejected", async () => {
     const { client, driver, clock } = await connected();
     const seen: unknown[] = [];
-    const use = [deduplicate({ store: recentMessages() })];
+    const use = [deduplicate({ store: memoryDeduplicationStore() })];
     await client.consume(Jobs, { use, retry: { backoff: () => 0 } }, async (value, delivery) => {
       seen.push(value);
       if (seen.length > 3) return;
@@ -177,7 +177,7 @@ describe("deduplicate", () => {
 
   it("tells groups apart, unless `key` says otherwise", async () => {
     const { client, driver, clock } = await connected();
-    const store = recentMessages();
+    const store = memoryDeduplicationStore();
     const seen: unknown[] = [];
     for (const [group, key] of [
       ["a", undefined],
@@ -194,7 +194,7 @@ describe("deduplicate", () => {
   });
 
   it("remembers only so many", () => {
-    const store = recentMessages(2);
+    const store = memoryDeduplicationStore(2);
     for (const name of ["a", "b", "c"]) void store.add(name);
     expect(["a", "b", "c"].map((name) => store.has(name))).toEqual([false, true, true]);
   });
@@ -206,7 +206,7 @@ describe("timeout and circuitBreaker", () => {
 
   it("a handler that takes longer fails as HANDLER_TIMEOUT, which is retried", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, { use: [timeout(1_000)], retry: { backoff: () => 5 } }, hands.handler);
     driver.consumer().deliver(delivery(1), delivery(2));
     await clock.settle();
@@ -223,11 +223,11 @@ describe("timeout and circuitBreaker", () => {
 
   it("failures in a row pause the subscription for a while; then one more pauses it again", async () => {
     const { client, driver, clock } = await connected();
-    const use = [circuitBreaker({ failures: 2, pauseMs: 1_000 })];
-    const hands = new Hands();
+    const use = [circuitBreaker({ failureThreshold: 2, pauseMs: 1_000 })];
+    const hands = new ManualHandler();
     const subscription = await client.consume(
       Jobs,
-      { use, concurrency: 1, retry: { attempts: 1 }, deadLetter: "discard" },
+      { use, concurrency: 1, retry: { maxAttempts: 1 }, deadLetter: "discard" },
       hands.handler,
     );
     driver.consumer().deliver(...[1, 2, 3, 4, 5].map((n) => delivery(n)));
@@ -255,7 +255,7 @@ describe("timeout and circuitBreaker", () => {
 
   it("errors that do not count pause nothing", async () => {
     const { client, driver, clock } = await connected();
-    const use = [circuitBreaker({ failures: 1, counts: () => false })];
+    const use = [circuitBreaker({ failureThreshold: 1, isFailure: () => false })];
     const subscription = await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, () => {
       throw new Error("not the dependency");
     });
@@ -268,10 +268,10 @@ describe("timeout and circuitBreaker", () => {
     const wrong = [
       () => timeout(0),
       () => timeout(Number.NaN),
-      () => circuitBreaker({ failures: 0 }),
+      () => circuitBreaker({ failureThreshold: 0 }),
       () => circuitBreaker({ pauseMs: -1 }),
       () => circuitBreaker({ failure: 3 } as object),
-      () => deduplicate({ stor: recentMessages() } as unknown as Parameters<typeof deduplicate>[0]),
+      () => deduplicate({ stor: memoryDeduplicationStore() } as unknown as Parameters<typeof deduplicate>[0]),
     ];
     expect(wrong.map((make) => codeOf(make))).toEqual([
       "INVALID_ARGUMENT",

@@ -5,14 +5,14 @@ import { checkPortableName, type NamingRule } from "../src/spi/index.ts";
 import { connected, failureOf } from "./workbench.ts";
 
 /** What a topic or queue is called on the broker. */
-async function physical(
+async function brokerName(
   contract: ReturnType<typeof topic>,
   options: Pick<ClientOptions, "prefix" | "names"> = {},
   naming: Partial<NamingRule> = {},
 ) {
   const { client } = await connected({ naming }, options);
   const [report] = await client.topology.inspect(contract);
-  return report?.physical;
+  return report?.brokerName;
 }
 
 describe("a portable name", () => {
@@ -43,20 +43,20 @@ describe("a name on the broker", () => {
   const Orders = topic("orders.placed");
 
   it("is what the adapter's rule makes of it, prefix included", async () => {
-    const toPhysical = (name: string, kind: string) => `${kind}:${name}`;
-    expect(await physical(Orders, { prefix: "staging." }, { toPhysical })).toBe(
+    const toBrokerName = (name: string, kind: string) => `${kind}:${name}`;
+    expect(await brokerName(Orders, { prefix: "staging." }, { toBrokerName })).toBe(
       "topic:staging.orders.placed",
     );
   });
 
   it("is taken as it is from `names`, without prefix", async () => {
     const options = { prefix: "staging.", names: { "orders.placed": "LEGACY/Orders" } };
-    expect(await physical(Orders, options)).toBe("LEGACY/Orders");
-    expect(await physical(topic("constructor"), options)).toBe("staging.constructor");
+    expect(await brokerName(Orders, options)).toBe("LEGACY/Orders");
+    expect(await brokerName(topic("constructor"), options)).toBe("staging.constructor");
   });
 
   it("that the broker cannot have is refused with its rule, before any I/O", async () => {
-    const naming = { rule: "Only short names.", toPhysical: () => undefined };
+    const naming = { rule: "Only short names.", toBrokerName: () => undefined };
     const { client, driver } = await connected({ naming });
     const error = await failureOf(client.publish(Orders, 1));
     expect(error?.code).toBe("INVALID_NAME");
@@ -70,8 +70,8 @@ describe("a name on the broker", () => {
     expect(driver.consumer().source.address).toMatchObject({
       name: "orders.placed",
       group: "billing",
-      physical: "staging.orders.placed",
-      physicalGroup: "billing",
+      brokerName: "staging.orders.placed",
+      brokerGroup: "billing",
     });
   });
 

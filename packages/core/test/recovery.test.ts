@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type MessagingError, queue, topic } from "../src/index.ts";
-import { Hands } from "./hands.ts";
+import { ManualHandler } from "./manual-handler.ts";
 import { VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never } from "./workbench.ts";
 
@@ -170,7 +170,7 @@ describe("a subscription", () => {
 describe("when a consumer cannot go on", () => {
   it("it is closed and another takes its place, whatever the cause", async () => {
     const { client, driver, clock, errors } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, hands.handler);
     driver.consumer().fail(new VendorError("PERMISSION_DENIED"));
     await clock.settle();
@@ -186,7 +186,7 @@ describe("when a consumer cannot go on", () => {
 
   it("what it had delivered is the broker's again: what waits is forgotten, what runs is told", async () => {
     const { client, driver, clock, errors } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, { concurrency: 1 }, hands.handler);
     const [first] = driver.consumers;
     first?.deliver(delivery(1), delivery(2));
@@ -237,7 +237,7 @@ describe("when a consumer cannot go on", () => {
 
   it("what it hands over as it ends is left to the broker", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(delivery(1));
     driver.connection.hooks.lost(new Error("gone"));
@@ -253,7 +253,7 @@ describe("when a consumer cannot go on", () => {
         if (++calls > 1) throw new VendorError("PERMISSION_DENIED");
       },
     });
-    const hands = new Hands();
+    const hands = new ManualHandler();
     const subscription = await client.consume(Jobs, hands.handler);
     driver.consumer().fail(new VendorError("CONNECTION_LOST"));
     await clock.pass(1_000);
@@ -289,7 +289,7 @@ describe("when a consumer cannot go on", () => {
 describe("when the connection is lost", () => {
   it("every subscription resumes by itself on the next one", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     await client.subscribe(topic("orders"), { group: "billing" }, hands.handler);
     driver.connection.hooks.lost(new Error("gone"));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type DeadLetter, deduplicate, queue, recentMessages, topic } from "../src/index.ts";
-import type { Delivery } from "../src/spi/index.ts";
+import { type DeadLetterInfo, deduplicate, memoryDeduplicationStore, queue, topic } from "../src/index.ts";
+import type { ReceivedMessage } from "../src/spi/index.ts";
 import { type Script, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, values, type Workbench } from "./workbench.ts";
 
@@ -15,7 +15,7 @@ const failure = {
   "waybill-dead-error-code": "HANDLER_FAILED",
   "waybill-dead-error-message": "no",
 };
-const letter = (value: unknown, rest: Partial<Delivery> = {}) =>
+const letter = (value: unknown, rest: Partial<ReceivedMessage> = {}) =>
   delivery(value, { ...rest, headers: { ...failure, ...rest.headers } });
 
 const backlog = (count: number | undefined): Script => ({
@@ -26,7 +26,7 @@ const backlog = (count: number | undefined): Script => ({
 async function redriving(
   bench: Workbench,
   options: Parameters<Workbench["client"]["redrive"]>[1],
-  letters: readonly Delivery[],
+  letters: readonly ReceivedMessage[],
   from: Parameters<Workbench["client"]["redrive"]>[0] = { queue: Jobs },
 ) {
   const report = bench.client.redrive(from, options);
@@ -37,10 +37,10 @@ async function redriving(
   return report;
 }
 
-const onlyPicked = { filter: ({ headers }: DeadLetter) => headers.pick === "yes" };
+const onlyPicked = { filter: ({ headers }: DeadLetterInfo) => headers.pick === "yes" };
 
 /** What was put back last, as it comes again. */
-function lastKept(bench: Workbench): Delivery {
+function lastKept(bench: Workbench): ReceivedMessage {
   return delivery(1, { headers: bench.driver.sent("jobs..dead").at(-1)?.headers ?? {} });
 }
 
@@ -276,7 +276,7 @@ describe("a redrive", () => {
 
   it("is not seen by the client's own middleware, whose deduplication would lose letters", async () => {
     const bench = await connected(backlog(1), {
-      middleware: { handle: [deduplicate({ store: recentMessages() })] },
+      middleware: { handle: [deduplicate({ store: memoryDeduplicationStore() })] },
     });
     const again = () => letter(1, { id: "m-1" });
     for (let i = 0; i < 2; i++) {

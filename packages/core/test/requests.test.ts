@@ -1,8 +1,8 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { queue, text } from "../src/index.ts";
-import type { Delivery } from "../src/spi/index.ts";
-import { Hands } from "./hands.ts";
+import type { ReceivedMessage } from "../src/spi/index.ts";
+import { ManualHandler } from "./manual-handler.ts";
 import { type ScriptedDriver, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
 
@@ -12,7 +12,11 @@ const inboxOf = (driver: ScriptedDriver) =>
 const someInbox = "reply-AAAAAAAAAAAAAAAAAAAAAA";
 
 /** What a responder would send for the newest request. */
-function answerTo(driver: ScriptedDriver, value: unknown, rest: Partial<Delivery> = {}): Delivery {
+function answerTo(
+  driver: ScriptedDriver,
+  value: unknown,
+  rest: Partial<ReceivedMessage> = {},
+): ReceivedMessage {
   const request = driver.sent("questions").at(-1);
   return delivery(value, { correlationId: request?.correlationId, ...rest });
 }
@@ -206,7 +210,7 @@ describe("a request", () => {
 });
 
 describe("a responder", () => {
-  const asking = (value: unknown, rest: Partial<Delivery> = {}) =>
+  const asking = (value: unknown, rest: Partial<ReceivedMessage> = {}) =>
     delivery(value, { replyTo: someInbox, correlationId: "c-1", ...rest });
 
   it("answers to the inbox that asked, and acks the request after that", async () => {
@@ -234,7 +238,7 @@ describe("a responder", () => {
 
   it("sends replies to one inbox in batches, and forgets the inbox afterwards", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.respond(Questions, async (value, delivery) => {
       await hands.handler(value, delivery);
       return "yes";
@@ -290,7 +294,7 @@ describe("a responder", () => {
   const hostile = ["orders", "reply-short", `${someInbox}x`, "../reply", `queue:${someInbox}`, ""];
   it("believes no reply address but an inbox's: a request cannot make it write anywhere else", async () => {
     const { client, driver, clock } = await connected();
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.respond(Questions, async (value, delivery) => {
       void hands.handler(value, delivery);
       return "yes";
@@ -318,7 +322,7 @@ describe("a responder", () => {
     const { client, driver, clock } = await connected({
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })),
     });
-    await client.respond(Questions, { retry: { backoff: () => 10, retryable: () => true } }, () => "yes");
+    await client.respond(Questions, { retry: { backoff: () => 10, isRetryable: () => true } }, () => "yes");
     driver.consumer().deliver(asking(1));
     await clock.settle();
     expect(driver.consumer().settled).toEqual(["retry 1 after 10"]);

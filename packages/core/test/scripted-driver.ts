@@ -10,7 +10,7 @@ import type {
   ConsumerHooks,
   Driver,
 } from "../src/spi/driver.ts";
-import type { Delivery, WireMessage } from "../src/spi/message.ts";
+import type { ReceivedMessage, WireMessage } from "../src/spi/message.ts";
 import type { NamingRule } from "../src/spi/naming.ts";
 import { PushQueue } from "../src/spi/push-queue.ts";
 import type { PublishOutcome, Settlement, SettleOutcome } from "../src/spi/settlement.ts";
@@ -64,18 +64,18 @@ export interface Script {
   consume?(consumer: ScriptedConsumer): unknown;
   settle?(batch: readonly Settlement[]): Answer<readonly SettleOutcome[] | undefined>;
   /** Answers with those that are lost. */
-  extend?(batch: readonly Delivery[]): Answer<readonly Delivery[] | undefined>;
+  extend?(batch: readonly ReceivedMessage[]): Answer<readonly ReceivedMessage[] | undefined>;
   closeConnection?(): unknown;
   closeConsumer?(): unknown;
-  /** False for a broker that cannot hold single lanes back. */
-  readonly holdsBack?: boolean;
+  /** False for a broker that cannot hold single partitions back. */
+  readonly pausesPartitions?: boolean;
 }
 
 type Answer<T> = T | Promise<T>;
 
 /** A driver that does what a test tells it to, and remembers what core asked of it. */
 export class ScriptedDriver implements Driver<typeof everything> {
-  readonly spec = 1;
+  readonly specVersion = "1";
   readonly name = "scripted";
   readonly capabilities: typeof everything;
   readonly naming: NamingRule;
@@ -90,7 +90,7 @@ export class ScriptedDriver implements Driver<typeof everything> {
   constructor(script: Script = {}) {
     this.script = script;
     this.capabilities = { ...everything, ...script.capabilities } as typeof everything;
-    this.naming = { rule: "Anything goes.", toPhysical: (name) => name, ...script.naming };
+    this.naming = { rule: "Anything goes.", toBrokerName: (name) => name, ...script.naming };
   }
 
   async connect(hooks: ConnectionHooks, call: Call): Promise<Connection> {
@@ -176,25 +176,26 @@ export class ScriptedConsumer implements Consumer {
   readonly call: Call;
   /** Settlements, call by call. */
   readonly settlements: (readonly Settlement[])[] = [];
-  readonly extended: (readonly Delivery[])[] = [];
-  readonly heldBack: (readonly string[])[] = [];
+  readonly extended: (readonly ReceivedMessage[])[] = [];
+  readonly pausedPartitions: (readonly string[])[] = [];
   /** The largest number that core asked for at once. */
   asked = 0;
   closed = 0;
-  readonly holdBack?: (lanes: readonly string[]) => void;
+  readonly pausePartitions?: (partitions: readonly string[]) => void;
   readonly #script: Script;
-  readonly #arrived = new PushQueue<Delivery>();
+  readonly #arrived = new PushQueue<ReceivedMessage>();
 
   constructor(script: Script, source: Source, hooks: ConsumerHooks, call: Call) {
     this.#script = script;
     this.call = call;
     this.source = source;
     this.hooks = hooks;
-    if (script.holdsBack !== false) this.holdBack = (lanes) => void this.heldBack.push(lanes);
+    if (script.pausesPartitions !== false)
+      this.pausePartitions = (partitions) => void this.pausedPartitions.push(partitions);
   }
 
   /** The broker has these for the consumer. */
-  deliver(...deliveries: readonly Delivery[]): void {
+  deliver(...deliveries: readonly ReceivedMessage[]): void {
     for (const delivery of deliveries) this.#arrived.push(delivery);
   }
 
@@ -216,7 +217,7 @@ export class ScriptedConsumer implements Consumer {
     });
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     this.asked = Math.max(this.asked, max);
     return this.#arrived.receive(max, call.signal, 2 ** 31 - 1);
   }
@@ -226,7 +227,7 @@ export class ScriptedConsumer implements Consumer {
     return (await this.#script.settle?.(batch)) ?? batch.map(() => "settled");
   }
 
-  async extend(batch: readonly Delivery[]): Promise<readonly Delivery[]> {
+  async extend(batch: readonly ReceivedMessage[]): Promise<readonly ReceivedMessage[]> {
     this.extended.push(batch);
     return (await this.#script.extend?.(batch)) ?? [];
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Delivery, type Observer, queue } from "../src/index.ts";
 import type { Settlement } from "../src/spi/index.ts";
-import { Hands } from "./hands.ts";
+import { ManualHandler } from "./manual-handler.ts";
 import { VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
 
@@ -74,7 +74,7 @@ describe("by hand", () => {
 
   it("`retry` of the last attempt is a dead letter", async () => {
     const { client, driver, clock } = await connected();
-    await client.consume(Jobs, { retry: { attempts: 2 } }, (_value, delivery) => delivery.retry());
+    await client.consume(Jobs, { retry: { maxAttempts: 2 } }, (_value, delivery) => delivery.retry());
     driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
     await clock.settle();
     expect(driver.consumer().settled).toEqual(["ack 1"]);
@@ -186,7 +186,7 @@ describe("settling", () => {
     const { client, driver, clock } = await connected({
       settle: () => (++calls === 1 ? answer.opened.then(() => undefined) : undefined),
     });
-    const hands = new Hands();
+    const hands = new ManualHandler();
     await client.consume(Jobs, hands.handler);
     driver.consumer().deliver(...[1, 2, 3, 4].map((n) => delivery(n)));
     await clock.settle();
@@ -310,8 +310,8 @@ describe("the observer", () => {
     };
     const { client, driver, clock } = await connected({}, { observer });
     const error = new Error("no");
-    const hands = new Hands();
-    await client.consume(Jobs, { retry: { attempts: 2, backoff: () => 0 } }, hands.handler);
+    const hands = new ManualHandler();
+    await client.consume(Jobs, { retry: { maxAttempts: 2, backoff: () => 0 } }, hands.handler);
     for (const wire of [delivery(1), delivery(2), delivery(3, { redeliveries: 1 })]) {
       driver.consumer().deliver(wire);
       await clock.pass(5);

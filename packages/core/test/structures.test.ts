@@ -1,16 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Generation } from "../src/consuming/generation.ts";
-import { Held, HeldList } from "../src/consuming/held.ts";
+import { ConsumerSession } from "../src/consuming/consumer-session.ts";
+import { InFlightDelivery, InFlightList } from "../src/consuming/in-flight-delivery.ts";
 import { KeySchedule } from "../src/consuming/key-schedule.ts";
-import { Lane } from "../src/consuming/lane.ts";
-import { Deque } from "../src/structures/deque.ts";
-import { RecentTimes } from "../src/structures/recent-times.ts";
+import { Partition } from "../src/consuming/partition.ts";
+import { Deque } from "../src/runtime/deque.ts";
+import { RecentTimes } from "../src/runtime/recent-times.ts";
 import { delivery } from "./workbench.ts";
 
-const generation = new Generation();
-const held = (name: unknown, lane?: Lane) => new Held(delivery(name), generation, lane, {}, 1, 0);
-const nameOf = (one: Held | undefined) => one && JSON.parse(new TextDecoder().decode(one.wire.body));
+const session = new ConsumerSession();
+const held = (name: unknown, partition?: Partition) =>
+  new InFlightDelivery(delivery(name), session, partition, {}, 1, 0);
+const nameOf = (one: InFlightDelivery | undefined) =>
+  one && JSON.parse(new TextDecoder().decode(one.wire.body));
 
 describe("Deque", () => {
   it("is an array, whatever is done to it", () => {
@@ -50,7 +52,7 @@ describe("Deque", () => {
   });
 });
 
-describe("a lane's watermark", () => {
+describe("a partition's watermark", () => {
   it("has always passed exactly what ended without a gap, in whatever order things end", () => {
     const orders = fc.integer({ min: 1, max: 40 }).chain((count) => {
       const all = Array.from({ length: count }, (_, i) => i);
@@ -58,37 +60,37 @@ describe("a lane's watermark", () => {
     });
     fc.assert(
       fc.property(orders, (order) => {
-        const lane = new Lane("p0");
+        const partition = new Partition("p0");
         const count = Math.max(...order, 0) + 1;
-        const all = Array.from({ length: count }, (_, i) => held(i, lane));
-        for (const one of all) lane.track(one);
+        const all = Array.from({ length: count }, (_, i) => held(i, partition));
+        for (const one of all) partition.track(one);
         const ended = new Set<number>();
         let watermark = 0;
         for (const index of order) {
-          const passed = lane.complete(all[index] as Held);
+          const passed = partition.complete(all[index] as InFlightDelivery);
           ended.add(index);
           const before = watermark;
           while (ended.has(watermark)) watermark++;
           expect(nameOf(passed)).toBe(watermark === before ? undefined : watermark - 1);
-          expect(lane.blocked).toBe(ended.size - watermark);
+          expect(partition.blocked).toBe(ended.size - watermark);
         }
       }),
     );
   });
 
-  it("is idle when nothing of the lane is worked on", async () => {
-    const lane = new Lane("p0");
-    await lane.idle();
-    lane.started();
-    lane.started();
+  it("is idle when nothing of the partition is worked on", async () => {
+    const partition = new Partition("p0");
+    await partition.idle();
+    partition.started();
+    partition.started();
     let idle = false;
-    const waiting = lane.idle().then(() => {
+    const waiting = partition.idle().then(() => {
       idle = true;
     });
-    lane.ended();
+    partition.ended();
     await Promise.resolve();
     expect(idle).toBe(false);
-    lane.ended();
+    partition.ended();
     await waiting;
   });
 });
@@ -107,7 +109,7 @@ describe("KeySchedule", () => {
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const schedule = new KeySchedule();
         // The model: per key, who is in line; the head has its turn.
-        const lines = new Map<string, Held[]>();
+        const lines = new Map<string, InFlightDelivery[]>();
         const line = (key: string) => lines.get(key) ?? [];
         let count = 0;
         for (const { do: what, pick } of steps) {
@@ -119,13 +121,16 @@ describe("KeySchedule", () => {
           } else if (what === "leave") {
             const busy = [...lines].filter(([, waiting]) => waiting.length > 0);
             if (busy.length === 0) continue;
-            const [key, [head, ...rest]] = busy[pick % busy.length] as [string, [Held, ...Held[]]];
+            const [key, [head, ...rest]] = busy[pick % busy.length] as [
+              string,
+              [InFlightDelivery, ...InFlightDelivery[]],
+            ];
             expect(schedule.leave(key, head)).toBe(rest[0]);
             expect(schedule.leave(key, head)).toBe(undefined);
             lines.set(key, rest);
           } else {
-            const goes = (one: Held) => nameOf(one) % pick === 0;
-            const promoted: Held[] = [];
+            const goes = (one: InFlightDelivery) => nameOf(one) % pick === 0;
+            const promoted: InFlightDelivery[] = [];
             for (const [key, waiting] of lines) {
               const left = waiting.filter((one) => !goes(one));
               if (waiting[0] !== undefined && goes(waiting[0]) && left[0] !== undefined)
@@ -140,11 +145,11 @@ describe("KeySchedule", () => {
   });
 });
 
-describe("HeldList", () => {
+describe("InFlightList", () => {
   it("keeps the order of receipt while anything in it is removed", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 50 })), (removals) => {
-        const list = new HeldList();
+        const list = new InFlightList();
         const all = Array.from({ length: 30 }, (_, i) => held(i));
         for (const one of all) list.add(one);
         let model = [...all];

@@ -79,7 +79,7 @@ describe("topology", () => {
         kind: "queue",
         name: "jobs",
         group: undefined,
-        physical: "p.jobs",
+        brokerName: "p.jobs",
         exists: true,
         differences: [],
         backlog: 7,
@@ -88,14 +88,14 @@ describe("topology", () => {
         kind: "group",
         name: "orders",
         group: "billing",
-        physical: "p.orders",
+        brokerName: "p.orders",
         exists: false,
         differences: [],
         backlog: undefined,
       },
     ]);
     await client.topology.remove(Jobs);
-    expect(driver.removed.map(({ physical }) => physical)).toEqual(["p.jobs"]);
+    expect(driver.removed.map(({ brokerName }) => brokerName)).toEqual(["p.jobs"]);
   });
 
   it("says in Waybill's words what the broker refused", async () => {

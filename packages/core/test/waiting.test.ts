@@ -1,32 +1,36 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { patiently, unlessGivenUp, within } from "../src/spi/index.ts";
+import { retryTransient, systemClock, unlessGivenUp, within } from "../src/spi/index.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const passing = new Error("passing");
-const patience = { forMs: 1_000, passes: (cause: unknown) => cause === passing, isOver: () => false };
+const patience = {
+  timeoutMs: 1_000,
+  isTransient: (cause: unknown) => cause === passing,
+  isOver: () => false,
+};
 
-it("patiently does it again while what stands in the way is passing", async () => {
+it("retryTransient does it again while what stands in the way is passing", async () => {
   let tries = 0;
   const work = async () => {
     if (++tries < 3) throw passing;
     return "done";
   };
-  const result = patiently(work, patience);
+  const result = retryTransient(work, patience);
   await vi.advanceTimersByTimeAsync(500);
   expect(await result).toBe("done");
   expect(tries).toBe(3);
 });
 
-it("patiently gives up on what stays, when its time is over, and when nobody waits any more", async () => {
+it("retryTransient gives up on what stays, when its time is over, and when nobody waits any more", async () => {
   const stays = new Error("stays");
-  await expect(patiently(() => Promise.reject(stays), patience)).rejects.toBe(stays);
-  await expect(patiently(() => Promise.reject(passing), { ...patience, isOver: () => true })).rejects.toBe(
-    passing,
-  );
+  await expect(retryTransient(() => Promise.reject(stays), patience)).rejects.toBe(stays);
+  await expect(
+    retryTransient(() => Promise.reject(passing), { ...patience, isOver: () => true }),
+  ).rejects.toBe(passing);
   let tries = 0;
-  const endless = patiently(() => {
+  const endless = retryTransient(() => {
     tries++;
     return Promise.reject(passing);
   }, patience);
@@ -56,10 +60,10 @@ it("work is awaited unless the signal fires, before or meanwhile", async () => {
 });
 
 it("a bounded wait says whether it was in time, whatever came of the work", async () => {
-  expect(await within(10, Promise.reject(new Error("failed")))).toBe(true);
-  const late = within(10, new Promise(() => {}));
+  expect(await within(systemClock, 10, Promise.reject(new Error("failed")))).toBe(true);
+  const late = within(systemClock, 10, new Promise(() => {}));
   await vi.advanceTimersByTimeAsync(10);
   expect(await late).toBe(false);
-  expect(await within(10, new Promise(() => {}), AbortSignal.abort())).toBe(false);
+  expect(await within(systemClock, 10, new Promise(() => {}), { signal: AbortSignal.abort() })).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,9 +1,8 @@
-import type { ClientOptions } from "../src/client/options.ts";
-import type { Client } from "../src/client/types.ts";
-import type { MessagingError } from "../src/index.ts";
+import type { ClientOptions } from "../src/api/options.ts";
+import type { Client, MessagingError } from "../src/index.ts";
 import { connect } from "../src/index.ts";
 import type { FeaturesOf } from "../src/spi/capabilities.ts";
-import type { Delivery, WireMessage } from "../src/spi/message.ts";
+import type { ReceivedMessage, WireMessage } from "../src/spi/message.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { type everything, type Script, ScriptedDriver } from "./scripted-driver.ts";
 
@@ -30,7 +29,7 @@ export async function connected(
 let count = 0;
 
 /** A JSON message as a broker delivers it. */
-export function delivery(value: unknown, rest: Partial<Delivery> = {}): Delivery {
+export function delivery(value: unknown, rest: Partial<ReceivedMessage> = {}): ReceivedMessage {
   return {
     id: `d-${++count}`,
     body: new TextEncoder().encode(JSON.stringify(value)),
@@ -42,7 +41,7 @@ export function delivery(value: unknown, rest: Partial<Delivery> = {}): Delivery
     replyTo: undefined,
     correlationId: undefined,
     redeliveries: 0,
-    lane: undefined,
+    partition: undefined,
     position: undefined,
     native: undefined,
     ...rest,

@@ -19,7 +19,7 @@ test("throttled publishes are the vendor's ServerBusyError, store nothing, and e
 
 test("a fault for one hub leaves the others alone, and one that is taken back does not strike", async () => {
   const server = await emulator({ hubs: [{ name: "orders" }, { name: "offers" }] });
-  const fault = server.faults.throttle({ hub: "orders", forMs: 60_000 });
+  const fault = server.faults.throttle({ hub: "orders", timeoutMs: 60_000 });
   await producer(server.connectionString("offers")).sendBatch([event("x")]);
   const orders = producer(server.connectionString("orders"));
   await expect(orders.sendBatch([event("x")])).rejects.toMatchObject({ code: "ServerBusyError" });
@@ -89,7 +89,7 @@ test("faults are set over HTTP too, and every one of them has an end", async () 
   const post = (fault: object) => call(server, "POST", "/$emulator/faults", { body: JSON.stringify(fault) });
   expect((await post({ on: "publish", action: "throttle", times: 3 })).status).toBe(201);
   expect(JSON.parse((await call(server, "GET", "/$emulator/faults")).text)).toMatchObject([
-    { remaining: 3, forMs: 60_000 },
+    { remaining: 3, timeoutMs: 60_000 },
   ]);
   await expect(producer(server.connectionString("orders")).sendBatch([event("x")])).rejects.toMatchObject({
     code: "ServerBusyError",
@@ -108,7 +108,7 @@ test("faults are set over HTTP too, and every one of them has an end", async () 
 
   expect((await post({ on: "publish", action: "explode" })).status).toBe(400);
   expect((await post({ on: "toString", action: "throttle" })).status).toBe(400);
-  for (const endless of [{ times: Number.POSITIVE_INFINITY }, { forMs: 1e9 }]) {
+  for (const endless of [{ times: Number.POSITIVE_INFINITY }, { timeoutMs: 1e9 }]) {
     expect(() => server.faults.inject({ on: "publish", action: "throttle", ...endless })).toThrow(
       InvalidFault,
     );

@@ -69,15 +69,15 @@ async function foreignPeer(settings: Settings): Promise<ForeignPeer> {
   const listeners = new Set<ForeignListener>();
   return {
     async publish(to, { body, headers, key }) {
-      const producer = producers.get(to.physical) ?? (await native.producer(to.physical));
-      producers.set(to.physical, producer);
+      const producer = producers.get(to.brokerName) ?? (await native.producer(to.brokerName));
+      producers.set(to.brokerName, producer);
       await producer.sendBatch(
         [{ body: Buffer.from(body), properties: { ...headers } }],
         key === undefined ? {} : { partitionKey: key },
       );
     },
     async listen(from) {
-      const listener = await listen(await native.consumer(from.physical, "$Default"));
+      const listener = await listen(await native.consumer(from.brokerName, "$Default"));
       listeners.add(listener);
       return listener;
     },

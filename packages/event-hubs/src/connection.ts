@@ -6,8 +6,9 @@ import {
   type Consumer,
   type ConsumerHooks,
   type PublishOutcome,
-  patiently,
+  retryTransient,
   type Source,
+  systemClock,
   unlessGivenUp,
   type WireMessage,
   within,
@@ -93,9 +94,9 @@ export class EventHubsConnection implements Connection {
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { requestTimeoutMs } = this.#context.settings;
-    const starting = patiently(() => this.#start(from, hooks, call), {
-      forMs: requestTimeoutMs,
-      passes: isTransient,
+    const starting = retryTransient(() => this.#start(from, hooks, call), {
+      timeoutMs: requestTimeoutMs,
+      isTransient,
       isOver: () => call.signal.aborted || this.#closing !== undefined,
     });
     return unlessGivenUp(starting, call.signal, (late) => void late.close().catch(() => {}));
@@ -117,7 +118,11 @@ export class EventHubsConnection implements Connection {
 
   async #close(): Promise<void> {
     const { amqp, store, settings } = this.#context;
-    await within(farewellMs, Promise.all([...this.#consumers].map((consumer) => consumer.close())));
+    await within(
+      systemClock,
+      farewellMs,
+      Promise.all([...this.#consumers].map((consumer) => consumer.close())),
+    );
     await amqp.close();
     await this.native.close().catch(() => {});
     // The user's own store is not ours to close: the next connection needs it.
@@ -154,7 +159,7 @@ export class EventHubsConnection implements Connection {
     const place = placeOf(address, settings);
     const { requestTimeoutMs: timeoutMs } = settings;
     const { partitionIds } = await amqp.hub(place.hub, true);
-    const partition = partitionIds[hashOf(address.physical) % partitionIds.length] as string;
+    const partition = partitionIds[hashOf(address.brokerName) % partitionIds.length] as string;
     const starts = await startsOf(amqp, {
       ...place,
       start: { from: "latest" },

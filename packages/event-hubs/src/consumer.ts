@@ -3,10 +3,11 @@ import {
   type Call,
   type Consumer,
   type ConsumerHooks,
-  type Delivery,
+  type ReceivedMessage,
   type Settlement,
   type SettleOutcome,
   type Source,
+  systemClock,
   within,
 } from "@waybill/core/spi";
 import type { AmqpConnection } from "./amqp/amqp-connection.ts";
@@ -103,7 +104,7 @@ export class GroupConsumer implements Consumer {
     this.#member.start();
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#lanes.receive(max, call.signal);
   }
 
@@ -117,7 +118,7 @@ export class GroupConsumer implements Consumer {
     });
   }
 
-  holdBack(lanes: readonly string[]): void {
+  pausePartitions(lanes: readonly string[]): void {
     this.#lanes.hold(lanes);
   }
 
@@ -130,7 +131,7 @@ export class GroupConsumer implements Consumer {
     this.#feed.close();
     const lanes = [...this.#lanes.all];
     for (const lane of lanes) lane.stop("closing");
-    await within(farewellMs, this.#checkpointer.flush(lanes));
+    await within(systemClock, farewellMs, this.#checkpointer.flush(lanes));
     for (const lane of lanes) {
       lane.stop("gone");
       this.#checkpointer.forget(lane);

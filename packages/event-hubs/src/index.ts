@@ -26,7 +26,7 @@ export const adapter: Adapter = {
 
 function driver(settings: Settings): Driver<EventHubsCapabilities> {
   return {
-    spec: 1,
+    specVersion: "1",
     name: "event-hubs",
     capabilities: capabilities(settings.maxMessageBytes),
     naming,

@@ -1,4 +1,4 @@
-import { type Delivery, type Headers, metadataHeaders, type WireMessage } from "@waybill/core/spi";
+import { type Headers, metadataHeaders, type ReceivedMessage, type WireMessage } from "@waybill/core/spi";
 import rhea, { type Message } from "rhea";
 import type { Lane } from "./reading/lane.ts";
 
@@ -86,7 +86,7 @@ export function offsetOf(message: Message): string {
 }
 
 /** A message as core receives it. */
-export class EventHubsDelivery implements Delivery {
+export class EventHubsDelivery implements ReceivedMessage {
   readonly id: string;
   readonly body: Uint8Array;
   readonly contentType: string;
@@ -133,7 +133,7 @@ export class EventHubsDelivery implements Delivery {
     return 0;
   }
 
-  get lane(): string {
+  get partition(): string {
     return this.from.id;
   }
 

@@ -11,8 +11,8 @@ export const defaultGroup = "$Default";
 
 export const naming: NamingRule = {
   rule: 'Event Hubs takes 1 to 256 of letters, digits, ".", "_" and "-", with a letter or digit at both ends, and tells no case apart.',
-  toPhysical: (name, kind) => (kind === "inbox" || hubName.test(name) ? name : undefined),
-  collisionKey: (physical) => physical.toLowerCase(),
+  toBrokerName: (name, kind) => (kind === "inbox" || hubName.test(name) ? name : undefined),
+  collisionKey: (brokerName) => brokerName.toLowerCase(),
 };
 
 /** Where an address is: which messages of which hub, and who reads them. */
@@ -32,14 +32,14 @@ export interface Place {
 type PlaceSettings = Pick<Settings, "deadLetters" | "deadLetterHub" | "replyHub" | "readGroup">;
 
 export function placeOf(address: Address, settings: PlaceSettings): Place {
-  const { kind, physical } = address;
+  const { kind, brokerName } = address;
   switch (kind) {
     case "topic":
-      return { hub: physical, consumerGroup: settings.readGroup, mark: undefined, takesUnmarked: true };
+      return { hub: brokerName, consumerGroup: settings.readGroup, mark: undefined, takesUnmarked: true };
     case "group": {
-      const group = address.physicalGroup ?? "";
+      const group = address.brokerGroup ?? "";
       return {
-        hub: physical,
+        hub: brokerName,
         consumerGroup: groupName(group),
         mark: group.toLowerCase(),
         takesUnmarked: true,
@@ -47,16 +47,16 @@ export function placeOf(address: Address, settings: PlaceSettings): Place {
     }
     case "queue":
       if (isShared(address, settings)) {
-        const mark = physical.toLowerCase();
+        const mark = brokerName.toLowerCase();
         const consumerGroup = hashed("dead", mark);
         return { hub: settings.deadLetterHub, consumerGroup, mark, takesUnmarked: false };
       }
-      return { hub: physical, consumerGroup: defaultGroup, mark: undefined, takesUnmarked: true };
+      return { hub: brokerName, consumerGroup: defaultGroup, mark: undefined, takesUnmarked: true };
     case "inbox":
       return {
         hub: settings.replyHub,
         consumerGroup: settings.readGroup,
-        mark: physical,
+        mark: brokerName,
         takesUnmarked: false,
       };
   }
@@ -64,10 +64,10 @@ export function placeOf(address: Address, settings: PlaceSettings): Place {
 
 /** Whether this queue has no hub of its own: dead letters share one, since a namespace has few. */
 export function isShared(
-  { kind, physical }: Address,
+  { kind, brokerName }: Address,
   { deadLetters }: Pick<Settings, "deadLetters">,
 ): boolean {
-  return kind === "queue" && deadLetters === "shared" && physical.endsWith(`${derivedSeparator}dead`);
+  return kind === "queue" && deadLetters === "shared" && brokerName.endsWith(`${derivedSeparator}dead`);
 }
 
 /** The consumer group of a group; what is longer than Event Hubs allows ends in a hash. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Address,
   type Call,
-  patiently,
+  retryTransient,
   type Topology,
   type TopologyItem,
   type TopologyState,
@@ -31,27 +31,29 @@ export class EventHubsTopology implements Topology {
   }
 
   async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
-    for (const item of items) await this.#patiently(call, () => this.#ensure(item, call));
+    for (const item of items) await this.#retryTransient(call, () => this.#ensure(item, call));
   }
 
   async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
-    return Promise.all(addresses.map((address) => this.#patiently(call, () => this.#inspect(address, call))));
+    return Promise.all(
+      addresses.map((address) => this.#retryTransient(call, () => this.#inspect(address, call))),
+    );
   }
 
   async remove(addresses: readonly Address[], call: Call): Promise<void> {
-    for (const address of addresses) await this.#patiently(call, () => this.#remove(address, call));
+    for (const address of addresses) await this.#retryTransient(call, () => this.#remove(address, call));
   }
 
   /** Makes the consumer group by which a shared queue is read: only who reads it needs one. */
   async makeReadable({ hub, consumerGroup }: Place, call: Call): Promise<void> {
-    await this.#patiently(call, () => this.#group(hub, consumerGroup, call));
+    await this.#retryTransient(call, () => this.#group(hub, consumerGroup, call));
   }
 
-  #patiently<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
+  #retryTransient<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
     const { settings, isClosed } = this.#context;
-    return patiently(work, {
-      forMs: settings.requestTimeoutMs,
-      passes: isTransient,
+    return retryTransient(work, {
+      timeoutMs: settings.requestTimeoutMs,
+      isTransient,
       isOver: () => signal.aborted || isClosed(),
     });
   }

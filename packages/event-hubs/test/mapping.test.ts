@@ -57,7 +57,7 @@ describe("mapping", () => {
     expect(got).toMatchObject({
       sequenceNumber: 7,
       offset: "4096",
-      lane: "orders-3",
+      partition: "orders-3",
       position: "3:7:1700000000000",
     });
   });

@@ -202,8 +202,8 @@ describe("members of a group", () => {
     }
     store.down = true;
     const startedAt = performance.now();
-    const heir = new Player(shared);
-    await until(() => heir.own.size === 4, 5_000);
+    const replacement = new Player(shared);
+    await until(() => replacement.own.size === 4, 5_000);
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1_200);
   });
 

@@ -24,7 +24,7 @@ describe("what is due", () => {
     bench.emulator.faults.inject({
       on: "attach",
       action: "refuse",
-      hub: queue.physical,
+      hub: queue.brokerName,
       role: "publish",
       condition: "amqp:not-found",
     });
@@ -38,7 +38,7 @@ describe("what is due", () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     await putOnLowestRung({
-      [ownProperties.to]: queue.physical,
+      [ownProperties.to]: queue.brokerName,
       odd: rhea.types.wrap_double(1e300),
     });
     const sent = message({ delayMs: 1 });
@@ -54,7 +54,7 @@ it("a destination that never answers holds up nobody behind it", async () => {
   const queue = await bench.made(connection, "queue");
   const consumer = await consume(connection, queue);
   const { faults } = bench.emulator;
-  faults.inject({ on: "publish", action: "delay", hub: silent.physical, delayMs: 60_000 });
+  faults.inject({ on: "publish", action: "delay", hub: silent.brokerName, delayMs: 60_000 });
   await publish(connection, silent, [message({ delayMs: 1 })]);
   await until(() => faults.list().length === 0);
   const sent = message({ delayMs: 1 });
@@ -69,7 +69,7 @@ it("what is on its way when its mover closes is not moved once more by the next"
   const moving = await bench.connect();
   await consume(moving, other);
   const { faults } = bench.emulator;
-  faults.inject({ on: "publish", action: "delay", hub: queue.physical, delayMs: 500 });
+  faults.inject({ on: "publish", action: "delay", hub: queue.brokerName, delayMs: 500 });
   const first = message({ key: "k", delayMs: 1 });
   await publish(connection, queue, [first]);
   await until(() => faults.list().length === 0);

@@ -2,12 +2,12 @@ import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
 import { groupName, naming, placeOf } from "../src/naming.ts";
 
-const address = (kind: Address["kind"], physical: string, physicalGroup?: string): Address => ({
+const address = (kind: Address["kind"], brokerName: string, brokerGroup?: string): Address => ({
   kind,
-  name: physical,
-  group: physicalGroup,
-  physical,
-  physicalGroup,
+  name: brokerName,
+  group: brokerGroup,
+  brokerName,
+  brokerGroup,
   ordered: false,
   retained: false,
 });
@@ -21,10 +21,10 @@ const settings = {
 
 describe("names", () => {
   it("are taken as they are, or refused", () => {
-    expect(naming.toPhysical("orders.placed", "topic")).toBe("orders.placed");
-    expect(naming.toPhysical("Orders_1-a", "queue")).toBe("Orders_1-a");
+    expect(naming.toBrokerName("orders.placed", "topic")).toBe("orders.placed");
+    expect(naming.toBrokerName("Orders_1-a", "queue")).toBe("Orders_1-a");
     for (const name of ["_", "-a", "a_", "ö", "x".repeat(257)]) {
-      expect(naming.toPhysical(name, "topic"), name).toBeUndefined();
+      expect(naming.toBrokerName(name, "topic"), name).toBeUndefined();
     }
   });
 
@@ -69,11 +69,11 @@ describe("places", () => {
     const dead = address("queue", "orders..billing..dead");
     expect(placeOf(dead, settings)).toMatchObject({
       hub: "waybill..dead",
-      mark: dead.physical,
+      mark: dead.brokerName,
       takesUnmarked: false,
     });
     expect(placeOf(dead, { ...settings, deadLetters: "own" })).toMatchObject({
-      hub: dead.physical,
+      hub: dead.brokerName,
       mark: undefined,
     });
     const other = placeOf(address("queue", "orders..shipping..dead"), settings);

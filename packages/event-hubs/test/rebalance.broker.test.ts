@@ -42,7 +42,7 @@ describe("when members come and go", () => {
     await until(() => going.length === 2);
     expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
     const moved = deliveries.filter(({ lane }) => going.includes(lane as string));
-    const settled = moved.filter(({ lane }) => lane === going[0]);
+    const settled = moved.filter(({ partition }) => partition === going[0]);
     expect(await ack(first, settled)).toEqual(settled.map(() => "settled"));
     running.resolve();
     const rest = moved.filter((one) => !settled.includes(one));
@@ -76,7 +76,7 @@ describe("when members come and go", () => {
     const shipping = await bench.made(connection, "group", {
       ...billing,
       group: "shipping",
-      physicalGroup: "shipping",
+      brokerGroup: "shipping",
     });
     const [one, other] = [await consume(connection, billing), await consume(connection, shipping)];
     const [retried] = messages(1, () => ({ delayMs: 300 }));

@@ -29,7 +29,7 @@ describe("what the service says when publishing", () => {
   it("is passed on when it throttles, and the link goes on", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
-    bench.emulator.faults.throttle({ hub: queue.physical });
+    bench.emulator.faults.throttle({ hub: queue.brokerName });
     expect(codes(await connection.publish(queue, [message()], call))).toEqual(["OVERLOADED"]);
     expect(codes(await connection.publish(queue, [message()], call))).toEqual(["ok"]);
   });
@@ -38,7 +38,7 @@ describe("what the service says when publishing", () => {
     const connection = await bench.connect({ maxMessageBytes: 20_000 });
     const queue = await bench.made(connection, "queue", { ordered: true });
     const sent = messages(6, () => ({ key: "same", body: new Uint8Array(9_000) }));
-    bench.emulator.faults.throttle({ hub: queue.physical });
+    bench.emulator.faults.throttle({ hub: queue.brokerName });
     expect(codes(await connection.publish(queue, sent, call))).toEqual(sent.map(() => "OVERLOADED"));
     await publish(connection, queue, sent);
     const consumer = await consume(connection, queue);
@@ -52,7 +52,7 @@ describe("what the service says when publishing", () => {
     bench.emulator.faults.inject({
       on: "publish",
       action: "detach",
-      hub: queue.physical,
+      hub: queue.brokerName,
       condition: "amqp:link:detach-forced",
     });
     expect(codes(await connection.publish(queue, [message()], call))).toEqual(["CONNECTION_LOST"]);
@@ -66,7 +66,7 @@ describe("what the service says when publishing", () => {
     bench.emulator.faults.inject({
       on: "publish",
       action: "refuse",
-      hub: queue.physical,
+      hub: queue.brokerName,
       condition: "amqp:not-allowed",
     });
     const sent = messages(30, (i) => ({ key: `k${i % 3}` }));
@@ -98,10 +98,10 @@ describe("what the service says when publishing", () => {
     faults.inject({
       on: "publish",
       action: "refuse",
-      hub: queue.physical,
+      hub: queue.brokerName,
       condition: "amqp:link:message-size-exceeded",
     });
-    faults.throttle({ hub: queue.physical });
+    faults.throttle({ hub: queue.brokerName });
     const outcomes = await connection.publish(queue, messages(4), call);
     expect(codes(outcomes)).toEqual(Array(4).fill("OVERLOADED"));
     const consumer = await consume(connection, queue);
@@ -148,7 +148,7 @@ describe("reading", () => {
     const sent = messages(40);
     await publish(connection, queue, sent.slice(0, 20));
     const before = await receive(consumer, 20);
-    expect(bench.emulator.faults.detach({ hub: queue.physical, role: "receive" })).toBeGreaterThan(0);
+    expect(bench.emulator.faults.detach({ hub: queue.brokerName, role: "receive" })).toBeGreaterThan(0);
     await publish(connection, queue, sent.slice(20));
     const after = await receive(consumer, 20);
     expect(ids([...before, ...after]).toSorted()).toEqual(ids(sent).toSorted());
@@ -163,9 +163,9 @@ describe("reading", () => {
     const consumer = await consume(connection, queue, { revoked: (lanes) => gone.push(...lanes) });
     await publish(connection, queue, [message()]);
     const [delivery] = await receive(consumer, 1);
-    bench.emulator.faults.detach({ hub: queue.physical, role: "receive", condition: "amqp:link:stolen" });
+    bench.emulator.faults.detach({ hub: queue.brokerName, role: "receive", condition: "amqp:link:stolen" });
     await until(() => gone.length === 1);
-    expect(gone).toEqual([delivery?.lane]);
+    expect(gone).toEqual([delivery?.partition]);
     expect(await ack(consumer, [delivery as NonNullable<typeof delivery>])).toEqual(["lost"]);
     const again = await receive(consumer, 1);
     expect(ids(again), "nobody else has it after all").toEqual([delivery?.id]);
@@ -177,7 +177,7 @@ describe("reading", () => {
     const consumer = await consume(connection, queue);
     await publish(connection, queue, [message()]);
     await receive(consumer, 1);
-    bench.emulator.deleteHub(queue.physical);
+    bench.emulator.deleteHub(queue.brokerName);
     const cause = await receiveUntilItFails(consumer);
     expect(classify(cause)?.code).toBe("NOT_FOUND");
   });

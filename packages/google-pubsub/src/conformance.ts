@@ -76,7 +76,7 @@ class PubsubPeer implements ForeignPeer {
   }
 
   async publish(to: Address, { body, headers, key }: ForeignMessage): Promise<void> {
-    const topic = this.#pubsub.topic(to.physical, { messageOrdering: key !== undefined });
+    const topic = this.#pubsub.topic(to.brokerName, { messageOrdering: key !== undefined });
     await topic.publishMessage({
       data: Buffer.from(body),
       attributes: { ...headers },
@@ -86,7 +86,7 @@ class PubsubPeer implements ForeignPeer {
 
   async listen(from: Address): Promise<ForeignListener> {
     const id = `peer-${Math.random().toString(36).slice(2)}`;
-    await this.#pubsub.topic(from.physical).createSubscription(id, { enableMessageOrdering: from.ordered });
+    await this.#pubsub.topic(from.brokerName).createSubscription(id, { enableMessageOrdering: from.ordered });
     const config = await this.#pubsub.getClientConfig();
     const subscriber = new v1.SubscriberClient(
       config as ConstructorParameters<typeof v1.SubscriberClient>[0],

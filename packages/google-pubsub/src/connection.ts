@@ -121,7 +121,7 @@ class PubsubConnection implements Connection {
       ...this.#parts(from),
       main,
       returns,
-      deadlineMs: known ? (deadlines[0] as number) * 1_000 : undefined,
+      timeoutMs: known ? (deadlines[0] as number) * 1_000 : undefined,
       onClosed: async () => {},
     });
   }
@@ -131,7 +131,7 @@ class PubsubConnection implements Connection {
     const { address, start } = from;
     const service = this.#service;
     const isInbox = address.kind === "inbox";
-    const topic = isInbox ? this.#settings.replyTopic : address.physical;
+    const topic = isInbox ? this.#settings.replyTopic : address.brokerName;
     const name = service.subscriptionPath(ephemeralId(topic, randomUUID()));
     const ackDeadlineSeconds = Math.max(10, Math.ceil(this.#settings.leaseMs / 1_000));
     const subscription: Subscription = {
@@ -139,7 +139,9 @@ class PubsubConnection implements Connection {
       topic: service.topicPath(topic),
       ackDeadlineSeconds,
       enableMessageOrdering: address.ordered,
-      filter: isInbox ? `attributes:"${ownAttributes.inbox}${address.physical}"` : nativeFilter(from.filter),
+      filter: isInbox
+        ? `attributes:"${ownAttributes.inbox}${address.brokerName}"`
+        : nativeFilter(from.filter),
       ...shortestLife,
       ...(isInbox ? repliesKept : messagesKept),
     };
@@ -159,8 +161,8 @@ class PubsubConnection implements Connection {
       ...this.#parts(from),
       main: name,
       returns: undefined,
-      deadlineMs: ackDeadlineSeconds * 1_000,
-      inbox: isInbox ? address.physical : undefined,
+      timeoutMs: ackDeadlineSeconds * 1_000,
+      inbox: isInbox ? address.brokerName : undefined,
       onClosed: remove,
     });
   }
@@ -209,7 +211,7 @@ class PubsubConnection implements Connection {
 
   #check(found: Subscription, { address, filter }: Source): void {
     const differences = differencesOf(found, {
-      topic: this.#service.topicPath(address.physical),
+      topic: this.#service.topicPath(address.brokerName),
       enableMessageOrdering: address.ordered,
       filter: nativeFilter(filter),
     });

@@ -1,11 +1,12 @@
 import {
   type Call,
   type Consumer,
-  type Delivery,
   type Filter,
   PushQueue,
+  type ReceivedMessage,
   type Settlement,
   type SettleOutcome,
+  systemClock,
   within,
 } from "@waybill/core/spi";
 import { acknowledge, failuresOf, isPermanent } from "./acking.ts";
@@ -16,7 +17,7 @@ import { Holdings } from "./holdings.ts";
 import { decode, delayed } from "./mapping.ts";
 import type { Publisher } from "./publisher.ts";
 import { Puller } from "./puller.ts";
-import type { ReceivedMessage, Service } from "./service.ts";
+import type { PulledMessage, Service } from "./service.ts";
 
 /** How long handing back may take, in milliseconds. */
 const patienceMs = 5_000;
@@ -30,7 +31,7 @@ export interface ConsumerParts {
   readonly prefetch: number;
   readonly leaseMs: number;
   /** The subscriptions' own ack deadline in milliseconds; `undefined` where it could not be read. */
-  readonly deadlineMs: number | undefined;
+  readonly timeoutMs: number | undefined;
   /** The most pulls at once. */
   readonly pulls: number;
   readonly polling: boolean;
@@ -68,7 +69,7 @@ export class PubsubConsumer implements Consumer {
     this.#proceed();
   }
 
-  async receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     const now = performance.now();
     const queued = await this.#queue.receive(max, call.signal);
@@ -106,7 +107,7 @@ export class PubsubConsumer implements Consumer {
   }
 
   /** Renews also what core has not received yet. */
-  async extend(batch: readonly Delivery[], _call: Call): Promise<readonly Delivery[]> {
+  async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     const ours = batch as readonly PubsubDelivery[];
     const now = performance.now();
@@ -149,9 +150,9 @@ export class PubsubConsumer implements Consumer {
     for (const puller of this.#pullers) puller.proceed();
   }
 
-  readonly #take = (messages: readonly ReceivedMessage[], subscription: string): void => {
-    const { leaseMs, deadlineMs, filter, inbox, returns, main } = this.#parts;
-    const leasedUntil = performance.now() + (deadlineMs ?? 10_000) - this.#marginMs;
+  readonly #take = (messages: readonly PulledMessage[], subscription: string): void => {
+    const { leaseMs, timeoutMs, filter, inbox, returns, main } = this.#parts;
+    const leasedUntil = performance.now() + (timeoutMs ?? 10_000) - this.#marginMs;
     const wallClock = Date.now();
     const taken: PubsubDelivery[] = [];
     const early: PubsubDelivery[] = [];
@@ -167,7 +168,7 @@ export class PubsubConsumer implements Consumer {
       else if (delivery.dueAt > wallClock) early.push(delivery);
       else taken.push(delivery);
     }
-    if (deadlineMs !== leaseMs && taken.length > 0) {
+    if (timeoutMs !== leaseMs && taken.length > 0) {
       this.#lease(taken).catch(this.#parts.report);
     }
     for (const delivery of taken) {
@@ -244,10 +245,10 @@ export class PubsubConsumer implements Consumer {
   async #close(): Promise<void> {
     clearInterval(this.#housekeeping);
     const ending = Promise.all(this.#pullers.map((puller) => puller.close()));
-    await within(patienceMs, ending);
+    await within(systemClock, patienceMs, ending);
     this.#queue.remove(() => true);
     const handingBack = this.#modify(this.#holdings.takeAll(), 0);
-    await within(patienceMs, Promise.allSettled([handingBack, this.#hiding.close()]));
-    await within(patienceMs, this.#parts.onClosed());
+    await within(systemClock, patienceMs, Promise.allSettled([handingBack, this.#hiding.close()]));
+    await within(systemClock, patienceMs, this.#parts.onClosed());
   }
 }

@@ -1,8 +1,8 @@
-import type { Delivery, Headers } from "@waybill/core/spi";
-import type { ReceivedMessage } from "./service.ts";
+import type { Headers, ReceivedMessage } from "@waybill/core/spi";
+import type { PulledMessage } from "./service.ts";
 
 /** What decoding fills in. */
-export class PubsubDelivery implements Delivery {
+export class PubsubDelivery implements ReceivedMessage {
   id = "";
   body: Uint8Array = empty;
   contentType = "";
@@ -14,7 +14,7 @@ export class PubsubDelivery implements Delivery {
   correlationId: string | undefined = undefined;
   /** What the service counts includes what was handed back untried, so it is not taken for attempts. */
   readonly redeliveries = 0;
-  readonly lane = undefined;
+  readonly partition = undefined;
   readonly position = undefined;
 
   /** When it is due, milliseconds since the epoch; 0: at once. */
@@ -27,9 +27,9 @@ export class PubsubDelivery implements Delivery {
   leasedUntil = 0;
 
   /** The message as the vendor client gave it. */
-  readonly native: ReceivedMessage;
+  readonly native: PulledMessage;
 
-  constructor(native: ReceivedMessage) {
+  constructor(native: PulledMessage) {
     this.native = native;
   }
 

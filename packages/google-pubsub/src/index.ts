@@ -23,7 +23,7 @@ export const adapter: Adapter = {
 function driverWith(settings: Settings): Driver<GooglePubsubCapabilities> {
   const leftovers: Leftovers = new Set();
   return {
-    spec: 1,
+    specVersion: "1",
     name: "google-pubsub",
     capabilities: capabilitiesOf(settings),
     naming,

@@ -8,7 +8,7 @@ import {
   readPacked,
   writeHeaders,
 } from "./header-packing.ts";
-import type { PubsubMessage, ReceivedMessage } from "./service.ts";
+import type { PubsubMessage, PulledMessage } from "./service.ts";
 
 /** Attributes of this adapter's own. */
 export const ownAttributes = {
@@ -43,7 +43,7 @@ export function encode(message: WireMessage, inbox: string | undefined): PubsubM
 }
 
 /** Takes whatever is there and never throws. */
-export function decode(received: ReceivedMessage, subscription: string): PubsubDelivery {
+export function decode(received: PulledMessage, subscription: string): PubsubDelivery {
   const delivery = new PubsubDelivery(received);
   delivery.subscription = subscription;
   const { message } = received;
@@ -119,7 +119,7 @@ function wholeNumber(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-function milliseconds(time: NonNullable<ReceivedMessage["message"]>["publishTime"]): number {
+function milliseconds(time: NonNullable<PulledMessage["message"]>["publishTime"]): number {
   const found = Number(time?.seconds ?? 0) * 1_000 + Math.floor(Number(time?.nanos ?? 0) / 1_000_000);
   return Number.isSafeInteger(found) ? found : 0;
 }

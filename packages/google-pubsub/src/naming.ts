@@ -13,18 +13,18 @@ const legalStart = /^(?!goog)[A-Za-z].{2}/i;
 
 export const naming: NamingRule = {
   rule: "Any portable name will do: what Pub/Sub does not take is marked with `~`.",
-  toPhysical: (name, kind) =>
+  toBrokerName: (name, kind) =>
     fit(kind === "group" || legalStart.test(name) ? name : `w~${name}`, longestName),
 };
 
 /** The topic a message for this address is published to. */
 export function topicId(address: Address): string {
-  return address.kind === "group" ? returnsId(address) : address.physical;
+  return address.kind === "group" ? returnsId(address) : address.brokerName;
 }
 
 /** The subscription from which a group or a queue is consumed. */
-export function subscriptionId({ kind, physical, physicalGroup }: Address): string {
-  return kind === "group" ? fit(`${physical}${derivedSeparator}${physicalGroup}`, longest) : physical;
+export function subscriptionId({ kind, brokerName, brokerGroup }: Address): string {
+  return kind === "group" ? fit(`${brokerName}${derivedSeparator}${brokerGroup}`, longest) : brokerName;
 }
 
 /**
@@ -41,8 +41,8 @@ export function returnsOf(subscription: string): string {
 }
 
 /** Where what the service itself gives up goes: the queue that core dead-letters to by default. */
-export function deadId({ kind, physical, physicalGroup }: Address): string {
-  const parts = kind === "group" ? [physical, physicalGroup, "dead"] : [physical, "dead"];
+export function deadId({ kind, brokerName, brokerGroup }: Address): string {
+  const parts = kind === "group" ? [brokerName, brokerGroup, "dead"] : [brokerName, "dead"];
   return fit(parts.join(derivedSeparator), longestName);
 }
 

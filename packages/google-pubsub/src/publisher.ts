@@ -53,7 +53,7 @@ export class Publisher {
 
   #parcels(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): Parcels {
     const parcels = new Parcels();
-    const inbox = to.kind === "inbox" ? to.physical : undefined;
+    const inbox = to.kind === "inbox" ? to.brokerName : undefined;
     const main = this.#service.topicPath(inbox === undefined ? topicId(to) : this.#replyTopic);
     const later = to.kind === "queue" ? this.#service.topicPath(returnsId(to)) : main;
     for (let index = 0; index < batch.length; index++) {

@@ -1,5 +1,5 @@
 import { status, statusOf } from "./errors.ts";
-import type { ReceivedMessage, Service } from "./service.ts";
+import type { PulledMessage, Service } from "./service.ts";
 
 /** Pauses between looks at an emulator, in milliseconds: short after there was something, then longer. */
 const shortestPauseMs = 5;
@@ -21,7 +21,7 @@ export interface PullerParts {
   readonly room: () => number;
   /** How many are asked for, on top of those before; negative once a pull has ended. */
   readonly onAsked: (change: number) => void;
-  readonly onReceived: (messages: readonly ReceivedMessage[], subscription: string) => void;
+  readonly onReceived: (messages: readonly PulledMessage[], subscription: string) => void;
   /** This subscription cannot be pulled from. */
   readonly onFailed: (cause: unknown) => void;
   /**

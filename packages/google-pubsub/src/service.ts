@@ -4,7 +4,7 @@ import { status, statusOf } from "./errors.ts";
 import { Pulse } from "./pulse.ts";
 
 export type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
-export type ReceivedMessage = protos.google.pubsub.v1.IReceivedMessage;
+export type PulledMessage = protos.google.pubsub.v1.IReceivedMessage;
 export type Topic = protos.google.pubsub.v1.ITopic;
 export type Subscription = protos.google.pubsub.v1.ISubscription;
 
@@ -73,7 +73,7 @@ export class Service {
     maxMessages: number,
     returnImmediately: boolean,
     signal: AbortSignal,
-  ): Promise<readonly ReceivedMessage[]> {
+  ): Promise<readonly PulledMessage[]> {
     const options = this.#options(signal, longPollMs);
     const request = { subscription, maxMessages, ...(returnImmediately ? { returnImmediately } : {}) };
     try {

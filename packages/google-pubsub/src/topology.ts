@@ -40,10 +40,10 @@ export class PubsubTopology implements Topology {
   async #ensure(item: TopologyItem, signal: AbortSignal): Promise<void> {
     const { address } = item;
     if (address.kind === "inbox") return this.#ensureTopic(this.#settings.replyTopic, false, signal);
-    if (address.kind === "topic") return this.#ensureTopic(address.physical, address.retained, signal);
+    if (address.kind === "topic") return this.#ensureTopic(address.brokerName, address.retained, signal);
     const returns = returnsId(address);
     await Promise.all([
-      this.#ensureTopic(address.physical, address.retained, signal),
+      this.#ensureTopic(address.brokerName, address.retained, signal),
       this.#ensureTopic(returns, false, signal),
       ...(this.#settings.deliveryLimit === undefined ? [] : [this.#ensureDead(address, signal)]),
     ]);
@@ -114,7 +114,7 @@ export class PubsubTopology implements Topology {
     const { exactlyOnce, deliveryLimit } = this.#settings;
     const deadLetterTopic = this.#service.topicPath(deadId(address));
     return {
-      ...this.#named(subscriptionId(address), address.physical),
+      ...this.#named(subscriptionId(address), address.brokerName),
       ...this.#lasting(),
       enableMessageOrdering: address.ordered,
       enableExactlyOnceDelivery: exactlyOnce,
@@ -127,7 +127,7 @@ export class PubsubTopology implements Topology {
 
   async #inspect(address: Address, signal: AbortSignal): Promise<TopologyState> {
     const service = this.#service;
-    const id = address.kind === "inbox" ? this.#settings.replyTopic : address.physical;
+    const id = address.kind === "inbox" ? this.#settings.replyTopic : address.brokerName;
     const topic = await service.topic(service.topicPath(id), signal);
     if (topic === undefined) return { address, exists: false, differences: [] };
     const differences = address.retained ? this.#retentionDifferences(topic) : [];
@@ -157,12 +157,12 @@ export class PubsubTopology implements Topology {
     if (address.kind === "inbox") return;
     if (address.kind !== "topic") await this.#removeSubscriptions(subscriptionId(address), signal);
     else {
-      const own = service.subscriptionPath(`${address.physical}..`);
-      const names = await service.subscriptionsOf(service.topicPath(address.physical), signal);
+      const own = service.subscriptionPath(`${address.brokerName}..`);
+      const names = await service.subscriptionsOf(service.topicPath(address.brokerName), signal);
       const groups = names.filter((name) => name.startsWith(own));
       await Promise.all(groups.map((name) => this.#removeSubscriptions(idOf(name), signal)));
     }
-    if (address.kind !== "group") await service.deleteTopic(service.topicPath(address.physical), signal);
+    if (address.kind !== "group") await service.deleteTopic(service.topicPath(address.brokerName), signal);
   }
 
   /** A subscription, and the topic and subscription of its returns. */

@@ -223,7 +223,7 @@ describe("consuming", () => {
   it("keeps for a slow reader of its own what it has not read, for as long as that costs nothing", async () => {
     const connection = await stage.connected();
     await consume(connection, { ...queue, kind: "topic" });
-    await consume(connection, { ...queue, kind: "inbox", name: "replies", physical: "replies" });
+    await consume(connection, { ...queue, kind: "inbox", name: "replies", brokerName: "replies" });
     const kept = stage.service
       .asked("CreateSubscription")
       .map(({ messageRetentionDuration }) => (messageRetentionDuration as { seconds: number }).seconds);

@@ -25,29 +25,29 @@ const portable = [
 
 describe("names", () => {
   it("are legal, whatever they were", () => {
-    for (const name of portable) expect(naming.toPhysical(name, "topic")).toMatch(legal);
+    for (const name of portable) expect(naming.toBrokerName(name, "topic")).toMatch(legal);
   });
 
   it("never meet", () => {
-    const physical = portable.map((name) => naming.toPhysical(name, "topic"));
-    expect(new Set(physical).size).toBe(portable.length);
+    const brokerName = portable.map((name) => naming.toBrokerName(name, "topic"));
+    expect(new Set(brokerName).size).toBe(portable.length);
   });
 
   it("stay as they are where they can", () => {
-    expect(naming.toPhysical("orders.placed", "queue")).toBe("orders.placed");
-    expect(naming.toPhysical("1", "group")).toBe("1");
+    expect(naming.toBrokerName("orders.placed", "queue")).toBe("orders.placed");
+    expect(naming.toBrokerName("1", "group")).toBe("1");
   });
 });
 
 function group(topic: string, name: string): Address {
-  const physical = naming.toPhysical(topic, "topic") as string;
-  const physicalGroup = naming.toPhysical(name, "group") as string;
+  const brokerName = naming.toBrokerName(topic, "topic") as string;
+  const brokerGroup = naming.toBrokerName(name, "group") as string;
   return {
     kind: "group",
     name: topic,
     group: name,
-    physical,
-    physicalGroup,
+    brokerName,
+    brokerGroup,
     ordered: false,
     retained: false,
   };
@@ -69,9 +69,9 @@ describe("what is derived", () => {
   });
 
   it("has the dead letters where core looks for them", () => {
-    expect(deadId(group("orders", "billing"))).toBe(naming.toPhysical("orders..billing..dead", "queue"));
-    expect(deadId(group("1", "billing"))).toBe(naming.toPhysical("1..billing..dead", "queue"));
+    expect(deadId(group("orders", "billing"))).toBe(naming.toBrokerName("orders..billing..dead", "queue"));
+    expect(deadId(group("1", "billing"))).toBe(naming.toBrokerName("1..billing..dead", "queue"));
     const long = "l".repeat(150);
-    expect(deadId(group(long, long))).toBe(naming.toPhysical(`${long}..${long}..dead`, "queue"));
+    expect(deadId(group(long, long))).toBe(naming.toBrokerName(`${long}..${long}..dead`, "queue"));
   });
 });

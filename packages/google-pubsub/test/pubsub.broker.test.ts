@@ -40,7 +40,7 @@ describe("delays", () => {
     const one = await bench.made(connection, "group");
     const other = besides(one, "other");
     await bench.ensure(connection, item(other));
-    const topic = { ...one, kind: "topic" as const, group: undefined, physicalGroup: undefined };
+    const topic = { ...one, kind: "topic" as const, group: undefined, brokerGroup: undefined };
     await publish(connection, topic, [message({ body: "later", delayMs: 1_000 })]);
     const consumers = [await consume(connection, one), await consume(connection, other)];
     const got = await Promise.all(consumers.map((consumer) => take(consumer, 1)));
@@ -93,7 +93,7 @@ describe("closing", () => {
     const topic = await bench.made(connection, "topic");
     const reader = await consume(connection, topic);
     const pubsub = connection.native as import("@google-cloud/pubsub").PubSub;
-    const left = async () => (await pubsub.topic(topic.physical).getSubscriptions())[0].length;
+    const left = async () => (await pubsub.topic(topic.brokerName).getSubscriptions())[0].length;
     expect(await left()).toBe(1);
     await reader.close();
     expect(await left()).toBe(0);

@@ -10,10 +10,10 @@ const group: Address = {
   kind: "group",
   name: "events",
   group: "billing",
-  physical: "events",
-  physicalGroup: "billing",
+  brokerName: "events",
+  brokerGroup: "billing",
 };
-const ordered: Address = { ...queue, kind: "topic", name: "events", physical: "events", ordered: true };
+const ordered: Address = { ...queue, kind: "topic", name: "events", brokerName: "events", ordered: true };
 
 const stage = new Stage();
 afterEach(() => stage.end());

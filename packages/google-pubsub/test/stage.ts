@@ -7,8 +7,8 @@ export const queue: Address = {
   kind: "queue",
   name: "jobs",
   group: undefined,
-  physical: "jobs",
-  physicalGroup: undefined,
+  brokerName: "jobs",
+  brokerGroup: undefined,
   ordered: false,
   retained: false,
 };

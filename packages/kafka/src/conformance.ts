@@ -66,14 +66,14 @@ async function foreignPeer(brokers: readonly string[]): Promise<ForeignPeer> {
   return {
     async publish(to, { body, headers, key }) {
       await producer.send({
-        topic: to.physical,
+        topic: to.brokerName,
         messages: [
           { value: Buffer.from(body), headers: { ...headers }, ...(key === undefined ? {} : { key }) },
         ],
       });
     },
     async listen(from) {
-      const listener = await listen(client, from.physical);
+      const listener = await listen(client, from.brokerName);
       listeners.add(listener);
       return listener;
     },

@@ -7,7 +7,7 @@ import {
   type Consumer,
   type ConsumerHooks,
   type PublishOutcome,
-  patiently,
+  retryTransient,
   type Source,
   unlessGivenUp,
   type WireMessage,
@@ -86,9 +86,9 @@ export class KafkaConnection implements Connection {
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { requestTimeoutMs } = this.#context.settings;
-    const starting = patiently(() => this.#start(from, hooks), {
-      forMs: requestTimeoutMs,
-      passes: isTransient,
+    const starting = retryTransient(() => this.#start(from, hooks), {
+      timeoutMs: requestTimeoutMs,
+      isTransient,
       isOver: () => call.signal.aborted || this.#closing !== undefined,
     });
     return unlessGivenUp(starting, call.signal, (late) => void late.close().catch(() => {}));
@@ -131,14 +131,14 @@ export class KafkaConnection implements Connection {
   }
 
   async #reader({ address, start, prefetch }: Source): Promise<Consumer> {
-    const topic = address.physical;
+    const topic = address.brokerName;
     const offsets = await startOffsets(this.#context.control, topic, start);
     return new TopicReader(this.#context, { topic, offsets, prefetch, grows: true, onClose: async () => {} });
   }
 
   async #inbox({ address, prefetch }: Source): Promise<Consumer> {
     const { control } = this.#context;
-    const topic = address.physical;
+    const topic = address.brokerName;
     await makeInbox(this.#context, topic);
     const offsets = await control.listOffsets(topic, [replyPartition], "latest");
     const stopSigns = await keepAlive(this.#context, this.#publisher, topic);

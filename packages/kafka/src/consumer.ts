@@ -4,7 +4,7 @@ import type {
   Call,
   Consumer,
   ConsumerHooks,
-  Delivery,
+  ReceivedMessage,
   Settlement,
   SettleOutcome,
   Source,
@@ -49,10 +49,10 @@ export class GroupConsumer implements Consumer {
   static async start(context: ConsumerContext, from: Source, hooks: ConsumerHooks): Promise<GroupConsumer> {
     const { control } = context;
     const { address } = from;
-    const topics = [address.physical];
+    const topics = [address.brokerName];
     // Queues begin with what they hold; groups where they are told to.
     const start = address.kind === "queue" ? ({ from: "earliest" } as const) : from.start;
-    await declareOffsets(control, groupId(address), address.physical, start);
+    await declareOffsets(control, groupId(address), address.brokerName, start);
     if (address.kind === "group" && (await hasRetries(control, address))) topics.push(retryTopic(address));
     return new GroupConsumer(context, hooks, groupId(address), topics, from.prefetch);
   }
@@ -93,7 +93,7 @@ export class GroupConsumer implements Consumer {
     this.#member.start();
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#lanes.receive(max, call.signal);
   }
 
@@ -117,7 +117,7 @@ export class GroupConsumer implements Consumer {
     });
   }
 
-  holdBack(lanes: readonly string[]): void {
+  pausePartitions(lanes: readonly string[]): void {
     this.#lanes.hold(lanes);
   }
 

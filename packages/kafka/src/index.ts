@@ -24,7 +24,7 @@ export const adapter: Adapter = {
 
 function driver(settings: Settings): Driver<KafkaCapabilities> {
   return {
-    spec: 1,
+    specVersion: "1",
     name: "kafka",
     capabilities: capabilities(settings.maxMessageBytes),
     naming,

@@ -1,4 +1,4 @@
-import { type Delivery, type Headers, metadataHeaders, type WireMessage } from "@waybill/core/spi";
+import { type Headers, metadataHeaders, type ReceivedMessage, type WireMessage } from "@waybill/core/spi";
 import type { IncomingRecord, OutgoingRecord } from "./client.ts";
 import type { Lane } from "./fetching/lane.ts";
 
@@ -31,7 +31,7 @@ export function toRecord(message: WireMessage, now: number): OutgoingRecord {
 const noBody = new Uint8Array(0);
 
 /** A record as core receives it. Of a header given twice the last counts; a tombstone has an empty body. */
-export class KafkaDelivery implements Delivery {
+export class KafkaDelivery implements ReceivedMessage {
   readonly id: string;
   readonly body: Uint8Array;
   readonly contentType: string;
@@ -100,7 +100,7 @@ export class KafkaDelivery implements Delivery {
     return 0;
   }
 
-  get lane(): string {
+  get partition(): string {
     return this.from.id;
   }
 

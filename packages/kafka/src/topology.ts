@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Address,
   type Call,
-  patiently,
+  retryTransient,
   type Topology,
   type TopologyItem,
   type TopologyState,
@@ -26,30 +26,30 @@ export class KafkaTopology implements Topology {
   }
 
   async ensure(items: readonly TopologyItem[], call: Call): Promise<void> {
-    for (const item of items) await this.#patiently(call, () => this.#ensure(item));
+    for (const item of items) await this.#retryTransient(call, () => this.#ensure(item));
   }
 
   async inspect(addresses: readonly Address[], call: Call): Promise<readonly TopologyState[]> {
-    return Promise.all(addresses.map((address) => this.#patiently(call, () => this.#inspect(address))));
+    return Promise.all(addresses.map((address) => this.#retryTransient(call, () => this.#inspect(address))));
   }
 
   async remove(addresses: readonly Address[], call: Call): Promise<void> {
-    for (const address of addresses) await this.#patiently(call, () => this.#remove(address));
+    for (const address of addresses) await this.#retryTransient(call, () => this.#remove(address));
   }
 
-  #patiently<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
+  #retryTransient<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
     const { settings, isClosed } = this.#context;
-    return patiently(work, {
-      forMs: settings.requestTimeoutMs,
-      passes: isTransient,
+    return retryTransient(work, {
+      timeoutMs: settings.requestTimeoutMs,
+      isTransient,
       isOver: () => signal.aborted || isClosed(),
     });
   }
 
   async #ensure({ address, start }: TopologyItem): Promise<void> {
     const { control, settings } = this.#context;
-    if (address.kind === "inbox") return makeInbox(this.#context, address.physical);
-    const count = await this.#topic(address.physical, settings.partitions, settings.topicConfig);
+    if (address.kind === "inbox") return makeInbox(this.#context, address.brokerName);
+    const count = await this.#topic(address.brokerName, settings.partitions, settings.topicConfig);
     await this.#topic(delayTopic(address), rungHoldsMs.length, {
       ...settings.topicConfig,
       "cleanup.policy": "delete",
@@ -57,7 +57,7 @@ export class KafkaTopology implements Topology {
       "message.timestamp.type": "LogAppendTime",
     });
     if (address.kind === "queue") {
-      await declareOffsets(control, groupId(address), address.physical, fromTheBeginning);
+      await declareOffsets(control, groupId(address), address.brokerName, fromTheBeginning);
     }
     if (address.kind === "group") {
       const retries = retryTopic(address);
@@ -65,7 +65,7 @@ export class KafkaTopology implements Topology {
       // A key must have one partition number in both, and so one member.
       if (had < count) await control.createPartitions(retries, count);
       await declareOffsets(control, groupId(address), retries, fromTheBeginning);
-      await declareOffsets(control, groupId(address), address.physical, start);
+      await declareOffsets(control, groupId(address), address.brokerName, start);
     }
   }
 
@@ -77,9 +77,9 @@ export class KafkaTopology implements Topology {
       await control.createTopic({ name, partitions, replicationFactor, config });
       // Leaders are named before they serve; a publish should not run into that.
       const all = [...(await control.leaders(name)).keys()];
-      await patiently(() => control.listOffsets(name, all, "latest"), {
-        forMs: settings.requestTimeoutMs,
-        passes: isTransient,
+      await retryTransient(() => control.listOffsets(name, all, "latest"), {
+        timeoutMs: settings.requestTimeoutMs,
+        isTransient,
         isOver: this.#context.isClosed,
       });
     }
@@ -88,7 +88,7 @@ export class KafkaTopology implements Topology {
 
   async #inspect(address: Address): Promise<TopologyState> {
     const { control } = this.#context;
-    if (!(await exists(control, address.physical))) return { address, exists: false, differences: [] };
+    if (!(await exists(control, address.brokerName))) return { address, exists: false, differences: [] };
     if (address.kind === "inbox") return { address, exists: true, differences: [] };
     const differences: string[] = [];
     if (!(await exists(control, delayTopic(address)))) {
@@ -96,7 +96,7 @@ export class KafkaTopology implements Topology {
     }
     if (address.kind === "topic") return { address, exists: true, differences };
     const isQueue = address.kind === "queue";
-    const main = await this.#backlog(groupId(address), address.physical, isQueue);
+    const main = await this.#backlog(groupId(address), address.brokerName, isQueue);
     let backlog = main ?? 0;
     if (address.kind === "group") {
       const retries = retryTopic(address);
@@ -131,7 +131,7 @@ export class KafkaTopology implements Topology {
       await this.#deleteTopic(retryTopic(address));
       return;
     }
-    await this.#deleteTopic(address.physical);
+    await this.#deleteTopic(address.brokerName);
     if (address.kind === "inbox") return;
     await this.#deleteTopic(delayTopic(address));
     await this.#forgetGroup(delayGroupId(address));
@@ -139,7 +139,7 @@ export class KafkaTopology implements Topology {
     if (address.kind === "topic") {
       const names = await control.topicNames();
       const retries = names.filter(
-        (name) => name.startsWith(`${address.physical}..`) && name.endsWith("..retry"),
+        (name) => name.startsWith(`${address.brokerName}..`) && name.endsWith("..retry"),
       );
       for (const name of retries) await this.#deleteTopic(name);
     }

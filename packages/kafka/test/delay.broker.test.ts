@@ -105,7 +105,7 @@ describe("a delayed message", () => {
     const queue = await bench.made(connection, "queue");
     const first = message({ key: "k", delayMs: 1 });
     const moving = await bench.connect();
-    const { stored, hear } = holdBackAnswer(queue.physical);
+    const { stored, hear } = holdBackAnswer(queue.brokerName);
     await consume(moving, queue);
     await publish(connection, queue, [first]);
     await stored;
@@ -125,7 +125,7 @@ describe("a delayed message", () => {
     // On the fourth rung of nine, which is not among the first three that the oldest of three movers keeps.
     const sent = message({ delayMs: 4_000 });
     await publish(connection, queue, [sent]);
-    const { stored, hear } = holdBackAnswer(queue.physical);
+    const { stored, hear } = holdBackAnswer(queue.brokerName);
     await stored;
     expect(ids(await take(consumer, 1))).toEqual([sent.id]);
     const others = [await bench.connect(), await bench.connect()].map((other) => consume(other, queue));

@@ -48,7 +48,7 @@ describe("a message", () => {
     });
     expect(Buffer.from(delivery?.body ?? [])).toEqual(Buffer.from(sent.body));
     expect({ ...delivery?.headers }).toEqual({ ...sent.headers });
-    expect(delivery?.native).toMatchObject({ topic: queue.physical, offset: "0" });
+    expect(delivery?.native).toMatchObject({ topic: queue.brokerName, offset: "0" });
   });
 
   it("to a topic that does not exist is refused, and nothing is made", async () => {
@@ -146,11 +146,11 @@ describe("a group", () => {
     const consumer = await consume(connection, queue, { prefetch: 4 });
     const [first] = await receive(consumer, 1);
     const held = first?.lane as string;
-    consumer.holdBack?.([held]);
+    consumer.pausePartitions?.([held]);
     const rest = await receiveFor(consumer, 1_500);
     expect(rest.length).toBeGreaterThan(0);
-    expect(rest.some(({ lane }) => lane === held)).toBe(false);
-    consumer.holdBack?.([]);
+    expect(rest.some(({ partition }) => partition === held)).toBe(false);
+    consumer.pausePartitions?.([]);
     const all = [
       ...(first === undefined ? [] : [first]),
       ...rest,

@@ -12,8 +12,8 @@ const group: Address = {
   kind: "group",
   name: "orders",
   group: "billing",
-  physical: "orders",
-  physicalGroup: "billing",
+  brokerName: "orders",
+  brokerGroup: "billing",
   ordered: false,
   retained: false,
 };

@@ -31,8 +31,8 @@ describe("receiving", () => {
     filled(lanes, 0, 100);
     filled(lanes, 1, 3);
     const first = await lanes.receive(10, never);
-    expect(first.filter(({ lane }) => lane === "t-1").length).toBe(3);
-    expect(first.filter(({ lane }) => lane === "t-0").map(({ offset }) => offset)).toEqual(
+    expect(first.filter(({ partition }) => partition === "t-1").length).toBe(3);
+    expect(first.filter(({ partition }) => partition === "t-0").map(({ offset }) => offset)).toEqual(
       [0, 1, 2, 3, 4, 5, 6].slice(0, first.length - 3),
     );
   });

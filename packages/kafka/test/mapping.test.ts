@@ -26,7 +26,7 @@ describe("a foreign record", () => {
       contentType: "",
       key: "k",
       timestamp: 1_000,
-      lane: "orders-2",
+      partition: "orders-2",
     });
     expect({ ...delivery.headers }, "of a header given twice the last counts").toEqual({ a: "2" });
     expect(delivery.native).toMatchObject({

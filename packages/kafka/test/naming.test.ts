@@ -2,23 +2,23 @@ import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
 import { delayGroupId, delayTopic, groupId, naming, publishTopic, retryTopic } from "../src/naming.ts";
 
-const address = (kind: Address["kind"], physical: string, physicalGroup?: string): Address => ({
+const address = (kind: Address["kind"], brokerName: string, brokerGroup?: string): Address => ({
   kind,
-  name: physical,
-  group: physicalGroup,
-  physical,
-  physicalGroup,
+  name: brokerName,
+  group: brokerGroup,
+  brokerName,
+  brokerGroup,
   ordered: false,
   retained: false,
 });
 
 describe("names", () => {
   it("are taken as they are, or refused", () => {
-    expect(naming.toPhysical("orders.placed", "topic")).toBe("orders.placed");
-    expect(naming.toPhysical("orders..dead", "queue")).toBe("orders..dead");
-    expect(naming.toPhysical("x".repeat(250), "topic")).toBeUndefined();
-    expect(naming.toPhysical("ö", "topic")).toBeUndefined();
-    expect(naming.toPhysical("..", "topic")).toBeUndefined();
+    expect(naming.toBrokerName("orders.placed", "topic")).toBe("orders.placed");
+    expect(naming.toBrokerName("orders..dead", "queue")).toBe("orders..dead");
+    expect(naming.toBrokerName("x".repeat(250), "topic")).toBeUndefined();
+    expect(naming.toBrokerName("ö", "topic")).toBeUndefined();
+    expect(naming.toBrokerName("..", "topic")).toBeUndefined();
   });
 
   it("that differ in dots and underscores collide", () => {
@@ -30,7 +30,7 @@ describe("names", () => {
     const one = retryTopic(address("group", topic, "a".repeat(150)));
     const two = retryTopic(address("group", topic, `${"a".repeat(149)}b`));
     expect(one.length).toBeLessThanOrEqual(249);
-    expect(naming.toPhysical(one, "topic")).toBe(one);
+    expect(naming.toBrokerName(one, "topic")).toBe(one);
     expect(one).not.toBe(two);
   });
 

@@ -10,8 +10,8 @@ const to: Address = {
   kind: "queue",
   name: "q",
   group: undefined,
-  physical: "q",
-  physicalGroup: undefined,
+  brokerName: "q",
+  brokerGroup: undefined,
   ordered: true,
   retained: false,
 };

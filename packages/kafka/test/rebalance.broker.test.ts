@@ -1,4 +1,4 @@
-import type { Delivery } from "@waybill/core/spi";
+import type { ReceivedMessage } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
@@ -46,8 +46,8 @@ describe("when members come and go", () => {
     await until(() => going.length === 2);
 
     expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
-    const done = deliveries.filter(({ lane }) => going.includes(lane as string));
-    const half = done.slice(0, Math.floor(done.length / 2)).filter(({ lane }) => lane === going[0]);
+    const done = deliveries.filter(({ partition }) => going.includes(partition as string));
+    const half = done.slice(0, Math.floor(done.length / 2)).filter(({ partition }) => partition === going[0]);
     expect(await ack(first, half)).toEqual(half.map(() => "settled"));
     finish();
     const again = await receive(second, done.length - half.length);
@@ -77,7 +77,7 @@ describe("when members come and go", () => {
     const deliveries = await receive(first, 40);
     await ack(first, deliveries);
     // Members keep their lowest numbers, so one of these is to go.
-    stuck.add(`${queue.physical}-3`);
+    stuck.add(`${queue.brokerName}-3`);
     const second = await consume(connection, queue);
     await publish(
       connection,
@@ -85,8 +85,8 @@ describe("when members come and go", () => {
       messages(40, (i) => ({ key: `k${i}` })),
     );
     const moved = [...(await receive(second, 1)), ...(await receiveFor(second, 1_000))];
-    const lanes = new Set(moved.map(({ lane }) => lane));
-    expect([...lanes]).toEqual([`${queue.physical}-2`]);
+    const lanes = new Set(moved.map(({ partition }) => partition));
+    expect([...lanes]).toEqual([`${queue.brokerName}-2`]);
   });
 
   it("what a closed member had goes to the others at once", async () => {
@@ -104,8 +104,8 @@ describe("when members come and go", () => {
     const second = await consume(connection, queue);
     await until(() => moved === 2);
     await publish(connection, queue, everywhere());
-    const mine: Delivery[] = [];
-    const theirs: Delivery[] = [];
+    const mine: ReceivedMessage[] = [];
+    const theirs: ReceivedMessage[] = [];
     await until(async () => {
       mine.push(...(await receiveFor(first, 500)));
       theirs.push(...(await receiveFor(second, 500)));
@@ -143,7 +143,7 @@ describe("when members come and go", () => {
         },
       });
       const stop = new AbortController();
-      const handle = async (delivery: Delivery) => {
+      const handle = async (delivery: ReceivedMessage) => {
         const key = delivery.key as string;
         const lane = delivery.lane as string;
         if (gone.has(lane) || stop.signal.aborted) return;
@@ -208,15 +208,15 @@ describe("when members come and go", () => {
   it("a member that is gone without a word is replaced when its session is over", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
-    const mortal = await bench.connectMortal();
-    const lost = await consume(mortal.connection, queue);
+    const crashable = await bench.connectMortal();
+    const lost = await consume(crashable.connection, queue);
     await publish(
       connection,
       queue,
       messages(8, (i) => ({ key: `k${i}` })),
     );
     expect((await receive(lost, 8)).length).toBe(8);
-    mortal.kill();
+    crashable.kill();
     const next = await consume(connection, queue);
     expect((await receive(next, 8)).length).toBe(8);
   }, 40_000);

@@ -74,7 +74,7 @@ describe("an inbox", () => {
   it("takes replies from anywhere, and is gone when it is closed", async () => {
     const connection = await bench.connect();
     const other = await bench.connect();
-    const inbox = { ...bench.address("inbox"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
+    const inbox = { ...bench.address("inbox"), brokerName: `${inboxPrefix}${crypto.randomUUID()}` };
     const consumer = await consume(connection, inbox);
     const reply = message({ correlationId: "c" });
     await publish(other, inbox, [reply]);
@@ -87,16 +87,16 @@ describe("an inbox", () => {
   });
 
   it("of a dead client is swept away by a later one", async () => {
-    const dead = { ...bench.address("inbox"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
-    const mortal = await bench.connectMortal({ inboxIdleMs: 60_000 });
-    await consume(mortal.connection, dead);
-    mortal.kill();
+    const dead = { ...bench.address("inbox"), brokerName: `${inboxPrefix}${crypto.randomUUID()}` };
+    const crashable = await bench.connectMortal({ inboxIdleMs: 60_000 });
+    await consume(crashable.connection, dead);
+    crashable.kill();
     const connection = await bench.connect({ inboxIdleMs: 60_000 });
     const now = Date.now;
     // Signs of life are told by their time; an hour from now there are none that are recent.
     Date.now = () => now() + 3_600_000;
     try {
-      const inbox = { ...bench.address("inbox"), physical: `${inboxPrefix}${crypto.randomUUID()}` };
+      const inbox = { ...bench.address("inbox"), brokerName: `${inboxPrefix}${crypto.randomUUID()}` };
       const consumer = await consume(connection, inbox);
       await until(async () => (await connection.topology.inspect([dead], call))[0]?.exists === false);
       expect((await connection.topology.inspect([inbox], call))[0]?.exists).toBe(true);

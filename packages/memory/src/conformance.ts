@@ -15,9 +15,9 @@ export function target(url = "memory:"): ConformanceTarget {
   const lives = new WeakMap<Driver, Life>();
   const driver = (leaseMs?: number): Driver => {
     const life = new Life();
-    const mortal = life.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
-    lives.set(mortal, life);
-    return mortal;
+    const crashable = life.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
+    lives.set(crashable, life);
+    return crashable;
   };
   return {
     adapter: "memory",

@@ -1,4 +1,12 @@
-import type { Address, Call, Consumer, Delivery, Settlement, SettleOutcome, Source } from "@waybill/core/spi";
+import type {
+  Address,
+  Call,
+  Consumer,
+  ReceivedMessage,
+  Settlement,
+  SettleOutcome,
+  Source,
+} from "@waybill/core/spi";
 import type { Claim, MemoryBroker } from "./broker/broker.ts";
 import type { MemoryDelivery } from "./broker/delivery.ts";
 import { Member } from "./broker/member.ts";
@@ -26,7 +34,7 @@ export class MemoryConsumer implements Consumer {
     this.#onEnded = onEnded;
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#member.receive(max, call.signal);
   }
 
@@ -34,9 +42,9 @@ export class MemoryConsumer implements Consumer {
     return batch.map((settlement) => this.#settleOne(settlement));
   }
 
-  async extend(batch: readonly Delivery[]): Promise<readonly Delivery[]> {
+  async extend(batch: readonly ReceivedMessage[]): Promise<readonly ReceivedMessage[]> {
     const until = this.#broker.settings.clock.now() + this.#member.leaseMs;
-    const lost: Delivery[] = [];
+    const lost: ReceivedMessage[] = [];
     for (const delivery of batch as readonly MemoryDelivery[]) {
       if (this.#holds(delivery)) this.#claim.queue.extend(delivery, until);
       else lost.push(delivery);
@@ -44,8 +52,8 @@ export class MemoryConsumer implements Consumer {
     return lost;
   }
 
-  holdBack(lanes: readonly string[]): void {
-    this.#member.heldBack = new Set(lanes);
+  pausePartitions(partitions: readonly string[]): void {
+    this.#member.pausedPartitions = new Set(partitions);
     this.#claim.queue.wake();
   }
 

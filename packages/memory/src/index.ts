@@ -57,10 +57,10 @@ export const adapter: Adapter = {
 function driverOf(broker: MemoryBroker, { leaseMs }: DriverSettings): Driver<typeof capabilities> {
   const { messageBytes } = broker.settings;
   return {
-    spec: 1,
+    specVersion: "1",
     name: "memory",
     capabilities: { ...capabilities, lease: { ms: leaseMs }, limits: { messageBytes } },
-    naming: { rule: "any name", toPhysical: (name) => name },
+    naming: { rule: "any name", toBrokerName: (name) => name },
     connect: async (hooks) => new MemoryConnection(broker, leaseMs, hooks),
     classify,
   };

@@ -34,15 +34,15 @@ export class MemoryTopology implements Topology {
   async remove(addresses: readonly Address[]): Promise<void> {
     this.#checkOpen();
     const { topics, queues } = this.#broker.places;
-    for (const { kind, physical, physicalGroup } of addresses) {
+    for (const { kind, brokerName, brokerGroup } of addresses) {
       if (kind === "group") {
-        topics.get(physical)?.removeGroup(physicalGroup ?? "");
+        topics.get(brokerName)?.removeGroup(brokerGroup ?? "");
       } else if (kind === "topic") {
-        topics.get(physical)?.end();
-        topics.delete(physical);
+        topics.get(brokerName)?.end();
+        topics.delete(brokerName);
       } else if (kind === "queue") {
-        const queue = queues.get(physical);
-        queues.delete(physical);
+        const queue = queues.get(brokerName);
+        queues.delete(brokerName);
         queue?.end(removed(queue.nature.title));
       }
     }
@@ -50,29 +50,25 @@ export class MemoryTopology implements Topology {
 
   #ensureQueue(address: Address): void {
     const { queues } = this.#broker.places;
-    const queue = queues.get(address.physical);
+    const queue = queues.get(address.brokerName);
     if (queue !== undefined) {
       checkOrder(address, queue);
     } else {
       const nature = { title: title(address), ordered: address.ordered };
-      queues.set(address.physical, new DeliveryQueue(nature, this.#broker.settings));
+      queues.set(address.brokerName, new DeliveryQueue(nature, this.#broker.settings));
     }
   }
 
   /** The topic, which also learns here that it is to be retained, and for a `group` its group. */
   #ensureTopic({ address, start, filter }: TopologyItem): void {
     const { topics } = this.#broker.places;
-    const topic = topics.get(address.physical) ?? new Topic(this.#broker.settings);
-    topics.set(address.physical, topic);
+    const topic = topics.get(address.brokerName) ?? new Topic(this.#broker.settings);
+    topics.set(address.brokerName, topic);
     if (address.retained) topic.retain();
-    if (address.physicalGroup === undefined) return;
-    const group = topic.groups.get(address.physicalGroup);
+    if (address.brokerGroup === undefined) return;
+    const group = topic.groups.get(address.brokerGroup);
     if (group === undefined) {
-      topic.addGroup(
-        address.physicalGroup,
-        { title: title(address), ordered: address.ordered, filter },
-        start,
-      );
+      topic.addGroup(address.brokerGroup, { title: title(address), ordered: address.ordered, filter }, start);
     } else {
       checkOrder(address, group);
       // Who names no filter (a redrive, say) has no wish about it; a consumer's own is compared when it comes.
@@ -82,7 +78,7 @@ export class MemoryTopology implements Topology {
   }
 
   #topicState(address: Address): TopologyState {
-    const topic = this.#broker.places.topics.get(address.physical);
+    const topic = this.#broker.places.topics.get(address.brokerName);
     if (topic === undefined) return { address, exists: false, differences: [] };
     const lacksLog = address.retained && !topic.retained;
     return { address, exists: true, differences: lacksLog ? ["It keeps nothing for replay."] : [] };

@@ -75,7 +75,7 @@ test("a message comes back as it was sent, whatever the sender does to its copy"
     replyTo: "r",
     correlationId: "c",
     expiresAt: undefined,
-    lane: undefined,
+    partition: undefined,
     redeliveries: 0,
     position: "0",
   });

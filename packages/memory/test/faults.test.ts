@@ -12,8 +12,8 @@ test("a cut connection says so, and its deliveries are there for others at once,
   broker.disconnect();
 
   expect(lost).toMatchObject([{ code: "CONNECTION_LOST", retryable: true }]);
-  const heir = await consume(queue("q"), { over: await connect() });
-  const again = await heir.poll();
+  const replacement = await consume(queue("q"), { over: await connect() });
+  const again = await replacement.poll();
   expect(texts(again)).toEqual(["1", "2", "3"]);
   expect(again.map((delivery) => delivery.redeliveries)).toEqual([1, 1, 0]);
   expect(await victim.settle([{ delivery: first as never, outcome: "ack" }])).toEqual(["lost"]);

@@ -1,4 +1,4 @@
-import type { Delivery } from "@waybill/core/spi";
+import type { ReceivedMessage } from "@waybill/core/spi";
 import { expect, test } from "vitest";
 import { randomFrom } from "./random.ts";
 import { type Hand, message, queue, workbench } from "./workbench.ts";
@@ -13,7 +13,7 @@ interface Expected {
   dueAt: number;
   failures: number;
   acked: boolean;
-  held: { readonly delivery: Delivery; readonly hand: Hand; until: number } | undefined;
+  held: { readonly delivery: ReceivedMessage; readonly hand: Hand; until: number } | undefined;
 }
 
 /**

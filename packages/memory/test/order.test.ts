@@ -1,4 +1,4 @@
-import type { Delivery } from "@waybill/core/spi";
+import type { ReceivedMessage } from "@waybill/core/spi";
 import { expect, test } from "vitest";
 import { type Hand, message, queue, texts, workbench } from "./workbench.ts";
 
@@ -22,10 +22,10 @@ async function pollSorted(hand: Hand, max = 100) {
 test("a key is with one member until nothing of it is unsettled", async () => {
   const { send, one, two } = await bench();
   await send("a1", "a2", "a3", "b1");
-  const [a1] = (await one.receive(1)) as [Delivery];
-  expect(a1.lane).toBe("a");
+  const [a1] = (await one.receive(1)) as [ReceivedMessage];
+  expect(a1.partition).toBe("a");
   expect(texts(await two.poll())).toEqual(["b1"]);
-  const [a2] = (await one.receive(1)) as [Delivery];
+  const [a2] = (await one.receive(1)) as [ReceivedMessage];
   await one.ack(a1);
   expect(await two.poll()).toEqual([]);
   await one.ack(a2);
@@ -35,7 +35,7 @@ test("a key is with one member until nothing of it is unsettled", async () => {
 test("a key that becomes free goes to whoever waits", async () => {
   const { send, one, two } = await bench();
   await send("a1", "a2");
-  const [a1] = (await one.receive(1)) as [Delivery];
+  const [a1] = (await one.receive(1)) as [ReceivedMessage];
   const waiting = two.receive();
   await one.ack(a1);
   expect(texts(await waiting)).toEqual(["a2"]);
@@ -53,8 +53,8 @@ test("keys take turns, so that a long one does not keep the others waiting", asy
 test("messages without a key keep nobody waiting", async () => {
   const { send, one, two } = await bench();
   await send("-1", "-2", "a1");
-  const [first] = (await one.receive(1)) as [Delivery];
-  expect(first.lane).toBeUndefined();
+  const [first] = (await one.receive(1)) as [ReceivedMessage];
+  expect(first.partition).toBeUndefined();
   expect(await pollSorted(two)).toEqual(["-2", "a1"]);
 });
 
@@ -83,7 +83,7 @@ test("a lost lease takes the later messages of its key along", async () => {
 test("a keyed message that goes back leaves the earlier ones of its key in hand, and waits for them", async () => {
   const { send, one, two } = await bench();
   await send("a1", "a2", "a3");
-  const [a1, a2] = (await one.receive(2)) as [Delivery, Delivery];
+  const [a1, a2] = (await one.receive(2)) as [ReceivedMessage, ReceivedMessage];
   await one.retry(a2);
   expect(await two.poll()).toEqual([]);
   expect(await one.ack(a1)).toEqual(["settled"]);
@@ -116,13 +116,13 @@ test("keys that are held back wait, others come", async () => {
   const { send, one, two } = await bench();
   await two.close();
   await send("a1", "a2", "b1");
-  const [a1] = (await one.receive(1)) as [Delivery];
-  one.consumer.holdBack?.(["a"]);
+  const [a1] = (await one.receive(1)) as [ReceivedMessage];
+  one.consumer.pausePartitions?.(["a"]);
   expect(texts(await one.poll())).toEqual(["b1"]);
   await one.ack(a1);
   expect(await one.poll()).toEqual([]);
   const waiting = one.receive();
-  one.consumer.holdBack?.([]);
+  one.consumer.pausePartitions?.([]);
   expect(texts(await waiting)).toEqual(["a2"]);
 });
 
@@ -133,7 +133,7 @@ test("any interleaving of many members keeps the order of every key", async () =
   let hands = [one, two, await consume(ordered)];
   const seen = new Map<string, string[]>(keys.map((key) => [key, []]));
   const random = generator(7);
-  const inHand = new Map<Hand, Delivery[]>();
+  const inHand = new Map<Hand, ReceivedMessage[]>();
   let finished = 0;
   while (finished < 400) {
     const index = Math.floor(random() * hands.length);
@@ -147,7 +147,7 @@ test("any interleaving of many members keeps the order of every key", async () =
     } else if (held.length === 0 || random() < 0.3) {
       held.push(...(await hand.poll(1 + Math.floor(random() * 6))));
     } else {
-      const delivery = held.shift() as Delivery;
+      const delivery = held.shift() as ReceivedMessage;
       if ((await hand.ack(delivery))[0] === "settled") {
         seen.get(delivery.key ?? "")?.push(...texts([delivery]));
         finished++;

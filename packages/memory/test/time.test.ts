@@ -1,4 +1,4 @@
-import type { Delivery } from "@waybill/core/spi";
+import type { ReceivedMessage } from "@waybill/core/spi";
 import { expect, test } from "vitest";
 import { message, queue, texts, workbench } from "./workbench.ts";
 
@@ -87,7 +87,7 @@ test("a retry without delay goes behind what waits already", async () => {
 test("the first settlement wins, and a later one is lost", async () => {
   const { publish, hand } = await bench();
   await publish(queue("q"), "1");
-  const [delivery] = (await hand.receive()) as [Delivery];
+  const [delivery] = (await hand.receive()) as [ReceivedMessage];
   expect(
     await hand.settle([
       { delivery, outcome: "ack" },
@@ -101,11 +101,11 @@ test("a delivery whose lease ends goes to another, and settling it then changes 
   const { publish, hand, clock, consume } = await bench({ leaseMs: 1_000 });
   const other = await consume(queue("q"));
   await publish(queue("q"), "1");
-  const [late] = (await hand.receive()) as [Delivery];
+  const [late] = (await hand.receive()) as [ReceivedMessage];
   await clock.advance(999);
   expect(await other.poll()).toEqual([]);
   await clock.advance(1);
-  const [again] = (await other.poll()) as [Delivery];
+  const [again] = (await other.poll()) as [ReceivedMessage];
   expect(again.redeliveries).toBe(1);
   expect(await hand.ack(late)).toEqual(["lost"]);
   expect(await other.ack(again)).toEqual(["settled"]);
@@ -114,7 +114,7 @@ test("a delivery whose lease ends goes to another, and settling it then changes 
 test("a lease that is renewed holds on, and renewing a lost one changes nothing", async () => {
   const { publish, hand, clock } = await bench({ leaseMs: 1_000 });
   await publish(queue("q"), "renewed", "left");
-  const [renewed, left] = (await hand.receive()) as [Delivery, Delivery];
+  const [renewed, left] = (await hand.receive()) as [ReceivedMessage, ReceivedMessage];
   for (let i = 0; i < 5; i++) {
     await clock.advance(900);
     await hand.extend(renewed);
@@ -126,7 +126,7 @@ test("a lease that is renewed holds on, and renewing a lost one changes nothing"
 
 test("receive waits for five seconds, then resolves with nothing", async () => {
   const { hand, clock } = await bench();
-  let resolved: readonly Delivery[] | undefined;
+  let resolved: readonly ReceivedMessage[] | undefined;
   void hand.receive().then((batch) => {
     resolved = batch;
   });

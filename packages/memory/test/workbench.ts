@@ -5,7 +5,7 @@ import type {
   ConnectionHooks,
   Consumer,
   ConsumerHooks,
-  Delivery,
+  ReceivedMessage,
   Settlement,
   Source,
   WireMessage,
@@ -22,8 +22,8 @@ export function topic(name: string, nature: Nature = {}): Address {
     kind: "topic",
     name,
     group: undefined,
-    physical: name,
-    physicalGroup: undefined,
+    brokerName: name,
+    brokerGroup: undefined,
     ordered: false,
     retained: false,
     ...nature,
@@ -31,7 +31,7 @@ export function topic(name: string, nature: Nature = {}): Address {
 }
 
 export function group(name: string, group: string, nature: Nature = {}): Address {
-  return { ...topic(name, nature), kind: "group", group, physicalGroup: group };
+  return { ...topic(name, nature), kind: "group", group, brokerGroup: group };
 }
 
 export function queue(name: string, nature: Nature = {}): Address {
@@ -60,7 +60,7 @@ export function message(text: string, rest: Partial<WireMessage> = {}): WireMess
   };
 }
 
-export function texts(deliveries: readonly Delivery[]): string[] {
+export function texts(deliveries: readonly ReceivedMessage[]): string[] {
   return deliveries.map((delivery) => new TextDecoder().decode(delivery.body));
 }
 
@@ -110,12 +110,12 @@ export class Hand {
     this.consumer = consumer;
   }
 
-  receive(max = 100, signal: Call["signal"] = call.signal): Promise<readonly Delivery[]> {
+  receive(max = 100, signal: Call["signal"] = call.signal): Promise<readonly ReceivedMessage[]> {
     return this.consumer.receive(max, { signal });
   }
 
   /** What is there now, or nothing. */
-  async poll(max = 100): Promise<readonly Delivery[]> {
+  async poll(max = 100): Promise<readonly ReceivedMessage[]> {
     const abort = new AbortController();
     const received = this.consumer.receive(max, { signal: abort.signal });
     await new Promise((resolve) => setImmediate(resolve));
@@ -127,15 +127,15 @@ export class Hand {
     return this.consumer.settle(batch, call);
   }
 
-  ack(...deliveries: readonly Delivery[]) {
+  ack(...deliveries: readonly ReceivedMessage[]) {
     return this.settle(deliveries.map((delivery) => ({ delivery, outcome: "ack" })));
   }
 
-  retry(delivery: Delivery | undefined, delayMs = 0) {
-    return this.settle([{ delivery: delivery as Delivery, outcome: "retry", delayMs }]);
+  retry(delivery: ReceivedMessage | undefined, delayMs = 0) {
+    return this.settle([{ delivery: delivery as ReceivedMessage, outcome: "retry", delayMs }]);
   }
 
-  extend(...deliveries: readonly Delivery[]) {
+  extend(...deliveries: readonly ReceivedMessage[]) {
     return this.consumer.extend?.(deliveries, call);
   }
 

@@ -60,17 +60,17 @@ async function foreignPeer(url: string): Promise<ForeignPeer> {
   };
 }
 
-function placeOf({ kind, physical }: Address): [exchange: string, routingKey: string] {
-  return kind === "topic" ? [physical, ""] : ["", physical];
+function placeOf({ kind, brokerName }: Address): [exchange: string, routingKey: string] {
+  return kind === "topic" ? [brokerName, ""] : ["", brokerName];
 }
 
-async function listen(model: ChannelModel, { kind, physical }: Address): Promise<ForeignListener> {
+async function listen(model: ChannelModel, { kind, brokerName }: Address): Promise<ForeignListener> {
   const channel = await model.createChannel();
   channel.on("error", () => undefined);
-  let queue = physical;
+  let queue = brokerName;
   if (kind === "topic") {
     queue = (await channel.assertQueue("", { exclusive: true })).queue;
-    await channel.bindQueue(queue, physical, "#");
+    await channel.bindQueue(queue, brokerName, "#");
   }
   const messages: ForeignMessage[] = [];
   const waiting: (() => void)[] = [];

@@ -9,6 +9,7 @@ import {
   MessagingError,
   type PublishOutcome,
   type Source,
+  systemClock,
   unlessGivenUp,
   type WireMessage,
   within,
@@ -123,21 +124,21 @@ class AmqpConnection implements Connection {
       }
       case "inbox":
         return this.#start(
-          { ...plain, queue: address.physical, consume: { noAck: true, exclusive: true } },
+          { ...plain, queue: address.brokerName, consume: { noAck: true, exclusive: true } },
           (channel) =>
-            channel.assertQueue(address.physical, { exclusive: true, durable: false, autoDelete: true }),
+            channel.assertQueue(address.brokerName, { exclusive: true, durable: false, autoDelete: true }),
         );
       case "topic": {
         if (start.from !== "latest") {
           const { argument, skips } = streamStart(start);
           const consume = { arguments: { "x-stream-offset": argument } };
           const skip = (delivery: { readonly native: Parameters<typeof skips>[0] }) => skips(delivery.native);
-          return this.#start({ ...plain, queue: streamName(address.physical), consume, skip });
+          return this.#start({ ...plain, queue: streamName(address.brokerName), consume, skip });
         }
-        const queue = liveName(address.physical, randomUUID());
+        const queue = liveName(address.brokerName, randomUUID());
         return this.#start({ ...plain, queue, consume: { exclusive: true } }, async (channel) => {
           await channel.assertQueue(queue, { exclusive: true, durable: false, autoDelete: true });
-          await channel.bindQueue(queue, address.physical, "#");
+          await channel.bindQueue(queue, address.brokerName, "#");
         });
       }
     }
@@ -204,7 +205,7 @@ class AmqpConnection implements Connection {
   }
 
   async #closeModel(model: ChannelModel): Promise<void> {
-    await within(closeMs, model.close());
+    await within(systemClock, closeMs, model.close());
     destroySocket(model);
   }
 }

@@ -1,11 +1,12 @@
 import {
   type Call,
   type Consumer,
-  type Delivery,
   MessagingError,
   PushQueue,
+  type ReceivedMessage,
   type Settlement,
   type SettleOutcome,
+  systemClock,
   within,
 } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage, Options } from "amqplib";
@@ -79,7 +80,7 @@ export class AmqpConsumer implements Consumer {
     this.#tag = consumerTag;
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#queue.receive(max, call.signal);
   }
 
@@ -157,7 +158,7 @@ export class AmqpConsumer implements Consumer {
     // Of one that the broker has ended only the channel is left, and what is unsettled there goes back with it.
     if (!this.#dead) await this.#leave();
     // If the other side has closed it meanwhile, all of it has gone back already.
-    await within(closeMs, this.#channel.close());
+    await within(systemClock, closeMs, this.#channel.close());
   }
 
   async #leave(): Promise<void> {
@@ -165,7 +166,7 @@ export class AmqpConsumer implements Consumer {
     this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
     if (this.#tag === undefined) return;
     const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
-    await within(closeMs, leaving);
+    await within(systemClock, closeMs, leaving);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type Delivery, type Headers, metadataHeaders } from "@waybill/core/spi";
+import { type Headers, metadataHeaders, type ReceivedMessage } from "@waybill/core/spi";
 import type { ConsumeMessage } from "amqplib";
 import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
 import { positionOf } from "./replay/position.ts";
@@ -7,7 +7,7 @@ import { positionOf } from "./replay/position.ts";
  * A delivery, and its place in the list of what its channel has not settled. What
  * it says of itself is read from amqplib's message when it is asked for.
  */
-export class AmqpDelivery implements Delivery {
+export class AmqpDelivery implements ReceivedMessage {
   readonly native: ConsumeMessage;
   readonly body: Uint8Array;
   /** The channel's number for it; means nothing on another channel. */
@@ -74,7 +74,7 @@ export class AmqpDelivery implements Delivery {
     return countIn(this.native.properties, "x-delivery-count");
   }
 
-  get lane(): undefined {
+  get partition(): undefined {
     return undefined;
   }
 

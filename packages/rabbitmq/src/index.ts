@@ -22,7 +22,7 @@ export const adapter: Adapter = {
 
 function driverWith(settings: Settings): Driver<RabbitmqCapabilities> {
   return {
-    spec: 1,
+    specVersion: "1",
     name: "rabbitmq",
     capabilities: capabilitiesOf(settings),
     naming,

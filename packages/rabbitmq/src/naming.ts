@@ -8,7 +8,7 @@ const longest = 120;
 
 export const naming: NamingRule = {
   rule: `Names are at most ${longest} bytes long and do not begin with "amq.", which RabbitMQ reserves.`,
-  toPhysical(name, kind) {
+  toBrokerName(name, kind) {
     // Names that core derived are made of parts that were checked one by one.
     const most = name.includes(derivedSeparator) ? 255 : longest;
     if (Buffer.byteLength(name) > most) return undefined;
@@ -27,8 +27,8 @@ export const deadSuffix = `${derivedSeparator}dead`;
 /** The queue that holds what waits for a group, or for a queue's consumers. */
 export function queueName(address: Address): string {
   return address.kind === "group"
-    ? `${address.physical}${derivedSeparator}${address.physicalGroup}`
-    : address.physical;
+    ? `${address.brokerName}${derivedSeparator}${address.brokerGroup}`
+    : address.brokerName;
 }
 
 /** The stream that keeps a retained topic. */

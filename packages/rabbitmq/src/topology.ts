@@ -67,7 +67,9 @@ export class AmqpTopology implements Topology {
         await this.#ensureTopic(address);
         const join = async () => {
           await this.#ensureQueue(address);
-          await this.#control.run((channel) => channel.bindQueue(queueName(address), address.physical, "#"));
+          await this.#control.run((channel) =>
+            channel.bindQueue(queueName(address), address.brokerName, "#"),
+          );
           await this.#delays.bind(address);
         };
         if (address.retained && item.start.from !== "latest") await this.#backfill.join(item, join, call);
@@ -76,11 +78,11 @@ export class AmqpTopology implements Topology {
     }
   }
 
-  async #ensureTopic({ physical, retained }: Address): Promise<void> {
-    await this.#makeExchange(physical);
+  async #ensureTopic({ brokerName, retained }: Address): Promise<void> {
+    await this.#makeExchange(brokerName);
     if (!retained) return;
-    await this.#makeQueue(streamSpec(physical, this.#settings));
-    await this.#control.run((channel) => channel.bindQueue(streamName(physical), physical, "#"));
+    await this.#makeQueue(streamSpec(brokerName, this.#settings));
+    await this.#control.run((channel) => channel.bindQueue(streamName(brokerName), brokerName, "#"));
   }
 
   async #ensureQueue(address: Address): Promise<void> {
@@ -149,11 +151,11 @@ export class AmqpTopology implements Topology {
   }
 
   async #inspectTopic(address: Address): Promise<TopologyState> {
-    if (!(await this.#control.hasExchange(address.physical)))
+    if (!(await this.#control.hasExchange(address.brokerName)))
       return { address, exists: false, differences: [] };
-    const differences = (await this.#exchangeDifferences(address.physical)).map(sentenceFor);
+    const differences = (await this.#exchangeDifferences(address.brokerName)).map(sentenceFor);
     if (address.retained) {
-      const stream = streamSpec(address.physical, this.#settings);
+      const stream = streamSpec(address.brokerName, this.#settings);
       if ((await this.#control.look(stream.name)) === undefined) {
         differences.push(`The stream "${stream.name}", which keeps its messages, is missing.`);
       } else differences.push(...(await this.#brokenIn(stream)).map(sentenceFor));
@@ -164,8 +166,8 @@ export class AmqpTopology implements Topology {
   async #removeOne(address: Address): Promise<void> {
     if (address.kind === "topic") {
       await this.#control.run(async (channel) => {
-        await channel.deleteExchange(address.physical);
-        await channel.deleteQueue(streamName(address.physical));
+        await channel.deleteExchange(address.brokerName);
+        await channel.deleteQueue(streamName(address.brokerName));
       });
       return;
     }

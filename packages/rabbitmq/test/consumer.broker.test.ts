@@ -1,4 +1,4 @@
-import type { Consumer, Delivery } from "@waybill/core/spi";
+import type { Consumer, ReceivedMessage } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   call,
@@ -20,7 +20,7 @@ afterEach(() => bench.end());
 
 const numbers = (count: number) => messages(count, (n) => ({ body: `${n}` }));
 
-async function ack(consumer: Consumer, ...deliveries: Delivery[]) {
+async function ack(consumer: Consumer, ...deliveries: ReceivedMessage[]) {
   const outcome = "ack" as const;
   return consumer.settle(
     deliveries.map((delivery) => ({ delivery, outcome })),
@@ -35,15 +35,15 @@ describe("settling", () => {
     await connection.publish(queue, numbers(10), call);
     const consumer = await consume(connection, queue);
     const got = await receive(consumer, 10);
-    const at = (n: number) => got[n] as Delivery;
+    const at = (n: number) => got[n] as ReceivedMessage;
     expect(await ack(consumer, at(7), at(2), at(3))).toEqual(["settled", "settled", "settled"]);
     expect(await ack(consumer, at(0), at(1))).toEqual(["settled", "settled"]);
     expect(await ack(consumer, at(2))).toEqual(["lost"]);
     await consumer.close();
     expect(await ack(consumer, at(9))).toEqual(["lost"]);
-    const heir = await consume(connection, queue);
-    expect(texts(await take(heir, 5)).sort()).toEqual(["4", "5", "6", "8", "9"]);
-    expect(await take(heir, 1, 300)).toEqual([]);
+    const replacement = await consume(connection, queue);
+    expect(texts(await take(replacement, 5)).sort()).toEqual(["4", "5", "6", "8", "9"]);
+    expect(await take(replacement, 1, 300)).toEqual([]);
   });
 
   it("never holds more than the prefetch", async () => {
@@ -61,9 +61,9 @@ describe("settling", () => {
     await connection.publish(queue, numbers(20), call);
     const consumer = await consume(connection, queue);
     await receive(consumer, 3);
-    const heir = await consume(connection, queue);
+    const replacement = await consume(connection, queue);
     await consumer.close();
-    expect(texts(await take(heir, 20))).toEqual(numbers(20).map((_, n) => `${n}`));
+    expect(texts(await take(replacement, 20))).toEqual(numbers(20).map((_, n) => `${n}`));
   });
 
   it("counts deliveries that ended with their connection", async () => {
@@ -71,14 +71,14 @@ describe("settling", () => {
     const queue = await bench.made(connection, "queue");
     await connection.publish(queue, [message()], call);
     for (let crashes = 0; crashes < 3; crashes++) {
-      const mortal = await bench.connect();
-      const consumer = await consume(mortal, queue);
+      const crashable = await bench.connect();
+      const consumer = await consume(crashable, queue);
       const [got] = await receive(consumer, 1);
       expect(got?.redeliveries).toBe(crashes);
-      destroySocket(mortal.native as never);
+      destroySocket(crashable.native as never);
       await until(() => bench.lost.length === crashes + 1);
       await expect(consumer.receive(1, call)).rejects.toBeDefined();
-      expect(await ack(consumer, got as Delivery)).toEqual(["lost"]);
+      expect(await ack(consumer, got as ReceivedMessage)).toEqual(["lost"]);
     }
   });
 
@@ -89,14 +89,14 @@ describe("settling", () => {
     await bench.ensure(connection, item(queue), item(dead));
     await connection.publish(queue, [message({ body: "poison" })], call);
     for (let crashes = 0; crashes < 3; crashes++) {
-      const mortal = await bench.connect();
-      const consumer = await consume(mortal, queue);
+      const crashable = await bench.connect();
+      const consumer = await consume(crashable, queue);
       expect(await receive(consumer, 1)).toHaveLength(1);
-      destroySocket(mortal.native as never);
+      destroySocket(crashable.native as never);
     }
     const letters = await consume(connection, dead);
     const [letter] = await take(letters, 1);
-    expect(text(letter as Delivery)).toBe("poison");
+    expect(text(letter as ReceivedMessage)).toBe("poison");
     expect(Object.keys(letter?.headers ?? {})).toEqual([]);
   });
 
@@ -155,14 +155,14 @@ describe("order", () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue", { ordered: true });
     await connection.publish(queue, numbers(30), call);
-    const mortal = await bench.connect();
-    const first = await consume(mortal, queue, { prefetch: 10 });
+    const crashable = await bench.connect();
+    const first = await consume(crashable, queue, { prefetch: 10 });
     const second = await consume(connection, queue);
     const got = await receive(first, 10);
     await ack(first, ...got.slice(0, 3));
     // There is room for these only when the broker has the acks.
     await receive(first, 3);
-    destroySocket(mortal.native as never);
+    destroySocket(crashable.native as never);
     expect(texts(await take(second, 27))).toEqual(numbers(27).map((_, n) => `${n + 3}`));
   });
 });

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Call, Delivery } from "@waybill/core/spi";
+import type { Call, ReceivedMessage } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { describe, expect, it } from "vitest";
 import { AmqpConsumer } from "../src/consumer.ts";
@@ -46,7 +46,7 @@ function message(deliveryTag: number, type?: string): ConsumeMessage {
   } as unknown as ConsumeMessage;
 }
 
-const ack = (delivery: Delivery) => [{ delivery, outcome: "ack" as const }];
+const ack = (delivery: ReceivedMessage) => [{ delivery, outcome: "ack" as const }];
 
 describe("a consumer that the broker has ended", () => {
   it("closes its channel, which holds what was not settled, and acks nothing more", async () => {
@@ -54,7 +54,7 @@ describe("a consumer that the broker has ended", () => {
     deliver(message(1));
     deliver(message(2));
     const [, second] = await amqp.receive(2, call);
-    await amqp.settle(ack(second as Delivery));
+    await amqp.settle(ack(second as ReceivedMessage));
     deliver(null);
     await expect(amqp.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND", retryable: true });
     await amqp.close();
@@ -117,7 +117,7 @@ describe("a member in its group's past", () => {
     past.deliver(message(1));
     past.deliver(message(2, endOfPast));
     const [delivery] = await first.receive(5, call);
-    await first.settle(ack(delivery as Delivery));
+    await first.settle(ack(delivery as ReceivedMessage));
     await first.receive(5, call);
     expect(opened).toEqual(["removed", "present"]);
   });

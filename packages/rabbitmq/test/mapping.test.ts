@@ -83,7 +83,7 @@ describe("from the wire", () => {
       replyTo: undefined,
       correlationId: undefined,
       redeliveries: 0,
-      lane: undefined,
+      partition: undefined,
       position: undefined,
     });
     expect(delivered({ timestamp: 1_700_000_000 }).timestamp).toBe(1_700_000_000_000);

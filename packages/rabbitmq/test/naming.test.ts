@@ -3,15 +3,15 @@ import { expect, it } from "vitest";
 import { naming, queueName } from "../src/naming.ts";
 
 it("takes portable names as they are, within what AMQP has room for", () => {
-  expect(naming.toPhysical("orders.placed", "topic")).toBe("orders.placed");
-  expect(naming.toPhysical("a".repeat(120), "queue")).toBe("a".repeat(120));
-  expect(naming.toPhysical("a".repeat(121), "queue")).toBeUndefined();
-  expect(naming.toPhysical("amq.orders", "topic")).toBeUndefined();
+  expect(naming.toBrokerName("orders.placed", "topic")).toBe("orders.placed");
+  expect(naming.toBrokerName("a".repeat(120), "queue")).toBe("a".repeat(120));
+  expect(naming.toBrokerName("a".repeat(121), "queue")).toBeUndefined();
+  expect(naming.toBrokerName("amq.orders", "topic")).toBeUndefined();
   const dead = [..."abc"]
     .map((letter) => letter.repeat(120))
     .slice(0, 2)
     .join("..");
-  expect(naming.toPhysical(`${dead}..dead`, "queue")).toBe(`${dead}..dead`);
+  expect(naming.toBrokerName(`${dead}..dead`, "queue")).toBe(`${dead}..dead`);
 });
 
 it("gives a group a queue of its own", () => {
@@ -19,11 +19,11 @@ it("gives a group a queue of its own", () => {
     kind: "queue",
     name: "orders",
     group: undefined,
-    physical: "orders",
-    physicalGroup: undefined,
+    brokerName: "orders",
+    brokerGroup: undefined,
     ordered: false,
     retained: false,
   };
   expect(queueName(queue)).toBe("orders");
-  expect(queueName({ ...queue, kind: "group", physicalGroup: "billing" })).toBe("orders..billing");
+  expect(queueName({ ...queue, kind: "group", brokerGroup: "billing" })).toBe("orders..billing");
 });

@@ -5,7 +5,7 @@ import { Control } from "../src/declarations/control.ts";
 import { AmqpTopology } from "../src/topology.ts";
 
 const call: Call = { signal: new AbortController().signal };
-const jobs = { kind: "queue", name: "jobs", physical: "jobs" } as Address;
+const jobs = { kind: "queue", name: "jobs", brokerName: "jobs" } as Address;
 
 /** What a removal deletes on a broker that answers so: an overloaded leader cannot be had at will. */
 async function deleted(letters: Pick<Channel, "get" | "checkQueue">): Promise<readonly string[]> {

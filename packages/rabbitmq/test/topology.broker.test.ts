@@ -64,15 +64,15 @@ describe("topology", () => {
     const group = bench.address("group");
     const topic = topicOf(group);
     const channel = await (connection.native as ChannelModel).createChannel();
-    await channel.assertExchange(topic.physical, "topic");
+    await channel.assertExchange(topic.brokerName, "topic");
     await bench.ensure(connection, item(topic), item(group));
     expect(await connection.publish(topic, [message()], call)).toEqual([{ ok: true }]);
     const direct = bench.address("topic");
-    await channel.assertExchange(direct.physical, "direct", { autoDelete: true });
+    await channel.assertExchange(direct.brokerName, "direct", { autoDelete: true });
     await expect(connection.topology.ensure([item(direct)], call)).rejects.toMatchObject({
       code: "TOPOLOGY_MISMATCH",
     });
-    await channel.deleteExchange(direct.physical);
+    await channel.deleteExchange(direct.brokerName);
   });
 
   it("removes what it made, and keeps dead letters that nobody has seen", async () => {

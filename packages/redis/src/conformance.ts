@@ -65,13 +65,13 @@ class RedisPeer implements ForeignPeer {
   async publish(to: Address, { body, headers, key }: ForeignMessage): Promise<void> {
     const fields = Object.entries(headers).flat();
     if (key !== undefined) fields.push(metadataHeaders.key, key);
-    await this.#client.xadd(to.physical, "*", "body", Buffer.from(body), ...fields);
+    await this.#client.xadd(to.brokerName, "*", "body", Buffer.from(body), ...fields);
   }
 
   async listen(from: Address): Promise<ForeignListener> {
-    const info = (await this.#client.xinfo("STREAM", from.physical)) as unknown[];
+    const info = (await this.#client.xinfo("STREAM", from.brokerName)) as unknown[];
     const last = String(info[info.indexOf("last-generated-id") + 1]);
-    return new RedisPeerListener(new Redis(this.#url), from.physical, last);
+    return new RedisPeerListener(new Redis(this.#url), from.brokerName, last);
   }
 
   async close(): Promise<void> {

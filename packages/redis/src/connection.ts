@@ -192,7 +192,7 @@ class RedisConnection implements Connection {
   }
 
   async #follow({ address, start }: Source, reader: Reader): Promise<Consumer> {
-    const keys = topicKeys(address.physical);
+    const keys = topicKeys(address.brokerName);
     const name = randomUUID();
     const keep = (position: string) => follow(this.#commands, keys, name, position, readerLifeMs);
     const after = await keep(startId(start));
@@ -203,7 +203,7 @@ class RedisConnection implements Connection {
     }
     const mover = new DelayMover(this.#commands, [keys.main], this.#report);
     const follower: Follower = new Follower({
-      stream: address.physical,
+      stream: address.brokerName,
       reader,
       mapping: this.#mapping,
       after,
@@ -219,7 +219,7 @@ class RedisConnection implements Connection {
   }
 
   async #openInbox(address: Address, reader: Reader): Promise<Consumer> {
-    const stream = address.physical;
+    const stream = address.brokerName;
     const keep = () => ensureStream(this.#commands, stream, inboxLifeMs);
     await keep();
     const follower: Follower = new Follower({

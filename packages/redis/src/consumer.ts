@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
 import { command, type RedisClient } from "./client.ts";
 import type { RedisDelivery, Side } from "./delivery.ts";
 import type { Intake } from "./intake/intake.ts";
@@ -49,7 +49,7 @@ export class GroupConsumer implements Consumer {
     }
   };
 
-  async receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     return this.#inlet.receive(max, call.signal, this.#fetch);
   }
@@ -71,7 +71,7 @@ export class GroupConsumer implements Consumer {
     return outcomes;
   }
 
-  async extend(batch: readonly Delivery[], _call: Call): Promise<readonly Delivery[]> {
+  async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#closing === undefined ? this.#intake.extend(batch as readonly RedisDelivery[]) : [];
   }
 

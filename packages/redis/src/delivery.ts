@@ -1,10 +1,10 @@
-import type { Delivery, Headers } from "@waybill/core/spi";
+import type { Headers, ReceivedMessage } from "@waybill/core/spi";
 
 /** Which of a group's two streams an entry is in. */
 export type Side = "main" | "returns";
 
 /** What decoding fills in; a new object costs less than a copy of one. */
-export class RedisDelivery implements Delivery {
+export class RedisDelivery implements ReceivedMessage {
   id = "";
   body: Uint8Array = empty;
   contentType = "";
@@ -15,7 +15,7 @@ export class RedisDelivery implements Delivery {
   replyTo: string | undefined = undefined;
   correlationId: string | undefined = undefined;
   redeliveries = 0;
-  lane: string | undefined = undefined;
+  partition: string | undefined = undefined;
 
   /** The entry's id in its stream: what is acked. */
   readonly entry: string;

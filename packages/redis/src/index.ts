@@ -24,7 +24,7 @@ export const adapter: Adapter = {
 function driverWith(settings: Settings): Driver<RedisCapabilities> {
   const memory: DriverMemory = { orphans: new Orphans(), warned: false };
   return {
-    spec: 1,
+    specVersion: "1",
     name: "redis",
     capabilities: capabilitiesOf(settings),
     naming,

@@ -50,13 +50,13 @@ export function topicKeys(stream: string): TopicKeys {
 
 /** For an address of kind `group` or `queue`. */
 export function groupKeys(address: Address): GroupKeys {
-  const base = tag(address.physical);
+  const base = tag(address.brokerName);
   const owned = address.kind === "queue";
-  const group = owned ? queueGroup : (address.physicalGroup ?? "");
+  const group = owned ? queueGroup : (address.brokerGroup ?? "");
   const own = owned ? base : `${base}..${group}`;
   const returns = `${own}..retry`;
   return {
-    main: withWaiting(address.physical, base),
+    main: withWaiting(address.brokerName, base),
     returns: withWaiting(returns, returns),
     group,
     lock: `${own}..active`,
@@ -67,5 +67,5 @@ export function groupKeys(address: Address): GroupKeys {
 /** Where a message to this address is written. */
 export function targetKeys(address: Address): StreamKeys {
   if (address.kind === "group") return groupKeys(address).returns;
-  return topicKeys(address.physical).main;
+  return topicKeys(address.brokerName).main;
 }

@@ -118,7 +118,7 @@ function absent(to: Address): MessagingError {
   const where = to.kind === "group" ? `group "${to.group}" of topic "${to.name}"` : `${to.kind} "${to.name}"`;
   return new MessagingError("NOT_FOUND", `There is no ${where} on this Redis.`, {
     remedy: 'Create it, or connect with `topology: "create"`.',
-    details: { kind: to.kind, name: to.name, key: to.physical },
+    details: { kind: to.kind, name: to.name, key: to.brokerName },
   });
 }
 

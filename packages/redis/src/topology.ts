@@ -39,20 +39,20 @@ export class RedisTopology implements Topology {
 
   async #ensure({ address, start }: TopologyItem): Promise<void> {
     const client = this.#client;
-    if (address.kind === "inbox") return ensureStream(client, address.physical, inboxLifeMs);
+    if (address.kind === "inbox") return ensureStream(client, address.brokerName, inboxLifeMs);
     if (address.kind !== "topic") {
       const { main, returns, group, owned } = groupKeys(address);
       await ensureGroup(client, main.stream, returns.stream, group, owned ? "0" : startId(start));
-    } else await ensureStream(client, address.physical);
+    } else await ensureStream(client, address.brokerName);
     if (address.retained) {
-      const { retention } = topicKeys(address.physical);
+      const { retention } = topicKeys(address.brokerName);
       await ensureRetention(client, retention, this.#settings.retentionMs);
     }
   }
 
   async #inspect(address: Address): Promise<TopologyState> {
     const missing = { address, exists: false, differences: [] };
-    const type = String(await command(this.#client, "type", [address.physical]));
+    const type = String(await command(this.#client, "type", [address.brokerName]));
     if (type === "none") return missing;
     if (type !== "stream") return { ...missing, differences: [`The key holds a ${type}, not a stream.`] };
     if (address.kind === "inbox") return { address, exists: true, differences: [] };
@@ -74,25 +74,23 @@ export class RedisTopology implements Topology {
 
   async #retentionDifferences(address: Address): Promise<string[]> {
     if (!address.retained) return [];
-    const kept = Number(await command(this.#client, "get", [topicKeys(address.physical).retention]));
+    const kept = Number(await command(this.#client, "get", [topicKeys(address.brokerName).retention]));
     const { retentionMs } = this.#settings;
     return kept >= retentionMs ? [] : [`It keeps messages for ${kept} ms, not for ${retentionMs} ms.`];
   }
 
   async #remove(address: Address): Promise<void> {
-    if (address.kind === "inbox") return this.#unlink([address.physical]);
+    if (address.kind === "inbox") return this.#unlink([address.brokerName]);
     if (address.kind === "group") {
       await this.#ignoring(["ERR no such key", "ERR The XGROUP", "NOGROUP"], () =>
-        command(this.#client, "xgroup", ["DESTROY", address.physical, groupKeys(address).group]),
+        command(this.#client, "xgroup", ["DESTROY", address.brokerName, groupKeys(address).group]),
       );
       return this.#unlink(derivedKeys(address));
     }
-    const keys = topicKeys(address.physical);
-    const groups = address.kind === "topic" ? await this.#groupNames(address.physical) : [];
-    const derived = groups.flatMap((physicalGroup) =>
-      derivedKeys({ ...address, kind: "group", physicalGroup }),
-    );
-    const own = [address.physical, keys.main.waiting, keys.readers, keys.retention];
+    const keys = topicKeys(address.brokerName);
+    const groups = address.kind === "topic" ? await this.#groupNames(address.brokerName) : [];
+    const derived = groups.flatMap((brokerGroup) => derivedKeys({ ...address, kind: "group", brokerGroup }));
+    const own = [address.brokerName, keys.main.waiting, keys.readers, keys.retention];
     await this.#unlink([...own, ...derived, ...(address.kind === "queue" ? derivedKeys(address) : [])]);
   }
 

@@ -2,12 +2,12 @@ import type { Address } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { groupKeys, targetKeys, topicKeys } from "../src/keys.ts";
 
-const address = (kind: Address["kind"], physical: string, physicalGroup?: string): Address => ({
+const address = (kind: Address["kind"], brokerName: string, brokerGroup?: string): Address => ({
   kind,
-  name: physical,
-  group: physicalGroup,
-  physical,
-  physicalGroup,
+  name: brokerName,
+  group: brokerGroup,
+  brokerName,
+  brokerGroup,
   ordered: false,
   retained: false,
 });

@@ -38,23 +38,23 @@ it("lets one member read and the others stand by; the next goes on in order when
 });
 
 it("counts a takeover from a member that died, and drops what the dead one settles late", async () => {
-  const mortal = await bench.connect({ leaseMs: 3_000 });
+  const crashable = await bench.connect({ leaseMs: 3_000 });
   const connection = await bench.connect({ leaseMs: 3_000 });
   const group = await bench.made(connection, "group", { ordered: true });
   await publish(connection, topicOf(group), keyed(0));
   const revoked: string[] = [];
-  const dying = await consume(mortal, group, { revoked: (lanes) => revoked.push(...lanes) });
-  const heir = await consume(connection, group);
+  const dying = await consume(crashable, group, { revoked: (partitions) => revoked.push(...partitions) });
+  const replacement = await consume(connection, group);
   await publish(connection, topicOf(group), keyed(10));
   const held = await receive(dying, 4);
   // The lock is taken away under it, as if it had been silent for too long.
-  await bench.plain.del(`{${group.physical}}..billing..active`);
-  const inherited = await receive(heir, 10);
+  await bench.plain.del(`{${group.brokerName}}..billing..active`);
+  const inherited = await receive(replacement, 10);
   expect(ids(inherited)).toEqual(numbered(0, 10));
   expect(inherited.slice(0, 4).map(({ redeliveries }) => redeliveries)).toEqual([1, 1, 1, 1]);
   await until(() => revoked.length > 0);
   expect(await ack(dying, held)).toEqual(["lost", "lost", "lost", "lost"]);
-  expect(await ack(heir, inherited)).toEqual(new Array(10).fill("settled"));
+  expect(await ack(replacement, inherited)).toEqual(new Array(10).fill("settled"));
 });
 
 it("wakes up for what is published while it waits", async () => {
@@ -81,7 +81,7 @@ it("takes over more at once than Lua passes on, in order", async () => {
     await publish(connection, queue, all.slice(from, from + 1_000));
   const dying = await consume(connection, queue);
   await receive(dying, 9_000);
-  await bench.plain.del(`{${queue.physical}}..active`);
-  const heir = await consume(connection, queue);
-  expect(ids(await receive(heir, 9_000))).toEqual(numbered(0, 9_000));
+  await bench.plain.del(`{${queue.brokerName}}..active`);
+  const replacement = await consume(connection, queue);
+  expect(ids(await receive(replacement, 9_000))).toEqual(numbered(0, 9_000));
 });

@@ -14,7 +14,7 @@ it("sends a script again that the server has forgotten", async () => {
 });
 
 it("tells once when its connection is gone, and the next one hands on what it held, counted", async () => {
-  const driver = bench.driver({ connectionName: `mortal-${process.pid}` });
+  const driver = bench.driver({ connectionName: `crashable-${process.pid}` });
   const connection = await bench.connect({}, driver);
   const queue = await bench.made(connection, "queue");
   const batch = messages(5);
@@ -22,7 +22,7 @@ it("tells once when its connection is gone, and the next one hands on what it he
   const consumer = await consume(connection, queue);
   await receive(consumer, 5);
   const clients = String(await bench.plain.client("LIST"));
-  for (const line of clients.split("\n").filter((line) => line.includes(`name=mortal-${process.pid} `))) {
+  for (const line of clients.split("\n").filter((line) => line.includes(`name=crashable-${process.pid} `))) {
     await bench.plain.client("KILL", "ID", Number(/^id=(\d+)/.exec(line)?.[1]));
   }
   await until(() => bench.lost.length > 0);
@@ -32,9 +32,9 @@ it("tells once when its connection is gone, and the next one hands on what it he
   expect(driver.classify(bench.lost[0])).toMatchObject({ code: "CONNECTION_LOST" });
 
   const next = await bench.connect({}, driver);
-  const heir = await consume(next, queue);
+  const replacement = await consume(next, queue);
   const started = performance.now();
-  const again = await receive(heir, 5);
+  const again = await receive(replacement, 5);
   // Long before the lease is over.
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(ids(again).sort()).toEqual(ids(batch).sort());

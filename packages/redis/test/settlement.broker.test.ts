@@ -25,7 +25,7 @@ it("leaves nothing of an acked message on a queue", async () => {
   await publish(connection, queue, messages(50));
   const consumer = await consume(connection, queue);
   expect(await ack(consumer, await receive(consumer, 50))).toEqual(new Array(50).fill("settled"));
-  expect(await bench.plain.xlen(queue.physical)).toBe(0);
+  expect(await bench.plain.xlen(queue.brokerName)).toBe(0);
 });
 
 it("keeps an entry of a topic that another group still needs", async () => {
@@ -86,7 +86,7 @@ it("hands back on close at once, uncounted, and in a name that is gone from the 
   // Long before the lease is over.
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(received.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
-  const names = (await bench.plain.xinfo("CONSUMERS", queue.physical, "workers")) as unknown[];
+  const names = (await bench.plain.xinfo("CONSUMERS", queue.brokerName, "workers")) as unknown[];
   expect(names.length).toBeLessThan(2);
 });
 
@@ -136,7 +136,7 @@ it("keeps what it has read ahead as well", async () => {
   await publish(connection, queue, messages(128));
   const holder = await consume(connection, queue);
   const held = await holder.receive(128, call);
-  const taken = async () => ((await bench.plain.xpending(queue.physical, "workers")) as [number])[0];
+  const taken = async () => ((await bench.plain.xpending(queue.brokerName, "workers")) as [number])[0];
   await until(async () => (await taken()) === 128);
   expect(held).toHaveLength(64);
   const other = await consume(connection, queue);
@@ -167,8 +167,8 @@ it("never holds more than it was asked for, although two streams are read", asyn
   for (const max of [1, 2, 7, 40]) {
     const deliveries = await consumer.receive(max, call);
     expect(deliveries.length).toBeGreaterThan(0);
-    const [pending] = (await bench.plain.xpending(group.physical, "billing")) as [number];
-    const [returned] = (await bench.plain.xpending(`{${group.physical}}..billing..retry`, "billing")) as [
+    const [pending] = (await bench.plain.xpending(group.brokerName, "billing")) as [number];
+    const [returned] = (await bench.plain.xpending(`{${group.brokerName}}..billing..retry`, "billing")) as [
       number,
     ];
     expect(pending + returned).toBeLessThanOrEqual(max);

@@ -22,7 +22,7 @@ it("trims what every group has settled, and nothing that one of them still needs
   const billing = await bench.made(connection, "group");
   const topic = topicOf(billing);
   const consumer = await consume(connection, billing);
-  const length = () => bench.plain.xlen(billing.physical);
+  const length = () => bench.plain.xlen(billing.brokerName);
   for (let i = 0; i < 4; i++) await publish(connection, topic, messages(500));
   const received = await receive(consumer, 2_000);
   const open = received[1_000];
@@ -45,7 +45,7 @@ it("does not let a topic without any group grow for ever", async () => {
   for (let i = 0; i < 4; i++) await publish(connection, topic, messages(500));
   await sleep(2_200);
   await publish(connection, topic, messages(1));
-  await until(async () => (await bench.plain.xlen(topic.physical)) < 300);
+  await until(async () => (await bench.plain.xlen(topic.brokerName)) < 300);
 });
 
 it("keeps all of a retained topic, also from a client that does not know that it is", async () => {
@@ -55,7 +55,7 @@ it("keeps all of a retained topic, also from a client that does not know that it
   await sleep(2_200);
   await publish(connection, { ...topic, retained: false }, messages(1));
   await sleep(1_300);
-  expect(await bench.plain.xlen(topic.physical)).toBe(501);
+  expect(await bench.plain.xlen(topic.brokerName)).toBe(501);
   const replay = await consume(connection, topic, { start: { from: "earliest" } });
   expect(await receive(replay, 501)).toHaveLength(501);
 });
@@ -70,7 +70,7 @@ it("does not trim under a live reader without a group, and leaves nothing of it 
   await sleep(1_300);
   expect(await receive(reader, 2_001)).toHaveLength(2_001);
   await reader.close();
-  expect(await bench.plain.keys(`*${topic.physical}}*`)).toEqual([]);
+  expect(await bench.plain.keys(`*${topic.brokerName}}*`)).toEqual([]);
 });
 
 it("replays from a time and from a position, that one included", async () => {
@@ -100,9 +100,9 @@ it("gives an inbox an end of its own, and takes no reply for one that is gone", 
   const replies = messages(2);
   await publish(connection, inbox, replies);
   expect(ids(await receive(consumer, 2))).toEqual(ids(replies));
-  expect(await bench.plain.pttl(inbox.physical)).toBeGreaterThan(0);
+  expect(await bench.plain.pttl(inbox.brokerName)).toBeGreaterThan(0);
   await consumer.close();
-  expect(await bench.plain.exists(inbox.physical)).toBe(0);
+  expect(await bench.plain.exists(inbox.brokerName)).toBe(0);
 });
 
 it("refuses what does not exist and makes nothing", async () => {
@@ -112,7 +112,7 @@ it("refuses what does not exist and makes nothing", async () => {
     const later = message({ delayMs: 1_000 });
     const outcomes = await connection.publish(address, [now, later], call);
     expect(outcomes).toMatchObject([{ cause: { code: "NOT_FOUND" } }, { cause: { code: "NOT_FOUND" } }]);
-    expect(await bench.plain.keys(`*${address.physical}*`)).toEqual([]);
+    expect(await bench.plain.keys(`*${address.brokerName}*`)).toEqual([]);
     await expect(consume(connection, address)).rejects.toThrow();
   }
 });

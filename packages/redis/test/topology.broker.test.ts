@@ -36,13 +36,13 @@ it("counts what waits: unread, unsettled, returned and delayed", async () => {
 it("tells of a key that is no stream, and does not touch it", async () => {
   const connection = await bench.connect();
   const queue = bench.address("queue");
-  await bench.plain.set(queue.physical, "mine");
+  await bench.plain.set(queue.brokerName, "mine");
   const [state] = await connection.topology.inspect([queue], call);
   expect(state).toMatchObject({ exists: false, differences: ["The key holds a string, not a stream."] });
   const item = { address: queue, start: { from: "latest" } as const, filter: undefined };
   const refusal = await connection.topology.ensure([item], call).catch((cause: unknown) => cause);
   expect(bench.driver().classify(refusal)).toMatchObject({ code: "TOPOLOGY_MISMATCH" });
-  expect(await bench.plain.get(queue.physical)).toBe("mine");
+  expect(await bench.plain.get(queue.brokerName)).toBe("mine");
 });
 
 it("takes away a topic with all that was made for its groups", async () => {
@@ -50,18 +50,18 @@ it("takes away a topic with all that was made for its groups", async () => {
   const group = await bench.made(connection, "group", { retained: true });
   await publish(connection, group, [message({ delayMs: 60_000 }), message()]);
   await publish(connection, topicOf(group), [message({ delayMs: 60_000 }), message()]);
-  expect((await bench.plain.keys(`*${group.physical}*`)).length).toBeGreaterThan(3);
+  expect((await bench.plain.keys(`*${group.brokerName}*`)).length).toBeGreaterThan(3);
   await connection.topology.remove([topicOf(group)], call);
-  expect(await bench.plain.keys(`*${group.physical}*`)).toEqual([]);
+  expect(await bench.plain.keys(`*${group.brokerName}*`)).toEqual([]);
   await connection.topology.remove([topicOf(group), group], call);
 });
 
 it("leaves alone a consumer name that may only be slow", async () => {
   const connection = await bench.connect();
   const queue = await bench.made(connection, "queue");
-  await bench.plain.xgroup("CREATECONSUMER", queue.physical, "workers", "long-gone");
+  await bench.plain.xgroup("CREATECONSUMER", queue.brokerName, "workers", "long-gone");
   const names = async () => {
-    const found = (await bench.plain.xinfo("CONSUMERS", queue.physical, "workers")) as unknown[][];
+    const found = (await bench.plain.xinfo("CONSUMERS", queue.brokerName, "workers")) as unknown[][];
     return found.map((consumer) => consumer[1]);
   };
   await consume(connection, queue);

@@ -2,10 +2,11 @@ import type { Message } from "@aws-sdk/client-sqs";
 import {
   type Call,
   type Consumer,
-  type Delivery,
   PushQueue,
+  type ReceivedMessage,
   type Settlement,
   type SettleOutcome,
+  systemClock,
   within,
 } from "@waybill/core/spi";
 import { tens } from "./batches.ts";
@@ -81,7 +82,7 @@ export class SqsConsumer implements Consumer {
     });
   }
 
-  async receive(max: number, { signal }: Call): Promise<readonly Delivery[]> {
+  async receive(max: number, { signal }: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     this.#wanted = max;
     this.#polls.pump();
@@ -121,7 +122,7 @@ export class SqsConsumer implements Consumer {
    * loss counts as an attempt. What is being settled is left alone: a retry that is made
    * to wait by this would wait for a whole lease.
    */
-  async extend(batch: readonly Delivery[], _call: Call): Promise<readonly Delivery[]> {
+  async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     const ours = batch as readonly SqsDelivery[];
     const now = performance.now();
@@ -181,7 +182,7 @@ export class SqsConsumer implements Consumer {
 
   async #close(): Promise<void> {
     this.#ended = this.#end();
-    await within(patienceMs, this.#ended);
+    await within(systemClock, patienceMs, this.#ended);
   }
 
   async #end(): Promise<void> {

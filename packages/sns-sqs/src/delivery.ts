@@ -1,5 +1,5 @@
 import type { Message } from "@aws-sdk/client-sqs";
-import type { Delivery, Headers } from "@waybill/core/spi";
+import type { Headers, ReceivedMessage } from "@waybill/core/spi";
 
 /** What travels in the `waybill` attribute or in a native place, read with care. */
 export interface Metadata {
@@ -16,7 +16,7 @@ export interface Metadata {
 }
 
 /** A message in flight, and when its lease ends. */
-export class SqsDelivery implements Delivery {
+export class SqsDelivery implements ReceivedMessage {
   readonly id: string;
   readonly body: Uint8Array;
   readonly contentType: string;
@@ -27,8 +27,8 @@ export class SqsDelivery implements Delivery {
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
   readonly redeliveries: number;
-  // Core keeps keys apart by itself; a lane for each would be kept for ever.
-  readonly lane = undefined;
+  // Core keeps keys apart by itself; a partition for each would be kept for ever.
+  readonly partition = undefined;
   readonly position = undefined;
   readonly native: Message;
   readonly due: number | undefined;

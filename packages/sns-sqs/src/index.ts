@@ -25,7 +25,7 @@ export const adapter: Adapter = {
 
 function driverWith(settings: Settings): Driver<SnsSqsCapabilities> {
   return {
-    spec: 1,
+    specVersion: "1",
     name: "sns-sqs",
     capabilities: capabilitiesOf(settings),
     naming,

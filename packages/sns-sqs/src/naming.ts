@@ -18,7 +18,7 @@ export const temporaryPrefix = "waybill_temporary_";
  */
 export const naming: NamingRule = {
   rule: "SQS and SNS take letters, digits, - and _: a dot becomes _-, an underscore __, and what is too long ends in a hash.",
-  toPhysical(name, kind) {
+  toBrokerName(name, kind) {
     const escaped = name.replace(/[._]/g, (sign) => (sign === "." ? "_-" : "__"));
     if (kind === "topic") return shortened(escaped, longestTopic);
     if (kind === "queue") return shortened(escaped, longestQueue);
@@ -28,13 +28,13 @@ export const naming: NamingRule = {
 };
 
 /** The SNS topic of a topic or group. */
-export function topicName({ physical, ordered }: Address): string {
-  return ordered ? legal(physical) + fifo : legal(physical);
+export function topicName({ brokerName, ordered }: Address): string {
+  return ordered ? legal(brokerName) + fifo : legal(brokerName);
 }
 
 /** The SQS queue behind a queue, group or inbox. */
 export function queueName(address: Address): string {
-  const name = address.kind === "group" ? groupQueue(address) : legal(address.physical);
+  const name = address.kind === "group" ? groupQueue(address) : legal(address.brokerName);
   return address.ordered ? name + fifo : name;
 }
 
@@ -45,22 +45,22 @@ export function otherKind(name: string): string {
 
 /** Whether a queue, by its name, is that of a group of this topic. */
 export function isGroupQueue(queue: string, topic: Address): boolean {
-  const name = legal(topic.physical);
+  const name = legal(topic.brokerName);
   return [name, shortened(name, half)].some((begin) => queue.startsWith(begin + forGroup));
 }
 
 const half = (longestQueue - forGroup.length) / 2;
 
-function groupQueue({ physical, physicalGroup }: Address): string {
-  const topic = legal(physical);
-  const group = legal(physicalGroup ?? "");
+function groupQueue({ brokerName, brokerGroup }: Address): string {
+  const topic = legal(brokerName);
+  const group = legal(brokerGroup ?? "");
   const whole = topic + forGroup + group;
   return whole.length <= longestQueue ? whole : shortened(topic, half) + forGroup + shortened(group, half);
 }
 
 /** What a user's own map of names brings may have dots: what is derived from it, or the ending of an existing FIFO name. */
-function legal(physical: string): string {
-  const name = physical.endsWith(fifo) ? physical.slice(0, -fifo.length) : physical;
+function legal(brokerName: string): string {
+  const name = brokerName.endsWith(fifo) ? brokerName.slice(0, -fifo.length) : brokerName;
   return name.replaceAll(".", "_-");
 }
 

@@ -93,7 +93,7 @@ it("keeps the order of what it hands back", async () => {
 it("delays a publish to a topic as for the first time, in every group", async () => {
   const connection = await bench.connect();
   const groups = [await bench.made(connection, "group")];
-  groups.push({ ...(groups[0] as Address), group: "audit", physicalGroup: "audit" });
+  groups.push({ ...(groups[0] as Address), group: "audit", brokerGroup: "audit" });
   await bench.ensure(
     connection,
     ...groups.map((address) => ({ address, start: { from: "latest" } as const, filter: undefined })),
@@ -103,7 +103,7 @@ it("delays a publish to a topic as for the first time, in every group", async ()
     ...(groups[0] as Address),
     kind: "topic" as const,
     group: undefined,
-    physicalGroup: undefined,
+    brokerGroup: undefined,
   };
   const asked = Date.now();
   await publish(connection, topic, [message({ delayMs: 1_500 })]);
@@ -139,5 +139,5 @@ it("leaves no queue behind of a broadcast or an inbox that closed", async () => 
   expect(await added()).not.toEqual([]);
   await Promise.all([live.close(), replies.close()]);
   expect(await added()).toEqual([]);
-  expect((await temporaryQueues()).filter((url) => url.includes(inbox.physical))).toEqual([]);
+  expect((await temporaryQueues()).filter((url) => url.includes(inbox.brokerName))).toEqual([]);
 });

@@ -7,8 +7,8 @@ it.each([
   ["orders.placed", "orders_-placed"],
   ["orders_placed", "orders__placed"],
   ["orders..billing..dead", "orders_-_-billing_-_-dead"],
-])("calls %s %s", (portable, physical) => {
-  expect(naming.toPhysical(portable, "queue")).toBe(physical);
+])("calls %s %s", (portable, brokerName) => {
+  expect(naming.toBrokerName(portable, "queue")).toBe(brokerName);
 });
 
 it("names a group's queue for its topic and itself", () => {
@@ -39,13 +39,15 @@ it("keeps groups of different topics apart that would read the same", () => {
 });
 
 it("gives no queue of an application a temporary one's name", () => {
-  expect(naming.toPhysical("waybill_temporary_x", "queue")?.startsWith(temporaryPrefix)).toBe(false);
-  expect(naming.toPhysical("inbox..1", "inbox")?.startsWith(temporaryPrefix)).toBe(true);
+  expect(naming.toBrokerName("waybill_temporary_x", "queue")?.startsWith(temporaryPrefix)).toBe(false);
+  expect(naming.toBrokerName("inbox..1", "inbox")?.startsWith(temporaryPrefix)).toBe(true);
 });
 
 it("uses what exists already, by a map of the user's", () => {
-  expect(queueName(address("queue", "jobs", { physical: "Existing.fifo", ordered: true }))).toBe(
+  expect(queueName(address("queue", "jobs", { brokerName: "Existing.fifo", ordered: true }))).toBe(
     "Existing.fifo",
   );
-  expect(queueName(address("queue", "jobs..dead", { physical: "Existing..dead" }))).toBe("Existing_-_-dead");
+  expect(queueName(address("queue", "jobs..dead", { brokerName: "Existing..dead" }))).toBe(
+    "Existing_-_-dead",
+  );
 });

@@ -11,12 +11,12 @@ export async function raw(): Promise<Contestant> {
     kind: "topic",
     name,
     group: undefined,
-    physical: name,
-    physicalGroup: undefined,
+    brokerName: name,
+    brokerGroup: undefined,
     ordered: false,
     retained: false,
   };
-  const group: Address = { ...topic, kind: "group", group: "bench", physicalGroup: "bench" };
+  const group: Address = { ...topic, kind: "group", group: "bench", brokerGroup: "bench" };
   const start = { from: "latest" } as const;
   await connection.topology.ensure([{ address: group, start, filter: undefined }], { signal });
 

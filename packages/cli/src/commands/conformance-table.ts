@@ -14,14 +14,14 @@ export function conformanceLine({ id, outcome, ms, reason }: CaseResult): string
   return `${marks[outcome]}  ${id}  ${Math.round(ms)} ms${why}\n`;
 }
 
-/** The table by promise, what failed, and the totals. */
+/** The table by guarantee, what failed, and the totals. */
 export function conformanceSummary({ adapter, broker, cases, totals }: Report): string {
-  const rows = [...Map.groupBy(cases, ({ promise }) => promise)]
+  const rows = [...Map.groupBy(cases, ({ guarantee }) => guarantee)]
     .sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1)))
-    .map(([promise, members]) => {
+    .map(([guarantee, members]) => {
       const count = (outcome: Outcome) => members.filter((one) => one.outcome === outcome).length;
       const cells = [count("passed"), count("failed"), count("refused"), count("quirk"), count("not-run")];
-      return `  ${promise.padEnd(8)}${cells.map((cell) => String(cell).padStart(9)).join("")}\n`;
+      return `  ${guarantee.padEnd(8)}${cells.map((cell) => String(cell).padStart(9)).join("")}\n`;
     });
   const troubles = cases
     .filter(({ outcome }) => outcome === "failed" || outcome === "quirk")
@@ -32,7 +32,7 @@ export function conformanceSummary({ adapter, broker, cases, totals }: Report): 
   const lost = cases.reduce((sum, { counts }) => sum + counts.lost, 0);
   return [
     `\n${adapter} on ${broker.name} ${broker.version ?? ""}`.trimEnd(),
-    `\n\n  promise    passed   failed  refused   quirks  not run\n`,
+    `\n\n  guarantee    passed   failed  refused   quirks  not run\n`,
     ...rows,
     ...troubles,
     `\n${totals.quirks} quirks, ${totals.refused} refused, ${totals.notRun} not run, ${lost} messages lost\n`,

@@ -15,7 +15,7 @@ The suite makes topics, queues and groups with names of its own and takes them a
 
 Flags:
   --json <file>     also write the report there, as JSON
-  --only <name>     only this case or chapter, such as delivery or delivery.one; may be repeated
+  --only <name>     only this case or suite, such as delivery or delivery.one; may be repeated
   --parallel <n>    how many cases run at once (default 4)
   --stress <n>      run every case so many times at once (default 1)
   --may-kill        also the cases that SIGKILL the broker: only for one that
@@ -45,7 +45,7 @@ export const conformance: Command = {
       process.off("SIGINT", onInterrupt);
     }
     if (report.cases.length === 0 && !stop.signal.aborted) {
-      throw new UsageError(`no case or chapter is named ${values.only.join(" or ")}`);
+      throw new UsageError(`no case or suite is named ${values.only.join(" or ")}`);
     }
     if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
     terminal.out(conformanceSummary(report));

@@ -80,7 +80,7 @@ export function severable(driver: Driver): Severable {
 
   return {
     driver: {
-      spec: 1,
+      specVersion: "1",
       name: driver.name,
       capabilities: driver.capabilities,
       naming: driver.naming,

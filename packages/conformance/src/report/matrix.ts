@@ -1,7 +1,7 @@
 import { allFeatures, type Capabilities, type Feature } from "@waybill/core/spi";
-import type { PromiseId } from "../case.ts";
+import type { GuaranteeId } from "../case.ts";
+import { guarantees } from "../guarantees.ts";
 import type { Counts } from "../history.ts";
-import { promises } from "../promises.ts";
 import type { CaseResult, Outcome, Report } from "../run/result.ts";
 import { table } from "./table.ts";
 
@@ -22,13 +22,13 @@ export function matrixOf(reports: readonly Report[]): string {
   const adapters = reports.map(({ adapter }) => adapter);
   const perReport = (cell: (report: Report) => string) => reports.map(cell);
   const parts = [
-    "## Promises",
+    "## Guarantees",
     "Each number is a count of cases that passed; what did not pass is named.",
     table(
-      ["Promise", ...adapters],
-      (Object.keys(promises) as PromiseId[]).map((id) => [
-        `${id} ${promises[id].name}: ${promises[id].sentence}`,
-        ...perReport(({ cases }) => tally(cases.filter(({ promise }) => promise === id))),
+      ["Guarantee", ...adapters],
+      (Object.keys(guarantees) as GuaranteeId[]).map((id) => [
+        `${id} ${guarantees[id].name}: ${guarantees[id].sentence}`,
+        ...perReport(({ cases }) => tally(cases.filter(({ guarantee }) => guarantee === id))),
       ]),
     ),
     "## Messages",

@@ -1,9 +1,9 @@
 import type { Capabilities, Feature } from "@waybill/core/spi";
-import { type Case, chapterOf, type PromiseId } from "../case.ts";
-import { allCases } from "../chapters/index.ts";
+import { type Case, chapterOf, type GuaranteeId } from "../case.ts";
 import { type Counts, noCounts } from "../history.ts";
 import { missingPart } from "../parts.ts";
 import { provesRefusal } from "../refusing.ts";
+import { allCases } from "../suites/index.ts";
 import type { ConformanceTarget } from "../target.ts";
 import { type Attempt, type AttemptOptions, attempt } from "./attempt.ts";
 import type { CaseResult, Outcome } from "./result.ts";
@@ -11,9 +11,9 @@ import type { CaseResult, Outcome } from "./result.ts";
 /** A case, ready to be run on one target. */
 export interface ConformanceCase {
   readonly id: string;
-  readonly chapter: string;
+  readonly suite: string;
   readonly title: string;
-  readonly promise: PromiseId;
+  readonly guarantee: GuaranteeId;
   readonly capability: Feature | null;
   readonly timeoutMs: number;
   /** To be run when nothing else runs. */
@@ -40,15 +40,15 @@ function planned(
   definition: Case,
   refusals: Map<Feature, Promise<Attempt>>,
 ): ConformanceCase {
-  const { id, title, promise, needs, timeoutMs, exclusive } = definition;
+  const { id, title, guarantee, needs, timeoutMs, exclusive } = definition;
   const absent = needs.find((feature) => capabilities.features[feature] === undefined);
   const skipped = absent === undefined ? whySkipped(target, capabilities, definition) : undefined;
   const capability = absent ?? needs[0] ?? null;
-  const base = { id, title, promise, capability };
+  const base = { id, title, guarantee, capability };
 
   return {
     ...base,
-    chapter: chapterOf(id),
+    suite: chapterOf(id),
     timeoutMs,
     exclusive: exclusive && absent === undefined,
     skipped,
@@ -93,7 +93,7 @@ function refusalOf(
   return refusal;
 }
 
-type Base = Pick<CaseResult, "id" | "title" | "promise" | "capability">;
+type Base = Pick<CaseResult, "id" | "title" | "guarantee" | "capability">;
 
 function judged(base: Base, made: Attempt, target: ConformanceTarget): CaseResult {
   const quirk = target.quirks?.find((candidate) => candidate.case === base.id);

@@ -1,5 +1,5 @@
 import type { Capabilities, Feature } from "@waybill/core/spi";
-import type { PromiseId } from "../case.ts";
+import type { GuaranteeId } from "../case.ts";
 import type { Counts } from "../history.ts";
 
 /**
@@ -13,7 +13,7 @@ export type Outcome = "passed" | "failed" | "refused" | "quirk" | "not-run";
 export interface CaseResult {
   readonly id: string;
   readonly title: string;
-  readonly promise: PromiseId;
+  readonly guarantee: GuaranteeId;
   /** The feature that the case is about, if it is about one. */
   readonly capability: Feature | null;
   readonly outcome: Outcome;

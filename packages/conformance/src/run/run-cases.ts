@@ -4,7 +4,7 @@ import { Limit } from "./limit.ts";
 import { reportOn } from "./report.ts";
 import type { CaseResult, Report } from "./result.ts";
 
-/** Chooses cases: by id, by the beginning of one up to a dot (a chapter), or by a function. */
+/** Chooses cases: by id, by the beginning of one up to a dot (a suite), or by a function. */
 export type CaseFilter = readonly string[] | ((candidate: ConformanceCase) => boolean);
 
 export interface RunOptions {
@@ -47,5 +47,5 @@ export function chosen(
 ): readonly ConformanceCase[] {
   if (filter === undefined) return cases;
   if (typeof filter === "function") return cases.filter(filter);
-  return cases.filter(({ id, chapter }) => filter.includes(id) || filter.includes(chapter));
+  return cases.filter(({ id, suite }) => filter.includes(id) || filter.includes(suite));
 }

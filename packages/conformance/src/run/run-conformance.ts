@@ -21,7 +21,7 @@ export interface TestRunner {
 export interface ConformanceOptions {
   readonly runner: TestRunner;
   readonly target: ConformanceTarget;
-  /** Only these cases: ids, chapters, or a function. Default: all. */
+  /** Only these cases: ids, suites, or a function. Default: all. */
   readonly only?: CaseFilter;
   /** How many cases run at once, but for those that must run alone. Default 4. */
   readonly parallel?: number;
@@ -66,8 +66,8 @@ export function runConformance(options: ConformanceOptions): void {
   };
 
   runner.describe(`${target.adapter} conformance`, () => {
-    for (const [chapter, members] of Map.groupBy(together, (one) => one.chapter)) {
-      runner.describe(chapter, () => {
+    for (const [suite, members] of Map.groupBy(together, (one) => one.suite)) {
+      runner.describe(suite, () => {
         for (const one of members) {
           test(one, () => {
             const place = together.indexOf(one);
@@ -78,8 +78,8 @@ export function runConformance(options: ConformanceOptions): void {
         }
       });
     }
-    for (const [chapter, members] of Map.groupBy(alone, (one) => one.chapter)) {
-      runner.describe(`${chapter}, alone`, () => {
+    for (const [suite, members] of Map.groupBy(alone, (one) => one.suite)) {
+      runner.describe(`${suite}, alone`, () => {
         for (const one of members) {
           test(one, async () => {
             await limit.idle();

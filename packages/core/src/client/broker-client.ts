@@ -1,3 +1,16 @@
+import type { Client, Health } from "../api/client.ts";
+import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { AnyQueue, AnyTopic, Contract } from "../api/contract.ts";
+import type { Handler } from "../api/delivery.ts";
+import type { PublishOptions, Receipt } from "../api/publisher.ts";
+import type { ConsumerRef, RedriveOptions, RedriveReport } from "../api/redrive.ts";
+import type { RequestOptions } from "../api/request-reply.ts";
+import type { DeliveryIterator, SubscribeOptions } from "../api/subscriber.ts";
+import type { CloseOptions, Subscription } from "../api/subscription.ts";
+import { Names } from "../connection/names.ts";
+import { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
+import { requireFeature } from "../connection/require-feature.ts";
+import { TopologyKeeper } from "../connection/topology-keeper.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
 import {
@@ -9,43 +22,23 @@ import {
 } from "../consuming/specify.ts";
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
-import type { AnyQueue, AnyTopic, Contract } from "../contract/contract.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { aborted, closed, normalise } from "../errors/normalise.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { redrive } from "../redriving/redrive.ts";
 import { Requests } from "../requests/requester.ts";
 import { answering } from "../requests/responder.ts";
+import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
+import { normalise } from "../spi/normalise.ts";
 import type { TopologyItem } from "../spi/topology.ts";
 import type { DecidedOptions } from "./decide-options.ts";
-import { Link } from "./link.ts";
-import { Names } from "./names.ts";
-import { need } from "./need.ts";
-import { TopologyKeeper } from "./topology.ts";
 import { OwnTopology } from "./topology-client.ts";
-import type {
-  Client,
-  CloseOptions,
-  Consumed,
-  ConsumeOptions,
-  DeliveryIterator,
-  Handler,
-  Health,
-  PublishOptions,
-  Receipt,
-  RedriveOptions,
-  RedriveReport,
-  RequestOptions,
-  SubscribeOptions,
-  Subscription,
-} from "./types.ts";
-import { within } from "./within.ts";
 
 /** The client behind `connect`. It puts the parts together; what each does is in its own folder. */
 export class BrokerClient implements Client<Feature> {
@@ -53,7 +46,7 @@ export class BrokerClient implements Client<Feature> {
   readonly #options: DecidedOptions;
   readonly #names: Names;
   readonly #specify: SpecifyContext;
-  readonly #link: Link;
+  readonly #connection: ReconnectingConnection;
   readonly #closing = new AbortController();
   readonly #budget: PendingBudget;
   readonly #publishing: Publishing;
@@ -71,7 +64,7 @@ export class BrokerClient implements Client<Feature> {
     this.#options = options;
     this.#names = new Names(driver, options);
     this.#specify = { driver, names: this.#names, middleware: options.middleware.handle ?? [] };
-    this.#link = new Link(driver, {
+    this.#connection = new ReconnectingConnection(driver, {
       clock: options.clock,
       initialMs: options.reconnectInitialMs,
       maxMs: options.reconnectMaxMs,
@@ -81,13 +74,13 @@ export class BrokerClient implements Client<Feature> {
         options.observer?.connection?.(status, cause);
       },
     });
-    this.#keeper = new TopologyKeeper(this.#link, options.topology, this.#closing.signal);
+    this.#keeper = new TopologyKeeper(this.#connection, options.topology, this.#closing.signal);
     this.#budget = new PendingBudget(options.maxPendingMessages, options.maxPendingBytes);
     this.#publishing = new Publishing(
       this.#names,
       {
         driver,
-        link: this.#link,
+        link: this.#connection,
         clock: options.clock,
         budget: this.#budget,
         timeoutMs: options.publishTimeoutMs,
@@ -118,19 +111,19 @@ export class BrokerClient implements Client<Feature> {
   /** Connects; the client is of no use before. */
   async open(): Promise<void> {
     try {
-      await this.#link.open(this.#options.connectTimeoutMs);
+      await this.#connection.open(this.#options.connectTimeoutMs);
     } catch (error) {
-      await this.#link.close();
+      await this.#connection.close();
       throw error;
     }
   }
 
   get native(): unknown {
-    return this.#link.current?.native;
+    return this.#connection.current?.native;
   }
 
   get broker(): Client["broker"] {
-    const said = this.#link.current?.broker;
+    const said = this.#connection.current?.broker;
     return { adapter: this.#driver.name, name: said?.name ?? this.#driver.name, version: said?.version };
   }
 
@@ -188,7 +181,7 @@ export class BrokerClient implements Client<Feature> {
       this.#options;
     const subscription = new RunningSubscription(spec, {
       driver: this.#driver,
-      link: this.#link,
+      link: this.#connection,
       clock,
       observer,
       onError,
@@ -197,7 +190,7 @@ export class BrokerClient implements Client<Feature> {
       retryInitialMs: reconnectInitialMs,
       retryMaxMs: reconnectMaxMs,
       prepare: (wanted) => this.#keeper.prepare(wanted),
-      outbox: (address) => this.#publishing.outbox(address),
+      sender: (address) => this.#publishing.sender(address),
     });
     this.#subscriptions.add(subscription);
     void subscription.ended.then(() => this.#subscriptions.delete(subscription));
@@ -210,7 +203,12 @@ export class BrokerClient implements Client<Feature> {
   // biome-ignore lint/suspicious/noExplicitAny: the reply's type is the contract's
   async request(to: AnyQueue, value: unknown, options: RequestOptions = {}): Promise<any> {
     this.#check(to, "queue", this.#draining);
-    need(this.#driver, "requestReply", "`request`", "Send to a queue and let the answer be another message.");
+    requireFeature(
+      this.#driver,
+      "requestReply",
+      "`request`",
+      "Send to a queue and let the answer be another message.",
+    );
     checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
     const { timeoutMs = 30_000, headers, signal } = options;
     // From now, not from when it is sent: opening the inbox takes its share of the time.
@@ -234,7 +232,7 @@ export class BrokerClient implements Client<Feature> {
     ...rest: [Handler<T>] | [ConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(to, "queue");
-    need(
+    requireFeature(
       this.#driver,
       "requestReply",
       "`respond`",
@@ -250,7 +248,7 @@ export class BrokerClient implements Client<Feature> {
 
   // ── Operating ───────────────────────────────────────────────────────────────
 
-  async redrive(from: Consumed, options: RedriveOptions = {}): Promise<RedriveReport> {
+  async redrive(from: ConsumerRef, options: RedriveOptions = {}): Promise<RedriveReport> {
     this.#checkOpen();
     const back = this.topology.consumed(from);
     const letters = deadLetterOf(from);
@@ -260,8 +258,8 @@ export class BrokerClient implements Client<Feature> {
     return redrive(options, {
       from: back,
       clock: this.#options.clock,
-      back: this.#publishing.outbox(back),
-      letters: this.#publishing.outbox(lettersAddress),
+      back: this.#publishing.sender(back),
+      letters: this.#publishing.sender(lettersAddress),
       backlog: async () => (await this.topology.look([lettersAddress]))[0],
       consume: (consumeOptions, handler) =>
         this.#begin(specifyQueue(specify, letters, consumeOptions, handler as Handler<unknown>)),
@@ -270,7 +268,7 @@ export class BrokerClient implements Client<Feature> {
 
   health(): Health {
     // A driver that heals itself keeps its connection while what is sent over it fails.
-    const trouble = this.#link.error ?? this.#publishing.trouble;
+    const trouble = this.#connection.error ?? this.#publishing.trouble;
     return {
       status: this.#status === "up" && trouble !== undefined ? "recovering" : this.#status,
       error: trouble,
@@ -287,7 +285,7 @@ export class BrokerClient implements Client<Feature> {
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
-    this.#closed ??= this.#shutDown(options.deadlineMs ?? this.#options.drainTimeoutMs);
+    this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
     return this.#closed;
   }
 
@@ -295,24 +293,24 @@ export class BrokerClient implements Client<Feature> {
     return this.close();
   }
 
-  async #shutDown(deadlineMs: number): Promise<void> {
+  async #shutDown(timeoutMs: number): Promise<void> {
     this.#status = "closing";
     this.#draining = true;
     const { clock, onError } = this.#options;
-    const until = clock.now() + deadlineMs;
+    const until = clock.now() + timeoutMs;
     await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.close({ deadlineMs })),
+      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.close({ timeoutMs })),
     );
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
-    await within(clock, Math.max(100, until - clock.now()), this.#publishing.flush(), (cause) =>
-      onError(normalise(this.#driver, cause)),
-    );
+    await within(clock, Math.max(100, until - clock.now()), this.#publishing.flush(), {
+      onFailure: (cause) => onError(normalise(this.#driver, cause)),
+    });
     this.#requests.close();
-    await Promise.all([...this.#subscriptions].map((each) => each.close({ deadlineMs: 0 })));
+    await Promise.all([...this.#subscriptions].map((each) => each.close({ timeoutMs: 0 })));
     this.#publishing.close();
     this.#closing.abort(closed("client"));
-    await this.#link.close();
+    await this.#connection.close();
     this.#status = "closed";
   }
 
@@ -342,7 +340,8 @@ export class BrokerClient implements Client<Feature> {
         },
       );
     }
-    if (contract.ordered) need(this.#driver, "ordering", "an ordering key", "Use a contract without a key.");
+    if (contract.ordered)
+      requireFeature(this.#driver, "ordering", "an ordering key", "Use a contract without a key.");
   }
 
   #checkOpen(): void {

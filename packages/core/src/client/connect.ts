@@ -1,11 +1,11 @@
+import type { Client } from "../api/client.ts";
+import type { ClientOptions, ConnectConfig } from "../api/options.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Capabilities, Feature, FeaturesOf } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { BrokerClient } from "./broker-client.ts";
 import { checkKnownOptions, decideOptions } from "./decide-options.ts";
 import { loadAdapter } from "./load-adapter.ts";
-import type { ClientOptions, ConnectConfig } from "./options.ts";
-import type { Client } from "./types.ts";
 
 /** Connects with a driver: the client is typed by what that driver can do. */
 export async function connect<C extends Capabilities>(
@@ -31,7 +31,7 @@ export async function connect(
   const { url, driver: given, options } = read(target, more);
   checkKnownOptions(options);
   const driver = given ?? (await driverFor(url, options));
-  if (driver.spec !== 1) {
+  if (driver.specVersion !== "1") {
     throw new MessagingError(
       "INVALID_ARGUMENT",
       `The driver "${driver.name}" is made for another version of @waybill/core.`,
@@ -55,7 +55,8 @@ function read(target: string | URL | Driver | ConnectConfig, more: ClientOptions
   if (typeof target === "string") return { url: target, driver: undefined, options: more };
   if (target instanceof URL) return { url: target.href, driver: undefined, options: more };
   if (typeof target === "object" && target !== null) {
-    if ("spec" in target && "capabilities" in target) return { url: "", driver: target, options: more };
+    if ("specVersion" in target && "capabilities" in target)
+      return { url: "", driver: target, options: more };
     const { url, driver, ...options } = target as ConnectConfig;
     if (driver !== undefined) return { url: "", driver, options };
     if (url !== undefined) return { url: String(url), driver: undefined, options };

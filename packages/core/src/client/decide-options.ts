@@ -1,10 +1,10 @@
+import type { ClientOptions } from "../api/options.ts";
+import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import { allFeatures } from "../spi/capabilities.ts";
-import { type Clock, systemClock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
-import { need } from "./need.ts";
-import type { ClientOptions } from "./options.ts";
 
 /** Client options with every default decided. */
 export interface DecidedOptions {
@@ -61,7 +61,7 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
     if (!allFeatures.includes(feature)) {
       throw notLegal("requires", feature, `names of features (${allFeatures.join(", ")})`);
     }
-    need(
+    requireFeature(
       driver,
       feature,
       `"${feature}"`,

@@ -1,14 +1,15 @@
+import type { ConsumerRef } from "../api/redrive.ts";
+import type { TopologyClient, TopologyReport, TopologySubject } from "../api/topology.ts";
+import type { Names } from "../connection/names.ts";
+import type { TopologyKeeper } from "../connection/topology-keeper.ts";
 import { checkFilter } from "../consuming/filter.ts";
+import { startPosition } from "../consuming/start-position.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
-import { normalise } from "../errors/normalise.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Call, Driver } from "../spi/driver.ts";
+import { normalise } from "../spi/normalise.ts";
 import type { Topology, TopologyItem } from "../spi/topology.ts";
-import type { Names } from "./names.ts";
-import { startPosition } from "./start-position.ts";
-import type { TopologyKeeper } from "./topology.ts";
-import type { Consumed, TopologyClient, TopologyReport, TopologySubject } from "./types.ts";
 
 export interface TopologyClientContext {
   readonly driver: Driver;
@@ -51,7 +52,7 @@ export class OwnTopology implements TopologyClient<Feature> {
       kind: address.kind as TopologyReport["kind"],
       name: address.name,
       group: address.group,
-      physical: address.physical,
+      brokerName: address.brokerName,
       exists,
       differences,
       backlog,
@@ -68,7 +69,7 @@ export class OwnTopology implements TopologyClient<Feature> {
   }
 
   /** The address of a queue or of a topic's group. */
-  consumed(from: Consumed): Address {
+  consumed(from: ConsumerRef): Address {
     const { names, checkContract } = this.#context;
     if ("queue" in from) {
       checkOptionNames("a queue to consume", from, ["queue"]);

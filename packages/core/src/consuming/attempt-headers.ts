@@ -1,4 +1,4 @@
-import type { Headers, Delivery as WireDelivery } from "../spi/message.ts";
+import type { Headers, ReceivedMessage } from "../spi/message.ts";
 
 /** The number of the attempt that a message published again is for. */
 export const attemptHeader = "waybill-attempt";
@@ -9,7 +9,7 @@ export const firstFailedHeader = "waybill-first-failed-at";
 const mostAttempts = 1_000_000;
 
 /** The attempt that a delivery is: what a retry wrote on it, and how often the broker delivered it since. */
-export function attemptOf(wire: WireDelivery): number {
+export function attemptOf(wire: ReceivedMessage): number {
   const written = wire.headers[attemptHeader];
   if (written === undefined) return 1 + wire.redeliveries;
   const attempt = Number(written);

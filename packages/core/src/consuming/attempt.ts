@@ -1,7 +1,8 @@
-import type { Delivery, SettleResult, Subscription } from "../client/types.ts";
+import type { Delivery, SettleResult } from "../api/delivery.ts";
+import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import type { Headers } from "../spi/message.ts";
-import type { Held } from "./held.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** What an attempt needs of the subscription that runs it. */
 export interface AttemptOwner {
@@ -17,7 +18,7 @@ export interface AttemptOwner {
  * reach it.
  */
 export class Attempt implements Delivery {
-  readonly held: Held;
+  readonly held: InFlightDelivery;
   readonly attempt: number;
   value: unknown;
   /** The first settlement wins; this says which it was. */
@@ -31,7 +32,7 @@ export class Attempt implements Delivery {
   readonly #owner: AttemptOwner;
   #abort: AbortController | undefined;
 
-  constructor(owner: AttemptOwner, held: Held) {
+  constructor(owner: AttemptOwner, held: InFlightDelivery) {
     this.#owner = owner;
     this.held = held;
     this.attempt = held.attempt;

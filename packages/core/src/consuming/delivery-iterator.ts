@@ -1,6 +1,8 @@
-import type { Delivery, DeliveryIterator, Handler, Subscription } from "../client/types.ts";
+import type { Delivery, Handler } from "../api/delivery.ts";
+import type { DeliveryIterator } from "../api/subscriber.ts";
+import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
-import { Deque } from "../structures/deque.ts";
+import { Deque } from "../runtime/deque.ts";
 import type { Attempt } from "./attempt.ts";
 
 /**
@@ -43,7 +45,7 @@ export function deliveryIterator<T>(
 
   const close = async () => {
     end(undefined);
-    await (await subscription?.catch(() => undefined))?.close({ deadlineMs: 0 });
+    await (await subscription?.catch(() => undefined))?.close({ timeoutMs: 0 });
   };
 
   return {

@@ -1,17 +1,17 @@
-import { sleep } from "../client/sleep.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { normalise } from "../errors/normalise.ts";
-import type { Outbox } from "../publishing/outbox.ts";
+import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { wireSize } from "../publishing/wire-size.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { RecentTimes } from "../runtime/recent-times.ts";
+import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
-import type { Clock } from "../spi/clock.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
-import { RecentTimes } from "../structures/recent-times.ts";
+import { normalise } from "../spi/normalise.ts";
 import { attemptHeader, firstFailedHeader } from "./attempt-headers.ts";
-import type { Held } from "./held.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 export interface FailuresContext {
   readonly driver: Driver;
@@ -19,7 +19,7 @@ export interface FailuresContext {
   readonly address: Address;
   /** Where failed messages end: `undefined` to let them go. */
   readonly deadLetter: Address | undefined;
-  outbox(address: Address): Outbox;
+  sender(address: Address): DestinationSender;
   readonly onError: (error: MessagingError) => void;
   /** Fires when the subscription closes. */
   readonly signal: AbortSignal;
@@ -36,7 +36,7 @@ export class Failures {
   }
 
   /** Notes the failure. */
-  noteFailure(held: Held): void {
+  noteFailure(held: InFlightDelivery): void {
     const now = this.#context.clock.now();
     held.firstFailedAt ??=
       timeIn(held.wire.headers[firstFailedHeader]) ?? this.#firstFailures.note(held.wire.id, now);
@@ -46,7 +46,7 @@ export class Failures {
    * How the next attempt comes about. One with an ordering key waits in place, so
    * that nothing of its key overtakes it; so does one that nobody else could get.
    */
-  way(held: Held, delayMs: number): "native" | "republish" | "in place" {
+  way(held: InFlightDelivery, delayMs: number): "native" | "republish" | "in place" {
     const { capabilities } = this.#context.driver;
     const { kind, ordered } = this.#context.address;
     if (kind === "topic" || kind === "inbox" || (ordered && held.wire.key !== undefined)) return "in place";
@@ -55,14 +55,14 @@ export class Failures {
   }
 
   /** Sends the message back to where it came from, to be delivered after the delay with the next attempt's number. */
-  async republish(held: Held, delayMs: number): Promise<boolean> {
+  async republish(held: InFlightDelivery, delayMs: number): Promise<boolean> {
     const message = this.#copy(held, delayMs, {
       ...held.headers,
       [attemptHeader]: String(held.attempt + 1),
       [firstFailedHeader]: String(held.firstFailedAt ?? this.#context.clock.now()),
     });
     try {
-      await this.#context.outbox(this.#context.address).add(message, wireSize(message));
+      await this.#context.sender(this.#context.address).add(message, wireSize(message));
       return true;
     } catch (cause) {
       this.#context.onError(normalise(this.#context.driver, cause));
@@ -71,13 +71,13 @@ export class Failures {
   }
 
   /** Stores the dead letter; tries again for as long as the delivery is ours. */
-  async deadLetter(held: Held, error: unknown): Promise<boolean> {
+  async deadLetter(held: InFlightDelivery, error: unknown): Promise<boolean> {
     const { deadLetter, clock, signal } = this.#context;
     if (deadLetter === undefined) return true;
     const message = this.#copy(held, 0, { ...held.headers, ...this.#failureHeaders(held, error) });
     for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {
       try {
-        await this.#context.outbox(deadLetter).add(message, wireSize(message), signal);
+        await this.#context.sender(deadLetter).add(message, wireSize(message), signal);
         return true;
       } catch (cause) {
         if (signal.aborted || held.lost) return false;
@@ -98,7 +98,7 @@ export class Failures {
     }
   }
 
-  #copy(held: Held, delayMs: number, headers: Headers): WireMessage {
+  #copy(held: InFlightDelivery, delayMs: number, headers: Headers): WireMessage {
     const { wire } = held;
     return {
       id: wire.id,
@@ -115,7 +115,7 @@ export class Failures {
     };
   }
 
-  #failureHeaders(held: Held, error: unknown): Record<string, string> {
+  #failureHeaders(held: InFlightDelivery, error: unknown): Record<string, string> {
     const { address, clock } = this.#context;
     const now = clock.now();
     const headers: Record<string, string> = {

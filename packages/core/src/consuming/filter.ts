@@ -1,4 +1,4 @@
-import { need } from "../client/need.ts";
+import { requireFeature } from "../connection/require-feature.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Filter, HeaderCondition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -24,7 +24,7 @@ function meets(condition: HeaderCondition, value: string | undefined): boolean {
 
 /** @throws MessagingError `UNSUPPORTED`, `INVALID_ARGUMENT` */
 export function checkFilter(filter: unknown, driver: Driver): asserts filter is Filter {
-  need(driver, "filters", "`filter`", "Filter in the handler.");
+  requireFeature(driver, "filters", "`filter`", "Filter in the handler.");
   if (typeof filter !== "object" || filter === null || Array.isArray(filter))
     throw notLegal("it is not an object");
   for (const [name, condition] of Object.entries(filter)) {

@@ -1,14 +1,14 @@
-import type { Observer } from "../client/observer.ts";
-import type { AnyPayload } from "../contract/contract.ts";
+import type { AnyPayload } from "../api/contract.ts";
+import type { HandleMiddleware } from "../api/middleware.ts";
+import type { Observer } from "../api/observer.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { HandleMiddleware } from "../policies/middleware.ts";
 import { type Validated, validate } from "../publishing/encode.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Address, Filter } from "../spi/address.ts";
-import type { Clock } from "../spi/clock.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import type { Failures } from "./failures.ts";
 import { matches } from "./filter.ts";
-import type { Held } from "./held.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
 export interface HandlingContext {
@@ -28,15 +28,15 @@ export interface HandlingContext {
 }
 
 /** What handling asks of whoever decides when each delivery has its turn. */
-export interface Turns {
+export interface Scheduling {
   /** The handler has ended. False when what it said does not matter any more. */
-  handlerEnded(held: Held): boolean;
+  handlerEnded(held: InFlightDelivery): boolean;
   /** Settled well: nothing more will be done with it here. */
-  ack(held: Held): void;
+  ack(held: InFlightDelivery): void;
   /** Settled otherwise, or not to be settled: nothing more will be done with it here. */
-  done(held: Held): void;
+  done(held: InFlightDelivery): void;
   /** It keeps its place, and has another turn after so many milliseconds. */
-  again(held: Held, delayMs: number): void;
+  again(held: InFlightDelivery, delayMs: number): void;
   /** Whoever's turn it is now may start. */
   proceed(): void;
 }
@@ -44,24 +44,24 @@ export interface Turns {
 /** One turn of a delivery: from its bytes through the handler to what becomes of it. */
 export class Handling {
   readonly #context: HandlingContext;
-  readonly #turns: Turns;
-  readonly #byHand: AttemptOwner;
+  readonly #scheduling: Scheduling;
+  readonly #manual: AttemptOwner;
 
-  constructor(context: HandlingContext, turns: Turns, byHand: AttemptOwner) {
+  constructor(context: HandlingContext, turns: Scheduling, manual: AttemptOwner) {
     this.#context = context;
-    this.#turns = turns;
-    this.#byHand = byHand;
+    this.#scheduling = turns;
+    this.#manual = manual;
   }
 
-  begin(held: Held): void {
+  begin(held: InFlightDelivery): void {
     const { payload, settings } = this.#context;
     if (this.#unwanted(held)) {
-      if (this.#turns.handlerEnded(held)) this.#turns.ack(held);
-      return this.#turns.proceed();
+      if (this.#scheduling.handlerEnded(held)) this.#scheduling.ack(held);
+      return this.#scheduling.proceed();
     }
-    const attempt = new Attempt(this.#byHand, held);
+    const attempt = new Attempt(this.#manual, held);
     held.current = attempt;
-    if (held.attempt > settings.retry.attempts) {
+    if (held.attempt > settings.retry.maxAttempts) {
       // This delivery is none: it only takes note of those before it.
       held.attempt--;
       return this.#refuse(held, attempt, poison(held));
@@ -80,7 +80,7 @@ export class Handling {
   }
 
   /** Expired, or filtered out. */
-  #unwanted(held: Held): boolean {
+  #unwanted(held: InFlightDelivery): boolean {
     const { filter, clock } = this.#context;
     const { expiresAt } = held.wire;
     return (
@@ -89,7 +89,7 @@ export class Handling {
     );
   }
 
-  #call(held: Held, attempt: Attempt, value: unknown): void {
+  #call(held: InFlightDelivery, attempt: Attempt, value: unknown): void {
     const { handler, middleware, observer, clock } = this.#context;
     attempt.value = value;
     const startedAt = observer?.handled === undefined ? 0 : clock.now();
@@ -112,41 +112,41 @@ export class Handling {
     }
   }
 
-  #returned(held: Held, attempt: Attempt, startedAt: number): void {
+  #returned(held: InFlightDelivery, attempt: Attempt, startedAt: number): void {
     const { observer, clock, address } = this.#context;
     observer?.handled?.(address, held.wire, undefined, clock.now() - startedAt);
-    if (this.#turns.handlerEnded(held)) {
-      if (attempt.claim("ack")) this.#turns.ack(held);
-      else this.#settledByHand(held, attempt);
+    if (this.#scheduling.handlerEnded(held)) {
+      if (attempt.claim("ack")) this.#scheduling.ack(held);
+      else this.#settledManually(held, attempt);
     }
-    this.#turns.proceed();
+    this.#scheduling.proceed();
   }
 
-  #threw(held: Held, attempt: Attempt, error: unknown, startedAt: number): void {
+  #threw(held: InFlightDelivery, attempt: Attempt, error: unknown, startedAt: number): void {
     const { observer, clock, address } = this.#context;
     observer?.handled?.(address, held.wire, error, clock.now() - startedAt);
-    if (this.#turns.handlerEnded(held)) {
+    if (this.#scheduling.handlerEnded(held)) {
       if (attempt.claim("retry")) this.#failed(held, error);
       else {
         this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
-        this.#settledByHand(held, attempt);
+        this.#settledManually(held, attempt);
       }
     }
-    this.#turns.proceed();
+    this.#scheduling.proceed();
   }
 
   /** To the dead letter without a handler call. */
-  #refuse(held: Held, attempt: Attempt, error: MessagingError): void {
+  #refuse(held: InFlightDelivery, attempt: Attempt, error: MessagingError): void {
     attempt.claim("reject");
-    if (this.#turns.handlerEnded(held)) {
+    if (this.#scheduling.handlerEnded(held)) {
       if (this.#context.settles) {
         this.#context.failures.noteFailure(held);
         void this.#toDeadLetter(held, error);
       } else {
-        this.#turns.done(held);
+        this.#scheduling.done(held);
       }
     }
-    this.#turns.proceed();
+    this.#scheduling.proceed();
   }
 
   #undecodable(cause: unknown): MessagingError {
@@ -158,58 +158,58 @@ export class Handling {
     );
   }
 
-  /** A handler need not wait for its own `retry` or `reject`; its key and lane do. */
-  #settledByHand(held: Held, attempt: Attempt): void {
+  /** A handler need not wait for its own `retry` or `reject`; its key and partition do. */
+  #settledManually(held: InFlightDelivery, attempt: Attempt): void {
     const conclude = () => {
-      if (attempt.retryAfterMs === undefined) this.#turns.done(held);
-      else this.#turns.again(held, attempt.retryAfterMs);
+      if (attempt.retryAfterMs === undefined) this.#scheduling.done(held);
+      else this.#scheduling.again(held, attempt.retryAfterMs);
     };
     if (attempt.underWay === undefined) return conclude();
     held.phase = "settling";
     const later = () => {
       conclude();
-      this.#turns.proceed();
+      this.#scheduling.proceed();
     };
     attempt.underWay.then(later, later);
   }
 
   // ── After a failure ─────────────────────────────────────────────────────────
 
-  #failed(held: Held, error: unknown): void {
+  #failed(held: InFlightDelivery, error: unknown): void {
     if (!this.#context.settles) {
       this.#report(error, "A reply could not be handled.");
-      return this.#turns.done(held);
+      return this.#scheduling.done(held);
     }
     const { failures, settings } = this.#context;
     const { retry } = settings;
     failures.noteFailure(held);
-    if (held.lost) return this.#turns.ack(held);
-    if (held.attempt >= retry.attempts || !retry.retryable(error)) {
+    if (held.lost) return this.#scheduling.ack(held);
+    if (held.attempt >= retry.maxAttempts || !retry.isRetryable(error)) {
       return void this.#toDeadLetter(held, error);
     }
     const delayMs = retry.delayAfter(held.attempt, error);
     const way = failures.way(held, delayMs);
-    if (way === "in place") return this.#turns.again(held, delayMs);
+    if (way === "in place") return this.#scheduling.again(held, delayMs);
     if (way === "republish") return void this.#republish(held, delayMs);
     held.ending = "retry";
-    held.generation.settler.retry(held, delayMs);
-    this.#turns.done(held);
+    held.session.acks.retry(held, delayMs);
+    this.#scheduling.done(held);
   }
 
-  async #republish(held: Held, delayMs: number): Promise<void> {
+  async #republish(held: InFlightDelivery, delayMs: number): Promise<void> {
     held.phase = "settling";
     held.ending = "retry";
-    if (await this.#context.failures.republish(held, delayMs)) this.#turns.ack(held);
-    else this.#turns.again(held, delayMs);
-    this.#turns.proceed();
+    if (await this.#context.failures.republish(held, delayMs)) this.#scheduling.ack(held);
+    else this.#scheduling.again(held, delayMs);
+    this.#scheduling.proceed();
   }
 
-  async #toDeadLetter(held: Held, error: unknown): Promise<void> {
+  async #toDeadLetter(held: InFlightDelivery, error: unknown): Promise<void> {
     held.phase = "settling";
     held.ending = "dead-letter";
-    if (await this.#context.failures.deadLetter(held, error)) this.#turns.ack(held);
-    else this.#turns.done(held);
-    this.#turns.proceed();
+    if (await this.#context.failures.deadLetter(held, error)) this.#scheduling.ack(held);
+    else this.#scheduling.done(held);
+    this.#scheduling.proceed();
   }
 
   #report(error: unknown, message: string): void {
@@ -218,7 +218,7 @@ export class Handling {
 }
 
 /** What took its process or connection down at every attempt would do so for ever. */
-function poison(held: Held): MessagingError {
+function poison(held: InFlightDelivery): MessagingError {
   return new MessagingError("HANDLER_FAILED", `All ${held.attempt} attempts ended without a settlement.`, {
     retryable: false,
   });

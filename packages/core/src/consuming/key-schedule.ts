@@ -1,9 +1,9 @@
-import { Deque } from "../structures/deque.ts";
-import type { Held } from "./held.ts";
+import { Deque } from "../runtime/deque.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 interface BusyKey {
-  current: Held;
-  followers: Deque<Held> | undefined;
+  current: InFlightDelivery;
+  followers: Deque<InFlightDelivery> | undefined;
 }
 
 /** Lets one delivery per ordering key be worked on at a time, in order of receipt. */
@@ -11,7 +11,7 @@ export class KeySchedule {
   readonly #busy = new Map<string, BusyKey>();
 
   /** True if it is this delivery's turn; otherwise it waits for those before it. */
-  enter(key: string, held: Held): boolean {
+  enter(key: string, held: InFlightDelivery): boolean {
     const busy = this.#busy.get(key);
     if (busy === undefined) {
       this.#busy.set(key, { current: held, followers: undefined });
@@ -23,7 +23,7 @@ export class KeySchedule {
   }
 
   /** The current one has ended: answers whose turn it is now. */
-  leave(key: string, held: Held): Held | undefined {
+  leave(key: string, held: InFlightDelivery): InFlightDelivery | undefined {
     const busy = this.#busy.get(key);
     if (busy === undefined || busy.current !== held) return undefined;
     const next = busy.followers?.shift();
@@ -37,8 +37,8 @@ export class KeySchedule {
    * stays, so that the same key, delivered again, waits until that has ended.
    * Answers those whose turn has come through it.
    */
-  drop(matches: (held: Held) => boolean): Held[] {
-    const promoted: Held[] = [];
+  drop(matches: (held: InFlightDelivery) => boolean): InFlightDelivery[] {
+    const promoted: InFlightDelivery[] = [];
     for (const [key, busy] of this.#busy) {
       busy.followers?.retain((held) => !matches(held));
       if (!matches(busy.current)) continue;

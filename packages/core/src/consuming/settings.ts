@@ -1,4 +1,6 @@
-import type { CloseOptions, ConsumeOptions, Handler } from "../client/types.ts";
+import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { Handler } from "../api/delivery.ts";
+import type { CloseOptions } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { type DecidedRetryPolicy, decideRetryPolicy } from "../policies/backoff.ts";
@@ -58,12 +60,12 @@ export function checkCount(name: string, value: unknown): number {
 
 /** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
 export function checkCloseOptions(options: CloseOptions): void {
-  checkOptionNames("close", options, ["deadlineMs"]);
-  const { deadlineMs } = options;
-  if (deadlineMs === undefined || deadlineMs >= 0) return;
+  checkOptionNames("close", options, ["timeoutMs"]);
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined || timeoutMs >= 0) return;
   throw new MessagingError(
     "INVALID_ARGUMENT",
-    `\`deadlineMs\` takes a number of at least 0, not ${String(deadlineMs)}.`,
+    `\`timeoutMs\` takes a number of at least 0, not ${String(timeoutMs)}.`,
   );
 }
 

@@ -1,18 +1,20 @@
-import type { Names } from "../client/names.ts";
-import { need } from "../client/need.ts";
-import { startPosition } from "../client/start-position.ts";
-import type { ConsumeOptions, Handler, SubscribeOptions } from "../client/types.ts";
-import { bytes } from "../contract/codec.ts";
-import type { AnyPayload, AnyQueue, AnyTopic } from "../contract/contract.ts";
+import { bytes } from "../api/codec.ts";
+import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { AnyPayload, AnyQueue, AnyTopic } from "../api/contract.ts";
+import type { Handler } from "../api/delivery.ts";
+import { compose, type HandleMiddleware } from "../api/middleware.ts";
+import type { SubscribeOptions } from "../api/subscriber.ts";
+import type { Names } from "../connection/names.ts";
+import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
-import { compose, type HandleMiddleware } from "../policies/middleware.ts";
 import type { Address, StartPosition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { Attempt } from "./attempt.ts";
 import { checkFilter } from "./filter.ts";
 import { decideSettings } from "./settings.ts";
+import { startPosition } from "./start-position.ts";
 import type { SubscriptionSpec } from "./subscription-spec.ts";
 
 export interface SpecifyContext {
@@ -47,7 +49,8 @@ export function specifyTopic(
     );
   }
   if (filter !== undefined) checkFilter(filter, driver);
-  if (group === undefined) need(driver, "broadcast", "`broadcast`", "Subscribe with a group of your own.");
+  if (group === undefined)
+    requireFeature(driver, "broadcast", "`broadcast`", "Subscribe with a group of your own.");
   return {
     ...common(context, options, handler),
     address: group === undefined ? names.destination(from) : names.group(from, group),

@@ -1,11 +1,11 @@
-import type { Link } from "../client/link.ts";
-import type { Observer } from "../client/observer.ts";
-import type { AnyPayload } from "../contract/contract.ts";
+import type { AnyPayload } from "../api/contract.ts";
+import type { HandleMiddleware } from "../api/middleware.ts";
+import type { Observer } from "../api/observer.ts";
+import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
-import type { HandleMiddleware } from "../policies/middleware.ts";
-import type { Outbox } from "../publishing/outbox.ts";
+import type { DestinationSender } from "../publishing/destination-sender.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Address, Filter, StartPosition } from "../spi/address.ts";
-import type { Clock } from "../spi/clock.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { TopologyItem } from "../spi/topology.ts";
 import type { Attempt } from "./attempt.ts";
@@ -14,7 +14,7 @@ import type { ConsumeSettings } from "./settings.ts";
 /** What every subscription of a client shares. */
 export interface SubscriptionContext {
   readonly driver: Driver;
-  readonly link: Link;
+  readonly link: ReconnectingConnection;
   readonly clock: Clock;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
@@ -23,7 +23,7 @@ export interface SubscriptionContext {
   readonly retryInitialMs: number;
   readonly retryMaxMs: number;
   prepare(item: TopologyItem): Promise<void>;
-  outbox(address: Address): Outbox;
+  sender(address: Address): DestinationSender;
 }
 
 /** What one subscription is about. */

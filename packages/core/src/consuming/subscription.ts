@@ -1,24 +1,26 @@
-import { sleep } from "../client/sleep.ts";
-import type { CloseOptions, Subscription, SubscriptionState } from "../client/types.ts";
-import { driverGraceMs, within } from "../client/within.ts";
+import type { CloseOptions, Subscription, SubscriptionState } from "../api/subscription.ts";
+import { driverGraceMs } from "../connection/driver-grace.ts";
+import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { aborted, closed, normalise } from "../errors/normalise.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { sleep } from "../runtime/sleep.ts";
+import { within } from "../runtime/within.ts";
+import { normalise } from "../spi/normalise.ts";
+import type { ConsumerSession } from "./consumer-session.ts";
+import { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { Failures } from "./failures.ts";
-import type { Generation } from "./generation.ts";
 import { Intake } from "./intake.ts";
-import { openGeneration } from "./open-generation.ts";
+import { openSession } from "./open-session.ts";
 import { checkCloseOptions, checkCount } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
-/** A subscription at work: receives, recovers, drains. What happens to each delivery is the dispatcher's. */
+/** A subscription at work: receives, recovers, drains. What happens to each delivery is the scheduler's. */
 export class RunningSubscription implements Subscription {
   readonly source: string;
   readonly group: string | undefined;
   readonly ended: Promise<MessagingError | undefined>;
   readonly #context: SubscriptionContext;
   readonly #spec: SubscriptionSpec;
-  readonly #dispatcher: Dispatcher;
+  readonly #scheduler: DeliveryScheduler;
   readonly #intake: Intake;
   readonly #closing = new AbortController();
   /** Fires when the drain deadline is over. */
@@ -26,7 +28,7 @@ export class RunningSubscription implements Subscription {
   #end!: (error: MessagingError | undefined) => void;
   #phase: "running" | "recovering" | "closing" | "closed" | "failed" = "running";
   #paused = false;
-  #generation: Generation | undefined;
+  #session: ConsumerSession | undefined;
   #receiving: Promise<void> = Promise.resolve();
   /** Consumers that ended since the last one that received. */
   #failuresInARow = 0;
@@ -42,7 +44,7 @@ export class RunningSubscription implements Subscription {
     });
     const { driver, clock, observer, onError } = context;
     const { capabilities } = driver;
-    this.#dispatcher = new Dispatcher({
+    this.#scheduler = new DeliveryScheduler({
       subscription: this,
       address: spec.address,
       payload: spec.payload,
@@ -57,7 +59,7 @@ export class RunningSubscription implements Subscription {
         clock,
         address: spec.address,
         deadLetter: spec.deadLetter,
-        outbox: context.outbox,
+        sender: context.sender,
         onError,
         signal: this.#cancelling.signal,
       }),
@@ -68,7 +70,7 @@ export class RunningSubscription implements Subscription {
     });
     this.#intake = new Intake({
       clock,
-      dispatcher: this.#dispatcher,
+      scheduler: this.#scheduler,
       prefetch: spec.settings.prefetch,
       cumulative: capabilities.settlement === "cumulative",
     });
@@ -82,24 +84,24 @@ export class RunningSubscription implements Subscription {
     return this.#spec.settles;
   }
   get running(): number {
-    return this.#dispatcher.running;
+    return this.#scheduler.running;
   }
   get held(): number {
-    return this.#dispatcher.held;
+    return this.#scheduler.held;
   }
 
   pause(): void {
     this.#paused = true;
-    this.#dispatcher.paused = true;
+    this.#scheduler.paused = true;
   }
 
   resume(): void {
     this.#paused = false;
-    this.#dispatcher.paused = false;
+    this.#scheduler.paused = false;
   }
 
   setConcurrency(concurrency: number): void {
-    this.#dispatcher.concurrency = checkCount("concurrency", concurrency);
+    this.#scheduler.concurrency = checkCount("concurrency", concurrency);
   }
 
   /** Resolves when deliveries can come; tries for a while where that may help. */
@@ -112,8 +114,8 @@ export class RunningSubscription implements Subscription {
     try {
       while (!(await this.#opened(waiting))) await sleep(clock, retryInitialMs, waiting);
     } catch (cause) {
-      await this.#closeGeneration();
-      await this.close({ deadlineMs: 0 });
+      await this.#closeSession();
+      await this.close({ timeoutMs: 0 });
       throw normalise(driver, cause);
     } finally {
       clock.clearTimeout(timer);
@@ -146,7 +148,7 @@ export class RunningSubscription implements Subscription {
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
-    this.#closed ??= this.#drain(options.deadlineMs ?? this.#context.drainTimeoutMs);
+    this.#closed ??= this.#drain(options.timeoutMs ?? this.#context.drainTimeoutMs);
     return this.#closed;
   }
 
@@ -158,40 +160,40 @@ export class RunningSubscription implements Subscription {
 
   async #open(waiting: AbortSignal): Promise<void> {
     const closing = this.#closing.signal;
-    this.#generation = await openGeneration(this.#spec, this.#context, this.#dispatcher, closing, waiting);
+    this.#session = await openSession(this.#spec, this.#context, this.#scheduler, closing, waiting);
     if (closing.aborted) throw closing.reason;
   }
 
   async #run(): Promise<void> {
     for (;;) {
-      const error = await this.#receiveAll(this.#generation as Generation);
+      const error = await this.#receiveAll(this.#session as ConsumerSession);
       if (error === undefined || !(await this.#recover(error))) return;
     }
   }
 
-  /** Receives until closing, or until this generation cannot go on; then answers why. */
-  async #receiveAll(generation: Generation): Promise<MessagingError | undefined> {
-    const signal = AbortSignal.any([generation.signal, this.#closing.signal]);
+  /** Receives until closing, or until this session cannot go on; then answers why. */
+  async #receiveAll(session: ConsumerSession): Promise<MessagingError | undefined> {
+    const signal = AbortSignal.any([session.signal, this.#closing.signal]);
     let failure: MessagingError | undefined;
     try {
-      await this.#intake.run(generation, signal, () => {
+      await this.#intake.run(session, signal, () => {
         this.#failuresInARow = 0;
       });
     } catch (cause) {
       failure = normalise(this.#context.driver, cause);
     }
-    return this.#closing.signal.aborted ? undefined : (generation.error ?? failure);
+    return this.#closing.signal.aborted ? undefined : (session.error ?? failure);
   }
 
   // ── Recovery ────────────────────────────────────────────────────────────────
 
   /**
-   * Opens a new generation; false when the subscription ended instead. Whatever
+   * Opens a new session; false when the subscription ended instead. Whatever
    * ended the old one, only a refusal to open another ends the subscription.
    */
   async #recover(cause: MessagingError): Promise<boolean> {
     const { clock, retryInitialMs, retryMaxMs, onError, driver } = this.#context;
-    await this.#closeGeneration();
+    await this.#closeSession();
     let told: string | undefined;
     for (let error = cause; ; ) {
       if (this.#closing.signal.aborted) return false;
@@ -206,7 +208,7 @@ export class RunningSubscription implements Subscription {
         this.#phase = "running";
         return true;
       } catch (failure) {
-        await this.#closeGeneration();
+        await this.#closeSession();
         if (this.#closing.signal.aborted) return false;
         error = normalise(driver, failure);
         if (error.retryable) continue;
@@ -216,17 +218,17 @@ export class RunningSubscription implements Subscription {
     }
   }
 
-  async #closeGeneration(): Promise<void> {
-    const generation = this.#generation;
-    if (generation === undefined) return;
-    this.#generation = undefined;
-    generation.end();
-    this.#dispatcher.lose(
-      (held) => held.generation === generation,
+  async #closeSession(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    session.end();
+    this.#scheduler.lose(
+      (held) => held.session === session,
       new MessagingError("LEASE_LOST", "The connection was lost."),
     );
-    generation.settler.abandon();
-    await this.#within(driverGraceMs, generation.consumer.close());
+    session.acks.abandon();
+    await this.#within(driverGraceMs, session.consumer.close());
   }
 
   #fail(cause: MessagingError): void {
@@ -242,30 +244,30 @@ export class RunningSubscription implements Subscription {
     this.#phase = "failed";
     this.#closing.abort(error);
     this.#cancelling.abort();
-    void this.#dispatcher.stop();
+    void this.#scheduler.stop();
     this.#context.onError(error);
     this.#end(error);
   }
 
   // ── Drain ───────────────────────────────────────────────────────────────────
 
-  async #drain(deadlineMs: number): Promise<void> {
+  async #drain(timeoutMs: number): Promise<void> {
     if (this.#phase === "failed") return;
     this.#phase = "closing";
     this.#closing.abort(closed("subscription"));
-    const idle = this.#dispatcher.stop();
-    await this.#within(deadlineMs, idle);
+    const idle = this.#scheduler.stop();
+    await this.#within(timeoutMs, idle);
     this.#cancelling.abort();
-    this.#dispatcher.cancel(
+    this.#scheduler.cancel(
       new MessagingError("CLOSED", "The subscription was closed before the handler had ended."),
     );
-    const generation = this.#generation;
-    if (generation !== undefined) {
-      await this.#within(driverGraceMs, generation.settler.idle());
+    const session = this.#session;
+    if (session !== undefined) {
+      await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
-      await this.#within(driverGraceMs, generation.consumer.close());
-      generation.end();
-      generation.settler.abandon();
+      await this.#within(driverGraceMs, session.consumer.close());
+      session.end();
+      session.acks.abandon();
     } else {
       // A recovery that was under way closes what it has opened.
       await this.#within(driverGraceMs, this.#receiving);
@@ -275,8 +277,8 @@ export class RunningSubscription implements Subscription {
   }
 
   /** Waits for the promise, but no longer. */
-  #within(ms: number, promise: Promise<unknown>): Promise<void> {
+  async #within(ms: number, promise: Promise<unknown>): Promise<void> {
     const { clock, driver, onError } = this.#context;
-    return within(clock, ms, promise, (cause) => onError(normalise(driver, cause)));
+    await within(clock, ms, promise, { onFailure: (cause) => onError(normalise(driver, cause)) });
   }
 }

@@ -1,4 +1,3 @@
-import { unknownOption } from "../spi/options.ts";
 import { MessagingError } from "./messaging-error.ts";
 
 /**
@@ -12,4 +11,12 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
     });
   }
   for (const name in options) if (!known.includes(name)) throw unknownOption(owner, name, known);
+}
+
+/** The error for an option that nobody reads. Shared with core, whose own options are checked the same way. */
+export function unknownOption(owner: string, name: string, known: readonly string[]): MessagingError {
+  return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${name}".`, {
+    remedy: known.length === 0 ? "It takes none." : `It takes: ${[...known].sort().join(", ")}.`,
+    details: { owner, option: name, known },
+  });
 }

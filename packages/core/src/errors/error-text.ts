@@ -1,5 +1,5 @@
-import { utf8Length } from "../publishing/wire-size.ts";
-import { withoutCredentials } from "./normalise.ts";
+import { utf8Length } from "../runtime/utf8-length.ts";
+import { withoutCredentials } from "./credentials.ts";
 
 /** The longest error text that travels in a header, in bytes: a header has no room for a book. */
 const longest = 1_000;

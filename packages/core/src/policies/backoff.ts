@@ -1,13 +1,13 @@
+import type { Backoff, RetryPolicy } from "../api/failure-policy.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { Backoff, RetryPolicy } from "./failure-policy.ts";
 
 /** A retry policy with everything decided. */
 export interface DecidedRetryPolicy {
-  readonly attempts: number;
+  readonly maxAttempts: number;
   /** Milliseconds to wait after this attempt failed. */
   delayAfter(attempt: number, error: unknown): number;
-  retryable(error: unknown): boolean;
+  isRetryable(error: unknown): boolean;
 }
 
 /** Exponential with additive jitter: never earlier than the exponential part. */
@@ -28,21 +28,21 @@ export function exponential(
 }
 
 export function decideRetryPolicy(policy: RetryPolicy = {}): DecidedRetryPolicy {
-  checkOptionNames("retry", policy, ["attempts", "backoff", "retryable"]);
-  const { attempts = 5, backoff = {}, retryable = retryableByDefault } = policy;
-  if (attempts !== Number.POSITIVE_INFINITY) {
-    checkAtLeast("retry.attempts", attempts, 1);
-    if (!Number.isInteger(attempts)) throw notLegal("retry.attempts", attempts, "a whole number");
+  checkOptionNames("retry", policy, ["maxAttempts", "backoff", "isRetryable"]);
+  const { maxAttempts = 5, backoff = {}, isRetryable = isRetryableByDefault } = policy;
+  if (maxAttempts !== Number.POSITIVE_INFINITY) {
+    checkAtLeast("retry.maxAttempts", maxAttempts, 1);
+    if (!Number.isInteger(maxAttempts)) throw notLegal("retry.maxAttempts", maxAttempts, "a whole number");
   }
   const wait = typeof backoff === "function" ? backoff : exponential(backoff);
   return {
-    attempts,
+    maxAttempts,
     delayAfter(attempt, error) {
       // A policy that throws or returns nonsense must not turn into a tight loop, nor into silence.
       const delayMs = outcome(() => wait(attempt, error));
       return delayMs !== undefined && Number.isFinite(delayMs) && delayMs >= 0 ? Math.ceil(delayMs) : 1_000;
     },
-    retryable: (error) => outcome(() => retryable(error)) ?? true,
+    isRetryable: (error) => outcome(() => isRetryable(error)) ?? true,
   };
 }
 
@@ -57,7 +57,7 @@ function outcome<T>(policy: () => T): T | undefined {
 /** What a client was too busy closing to do says nothing against the message. */
 const notTheMessage = new Set(["CLOSED", "ABORTED"]);
 
-function retryableByDefault(error: unknown): boolean {
+function isRetryableByDefault(error: unknown): boolean {
   return !MessagingError.isInstance(error) || error.retryable || notTheMessage.has(error.code);
 }
 

@@ -1,14 +1,14 @@
+import type { HandleMiddleware } from "../api/middleware.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { HandleMiddleware } from "./middleware.ts";
 
 export interface CircuitBreakerOptions {
   /** Pauses the subscription after so many failures in a row. Default 5. */
-  readonly failures?: number;
+  readonly failureThreshold?: number;
   /** For how long, in milliseconds. Default 10 000. After that one more failure pauses it again. */
   readonly pauseMs?: number;
   /** Which errors mean that what the handler depends on is down. Default: all. */
-  readonly counts?: (error: unknown) => boolean;
+  readonly isFailure?: (error: unknown) => boolean;
 }
 
 /**
@@ -17,12 +17,12 @@ export interface CircuitBreakerOptions {
  * for each subscription.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddleware {
-  checkOptionNames("circuitBreaker", options, ["failures", "pauseMs", "counts"]);
-  const { failures: most = 5, pauseMs = 10_000, counts = () => true } = options;
-  if (!(most >= 1) || !(pauseMs >= 0)) {
+  checkOptionNames("circuitBreaker", options, ["failureThreshold", "pauseMs", "isFailure"]);
+  const { failureThreshold = 5, pauseMs = 10_000, isFailure = () => true } = options;
+  if (!(failureThreshold >= 1) || !(pauseMs >= 0)) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
-      "`circuitBreaker` takes `failures` of at least 1 and `pauseMs` of at least 0.",
+      "`circuitBreaker` takes `failureThreshold` of at least 1 and `pauseMs` of at least 0.",
     );
   }
   let failures = 0;
@@ -32,13 +32,13 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
       await next();
       failures = 0;
     } catch (error) {
-      if (counts(error) && ++failures >= most && !open) {
+      if (isFailure(error) && ++failures >= failureThreshold && !open) {
         open = true;
         const { subscription } = delivery;
         subscription.pause();
         setTimeout(() => {
           open = false;
-          failures = most - 1;
+          failures = failureThreshold - 1;
           subscription.resume();
         }, pauseMs);
       }

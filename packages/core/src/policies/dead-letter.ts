@@ -1,6 +1,6 @@
-import type { Consumed, DeadLetter } from "../client/types.ts";
-import { bytes } from "../contract/codec.ts";
-import type { QueueContract } from "../contract/contract.ts";
+import { bytes } from "../api/codec.ts";
+import type { QueueContract } from "../api/contract.ts";
+import type { ConsumerRef, DeadLetterInfo } from "../api/redrive.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
 import { derivedSeparator } from "../spi/naming.ts";
@@ -9,7 +9,7 @@ import { derivedSeparator } from "../spi/naming.ts";
  * The queue that holds the dead letters of a queue or of a topic's group, to be
  * consumed like any other; bodies come as the bytes that failed.
  */
-export function deadLetterOf(from: Consumed): QueueContract<Uint8Array> {
+export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
   const parts = "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
   return Object.freeze({
     kind: "queue",
@@ -27,7 +27,7 @@ export function deadLetterOf(from: Consumed): QueueContract<Uint8Array> {
 export function deadLetterDetails(letter: {
   readonly id: string;
   readonly headers: Headers;
-}): DeadLetter | undefined {
+}): DeadLetterInfo | undefined {
   const { headers } = letter;
   const source = headers[deadLetterHeaders.source];
   if (source === undefined) return undefined;

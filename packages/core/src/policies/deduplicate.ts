@@ -1,6 +1,6 @@
-import type { Delivery } from "../client/types.ts";
+import type { Delivery } from "../api/delivery.ts";
+import type { HandleMiddleware } from "../api/middleware.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
-import type { HandleMiddleware } from "./middleware.ts";
 
 /** Remembers which messages were handled. Shared by all members of a group, or each of them only knows its own. */
 export interface DeduplicationStore {
@@ -33,7 +33,7 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
 }
 
 /** A store in this process that remembers the last `most` messages. For one member, or for tests. */
-export function recentMessages(most = 10_000): DeduplicationStore {
+export function memoryDeduplicationStore(most = 10_000): DeduplicationStore {
   const names = new Set<string>();
   return {
     has: (name) => names.has(name),

@@ -1,5 +1,5 @@
+import type { HandleMiddleware } from "../api/middleware.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { HandleMiddleware } from "./middleware.ts";
 
 /**
  * Fails a handler that takes longer than `ms` milliseconds with a retryable

@@ -1,9 +1,10 @@
-import type { AnyPayload } from "../contract/contract.ts";
-import type { SchemaIssue, SchemaResult } from "../contract/standard-schema.ts";
+import type { AnyPayload } from "../api/contract.ts";
+import type { SchemaIssue, SchemaResult } from "../api/standard-schema.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { utf8Length } from "../runtime/utf8-length.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import { metadataHeaders, reservedHeaderPrefix, type WireMessage } from "../spi/message.ts";
-import { headerBytes, utf8Length, wireSize } from "./wire-size.ts";
+import { headerBytes, wireSize } from "./wire-size.ts";
 
 /** Encodes a value that has passed its schema. */
 export function encodeBody(payload: AnyPayload, value: unknown, destination: string): Uint8Array {

@@ -1,14 +1,14 @@
-import type { Link } from "../client/link.ts";
+import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
 
-/** Why what an outbox holds has to go out again, told once per outage and kind of error. */
+/** Why what an sender holds has to go out again, told once per outage and kind of error. */
 export class Outage {
-  readonly #link: Link;
+  readonly #connection: ReconnectingConnection;
   readonly #onError: (error: MessagingError) => void;
   #error: MessagingError | undefined;
 
-  constructor(link: Link, onError: (error: MessagingError) => void) {
-    this.#link = link;
+  constructor(link: ReconnectingConnection, onError: (error: MessagingError) => void) {
+    this.#connection = link;
     this.#onError = onError;
   }
 
@@ -18,7 +18,7 @@ export class Outage {
 
   /** Of a connection that is down, the link tells. */
   lasts(error: MessagingError): void {
-    if (this.#link.current !== undefined && this.#error?.code !== error.code) this.#onError(error);
+    if (this.#connection.current !== undefined && this.#error?.code !== error.code) this.#onError(error);
     this.#error = error;
   }
 

@@ -1,6 +1,6 @@
-import type { Receipt } from "../client/types.ts";
+import type { Receipt } from "../api/publisher.ts";
+import { aborted } from "../errors/ended.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
-import { aborted } from "../errors/normalise.ts";
 import type { WireMessage } from "../spi/message.ts";
 import type { PublishOutcome } from "../spi/settlement.ts";
 
@@ -10,7 +10,7 @@ export interface PendingOwner {
   finished(entry: PendingPublish): void;
 }
 
-/** One message from its arrival in an outbox until its promise is settled, which happens once. */
+/** One message from its arrival in an sender until its promise is settled, which happens once. */
 export class PendingPublish {
   readonly message: WireMessage;
   /** In bytes, as the limits count them. */

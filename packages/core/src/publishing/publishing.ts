@@ -1,6 +1,7 @@
-import type { Names } from "../client/names.ts";
-import type { PublishOptions, Receipt } from "../client/types.ts";
-import type { Contract } from "../contract/contract.ts";
+import type { Contract } from "../api/contract.ts";
+import { compose, type OutgoingMessage, type PublishMiddleware } from "../api/middleware.ts";
+import type { PublishOptions, Receipt } from "../api/publisher.ts";
+import type { Names } from "../connection/names.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import {
   MessagingError,
@@ -8,14 +9,13 @@ import {
   type PublishFailure,
   UnsupportedError,
 } from "../errors/messaging-error.ts";
-import { normalise } from "../errors/normalise.ts";
-import { compose, type OutgoingMessage, type PublishMiddleware } from "../policies/middleware.ts";
-import type { Reply } from "../requests/responder.ts";
 import type { Address } from "../spi/address.ts";
 import type { WireMessage } from "../spi/message.ts";
+import { normalise } from "../spi/normalise.ts";
+import { DestinationSender, type DestinationSenderContext } from "./destination-sender.ts";
 import { checkHeaders, checkLimits, encodeBody, type Validated, validate } from "./encode.ts";
 import { idSource } from "./ids.ts";
-import { Outbox, type OutboxContext } from "./outbox.ts";
+import type { Reply } from "./reply.ts";
 
 /** What request and reply add to a message. */
 export interface ReplyFields {
@@ -27,18 +27,18 @@ const noOptions: PublishOptions = {};
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 const known = ["headers", "id", "timestamp", "correlationId", "signal", "delayMs", "ttlMs"];
 
-/** The publishing half of a client: from a value to its place in an outbox. */
+/** The publishing half of a client: from a value to its place in an sender. */
 export class Publishing {
   readonly #names: Names;
-  readonly #context: OutboxContext;
+  readonly #context: DestinationSenderContext;
   readonly #nextId = idSource();
   readonly #middleware: ReturnType<typeof compose<OutgoingMessage, Receipt>>;
-  readonly #outboxes = new Map<string, Outbox>();
-  readonly #byAddress = new WeakMap<Address, Outbox>();
+  readonly #senders = new Map<string, DestinationSender>();
+  readonly #byAddress = new WeakMap<Address, DestinationSender>();
   /** The last message of a destination whose schema is still thinking, so that younger ones do not overtake it. */
   readonly #validating = new Map<Address, Promise<unknown>>();
 
-  constructor(names: Names, context: OutboxContext, middleware: readonly PublishMiddleware[]) {
+  constructor(names: Names, context: DestinationSenderContext, middleware: readonly PublishMiddleware[]) {
     this.#names = names;
     this.#context = context;
     this.#middleware = compose(middleware);
@@ -104,49 +104,49 @@ export class Publishing {
       correlationId: reply.correlationId,
     };
     const size = checkLimits(message, this.#context.driver.capabilities, inbox.name);
-    return this.outbox(inbox).add(message, size);
+    return this.sender(inbox).add(message, size);
   }
 
-  /** The one outbox of a destination. */
-  outbox(address: Address): Outbox {
-    let outbox = this.#byAddress.get(address);
-    if (outbox !== undefined) return outbox;
-    const name = `${address.kind} ${address.physical} ${address.physicalGroup ?? ""}`;
-    outbox = this.#outboxes.get(name);
-    if (outbox === undefined) {
+  /** The one sender of a destination. */
+  sender(address: Address): DestinationSender {
+    let sender = this.#byAddress.get(address);
+    if (sender !== undefined) return sender;
+    const name = `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""}`;
+    sender = this.#senders.get(name);
+    if (sender === undefined) {
       // A requester's inbox is written to for a while and never again: keeping it would be a leak.
-      const onRest = address.kind === "inbox" ? () => this.#outboxes.delete(name) : undefined;
-      outbox = new Outbox(address, this.#context, onRest);
-      this.#outboxes.set(name, outbox);
+      const onRest = address.kind === "inbox" ? () => this.#senders.delete(name) : undefined;
+      sender = new DestinationSender(address, this.#context, onRest);
+      this.#senders.set(name, sender);
     }
-    if (address.kind !== "inbox") this.#byAddress.set(address, outbox);
-    return outbox;
+    if (address.kind !== "inbox") this.#byAddress.set(address, sender);
+    return sender;
   }
 
   /** The destination was taken away: it is looked at again before the next message. */
   forget(address: Address): void {
-    for (const outbox of this.#outboxes.values()) {
-      if (outbox.address.physical === address.physical) outbox.forgetPrepared();
+    for (const sender of this.#senders.values()) {
+      if (sender.address.brokerName === address.brokerName) sender.forgetPrepared();
     }
   }
 
   /** Why messages have to be sent again, if they have. */
   get trouble(): MessagingError | undefined {
-    for (const outbox of this.#outboxes.values()) if (outbox.trouble !== undefined) return outbox.trouble;
+    for (const sender of this.#senders.values()) if (sender.trouble !== undefined) return sender.trouble;
     return undefined;
   }
 
   /** Resolves when all that was published is confirmed or has failed. */
   async flush(): Promise<void> {
     while (this.#context.budget.messages > 0) {
-      await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.idle()));
+      await Promise.all([...this.#senders.values()].map((sender) => sender.idle()));
       if (this.#context.budget.messages > 0)
         await new Promise((resolve) => this.#context.clock.setTimeout(() => resolve(undefined), 5));
     }
   }
 
   close(): void {
-    for (const outbox of this.#outboxes.values()) outbox.close();
+    for (const sender of this.#senders.values()) sender.close();
   }
 
   async #putAfter(
@@ -218,7 +218,7 @@ export class Publishing {
       correlationId: options.correlationId,
     };
     const size = checkLimits(message, this.#context.driver.capabilities, contract.name);
-    return this.outbox(address).add(message, size, options.signal);
+    return this.sender(address).add(message, size, options.signal);
   }
 
   #checkOptions(options: PublishOptions, address: Address): void {

@@ -1,21 +1,17 @@
-import { sleep } from "../client/sleep.ts";
-import type {
-  ConsumeOptions,
-  DeadLetter,
-  Delivery,
-  RedriveOptions,
-  RedriveReport,
-  Subscription,
-} from "../client/types.ts";
+import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { Delivery } from "../api/delivery.ts";
+import type { DeadLetterInfo, RedriveOptions, RedriveReport } from "../api/redrive.ts";
+import type { Subscription } from "../api/subscription.ts";
 import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
+import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { randomName } from "../publishing/ids.ts";
-import type { Outbox } from "../publishing/outbox.ts";
 import { wireSize } from "../publishing/wire-size.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
-import type { Clock } from "../spi/clock.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 
@@ -24,9 +20,9 @@ export interface RedriveContext {
   readonly from: Pick<Address, "name" | "group">;
   readonly clock: Clock;
   /** To where the messages failed. */
-  readonly back: Outbox;
+  readonly back: DestinationSender;
   /** To the dead letters, for those that stay. */
-  readonly letters: Outbox;
+  readonly letters: DestinationSender;
   backlog(): Promise<{ readonly backlog: number | undefined } | undefined>;
   consume(
     options: ConsumeOptions,
@@ -88,7 +84,7 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     return publish(context.letters, delivery, headers);
   };
 
-  const bring = async (delivery: Delivery, letter: DeadLetter): Promise<void> => {
+  const bring = async (delivery: Delivery, letter: DeadLetterInfo): Promise<void> => {
     const chosen = !dryRun && filter(letter);
     if (chosen) await publish(context.back, delivery, revived(delivery));
     else await putBack(delivery);
@@ -130,7 +126,7 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
   };
 
   const subscription = await context.consume(
-    { concurrency: 1, prefetch: 100, retry: { attempts: Number.POSITIVE_INFINITY } },
+    { concurrency: 1, prefetch: 100, retry: { maxAttempts: Number.POSITIVE_INFINITY } },
     // A letter that is not to be touched stays unsettled, and goes back when this ends.
     async (_body, delivery) => {
       await handle(delivery);
@@ -148,13 +144,13 @@ export async function redrive(options: RedriveOptions, context: RedriveContext):
     ended = true;
     context.clock.clearTimeout(quiet);
     signal?.removeEventListener("abort", onAbort);
-    await subscription.close({ deadlineMs: 0 });
+    await subscription.close({ timeoutMs: 0 });
   }
   return { seen, redriven };
 }
 
 /** The broker's own limit brought it here, past us: nobody wrote on it why. */
-function givenUpByBroker(delivery: Delivery, from: RedriveContext["from"]): DeadLetter {
+function givenUpByBroker(delivery: Delivery, from: RedriveContext["from"]): DeadLetterInfo {
   return {
     id: delivery.id,
     source: from.name,
@@ -177,12 +173,12 @@ function untilAborted(delivery: Delivery): Promise<void> {
   return new Promise((resolve) => delivery.signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
-function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<unknown> {
+function publish(sender: DestinationSender, delivery: Delivery, headers: Headers): Promise<unknown> {
   const message: WireMessage = {
     id: delivery.id,
     body: delivery.body,
     contentType: delivery.contentType,
-    key: outbox.address.ordered ? keyOf(delivery) : undefined,
+    key: sender.address.ordered ? keyOf(delivery) : undefined,
     timestamp: delivery.timestamp,
     headers,
     delayMs: 0,
@@ -190,7 +186,7 @@ function publish(outbox: Outbox, delivery: Delivery, headers: Headers): Promise<
     replyTo: undefined,
     correlationId: delivery.correlationId,
   };
-  return outbox.add(message, wireSize(message));
+  return sender.add(message, wireSize(message));
 }
 
 /** What core has written on a message that failed. */

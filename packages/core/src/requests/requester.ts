@@ -1,11 +1,11 @@
-import type { Subscription } from "../client/types.ts";
+import type { QueueContract } from "../api/contract.ts";
+import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
-import type { QueueContract } from "../contract/contract.ts";
+import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { aborted, closed } from "../errors/normalise.ts";
 import { validate } from "../publishing/encode.ts";
 import { randomName } from "../publishing/ids.ts";
-import type { Clock } from "../spi/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { isInboxName, replyHeaders } from "./reply-headers.ts";
 
 interface Pending {

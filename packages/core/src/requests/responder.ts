@@ -1,19 +1,11 @@
-import type { Delivery, Handler } from "../client/types.ts";
+import type { QueueContract } from "../api/contract.ts";
+import type { Delivery, Handler } from "../api/delivery.ts";
 import type { Attempt } from "../consuming/attempt.ts";
-import type { QueueContract } from "../contract/contract.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { encodeBody, validate } from "../publishing/encode.ts";
+import type { Reply } from "../publishing/reply.ts";
 import { isInboxName, replyHeaders } from "./reply-headers.ts";
-
-/** A reply ready to be sent. */
-export interface Reply {
-  readonly inbox: string;
-  readonly correlationId: string;
-  readonly body: Uint8Array;
-  readonly contentType: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /**
  * Turns a responder's handler into one that answers: what it returns or throws is

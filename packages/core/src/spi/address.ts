@@ -15,9 +15,9 @@ export interface Address {
   /** The portable name of the group. Only for `group`. */
   readonly group: string | undefined;
   /** `name` on this broker: mapped by `Driver.naming`, prefix included. */
-  readonly physical: string;
+  readonly brokerName: string;
   /** `group` on this broker. */
-  readonly physicalGroup: string | undefined;
+  readonly brokerGroup: string | undefined;
   /** The contract promises order per key: use what keeps it (one queue with one active consumer, a partition). */
   readonly ordered: boolean;
   /** The contract asks that messages be kept for replay and late groups. */
@@ -30,7 +30,7 @@ export type StartPosition =
   | { readonly from: "earliest" }
   /** The first message stored at or after `timestamp` (milliseconds since the epoch). */
   | { readonly from: "time"; readonly timestamp: number }
-  /** The message with this `Delivery.position`, and what follows it. */
+  /** The message with this `ReceivedMessage.position`, and what follows it. */
   | { readonly from: "position"; readonly position: string };
 
 /** One condition on a header. A string is equality; a list is any of them. */

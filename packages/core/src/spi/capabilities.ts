@@ -63,14 +63,14 @@ export interface Capabilities {
   readonly features: Features;
   /**
    * `individual`: every delivery is acked on its own. `cumulative`: an ack means
-   * "this one and all before it in its lane" (a log's offset); core then holds
+   * "this one and all before it in its partition" (a log's offset); core then holds
    * the contiguous watermark, and the driver keeps no books.
    */
   readonly settlement: "individual" | "cumulative";
   /**
    * What happens on a retry that waits. `native`: the consumer takes
    * `{ outcome: "retry", delayMs }` up to `maxDelayMs`, and the broker counts the
-   * attempt in `Delivery.redeliveries`. `republish`: core publishes the message
+   * attempt in `ReceivedMessage.redeliveries`. `republish`: core publishes the message
    * again, with a delay and the attempt in a header, to the `queue` or `group`
    * address it came from, and then acks it. Needs `features.delay`.
    */

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Address, Source } from "./address.ts";
 import type { Capabilities } from "./capabilities.ts";
-import type { Delivery, WireMessage } from "./message.ts";
+import type { ReceivedMessage, WireMessage } from "./message.ts";
 import type { NamingRule } from "./naming.ts";
 import type { PublishOutcome, Settlement, SettleOutcome } from "./settlement.ts";
 import type { Topology } from "./topology.ts";
@@ -28,7 +28,7 @@ export interface Classification {
  */
 export interface Driver<C extends Capabilities = Capabilities> {
   /** The version of this interface. */
-  readonly spec: 1;
+  readonly specVersion: "1";
   /** For messages and documents only, e.g. `kafka`. */
   readonly name: string;
   readonly capabilities: C;
@@ -70,16 +70,16 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** How a consumer tells core that lanes move to someone else. */
+/** How a consumer tells core that partitions move to someone else. */
 export interface ConsumerHooks {
   /**
-   * These lanes are going. Core stops handing out their deliveries, lets running
+   * These partitions are going. Core stops handing out their deliveries, lets running
    * handlers end, settles what ended, and then resolves. Wait for it, but not
-   * longer than the broker allows; then let the lanes go.
+   * longer than the broker allows; then let the partitions go.
    */
-  revoking(lanes: readonly string[]): Promise<void>;
-  /** These lanes are gone; their unsettled deliveries are someone else's. */
-  revoked(lanes: readonly string[]): void;
+  revoking(partitions: readonly string[]): Promise<void>;
+  /** These partitions are gone; their unsettled deliveries are someone else's. */
+  revoked(partitions: readonly string[]): void;
 }
 
 export interface Consumer {
@@ -90,7 +90,7 @@ export interface Consumer {
    * stays for the next call or is handed back by `close`. Rejects when this
    * consumer cannot go on; core then closes it and consumes anew.
    */
-  receive(max: number, call: Call): Promise<readonly Delivery[]>;
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]>;
   /**
    * Settles; one outcome per settlement, in order. One call at a time. Without an answer
    * for a minute, core closes this consumer and consumes anew.
@@ -102,12 +102,12 @@ export interface Consumer {
    * they came before. What is or was being settled may be among them, and is passed over.
    * A call that is slow does not hold up the next, and is given up after the length of one lease.
    */
-  extend?(batch: readonly Delivery[], call: Call): Promise<readonly Delivery[]>;
+  extend?(batch: readonly ReceivedMessage[], call: Call): Promise<readonly ReceivedMessage[]>;
   /**
-   * These lanes, and no others, are to be held back: fetch no more of them until
+   * These partitions, and no others, are to be held back: fetch no more of them until
    * a later call leaves them out. Where the broker cannot, leave it away.
    */
-  holdBack?(lanes: readonly string[]): void;
+  pausePartitions?(partitions: readonly string[]): void;
   /**
    * Stops, and hands back at once all that was delivered and not settled: to other
    * members where there are any. Bounded in time, idempotent, never rejects. For

@@ -1,6 +1,9 @@
 /** What an adapter implements, and the pieces it may build on. Applications import `@waybill/core` instead. */
+export { unknownOption } from "../errors/check-option-names.ts";
 export type { ErrorCode } from "../errors/codes.ts";
 export { MessagingError, type MessagingErrorOptions, UnsupportedError } from "../errors/messaging-error.ts";
+export { type Clock, systemClock } from "../runtime/clock.ts";
+export { within } from "../runtime/within.ts";
 export type { Adapter } from "./adapter.ts";
 export type { Address, Filter, HeaderCondition, Source, StartPosition } from "./address.ts";
 export {
@@ -13,7 +16,6 @@ export {
   type ReplaySupport,
   type Support,
 } from "./capabilities.ts";
-export { type Clock, systemClock } from "./clock.ts";
 export { deadLetterHeaders } from "./dead-letter-headers.ts";
 export type {
   Call,
@@ -25,9 +27,9 @@ export type {
   Driver,
 } from "./driver.ts";
 export {
-  type Delivery,
   type Headers,
   metadataHeaders,
+  type ReceivedMessage,
   reservedHeaderPrefix,
   type WireMessage,
 } from "./message.ts";
@@ -41,11 +43,9 @@ export {
   type OptionValues,
   option,
   readOptions,
-  unknownOption,
 } from "./options.ts";
-export { type Patience, patiently } from "./patiently.ts";
 export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
+export { type RetryTransientOptions, retryTransient } from "./retry-transient.ts";
 export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
 export type { Topology, TopologyItem, TopologyState } from "./topology.ts";
 export { givenUp, unlessGivenUp } from "./unless-given-up.ts";
-export { within } from "./within.ts";

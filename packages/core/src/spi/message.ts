@@ -32,11 +32,11 @@ export interface WireMessage {
  * core hands the very object back in `Settlement.delivery`, so a driver may add
  * fields of its own.
  */
-export interface Delivery extends Omit<WireMessage, "delayMs"> {
+export interface ReceivedMessage extends Omit<WireMessage, "delayMs"> {
   /** How often the broker knows to have delivered it before; 0 for the first time, or where it does not count. */
   readonly redeliveries: number;
   /** What must stay in order or moves together: a partition, a message group. `undefined` where there is none. */
-  readonly lane: string | undefined;
+  readonly partition: string | undefined;
   /** Where it is in the topic, as `StartPosition` takes it. Opaque to core. */
   readonly position: string | undefined;
   /** The vendor client's own message. */

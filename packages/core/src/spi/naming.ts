@@ -2,18 +2,18 @@ import { MessagingError } from "../errors/messaging-error.ts";
 
 /**
  * How portable names become names on this broker. The mapping must be
- * injective: two portable names never share a physical one.
+ * injective: two portable names never share a brokerName one.
  */
 export interface NamingRule {
   /** What the broker allows, as one sentence for error messages. */
   readonly rule: string;
-  /** The physical name, or `undefined` when this name cannot be had on this broker. */
-  toPhysical(name: string, kind: "topic" | "queue" | "group" | "inbox"): string | undefined;
+  /** The brokerName name, or `undefined` when this name cannot be had on this broker. */
+  toBrokerName(name: string, kind: "topic" | "queue" | "group" | "inbox"): string | undefined;
   /**
    * For brokers that take different names for one (Kafka: `a.b` and `a_b`): equal
-   * results collide. Default: the physical name itself.
+   * results collide. Default: the brokerName name itself.
    */
-  collisionKey?(physical: string): string;
+  collisionKey?(brokerName: string): string;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { unknownOption } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 
 /** One documented option of an adapter: how it reads as text (URL, environment) and as a value (object). */
@@ -193,14 +194,6 @@ function invalid(adapter: string, name: string, definition: Option<unknown>, why
       details: { adapter, option: name },
     },
   );
-}
-
-/** The error for an option that nobody reads. Shared with core, whose own options are checked the same way. */
-export function unknownOption(owner: string, name: string, known: readonly string[]): MessagingError {
-  return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${name}".`, {
-    remedy: known.length === 0 ? "It takes none." : `It takes: ${[...known].sort().join(", ")}.`,
-    details: { owner, option: name, known },
-  });
 }
 
 /**

@@ -69,7 +69,7 @@ export class PushQueue<T> {
     });
   }
 
-  /** Takes away what matches, such as the deliveries of a revoked lane. Returns what was taken. */
+  /** Takes away what matches, such as the deliveries of a revoked partition. Returns what was taken. */
   remove(matches: (item: T) => boolean): readonly T[] {
     const kept: T[] = [];
     const removed: T[] = [];

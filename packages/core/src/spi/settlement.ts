@@ -1,13 +1,13 @@
-import type { Delivery } from "./message.ts";
+import type { ReceivedMessage } from "./message.ts";
 
 /**
  * What became of a delivery. Core gives each delivery at most one. Under
- * cumulative settlement an ack covers all earlier deliveries of its lane.
+ * cumulative settlement an ack covers all earlier deliveries of its partition.
  * `retry` comes only where `capabilities.retry` is `native`.
  */
 export type Settlement =
-  | { readonly delivery: Delivery; readonly outcome: "ack" }
-  | { readonly delivery: Delivery; readonly outcome: "retry"; readonly delayMs: number };
+  | { readonly delivery: ReceivedMessage; readonly outcome: "ack" }
+  | { readonly delivery: ReceivedMessage; readonly outcome: "retry"; readonly delayMs: number };
 
 /**
  * `settled`: the broker took it. `lost`: the lease, partition or channel had gone

@@ -1,5 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
-import { unlessAborted } from "./unless-aborted.ts";
+import { unlessAborted } from "../runtime/unless-aborted.ts";
 
 /**
  * What `work` comes to, or the error of `givenUp` if the call is given up first. The work

@@ -13,7 +13,7 @@ export type FaultPoint = "connect" | "token" | "attach" | "publish" | "deliver" 
  */
 export type FaultAction = "throttle" | "refuse" | "detach" | "disconnect" | "lose-confirmation" | "delay";
 
-/** A fault to come. It ends after `times` or `forMs`, whichever is first. */
+/** A fault to come. It ends after `times` or `timeoutMs`, whichever is first. */
 export interface Fault {
   readonly on: FaultPoint;
   readonly action: FaultAction;
@@ -26,7 +26,7 @@ export interface Fault {
   /** How often; once unless told otherwise, 1,000,000 at most. */
   readonly times?: number;
   /** How long at most, milliseconds; a minute unless told otherwise, ten minutes at most. */
-  readonly forMs?: number;
+  readonly timeoutMs?: number;
   /** For `refuse` and `detach`: an AMQP condition; `amqp:internal-error` unless told otherwise. */
   readonly condition?: string;
   readonly description?: string;
@@ -57,7 +57,7 @@ const POSSIBLE: Readonly<Record<FaultPoint, readonly FaultAction[]>> = {
 /** A fault with nothing left open. */
 export interface CheckedFault extends Fault {
   readonly times: number;
-  readonly forMs: number;
+  readonly timeoutMs: number;
   readonly delayMs: number;
 }
 
@@ -76,7 +76,7 @@ export function checkFault(fault: Fault): CheckedFault {
   return {
     ...fault,
     times: numberIn("times", fault.times ?? 1, MAX_TIMES),
-    forMs: numberIn("forMs", fault.forMs ?? DEFAULT_FOR_MS, MAX_FOR_MS),
+    timeoutMs: numberIn("timeoutMs", fault.timeoutMs ?? DEFAULT_FOR_MS, MAX_FOR_MS),
     delayMs: fault.action === "delay" ? numberIn("delayMs", fault.delayMs ?? 0, MAX_DELAY_MS) : 0,
   };
 }

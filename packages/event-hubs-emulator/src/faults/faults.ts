@@ -43,13 +43,17 @@ export class Faults {
     this.#forgetOld();
     if (this.#pending.size >= MAX_FAULTS) throw new InvalidFault(`There are ${MAX_FAULTS} faults already`);
     const id = randomUUID();
-    this.#pending.set(id, { fault: checked, until: Date.now() + checked.forMs, remaining: checked.times });
+    this.#pending.set(id, {
+      fault: checked,
+      until: Date.now() + checked.timeoutMs,
+      remaining: checked.times,
+    });
     return { id, remove: () => void this.remove(id) };
   }
 
-  /** Has the server busy for the next publishes: `times` of them, or all for `forMs`. */
-  throttle(options: Pick<Fault, "hub" | "partition" | "times" | "forMs"> = {}): { remove(): void } {
-    const times = options.times ?? (options.forMs === undefined ? 1 : 1_000_000);
+  /** Has the server busy for the next publishes: `times` of them, or all for `timeoutMs`. */
+  throttle(options: Pick<Fault, "hub" | "partition" | "times" | "timeoutMs"> = {}): { remove(): void } {
+    const times = options.times ?? (options.timeoutMs === undefined ? 1 : 1_000_000);
     return this.inject({ on: "publish", action: "throttle", ...options, times });
   }
 

@@ -1,4 +1,4 @@
-import { within } from "@waybill/core/spi";
+import { systemClock, within } from "@waybill/core/spi";
 import type { Message } from "rhea";
 import type { GroupStore } from "../checkpoints/store.ts";
 import type { ConsumerContext } from "../consumer.ts";
@@ -121,7 +121,7 @@ export class Mover {
       this.#resting.get(lane)?.end();
     }
     // The next mover begins at the checkpoints, and would move once more what is on its way.
-    await within(farewellMs, Promise.all(this.#working));
+    await within(systemClock, farewellMs, Promise.all(this.#working));
     for (const { partition } of [...this.#lanes.all]) this.#end(partition);
     await this.#member.close();
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { derivedSeparator, within } from "@waybill/core/spi";
+import { derivedSeparator, systemClock, within } from "@waybill/core/spi";
 import type { GroupId, GroupStore, PartitionOwnership } from "../checkpoints/store.ts";
 import { type Plan, plan, planAll } from "./assignment.ts";
 import { renewedOf } from "./renewal.ts";
@@ -92,7 +92,7 @@ export class GroupMember {
     clearTimeout(this.#sessionTimer);
     for (const cancel of this.#going.values()) cancel.abort();
     this.#wake?.();
-    await within(farewellMs, this.#farewell());
+    await within(systemClock, farewellMs, this.#farewell());
   }
 
   async #farewell(): Promise<void> {
@@ -222,7 +222,9 @@ export class GroupMember {
   async #letGo(partition: string): Promise<void> {
     const cancel = new AbortController();
     this.#going.set(partition, cancel);
-    await within(this.#settings.rebalanceTimeoutMs, this.#events.revoking(partition), cancel.signal);
+    await within(systemClock, this.#settings.rebalanceTimeoutMs, this.#events.revoking(partition), {
+      signal: cancel.signal,
+    });
     this.#going.delete(partition);
     const record = this.#owned.get(partition);
     if (cancel.signal.aborted || record === undefined) return;

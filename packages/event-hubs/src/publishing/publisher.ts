@@ -3,6 +3,7 @@ import {
   MessagingError,
   type PublishOutcome,
   stored,
+  systemClock,
   type WireMessage,
   within,
 } from "@waybill/core/spi";
@@ -68,7 +69,7 @@ export class Publisher {
     }
     await Promise.all([
       to.kind === "inbox"
-        ? this.#reply(place.hub, to.physical, parcels, outcomes)
+        ? this.#reply(place.hub, to.brokerName, parcels, outcomes)
         : this.#deliver(place.hub, parcels, outcomes),
       later.length === 0 ? undefined : this.#delay(place.hub, later, outcomes),
     ]);
@@ -106,7 +107,7 @@ export class Publisher {
     const storing = store(outcomes).then(() => {
       isAnswered = true;
     });
-    await within(requestTimeoutMs, storing);
+    await within(systemClock, requestTimeoutMs, storing);
     if (isAnswered) return outcomes;
     const late: PublishOutcome[] = [];
     fail(parcels, new AmqpError(ownConditions.timeout, `Not stored in ${requestTimeoutMs} ms.`), late);

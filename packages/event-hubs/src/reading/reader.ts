@@ -1,4 +1,4 @@
-import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
 import type { ConsumerContext } from "../consumer.ts";
 import type { Start } from "../groups/start.ts";
 import type { Place } from "../naming.ts";
@@ -49,7 +49,7 @@ export class HubReader implements Consumer {
     });
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#lanes.receive(max, call.signal);
   }
 
@@ -57,7 +57,7 @@ export class HubReader implements Consumer {
     return batch.map(() => (this.#closed ? "lost" : "settled"));
   }
 
-  holdBack(lanes: readonly string[]): void {
+  pausePartitions(lanes: readonly string[]): void {
     this.#lanes.hold(lanes);
   }
 

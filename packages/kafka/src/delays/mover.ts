@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { within } from "@waybill/core/spi";
+import { systemClock, within } from "@waybill/core/spi";
 import type { KafkaLink, OutgoingRecord } from "../client.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { errorType, isTransient } from "../errors.ts";
@@ -105,10 +105,10 @@ export class Mover {
 
   async #close(): Promise<void> {
     this.#fetcher.close();
-    await within(farewellMs, this.#finish([...this.#rungs.values()]));
+    await within(systemClock, farewellMs, this.#finish([...this.#rungs.values()]));
     for (const rung of [...this.#rungs.keys()]) this.#end(rung);
     this.#link.close();
-    await within(leavingMs, this.#member.close());
+    await within(systemClock, leavingMs, this.#member.close());
   }
 
   #begin(rung: number): void {

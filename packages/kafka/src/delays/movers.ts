@@ -51,7 +51,7 @@ export class Movers {
     // A topic that others made may have no delay topic; until it has, nobody can delay messages to it either.
     if (shared.mover !== undefined || !(await exists(this.#context.control, topic)) || shared.users === 0)
       return;
-    const task = { groupId: delayGroupId(address), delayTopic: topic, home: address.physical };
+    const task = { groupId: delayGroupId(address), delayTopic: topic, home: address.brokerName };
     shared.mover ??= new Mover(this.#context, this.#publisher, task, () => {
       shared.mover = undefined;
       void this.#await(topic, shared, address);

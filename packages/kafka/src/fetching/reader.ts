@@ -1,4 +1,4 @@
-import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
 import type { KafkaLink } from "../client.ts";
 import type { ConsumerContext } from "../consumer.ts";
 import { isTransient } from "../errors.ts";
@@ -50,7 +50,7 @@ export class TopicReader implements Consumer {
       this.#timer = setInterval(() => void this.#addPartitions(context.control), partitionCheckMs);
   }
 
-  receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     return this.#lanes.receive(max, call.signal);
   }
 
@@ -58,7 +58,7 @@ export class TopicReader implements Consumer {
     return batch.map(() => (this.#closing === undefined ? "settled" : "lost"));
   }
 
-  holdBack(lanes: readonly string[]): void {
+  pausePartitions(lanes: readonly string[]): void {
     this.#lanes.hold(lanes);
   }
 

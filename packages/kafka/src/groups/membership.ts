@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { within } from "@waybill/core/spi";
+import { systemClock, within } from "@waybill/core/spi";
 import type { KafkaLink, PartitionOffset } from "../client.ts";
 import { errorType, isTransient } from "../errors.ts";
 import {
@@ -228,7 +228,9 @@ export class GroupMember {
   async #letGo(number: number, partitions: readonly TopicPartition[]): Promise<void> {
     const cancel = new AbortController();
     this.#going.set(number, cancel);
-    await within(this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions), cancel.signal);
+    await within(systemClock, this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions), {
+      signal: cancel.signal,
+    });
     if (cancel.signal.aborted) return;
     this.#going.delete(number);
     for (const one of partitions) this.#owned.delete(nameOf(one));

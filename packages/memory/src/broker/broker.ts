@@ -83,16 +83,16 @@ export class MemoryBroker {
       }
       case "inbox": {
         const { inboxes } = this.places;
-        if (inboxes.has(address.physical)) throw mismatch(address, "it is in use.");
+        if (inboxes.has(address.brokerName)) throw mismatch(address, "it is in use.");
         const queue = new DeliveryQueue(
           { title: title(address), ordered: false, autoAck: true },
           this.settings,
         );
-        inboxes.set(address.physical, queue);
+        inboxes.set(address.brokerName, queue);
         return {
           queue,
           release() {
-            inboxes.delete(address.physical);
+            inboxes.delete(address.brokerName);
             queue.end(removed(title(address)));
           },
         };

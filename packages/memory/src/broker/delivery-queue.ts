@@ -4,7 +4,7 @@ import { type StoredMessage, toStored } from "../mapping.ts";
 import { type Backlog, PlainBacklog } from "./backlog.ts";
 import { MemoryDelivery } from "./delivery.ts";
 import { DueTimes } from "./due-times.ts";
-import { KeyedBacklog, type Lane } from "./keyed-backlog.ts";
+import { KeyedBacklog, type Partition } from "./keyed-backlog.ts";
 import { Leases } from "./leases.ts";
 import type { Member } from "./member.ts";
 
@@ -205,7 +205,7 @@ export class DeliveryQueue {
   /** When one message goes back, so do the later ones of its key: kept, they would overtake it. */
   #heldBehind(deliveries: readonly MemoryDelivery[]): MemoryDelivery[] {
     if (!this.nature.ordered) return [];
-    const first = new Map<Lane | undefined, number>();
+    const first = new Map<Partition | undefined, number>();
     for (const { keyLane, sequence } of deliveries) {
       first.set(keyLane, Math.min(sequence, first.get(keyLane) ?? sequence));
     }

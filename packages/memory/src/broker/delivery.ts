@@ -1,7 +1,7 @@
-import type { Delivery } from "@waybill/core/spi";
+import type { ReceivedMessage } from "@waybill/core/spi";
 import type { StoredMessage } from "../mapping.ts";
 import type { Timed } from "./due-heap.ts";
-import type { Lane } from "./keyed-backlog.ts";
+import type { Partition } from "./keyed-backlog.ts";
 import type { Linked } from "./linked-list.ts";
 import type { Member } from "./member.ts";
 
@@ -10,7 +10,7 @@ import type { Member } from "./member.ts";
  * out once: when it goes back, a successor takes its place in the queue, so that
  * a settlement which comes too late finds a delivery that is over.
  */
-export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
+export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, Timed {
   readonly message: StoredMessage;
   readonly redeliveries: number;
   /** Its place in the queue's order. */
@@ -19,7 +19,7 @@ export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
   /** Who has it in hand. */
   holder: Member | undefined = undefined;
   leaseEnd = 0;
-  keyLane: Lane | undefined = undefined;
+  keyLane: Partition | undefined = undefined;
   previous: MemoryDelivery | undefined = undefined;
   next: MemoryDelivery | undefined = undefined;
   dueAt = 0;
@@ -63,7 +63,7 @@ export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
   get timestamp(): number {
     return this.message.timestamp;
   }
-  get headers(): Delivery["headers"] {
+  get headers(): ReceivedMessage["headers"] {
     return this.message.headers;
   }
   get expiresAt(): number | undefined {
@@ -75,7 +75,7 @@ export class MemoryDelivery implements Delivery, Linked<MemoryDelivery>, Timed {
   get correlationId(): string | undefined {
     return this.message.correlationId;
   }
-  get lane(): string | undefined {
+  get partition(): string | undefined {
     return this.keyLane?.key;
   }
   get position(): string {

@@ -2,7 +2,7 @@ import type { Clock } from "@waybill/core/spi";
 import { closed } from "../errors.ts";
 import type { MemoryDelivery } from "./delivery.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
-import type { Lane } from "./keyed-backlog.ts";
+import type { Partition } from "./keyed-backlog.ts";
 import { LinkedList } from "./linked-list.ts";
 
 /** How long `receive` waits before it resolves with nothing. */
@@ -15,11 +15,11 @@ type Batch = readonly MemoryDelivery[];
  * ends, for whatever reason, the queue gets back what it had in hand.
  */
 export class Member {
-  /** Lanes it holds in which something waits. */
-  readonly lanes = new LinkedList<Lane>();
+  /** Partitions it holds in which something waits. */
+  readonly partitions = new LinkedList<Partition>();
   /** Keys of which it wants no more for now. */
-  heldBack: ReadonlySet<string> = new Set();
-  /** Whose turn it is, its own lanes' or the free ones'. */
+  pausedPartitions: ReadonlySet<string> = new Set();
+  /** Whose turn it is, its own partitions' or the free ones'. */
   ownTurn = false;
   /** How long it may keep what it is handed, in milliseconds. */
   readonly leaseMs: number;

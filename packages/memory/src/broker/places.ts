@@ -3,7 +3,7 @@ import { notFound } from "../errors.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
 import type { Topic } from "./topic.ts";
 
-/** All that exists on the broker, by physical name. */
+/** All that exists on the broker, by brokerName name. */
 export class Places {
   readonly topics = new Map<string, Topic>();
   readonly queues = new Map<string, DeliveryQueue>();
@@ -13,11 +13,11 @@ export class Places {
   findQueue(address: Address): DeliveryQueue | undefined {
     switch (address.kind) {
       case "group":
-        return this.topics.get(address.physical)?.groups.get(address.physicalGroup ?? "");
+        return this.topics.get(address.brokerName)?.groups.get(address.brokerGroup ?? "");
       case "queue":
-        return this.queues.get(address.physical);
+        return this.queues.get(address.brokerName);
       case "inbox":
-        return this.inboxes.get(address.physical);
+        return this.inboxes.get(address.brokerName);
       case "topic":
         return undefined;
     }
@@ -38,7 +38,7 @@ export class Places {
 
   /** @throws MessagingError `NOT_FOUND` */
   topic(address: Address): Topic {
-    const topic = this.topics.get(address.physical);
+    const topic = this.topics.get(address.brokerName);
     if (topic === undefined) throw notFound(address);
     return topic;
   }

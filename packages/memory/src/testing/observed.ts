@@ -1,7 +1,7 @@
 import {
-  type Delivery,
   deadLetterHeaders,
   type Headers,
+  type ReceivedMessage,
   reservedHeaderPrefix,
   type WireMessage,
 } from "@waybill/core/spi";
@@ -41,7 +41,7 @@ export interface DeadLettered<T = unknown> extends Published<T> {
   readonly errorMessage: string;
 }
 
-export function asPublished(source: string, message: WireMessage | Delivery, at: number): Published {
+export function asPublished(source: string, message: WireMessage | ReceivedMessage, at: number): Published {
   const { id, key, contentType, correlationId, timestamp } = message;
   const own = Object.entries(message.headers).filter(([name]) => !name.startsWith(reservedHeaderPrefix));
   const value = decode(message.body, contentType);

@@ -76,7 +76,7 @@ export class Delays {
     }
     await this.#control.run((channel) =>
       to.kind === "topic"
-        ? channel.bindExchange(to.physical, dueExchange, key)
+        ? channel.bindExchange(to.brokerName, dueExchange, key)
         : channel.bindQueue(queueName(to), dueExchange, key),
     );
   }
@@ -115,12 +115,17 @@ export class Delays {
   }
 }
 
-function remember(all: Map<string, Made>, name: string, done: Promise<void>, forMs: number): Promise<void> {
+function remember(
+  all: Map<string, Made>,
+  name: string,
+  done: Promise<void>,
+  timeoutMs: number,
+): Promise<void> {
   const made: Made = { done, until: 0 };
   all.set(name, made);
   done.then(
     () => {
-      made.until = Date.now() + forMs;
+      made.until = Date.now() + timeoutMs;
     },
     () => {
       if (all.get(name) === made) all.delete(name);
@@ -131,5 +136,5 @@ function remember(all: Map<string, Made>, name: string, done: Promise<void>, for
 
 /** Queues and exchanges have name spaces of their own. */
 function keyOf(to: Address): string {
-  return to.kind === "topic" ? `t:${to.physical}` : `q:${queueName(to)}`;
+  return to.kind === "topic" ? `t:${to.brokerName}` : `q:${queueName(to)}`;
 }

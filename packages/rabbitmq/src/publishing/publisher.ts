@@ -58,12 +58,12 @@ export class Publisher {
       if (message.delayMs > 0) delayed = true;
       else direct = true;
     }
-    const unchecked = to.kind === "topic" && direct && !this.#exchanges.has(to.physical);
+    const unchecked = to.kind === "topic" && direct && !this.#exchanges.has(to.brokerName);
     const delays = delayed ? this.#delays.prepare(to, batch) : undefined;
     if (!unchecked) return delays;
     const check = this.#control
-      .run((channel) => channel.checkExchange(to.physical))
-      .then(() => void this.#exchanges.add(to.physical));
+      .run((channel) => channel.checkExchange(to.brokerName))
+      .then(() => void this.#exchanges.add(to.brokerName));
     return delays === undefined ? check : Promise.all([check, delays]).then(() => undefined);
   }
 
@@ -197,7 +197,7 @@ class PublishChannel {
 }
 
 function routeOf(to: Address): Route {
-  if (to.kind === "topic") return { exchange: to.physical, routingKey: to.physical };
+  if (to.kind === "topic") return { exchange: to.brokerName, routingKey: to.brokerName };
   // The default exchange routes to the queue named by the routing key, and always exists.
   return { exchange: "", routingKey: queueName(to) };
 }

@@ -97,7 +97,7 @@ export class Backfill {
   }
 
   async #copy({ address, start }: TopologyItem, target: string, call: Call): Promise<void> {
-    const stream = streamName(address.physical);
+    const stream = streamName(address.brokerName);
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     const to = await this.#control.model.createConfirmChannel();
     try {

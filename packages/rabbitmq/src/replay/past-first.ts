@@ -1,4 +1,4 @@
-import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
 import type { AmqpConsumer } from "../consumer.ts";
 import type { AmqpDelivery } from "../delivery.ts";
 
@@ -33,7 +33,7 @@ export class PastFirst implements Consumer {
     this.#past = past;
   }
 
-  async receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (!this.#inPast) return this.#current.receive(max, call);
     if (this.#end !== undefined) {
       // Until the end is acked it is unsettled, unless its channel was lost: then this rejects.
@@ -42,7 +42,7 @@ export class PastFirst implements Consumer {
       if (this.#current.oldest === this.#end && !call.signal.aborted) await this.#begin();
       return [];
     }
-    let batch: readonly Delivery[];
+    let batch: readonly ReceivedMessage[];
     try {
       batch = await this.#current.receive(max, call);
     } catch (cause) {

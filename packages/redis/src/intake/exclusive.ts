@@ -9,7 +9,7 @@ import type { Intake, IntakeContext } from "./intake.ts";
 
 /** How often a member that stands by asks for the lock, in milliseconds. */
 const standbyMs = 500;
-/** The one lane of an ordered group: all of it moves together. */
+/** The one partition of an ordered group: all of it moves together. */
 export const onlyLane = "all";
 
 /**
@@ -49,7 +49,7 @@ export class ExclusiveIntake implements Intake {
     return delivery.leasedAt >= this.#heldSince && this.#heldUntil - now > this.#context.leaseMs / 2;
   }
 
-  /** The lock is the lease of all, has a timer of its own, and takes its lane along when it is lost. */
+  /** The lock is the lease of all, has a timer of its own, and takes its partition along when it is lost. */
   async extend(): Promise<readonly RedisDelivery[]> {
     return [];
   }
@@ -155,6 +155,6 @@ export class ExclusiveIntake implements Intake {
 }
 
 function inLane(deliveries: RedisDelivery[]): RedisDelivery[] {
-  for (const delivery of deliveries) delivery.lane = onlyLane;
+  for (const delivery of deliveries) delivery.partition = onlyLane;
   return deliveries;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Call, Consumer, Delivery, Settlement, SettleOutcome } from "@waybill/core/spi";
+import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
 import type { RedisDelivery } from "../delivery.ts";
 import type { EntryMapping } from "../mapping.ts";
 import { fresh } from "./deliveries.ts";
@@ -44,7 +44,7 @@ export class Follower implements Consumer {
     this.#keeping.unref();
   }
 
-  async receive(max: number, call: Call): Promise<readonly Delivery[]> {
+  async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     return this.#inlet.receive(max, call.signal, this.#fetch);
   }

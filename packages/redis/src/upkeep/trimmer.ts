@@ -24,16 +24,16 @@ export class Trimmer {
   }
 
   touch(topic: Address): void {
-    const { physical, retained } = topic;
-    if (this.#closed || this.#pending.has(physical)) return;
+    const { brokerName, retained } = topic;
+    if (this.#closed || this.#pending.has(brokerName)) return;
     const timer = setTimeout(() => {
-      this.#pending.delete(physical);
+      this.#pending.delete(brokerName);
       const keepMs = retained ? this.#settings.retentionMs : graceMs;
       // What fails is tried again with the next message; a lost connection is told elsewhere.
-      trim(this.#client, topicKeys(physical), keepMs).catch(() => {});
+      trim(this.#client, topicKeys(brokerName), keepMs).catch(() => {});
     }, everyMs);
     timer.unref();
-    this.#pending.set(physical, timer);
+    this.#pending.set(brokerName, timer);
   }
 
   close(): void {

@@ -152,12 +152,12 @@ function partitionOf(region: string): string {
 
 function missing({ kind, name, group, ...address }: Address): MessagingError {
   const what = kind === "group" ? `group "${group}" of "${name}"` : `${kind} "${name}"`;
-  const physical =
+  const brokerName =
     kind === "topic"
       ? topicName({ kind, name, group, ...address })
       : queueName({ kind, name, group, ...address });
   return new MessagingError("NOT_FOUND", `There is no ${what} in this AWS account and region.`, {
     remedy: 'Create it, or connect with `topology: "create"`.',
-    details: { physical },
+    details: { brokerName },
   });
 }

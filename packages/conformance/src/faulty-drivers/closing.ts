@@ -1,0 +1,102 @@
+import { wrapConsumer, wrapDriver } from "../wrap.ts";
+import type { FaultyDriver } from "./faulty-driver.ts";
+
+/** What can be wrong when things end or come to be. */
+export const closingSaboteurs: readonly FaultyDriver[] = [
+  {
+    name: "keeps-what-it-prefetched",
+    manner: "Closes a consumer without handing back what it holds.",
+    caughtBy: ["lifecycle.iterator-ends-with-its-loop", "drain.leaving-the-loop"],
+    sabotage: (driver) => wrapDriver(driver, { consumer: () => ({ close: async () => undefined }) }),
+  },
+  {
+    name: "swallows-a-connection-loss",
+    manner: "Says nothing when its connection is lost, and lets those who wait for messages wait.",
+    caughtBy: ["faults.broker-killed"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        hooks: (hooks) => ({ ...hooks, lost: () => undefined }),
+        consumer: (consumer) => ({
+          receive: (max, call) =>
+            consumer.receive(max, call).catch(
+              () =>
+                new Promise((resolve) => {
+                  call.signal.addEventListener("abort", () => resolve([]), { once: true });
+                }),
+            ),
+        }),
+      }),
+  },
+  {
+    name: "forgets-empty-groups",
+    manner: "Takes a group away when its last member leaves.",
+    caughtBy: ["groups-and-queues.absent-group-keeps"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        connection: (connection) => ({
+          async consume(from, hooks, call) {
+            const consumer = await connection.consume(from, hooks, call);
+            return wrapConsumer(consumer, {
+              async close() {
+                await consumer.close();
+                if (from.address.kind !== "group") return;
+                const call = { signal: AbortSignal.timeout(1_000) };
+                await connection.topology.remove([from.address], call).catch(() => undefined);
+              },
+            });
+          },
+        }),
+      }),
+  },
+  {
+    name: "removes-nothing",
+    manner: "Says that things are taken away and leaves them.",
+    caughtBy: ["topology.remove-takes-away", "topology.removed-queue-starts-empty"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        connection: ({ topology }) => ({
+          topology: {
+            ensure: (items, call) => topology.ensure(items, call),
+            inspect: (addresses, call) => topology.inspect(addresses, call),
+            remove: async () => undefined,
+          },
+        }),
+      }),
+  },
+  {
+    name: "makes-what-it-looks-at",
+    manner: "Makes what it was only to inspect.",
+    caughtBy: ["topology.inspect-changes-nothing", "topology.verify-refuses-what-is-missing"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        connection: ({ topology }) => ({
+          topology: {
+            ensure: (items, call) => topology.ensure(items, call),
+            async inspect(addresses, call) {
+              const start = { from: "latest" } as const;
+              await topology.ensure(
+                addresses.map((address) => ({ address, start, filter: undefined })),
+                call,
+              );
+              return topology.inspect(addresses, call);
+            },
+            remove: (addresses, call) => topology.remove(addresses, call),
+          },
+        }),
+      }),
+  },
+  {
+    name: "maps-two-names-to-one",
+    manner: "Takes a dot, a dash and an underscore in a name for the same.",
+    caughtBy: ["naming.map-injectively"],
+    sabotage: (driver) => ({
+      ...driver,
+      connect: (hooks, call) => driver.connect(hooks, call),
+      classify: (cause) => driver.classify(cause),
+      naming: {
+        rule: driver.naming.rule,
+        toBrokerName: (name, kind) => driver.naming.toBrokerName(name.replaceAll(/[.-]/g, "_"), kind),
+      },
+    }),
+  },
+];

@@ -1,0 +1,147 @@
+import type { Address, ReceivedMessage, Source } from "@waybill/core/spi";
+import { wrapDriver } from "../wrap.ts";
+import { alteringDeliveries } from "./altering.ts";
+import type { FaultyDriver } from "./faulty-driver.ts";
+
+/** Consumes from something else than it was told to. */
+const misreading = (misread: (from: Source) => Source): FaultyDriver["sabotage"] => {
+  return (driver) =>
+    wrapDriver(driver, {
+      connection: (connection) => ({
+        consume: (from, hooks, call) => connection.consume(misread(from), hooks, call),
+        topology: {
+          ensure: (items, call) =>
+            connection.topology.ensure(
+              items.map((item) => ({ ...item, ...misread({ ...item, prefetch: 1 }) })),
+              call,
+            ),
+          inspect: (addresses, call) => connection.topology.inspect(addresses, call),
+          remove: (addresses, call) => connection.topology.remove(addresses, call),
+        },
+      }),
+    });
+};
+
+/** What can be wrong on the way in. */
+export const receivingSaboteurs: readonly FaultyDriver[] = [
+  {
+    name: "swaps-deliveries",
+    manner: "Hands out a batch in the wrong order.",
+    caughtBy: ["ordering.per-key"],
+    sabotage: (driver) => alteringDeliveries(driver, (batch) => [...batch].reverse()),
+  },
+  {
+    name: "delivers-some-twice",
+    manner: "Hands out every twentieth delivery twice.",
+    caughtBy: ["groups-and-queues.queue-delivers-once", "groups-and-queues.members-share"],
+    sabotage(driver) {
+      let count = 0;
+      return alteringDeliveries(driver, (batch, change) =>
+        batch.flatMap((delivery) => (++count % 20 === 0 ? [delivery, change(delivery, {})] : [delivery])),
+      );
+    },
+  },
+  {
+    name: "over-fetches",
+    manner: "Takes ten times more than it was allowed to hold.",
+    caughtBy: ["flow.prefetch-leaves-the-rest"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        connection: (connection) => ({
+          async consume(from, hooks, call) {
+            const consumer = await connection.consume({ ...from, prefetch: from.prefetch * 10 }, hooks, call);
+            let stock: ReceivedMessage[] = [];
+            return {
+              receive: async (max, inner) => {
+                if (stock.length === 0) stock = [...(await consumer.receive(from.prefetch * 10, inner))];
+                return stock.splice(0, max);
+              },
+              settle: (batch, inner) => consumer.settle(batch, inner),
+              close: () => consumer.close(),
+            };
+          },
+        }),
+      }),
+  },
+  {
+    name: "hands-out-too-many",
+    manner: "Hands out more deliveries than it was asked for.",
+    caughtBy: ["flow.prefetch"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        consumer: (consumer) => ({ receive: (max, call) => consumer.receive(max * 10, call) }),
+      }),
+  },
+  {
+    name: "counts-from-two",
+    manner: "Says of every delivery that it was delivered before.",
+    caughtBy: ["delivery.one-by-queue", "retrying.by-throwing"],
+    sabotage: (driver) =>
+      alteringDeliveries(driver, (batch, change) =>
+        batch.map((delivery) => change(delivery, { redeliveries: delivery.redeliveries + 1 })),
+      ),
+  },
+  {
+    name: "does-not-count",
+    manner: "Says of every delivery that it is the first.",
+    caughtBy: ["retrying.at-once", "failure-policy.dead-letter-after-attempts"],
+    sabotage: (driver) =>
+      alteringDeliveries(driver, (batch, change) =>
+        batch.map((delivery) => change(delivery, { redeliveries: 0 })),
+      ),
+  },
+  {
+    name: "shares-between-groups",
+    manner: "Takes all groups of a topic for one.",
+    caughtBy: ["groups-and-queues.every-group-gets-every-message"],
+    sabotage: misreading((from) => ({ ...from, address: oneGroup(from.address) })),
+  },
+  {
+    name: "starts-too-late",
+    manner: "Starts every replay and every new group at the latest message.",
+    caughtBy: ["replay.from-earliest", "replay.group-from-earliest"],
+    sabotage: misreading((from) => ({ ...from, start: { from: "latest" } })),
+  },
+  {
+    name: "starts-too-early",
+    manner: "Starts every new group of a retained topic at the earliest message.",
+    caughtBy: ["replay.latest-on-a-retained-topic", "replay.from-time"],
+    sabotage: misreading((from) => (from.address.retained ? { ...from, start: { from: "earliest" } } : from)),
+  },
+  {
+    name: "delivers-what-was-filtered-out",
+    manner: "Ignores filters.",
+    caughtBy: ["filters.equality", "filters.absence", "filters.broadcast"],
+    sabotage: misreading((from) => ({ ...from, filter: undefined })),
+  },
+  {
+    name: "waits-for-all-to-settle",
+    manner: "Hands out nothing more until everything that it handed out is settled.",
+    caughtBy: ["flow.stuck-handler"],
+    sabotage: (driver) =>
+      wrapDriver(driver, {
+        consumer: (consumer) => {
+          let open = 0;
+          return {
+            receive: async (max, call) => {
+              if (open > 0) {
+                await new Promise((resolve) => setTimeout(resolve, 20));
+                return [];
+              }
+              const batch = await consumer.receive(Math.min(max, 1), call);
+              open += batch.length;
+              return batch;
+            },
+            settle: async (batch, call) => {
+              const outcomes = await consumer.settle(batch, call);
+              open -= batch.length;
+              return outcomes;
+            },
+          };
+        },
+      }),
+  },
+];
+
+const oneGroup = (address: Address): Address =>
+  address.kind === "group" ? { ...address, group: "everybody", brokerGroup: "everybody" } : address;

@@ -1,0 +1,295 @@
+import assert from "node:assert/strict";
+import { bytes, deadLetterOf, MessagingError, NonRetryableError, text } from "@waybill/core";
+import { type Case, suite } from "../case.ts";
+import { detailsOf } from "../dead-letter.ts";
+import type { Numbered } from "../history.ts";
+import { quickRetry } from "../quick-retry.ts";
+import { onlyPositive } from "../schemas.ts";
+import { wrapDriver } from "../wrap.ts";
+
+/** G5. What failed for good is kept, with the reason, and is let go of by the original only then. */
+export const deadLetters: readonly Case[] = suite("dead-letters", [
+  {
+    id: "of-a-group",
+    title: "A group's dead letter names topic and group, and other groups have the message all the same.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const events = context.topic<string>();
+      const letters = await context.collect(client, deadLetterOf({ topic: events, group: "failing" }));
+      const well = await context.collect(client, events, { group: "well" });
+      await context.collect(client, events, { group: "failing", retry: quickRetry(2) }, () => {
+        throw new Error("no");
+      });
+      await client.publish(events, "event");
+      const details = detailsOf((await letters.first(1))[0]);
+      assert.equal(details.source, events.name);
+      assert.equal(details.group, "failing");
+      assert.equal(details.attempts, 2);
+      await well.first(1);
+      assert.deepEqual(well.values, ["event"]);
+    },
+  },
+  {
+    id: "keyed",
+    title: "A keyed message that always fails becomes a dead letter, and then its key goes on in order.",
+    guarantee: "G5",
+    needs: ["ordering"],
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<Numbered>({ key: ({ k }) => k });
+      const history = context.history({ ordered: true });
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const attempts: number[] = [];
+      await client.consume(jobs, { retry: quickRetry(3) }, (message, { attempt }) => {
+        if (message.n !== 2) return history.deliver(message);
+        attempts.push(attempt);
+        throw new Error("the third fails");
+      });
+      for (let i = 0; i < 6; i++) {
+        const message = history.next("key");
+        await client.send(jobs, message);
+        if (i !== 2) history.confirm(message);
+      }
+      await context.eventually("all but the failing one are handled", () => history.complete());
+      const details = detailsOf((await letters.first(1))[0]);
+      assert.equal(details.attempts, 3);
+      assert.deepEqual(attempts, [1, 2, 3]);
+      history.check();
+    },
+  },
+  {
+    id: "whatever-is-thrown",
+    title: "Whatever is thrown is a failure: a string, nothing, a huge message with line breaks.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>();
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const thrown: readonly unknown[] = [
+        "just text",
+        undefined,
+        null,
+        { code: 7 },
+        new Error(`línea 1\r\nline 2 \u{1F4A5}\u0000${"x".repeat(200_000)}`),
+      ];
+      await client.consume(jobs, { retry: quickRetry(1) }, (index) => {
+        throw thrown[index];
+      });
+      await client.sendBatch(jobs, [...thrown.keys()]);
+      const all = await letters.first(thrown.length);
+      const bodies = all.map(({ body }) => Number(new TextDecoder().decode(body))).sort();
+      assert.deepEqual(bodies, [0, 1, 2, 3, 4]);
+      for (const letter of all) assert.equal(detailsOf(letter).attempts, 1);
+    },
+  },
+  {
+    id: "undecodable",
+    title: "A body that cannot be decoded is a dead letter with the reason, and the handler is not called.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<string>();
+      const raw = { ...context.queue<string>({ codec: text }), name: jobs.name };
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const seen = await context.collect(client, jobs, { retry: quickRetry(5) });
+      await client.send(raw, "{ this is not JSON");
+      await client.send(jobs, "fine");
+      const [letter] = await letters.first(1);
+      assert.equal(detailsOf(letter).errorCode, "DECODE_FAILED");
+      assert.equal(new TextDecoder().decode(letter?.body), "{ this is not JSON");
+      await seen.first(1);
+      await context.never("the handler was given it", () => seen.deliveries.length > 1);
+      assert.deepEqual(seen.values, ["fine"]);
+    },
+  },
+  {
+    id: "invalid-utf8",
+    title: "Bytes that are no text are a dead letter with the bytes unharmed.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<string>({ codec: text });
+      const raw = { ...context.queue<Uint8Array>({ codec: bytes }), name: jobs.name };
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const seen = await context.collect(client, jobs, { retry: quickRetry(5) });
+      const body = Uint8Array.of(0xff, 0xfe, 0x00, 0xc3, 0x28);
+      await client.send(raw, body);
+      const [letter] = await letters.first(1);
+      assert.equal(detailsOf(letter).errorCode, "DECODE_FAILED");
+      assert.deepEqual(new Uint8Array(letter?.body ?? []), body);
+      assert.equal(seen.deliveries.length, 0);
+    },
+  },
+  {
+    id: "schema-invalid",
+    title: "A body that fails its schema is a dead letter with the reason, and the handler is not called.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<number>({ schema: onlyPositive });
+      const loose = { ...context.queue<number>(), name: jobs.name };
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const seen = await context.collect(client, jobs, { retry: quickRetry(5) });
+      await client.send(loose, -1);
+      await client.send(jobs, 1);
+      const details = detailsOf((await letters.first(1))[0]);
+      assert.equal(details.errorCode, "VALIDATION_FAILED");
+      assert.match(details.errorMessage, /positive/);
+      await seen.first(1);
+      await context.never("the handler was given it", () => seen.deliveries.length > 1);
+      assert.deepEqual(seen.values, [1]);
+    },
+  },
+  {
+    id: "own-queue",
+    title: "Failed messages go to a queue of the application's own where it names one.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<string>();
+      const graveyard = context.queue<string>();
+      const letters = await context.collect(client, graveyard);
+      await client.consume(jobs, { retry: quickRetry(2), deadLetter: graveyard }, () => {
+        throw new Error("no");
+      });
+      await client.send(jobs, "work");
+      const [letter] = await letters.first(1);
+      assert.equal(letter?.value, "work");
+      assert.equal(detailsOf(letter).source, jobs.name);
+    },
+  },
+  {
+    id: "discard",
+    title: "With `discard`, a message that failed for good is gone, and the next one is handled.",
+    guarantee: "G5",
+    async run(context) {
+      const client = await context.connect();
+      const jobs = context.queue<string>();
+      const seen = await context.collect(
+        client,
+        jobs,
+        { retry: quickRetry(2), deadLetter: "discard" },
+        (value) => {
+          if (value === "bad") throw new Error("no");
+        },
+      );
+      await client.send(jobs, "bad");
+      await context.eventually(
+        "both attempts",
+        () => seen.values.filter((value) => value === "bad").length === 2,
+      );
+      await client.send(jobs, "good");
+      await context.eventually("the next one", () => seen.values.includes("good"));
+      await seen.subscription.close();
+      const after = await context.collect(client, jobs);
+      await context.never("it comes back", () => after.deliveries.length > 0, 500);
+    },
+  },
+  {
+    id: "unavailable",
+    title: "While the dead-letter destination takes nothing, the original is not acked.",
+    guarantee: "G5",
+    async run(context) {
+      const jobs = context.queue<string>();
+      let refusals = 0;
+      let acks = 0;
+      const driver = wrapDriver(context.driver(), {
+        connection: (own) => ({
+          async publish(to, batch, call) {
+            if (!to.name.endsWith("..dead")) return own.publish(to, batch, call);
+            refusals++;
+            const cause = new MessagingError("BROKER_ERROR", "The dead-letter queue is full.");
+            return batch.map(() => ({ ok: false, cause }));
+          },
+        }),
+        consumer: (own) => ({
+          settle(batch, call) {
+            acks += batch.filter(({ outcome }) => outcome === "ack").length;
+            return own.settle(batch, call);
+          },
+        }),
+      });
+      const broken = await context.connect({}, driver);
+      await broken.consume(jobs, { retry: quickRetry(2) }, () => {
+        throw new NonRetryableError("no");
+      });
+      await broken.send(jobs, "precious");
+      await context.eventually("a refusal by the dead-letter queue", () => refusals > 0);
+      await context.eventually("the trouble is told to onError", () => context.background.length > 0);
+      assert.equal(acks, 0, "the original was acked");
+      await broken.close({ timeoutMs: 1000 });
+
+      const healthy = await context.connect();
+      const seen = await context.collect(healthy, jobs);
+      await seen.first(1);
+      assert.deepEqual(seen.values, ["precious"]);
+    },
+  },
+  {
+    id: "available-again",
+    title: "Once the dead-letter destination is back, what waited for it arrives there.",
+    guarantee: "G5",
+    async run(context) {
+      const jobs = context.queue<string>();
+      let available = false;
+      let refusals = 0;
+      const driver = wrapDriver(context.driver(), {
+        connection: (own) => ({
+          async publish(to, batch, call) {
+            if (available || !to.name.endsWith("..dead")) return own.publish(to, batch, call);
+            refusals++;
+            throw new MessagingError("BROKER_ERROR", "The dead-letter queue is full.");
+          },
+        }),
+      });
+      const client = await context.connect({}, driver);
+      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      await client.consume(jobs, { retry: quickRetry(1) }, () => {
+        throw new Error("no");
+      });
+      await client.send(jobs, "precious");
+      await context.eventually("a refusal by the dead-letter queue", () => refusals > 0);
+      assert.equal(letters.deliveries.length, 0);
+      available = true;
+      const [letter] = await letters.first(1);
+      assert.equal(new TextDecoder().decode(letter?.body), '"precious"');
+    },
+  },
+  {
+    id: "poison-process",
+    title: "A message that kills its process every time ends as a dead letter and does not loop for ever.",
+    guarantee: "G5",
+    parts: ["crash"],
+    timeoutMs: 180_000,
+    applies: ({ attempts }) =>
+      attempts === "exact" || "the broker does not count deliveries that ended without a settlement",
+    async run(context) {
+      const jobs = context.queue<string>();
+      const watcher = await context.connect();
+      const letters = await context.collect(watcher, deadLetterOf({ queue: jobs }));
+      await watcher.topology.declare(jobs);
+      await watcher.send(jobs, "poison");
+      const attempts: number[] = [];
+      while (letters.deliveries.length === 0 && attempts.length < 10) {
+        const before = attempts.length;
+        const crashable = await context.crashable();
+        const victim = await context.connect({ onError: () => undefined }, crashable.driver);
+        await victim.consume(jobs, { retry: quickRetry(3) }, async (_, { attempt }) => {
+          attempts.push(attempt);
+          await crashable.die();
+          await new Promise(() => undefined);
+        });
+        await context.eventually(
+          "the poison, or its dead letter",
+          () => attempts.length > before || letters.deliveries.length > 0,
+          60_000,
+        );
+        // What follows would find the message gone while the dead process still lets go of it.
+        void victim.close({ timeoutMs: 0 });
+      }
+      assert.deepEqual(attempts, [1, 2, 3]);
+      assert.equal(detailsOf(letters.deliveries[0]).attempts, 3);
+    },
+  },
+]);

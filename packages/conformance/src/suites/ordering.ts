@@ -1,0 +1,302 @@
+import assert from "node:assert/strict";
+import type { Subscription } from "@waybill/core";
+import { type Case, suite } from "../case.ts";
+import type { Context } from "../context.ts";
+import { severable } from "../faults/severable.ts";
+import { Gate } from "../gate.ts";
+import { Gauge, KeyGauges } from "../gauge.ts";
+import type { History, Numbered } from "../history.ts";
+import { keysNamed } from "../load.ts";
+import { quickRetry } from "../quick-retry.ts";
+
+/** G6. Messages with one key are handled one at a time, in the order in which one client published them. */
+export const ordering: readonly Case[] = suite("ordering", [
+  {
+    id: "per-key",
+    title: "16 keys with 1000 messages each, ten handlers at once: every key in order, one at a time.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 150_000,
+    async run(context) {
+      const { client, events, history, load } = await context.events({ keyed: true });
+      const gauges = new KeyGauges();
+      const inAll = new Gauge();
+      await client.subscribe(events, { group: "group", concurrency: 10 }, (message) =>
+        inAll.during(() => handled(message, history, gauges)),
+      );
+      await load({ count: 16_000 }).done;
+      await context.allDelivered(history, { withinMs: 120_000 });
+      assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
+      assert.ok(inAll.peak <= 10, `${inAll.peak} handlers at once`);
+      assert.ok(inAll.peak > 1, "keys were not handled in parallel");
+    },
+  },
+  {
+    id: "per-key-in-a-queue",
+    title: "A queue with keys keeps their order too.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    async run(context) {
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
+      const gauges = new KeyGauges();
+      await client.consume(jobs, { concurrency: 10 }, (message) => handled(message, history, gauges));
+      await load({ count: 3200 }).done;
+      await context.allDelivered(history);
+      assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
+    },
+  },
+  {
+    id: "of-batches",
+    title: "The order within batches and from batch to batch is kept, with many batches on their way.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    async run(context) {
+      const { client, jobs, history } = await context.jobs({ keyed: true });
+      await client.consume(jobs, { concurrency: 10 }, history.record);
+      const keys = keysNamed(3);
+      const batches = Array.from({ length: 20 }, () =>
+        Array.from({ length: 50 }, (_, index) => history.next(keys[index % 3])),
+      );
+      await Promise.all(batches.map((batch) => client.sendBatch(jobs, batch)));
+      for (const message of batches.flat()) history.confirm(message);
+      await context.allDelivered(history);
+    },
+  },
+  {
+    id: "across-a-retry",
+    title: "Messages that fail in the middle are retried before any later one of their key.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    async run(context) {
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
+      const gauges = new KeyGauges();
+      let failures = 0;
+      await client.consume(jobs, { concurrency: 10, retry: quickRetry() }, (message, { attempt }) => {
+        if (message.n % 10 === 3 && attempt <= 2) {
+          failures++;
+          throw new Error("in the middle");
+        }
+        return handled(message, history, gauges);
+      });
+      await load({ count: 400, keys: keysNamed(8) }).done;
+      await context.allDelivered(history);
+      assert.equal(failures, 80, "each failed exactly twice");
+      assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
+    },
+  },
+  {
+    id: "across-an-explicit-retry",
+    title: "A delivery settled with `retry` holds its key back until it comes again.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    async run(context) {
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
+      await client.consume(jobs, { concurrency: 4 }, async (message, delivery) => {
+        if (message.n === 2 && delivery.attempt === 1) await delivery.retry({ delayMs: 300 });
+        else history.deliver(message);
+      });
+      await load({ count: 20, keys: keysNamed(2) }).done;
+      await context.allDelivered(history);
+    },
+  },
+  {
+    id: "across-a-rebalance",
+    title: "While members join and leave, no key is ever swapped or handled by two at once.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const { events, history, load } = await context.events({ keyed: true, redelivery: true });
+      const gauges = new KeyGauges();
+      const join = async () => {
+        const member = await context.connect();
+        await member.subscribe(events, { group: "group", concurrency: 10 }, (message) =>
+          handled(message, history, gauges),
+        );
+        return member;
+      };
+      await join();
+      const publishing = load({ count: 8000, window: 200 });
+      const reached = (share: number) =>
+        context.within(`${share} of the load`, 60_000, publishing.reached(8000 * share));
+      await reached(0.2);
+      const second = await join();
+      await reached(0.5);
+      const third = await join();
+      await reached(0.7);
+      await second.close();
+      await third.close();
+      await publishing.done;
+      // What a member had read and not handled may be read again, but not more than members hold.
+      await context.allDelivered(history, { withinMs: 60_000, duplicates: 4 * 100 });
+      assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
+    },
+  },
+  {
+    id: "across-a-lost-connection",
+    title: "After a lost connection, what comes again comes in order, and handlers of one key never overlap.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const wire = severable(context.driver());
+      await acrossCuts(context, wire.driver, () => wire.sever());
+    },
+  },
+  {
+    id: "across-a-reset",
+    title: "The same across TCP resets of publisher and subscriber.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    parts: ["endpoint"],
+    timeoutMs: 180_000,
+    async run(context) {
+      const proxy = await context.proxy();
+      await acrossCuts(context, context.driver(proxy.endpoint), () => proxy.reset());
+    },
+  },
+  {
+    id: "across-a-restart",
+    title: "Consumers that close and start anew go on where the last one stopped, in order.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
+      await client.topology.declare(jobs);
+      await load({ count: 1500, keys: keysNamed(8) }).done;
+      for (const share of [0.3, 0.6, 1]) {
+        const consumer = await context.connect();
+        await consumer.consume(jobs, { concurrency: 10 }, async (message) => {
+          await turn();
+          history.deliver(message);
+        });
+        await context.eventually(`${share} are handled`, () => history.distinct() >= 1500 * share);
+        await consumer.close();
+      }
+      history.check();
+    },
+  },
+  {
+    id: "keys-do-not-block",
+    title: "A key whose handler is stuck does not hold up the other keys.",
+    guarantee: "G11",
+    needs: ["ordering"],
+    async run(context) {
+      const { client, jobs, history, load } = await context.jobs({ keyed: true });
+      const gate = new Gate();
+      await client.consume(jobs, { concurrency: 4 }, async (message) => {
+        if (message.k === "key-0") await gate.opened;
+        history.deliver(message);
+      });
+      await load({ count: 80, keys: keysNamed(8) }).done;
+      await context.eventually("the seven other keys are handled", () => history.distinct() >= 70);
+      assert.equal(history.distinct(), 70, "the stuck key waits");
+      gate.open();
+      await context.allDelivered(history);
+    },
+  },
+  {
+    id: "retry-does-not-block-keys",
+    title: "A key that waits for its retry does not hold up the other keys, even with one handler at a time.",
+    guarantee: "G11",
+    needs: ["ordering"],
+    async run(context) {
+      const { client, jobs } = await context.jobs({ keyed: true });
+      const order: string[] = [];
+      // Long enough that ten messages come and go meanwhile on any computer.
+      const retry = { maxAttempts: 2, backoff: { initialMs: 5000, jitter: 0 } };
+      await client.consume(jobs, { concurrency: 1, retry }, ({ k, n }, { attempt }) => {
+        if (k === "bad" && attempt === 1) throw new Error("later");
+        order.push(`${k}-${n}`);
+      });
+      await client.send(jobs, { p: "a", k: "bad", n: 0 });
+      for (let n = 0; n < 10; n++) await client.send(jobs, { p: "a", k: "good", n });
+      await context.eventually("all are handled", () => order.length === 11);
+      assert.equal(order.at(-1), "bad-0", `the other key had to wait: ${order.join(" ")}`);
+    },
+  },
+  {
+    id: "unkeyed-in-parallel",
+    title: "Messages without a key run in parallel.",
+    guarantee: "G6",
+    async run(context) {
+      const client = await context.connect();
+      await inParallel(context, (handle) => {
+        const jobs = context.queue<number>();
+        return client.consume(jobs, { concurrency: 10 }, handle).then((subscription) => ({
+          subscription,
+          publish: (values: readonly number[]) => client.sendBatch(jobs, values),
+        }));
+      });
+    },
+  },
+  {
+    id: "unkeyed-among-keyed",
+    title:
+      "Messages for which the key function gives none run in parallel, though others of the queue have keys.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    async run(context) {
+      const client = await context.connect();
+      await inParallel(context, (handle) => {
+        const jobs = context.queue<number>({ key: () => undefined });
+        return client.consume(jobs, { concurrency: 10 }, handle).then((subscription) => ({
+          subscription,
+          publish: (values: readonly number[]) => client.sendBatch(jobs, values),
+        }));
+      });
+    },
+  },
+]);
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A handler that yields, so that one that runs too early is seen. */
+function handled(message: Numbered, history: History, gauges: KeyGauges): Promise<void> {
+  return gauges.of(message.k).during(async () => {
+    history.deliver(message);
+    await turn();
+  });
+}
+
+/** Publishes and subscribes through one driver that is cut three times in the middle. */
+async function acrossCuts(
+  context: Context,
+  driver: Parameters<Context["connect"]>[1],
+  cut: () => void,
+): Promise<void> {
+  const count = 4000;
+  const client = await context.connect({}, driver);
+  const { events, history, load } = await context.events({ keyed: true, redelivery: true }, client);
+  const gauges = new KeyGauges();
+  await client.subscribe(events, { group: "group", concurrency: 10 }, (message) =>
+    handled(message, history, gauges),
+  );
+  const publishing = load({ count, window: 200 });
+  for (const share of [0.25, 0.5, 0.75]) {
+    await context.within(`${share} of the load`, 60_000, publishing.reached(count * share));
+    cut();
+  }
+  await publishing.done;
+  assert.equal(publishing.failed, 0, `publishes failed: ${String(publishing.lastError)}`);
+  // Each cut may repeat what was on its way to the broker and what was held.
+  await context.allDelivered(history, { withinMs: 60_000, duplicates: 3 * (200 + 100) * 2 });
+  assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
+}
+
+/** Ten messages, each of whose handlers waits for all ten. */
+async function inParallel(
+  context: Context,
+  start: (handle: () => Promise<void>) => Promise<{
+    readonly subscription: Subscription;
+    readonly publish: (values: readonly number[]) => Promise<unknown>;
+  }>,
+): Promise<void> {
+  const gauge = new Gauge();
+  const gate = new Gate();
+  const { publish } = await start(() => gauge.during(() => gate.opened));
+  await publish(Array.from({ length: 10 }, (_, index) => index));
+  await context.eventually("ten handlers at once", () => gauge.running === 10);
+  gate.open();
+}

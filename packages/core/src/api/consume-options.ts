@@ -1,0 +1,19 @@
+import type { DeadLetterPolicy, RetryPolicy } from "./failure-policy.ts";
+import type { HandleMiddleware } from "./middleware.ts";
+
+export interface ConsumeOptions {
+  /** The most handlers at once. Default 10. */
+  readonly concurrency?: number;
+  /** The most messages held, running ones included. At least `concurrency`. Default: the larger of 100 and 4 × `concurrency`. */
+  readonly prefetch?: number;
+  /** What happens after a failure. Default: 5 attempts, exponential backoff from 1 s to 5 min with jitter. */
+  readonly retry?: RetryPolicy;
+  /** Where a message goes that failed for good. Default: a derived queue, see `deadLetterOf`. */
+  readonly deadLetter?: DeadLetterPolicy;
+  /** Around every handler call, outermost first; inside the client's own. */
+  readonly use?: readonly HandleMiddleware[];
+  /** The longest that a message is kept from the broker by renewing its lease, in milliseconds. Default 12 hours. */
+  readonly maxLeaseMs?: number;
+  /** Closes the subscription when it fires. */
+  readonly signal?: AbortSignal;
+}

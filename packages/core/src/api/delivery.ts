@@ -1,0 +1,45 @@
+import type { Headers } from "../spi/message.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What became of a settlement. `lost`: the broker had already taken the message back. `already-settled`: an earlier one won. */
+export type SettleResult = "settled" | "lost" | "already-settled";
+
+/** A message as a handler gets it. */
+export interface Delivery<T = unknown> {
+  readonly value: T;
+  readonly id: string;
+  /** The body as it came, before decoding. */
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly headers: Headers;
+  /** The ordering key, if the message has one. */
+  readonly key: string | undefined;
+  /** When it was published, milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly correlationId: string | undefined;
+  /** 1 for the first time. Exact or a lower bound after crashes: see the adapter's capabilities. */
+  readonly attempt: number;
+  /** The portable name of the topic or queue. */
+  readonly source: string;
+  /** The group; `undefined` for a queue or a broadcast. */
+  readonly group: string | undefined;
+  /** For `start: { position }`, where the broker has positions. */
+  readonly position: string | undefined;
+  /** Fires when the handler's result is no longer wanted: the drain deadline is over, or the lease was lost. */
+  readonly signal: AbortSignal;
+  /** The vendor client's own message. */
+  readonly native: unknown;
+  /** What the application has settled it as, if it has; a middleware learns here what became of it. */
+  readonly settlement: "ack" | "retry" | "reject" | undefined;
+  /** The subscription that received it, to pause it for instance. */
+  readonly subscription: Subscription;
+  /** Done. Without a settlement of your own, a handler that resolves acks. The first settlement wins. */
+  ack(): Promise<SettleResult>;
+  /** Not now: deliver it again, after `delayMs` if given, else after what the retry policy says. Counts as an attempt. */
+  retry(options?: { readonly delayMs?: number; readonly reason?: unknown }): Promise<SettleResult>;
+  /** Never: to the dead letter at once. */
+  reject(reason?: unknown): Promise<SettleResult>;
+}
+
+/** Resolving acks; throwing leaves it to the retry policy. */
+export type Handler<T> = (value: T, delivery: Delivery<T>) => unknown;

@@ -1,0 +1,35 @@
+import type { Delivery } from "./delivery.ts";
+import type { Receipt } from "./publisher.ts";
+
+/** A message on its way to be encoded; a publish middleware may change its headers. */
+export interface OutgoingMessage {
+  readonly kind: "topic" | "queue";
+  /** The portable name of the destination. */
+  readonly destination: string;
+  readonly value: unknown;
+  readonly id: string;
+  readonly headers: Record<string, string>;
+}
+
+/** Around one publish or send. `next` resolves when the broker has confirmed. */
+export type PublishMiddleware = (message: OutgoingMessage, next: () => Promise<Receipt>) => Promise<Receipt>;
+
+/**
+ * Around one handler call. Throwing is as if the handler had thrown; not calling
+ * `next` skips the handler, and the message is acked unless it was settled.
+ */
+export type HandleMiddleware = (delivery: Delivery, next: () => Promise<void>) => Promise<void>;
+
+/** One middleware out of many: the first is outermost. `undefined` for none, so that an empty chain costs nothing. */
+export function compose<M, R>(
+  chain: readonly ((message: M, next: () => Promise<R>) => Promise<R>)[],
+): ((message: M, next: () => Promise<R>) => Promise<R>) | undefined {
+  if (chain.length === 0) return undefined;
+  return (message, last) => {
+    const step = (index: number): Promise<R> => {
+      const layer = chain[index];
+      return layer === undefined ? last() : layer(message, () => step(index + 1));
+    };
+    return step(0);
+  };
+}

@@ -1,0 +1,29 @@
+import type { MessagingError } from "../errors/messaging-error.ts";
+import type { Address } from "../spi/address.ts";
+import type { ReceivedMessage, WireMessage } from "../spi/message.ts";
+import type { SettleResult } from "./delivery.ts";
+
+/**
+ * Told of everything that happens, in the order in which it happens. Each method
+ * is optional, must be quick and must not throw. Durations are in milliseconds.
+ */
+export interface Observer {
+  /** A batch was confirmed or failed; `errors` holds one entry per failed message, by index. */
+  published?(
+    to: Address,
+    batch: readonly WireMessage[],
+    errors: ReadonlyMap<number, MessagingError>,
+    ms: number,
+  ): void;
+  received?(from: Address, batch: readonly ReceivedMessage[]): void;
+  /** A handler ended. `error` is what it threw. */
+  handled?(from: Address, delivery: ReceivedMessage, error: unknown, ms: number): void;
+  settled?(
+    from: Address,
+    delivery: ReceivedMessage,
+    outcome: "ack" | "retry" | "dead-letter",
+    result: SettleResult,
+  ): void;
+  /** The client's connection came up, went down or ended. */
+  connection?(status: "up" | "recovering" | "closed", cause: MessagingError | undefined): void;
+}

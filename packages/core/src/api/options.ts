@@ -1,0 +1,62 @@
+import type { MessagingError } from "../errors/messaging-error.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Adapter } from "../spi/adapter.ts";
+import type { Feature } from "../spi/capabilities.ts";
+import type { Driver } from "../spi/driver.ts";
+import type { HandleMiddleware, PublishMiddleware } from "./middleware.ts";
+import type { Observer } from "./observer.ts";
+
+/** Everything about a client that is not about its broker. */
+export interface ClientOptions<R extends Feature = Feature> {
+  /**
+   * Features this application needs. With a URL they are what the client's type
+   * offers; `connect` refuses before any I/O when the broker lacks one.
+   */
+  readonly requires?: readonly R[];
+  /**
+   * What to do about topics, queues and groups when they are first used. `create`:
+   * make what is missing. `verify`: refuse when something is missing or differs,
+   * change nothing. `assume`: do not look. Default `create`.
+   */
+  readonly topology?: "create" | "verify" | "assume";
+  /** Goes before every topic and queue name on the broker, such as `staging.`. Groups keep theirs. */
+  readonly prefix?: string;
+  /** Portable name → name on the broker, for those that exist already. They get no prefix. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** How long `connect` tries to reach the broker, in milliseconds. Default 10 000. */
+  readonly connectTimeoutMs?: number;
+  /** How long a publish may wait for its confirmation, reconnects included, in milliseconds. Default 30 000. */
+  readonly publishTimeoutMs?: number;
+  /** The most that may await confirmation; a publish over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB. */
+  readonly maxPending?: { readonly messages?: number; readonly bytes?: number };
+  /** How long `close` lets running handlers go on, in milliseconds. Default 30 000. */
+  readonly drainTimeoutMs?: number;
+  /** The pauses between attempts to reconnect, in milliseconds. Default 100 to 5000. */
+  readonly reconnect?: { readonly initialMs?: number; readonly maxMs?: number };
+  readonly middleware?: {
+    /** Around every publish and send, outermost first. */
+    readonly publish?: readonly PublishMiddleware[];
+    /** Around every handler, outermost first. */
+    readonly handle?: readonly HandleMiddleware[];
+  };
+  /**
+   * The one place where trouble in the background arrives: lost connections, late
+   * settlements, failed subscriptions. Default: `console.error`. It must not throw.
+   */
+  readonly onError?: (error: MessagingError) => void;
+  /** Sees everything that happens, for telemetry. Costs nothing when absent. */
+  readonly observer?: Observer;
+  /** Adapters of your own, or those that a bundler must see. Consulted before the known packages. */
+  readonly adapters?: readonly Adapter[];
+  /** Where adapters look for secrets. Default: `process.env` where there is one. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** For tests: time that can be held still. */
+  readonly clock?: Clock;
+}
+
+/** `connect` in one object: a URL or a driver, and the options. */
+export type ConnectConfig<R extends Feature = Feature> = ClientOptions<R> &
+  (
+    | { readonly url: string | URL; readonly driver?: never }
+    | { readonly driver: Driver; readonly url?: never }
+  );

@@ -1,0 +1,55 @@
+import type { Feature } from "../spi/capabilities.ts";
+import type { Headers } from "../spi/message.ts";
+import type { TopicContract } from "./contract.ts";
+import type { Gated } from "./gated.ts";
+
+export interface MessageOptions {
+  /** Text pairs that travel with the message. Names beginning `waybill-` are reserved. */
+  readonly headers?: Headers;
+  /** Default: a new unique id. Give your own where a store deduplicates by it. */
+  readonly id?: string;
+  /** When it happened, milliseconds since the epoch. Default: now. */
+  readonly timestamp?: number;
+  /** Ties messages together; Waybill only carries it. */
+  readonly correlationId?: string;
+  /** Stops waiting for the confirmation. The message may have been stored all the same. */
+  readonly signal?: AbortSignal;
+}
+
+export type PublishOptions<F extends Feature = Feature> = MessageOptions &
+  /** Deliver no earlier than this many milliseconds after publishing. */
+  Gated<F, "delay", { readonly delayMs?: number }> &
+  /** Do not deliver once this many milliseconds have passed since publishing. */
+  Gated<F, "ttl", { readonly ttlMs?: number }>;
+
+/** The broker has the message. */
+export interface Receipt {
+  readonly id: string;
+  /** Where the broker put it, where it tells. For replay. */
+  readonly position: string | undefined;
+  /** True when nobody was there to keep it: no group, and a broker that keeps nothing without one. */
+  readonly unrouted: boolean;
+}
+
+/** Publishes to topics. */
+export interface Publisher<F extends Feature = never> {
+  /**
+   * Resolves when the broker has confirmed the message. What is published in the
+   * same turn travels together; a lone message leaves at once.
+   * @throws MessagingError before any I/O for a bad value, header, name or option;
+   * afterwards a retryable one when no confirmation came within `publishTimeoutMs`.
+   */
+  publish<In>(
+    // biome-ignore lint/suspicious/noExplicitAny: what comes out does not matter to who puts in
+    to: TopicContract<In, any>,
+    value: NoInfer<In>,
+    options?: PublishOptions<F>,
+  ): Promise<Receipt>;
+  /** Publishes many. @throws PartialFailureError naming those that were not stored. */
+  publishBatch<In>(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    to: TopicContract<In, any>,
+    values: readonly NoInfer<In>[],
+    options?: PublishOptions<F>,
+  ): Promise<readonly Receipt[]>;
+}

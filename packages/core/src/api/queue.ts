@@ -1,0 +1,41 @@
+import type { Feature } from "../spi/capabilities.ts";
+import type { ConsumeOptions } from "./consume-options.ts";
+import type { QueueContract } from "./contract.ts";
+import type { Handler } from "./delivery.ts";
+import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Sends to queues. */
+export interface QueueSender<F extends Feature = never> {
+  /** Like `publish`, to a queue. */
+  send<In>(
+    // biome-ignore lint/suspicious/noExplicitAny: what comes out does not matter to who puts in
+    to: QueueContract<In, any, any, any>,
+    value: NoInfer<In>,
+    options?: PublishOptions<F>,
+  ): Promise<Receipt>;
+  sendBatch<In>(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    to: QueueContract<In, any, any, any>,
+    values: readonly NoInfer<In>[],
+    options?: PublishOptions<F>,
+  ): Promise<readonly Receipt[]>;
+}
+
+/** Consumes queues. */
+export interface QueueConsumer {
+  consume<Out>(
+    // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter to who takes out
+    from: QueueContract<any, Out, any, any>,
+    options: ConsumeOptions,
+    handler: Handler<Out>,
+  ): Promise<Subscription>;
+  consume<Out>(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    from: QueueContract<any, Out, any, any>,
+    handler: Handler<Out>,
+  ): Promise<Subscription>;
+}
+
+/** Sends to queues and consumes them. */
+export interface Queue<F extends Feature = never> extends QueueSender<F>, QueueConsumer {}

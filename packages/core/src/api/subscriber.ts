@@ -1,0 +1,82 @@
+import type { Filter } from "../spi/address.ts";
+import type { Feature } from "../spi/capabilities.ts";
+import type { ConsumeOptions } from "./consume-options.ts";
+import type { QueueContract, TopicContract } from "./contract.ts";
+import type { Delivery, Handler } from "./delivery.ts";
+import type { Gated } from "./gated.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Where a subscription begins. */
+export type Start = "latest" | "earliest" | { readonly time: Date | number } | { readonly position: string };
+
+export type FilterOptions<F extends Feature> = Gated<
+  F,
+  "filters",
+  {
+    /** Only messages whose headers match. The others are dropped for this group. */
+    readonly filter?: Filter;
+  }
+>;
+
+export type GroupOptions<F extends Feature> = {
+  /** Members of one group share the topic's messages; every group gets them all. */
+  readonly group: string;
+  readonly broadcast?: never;
+} & Gated<
+  F,
+  "groupStart",
+  {
+    /** Where a group begins that does not exist yet. Default `latest`. Else only for `retained` topics. */
+    readonly start?: Start;
+  }
+>;
+
+export type BroadcastOptions<F extends Feature> = Gated<
+  F,
+  "broadcast",
+  {
+    /** No group: live messages, to this subscription alone, with nothing left behind. */
+    readonly broadcast: true;
+  }
+> & { readonly group?: never } & Gated<
+    F,
+    "replay",
+    {
+      /** Where to begin. Default `latest`. Else only for `retained` topics: a replay. */
+      readonly start?: Start;
+    }
+  >;
+
+export type SubscribeOptions<F extends Feature = Feature> = ConsumeOptions &
+  FilterOptions<F> &
+  (GroupOptions<F> | BroadcastOptions<F>);
+
+export interface DeliveryIterator<T> extends AsyncIterableIterator<Delivery<T>>, AsyncDisposable {
+  /** Resolves when nothing sent from now on would be missed. Starts the subscription if the loop has not. */
+  readonly ready: () => Promise<Subscription>;
+}
+
+/** Consumes topics. */
+export interface Subscriber<F extends Feature = never> {
+  /** Resolves when nothing published from now on would be missed. */
+  subscribe<Out>(
+    // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter to who takes out
+    from: TopicContract<any, Out>,
+    options: SubscribeOptions<F>,
+    handler: Handler<Out>,
+  ): Promise<Subscription>;
+  /**
+   * Pull style. Settle each delivery yourself; leaving the loop closes the
+   * subscription and hands back what was not settled.
+   */
+  messages<Out>(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    from: TopicContract<any, Out>,
+    options: SubscribeOptions<F>,
+  ): DeliveryIterator<Out>;
+  messages<Out>(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    from: QueueContract<any, Out, any, any>,
+    options?: ConsumeOptions,
+  ): DeliveryIterator<Out>;
+}

@@ -1,0 +1,33 @@
+import type { MessagingError } from "../errors/messaging-error.ts";
+
+/** `recovering`: the broker is away, and the subscription resumes by itself. `failed`: it cannot go on; see `ended`. */
+export type SubscriptionState = "running" | "paused" | "recovering" | "closing" | "closed" | "failed";
+
+export interface CloseOptions {
+  /** How long running handlers may still take, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** One running subscription, consumer or responder. */
+export interface Subscription extends AsyncDisposable {
+  /** The portable name of the topic or queue. */
+  readonly source: string;
+  readonly group: string | undefined;
+  readonly state: SubscriptionState;
+  /** Handlers running now. */
+  readonly running: number;
+  /** Messages held now, running ones included. */
+  readonly held: number;
+  /** Starts no further handler until `resume`. Keeps membership and leases. */
+  pause(): void;
+  resume(): void;
+  /** Takes effect with the next handler. */
+  setConcurrency(concurrency: number): void;
+  /** Resolves when it has ended: with the error if it failed, with nothing if it was closed. Never rejects. */
+  readonly ended: Promise<MessagingError | undefined>;
+  /**
+   * Stops intake, waits for running handlers up to the deadline (default: the
+   * client's `drainTimeoutMs`), settles what ended, hands the rest back.
+   */
+  close(options?: CloseOptions): Promise<void>;
+}

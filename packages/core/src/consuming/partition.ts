@@ -1,0 +1,65 @@
+import { Deque } from "../runtime/deque.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
+
+/**
+ * What moves from member to member as one (a partition, a message group), and
+ * under cumulative settlement the keeper of its watermark.
+ */
+export class Partition {
+  readonly name: string;
+  /** It is going: nothing of it is started any more. */
+  revoking = false;
+  /** Deliveries that are held. */
+  held = 0;
+  /** Deliveries whose handler runs or that are on their way to be settled. */
+  working = 0;
+  /** Under cumulative settlement: all that the watermark has not passed, in order of receipt. */
+  readonly #open = new Deque<InFlightDelivery>();
+  /** Ended, but behind one that has not. */
+  #blocked = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** How many are done and cannot be settled yet because an earlier one is not. */
+  get blocked(): number {
+    return this.#blocked;
+  }
+
+  /** Nothing speaks of it any more; should more of it come, another partition will do as well. */
+  get isOver(): boolean {
+    return this.held === 0 && this.working === 0 && this.#open.size === 0 && !this.revoking;
+  }
+
+  track(held: InFlightDelivery): void {
+    this.#open.push(held);
+  }
+
+  /** Marks one as done; answers the last one that the watermark has now passed, if it moved. */
+  complete(held: InFlightDelivery): InFlightDelivery | undefined {
+    held.done = true;
+    this.#blocked++;
+    let passed: InFlightDelivery | undefined;
+    for (let head = this.#open.peek(); head?.done; head = this.#open.peek()) {
+      passed = this.#open.shift();
+      this.#blocked--;
+    }
+    return passed;
+  }
+
+  started(): void {
+    this.working++;
+  }
+
+  ended(): void {
+    this.working--;
+    if (this.working === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Resolves when nothing of it is being worked on. */
+  idle(): Promise<void> {
+    return this.working === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  }
+}

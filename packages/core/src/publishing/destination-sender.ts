@@ -1,0 +1,286 @@
+import type { Observer } from "../api/observer.ts";
+import type { Receipt } from "../api/publisher.ts";
+import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
+import { aborted, closed } from "../errors/ended.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Address } from "../spi/address.ts";
+import type { Driver } from "../spi/driver.ts";
+import type { WireMessage } from "../spi/message.ts";
+import { normalise } from "../spi/normalise.ts";
+import type { PublishOutcome } from "../spi/settlement.ts";
+import { InFlightBatch } from "./in-flight-batch.ts";
+import { Outage } from "./outage.ts";
+import type { PendingBudget } from "./pending-budget.ts";
+import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { SendQueue } from "./send-queue.ts";
+
+/** What every sender of a client shares. */
+export interface DestinationSenderContext {
+  readonly driver: Driver;
+  readonly link: ReconnectingConnection;
+  readonly clock: Clock;
+  readonly budget: PendingBudget;
+  readonly timeoutMs: number;
+  readonly retryInitialMs: number;
+  readonly retryMaxMs: number;
+  readonly observer: Observer | undefined;
+  readonly onError: (error: MessagingError) => void;
+  /** Makes or checks the destination, once. */
+  prepare(address: Address): Promise<void>;
+}
+
+/**
+ * Messages on their way to one destination. What is added in the same turn
+ * leaves as one batch, and so does what gathers while no further call is allowed.
+ * What fails and may succeed later goes out again, before anything younger, until
+ * its time is over.
+ */
+export class DestinationSender implements PendingOwner {
+  readonly address: Address;
+  readonly #context: DestinationSenderContext;
+  readonly #onRest: (() => void) | undefined;
+  readonly #limit: number;
+  readonly #outage: Outage;
+  readonly #waiting = new SendQueue();
+  readonly #inFlight = new Set<InFlightBatch>();
+  /** How many are not finished, waiting or under way. */
+  #pending = 0;
+  #prepared: "no" | "under way" | "yes" = "no";
+  #flushScheduled = false;
+  #failuresInARow = 0;
+  /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
+  #pause: unknown;
+  #watchdog: unknown;
+  #idle: (() => void)[] = [];
+
+  /** `onRest` is called whenever nothing is left to do. */
+  constructor(address: Address, context: DestinationSenderContext, onRest?: () => void) {
+    this.address = address;
+    this.#context = context;
+    this.#outage = new Outage(context.link, context.onError);
+    this.#onRest = onRest;
+    this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
+  }
+
+  /** Why what waits here has to go out again. */
+  get trouble(): MessagingError | undefined {
+    return this.#pending === 0 ? undefined : this.#outage.error;
+  }
+
+  /** Takes a message; the promise settles when the broker has confirmed it, or when it failed for good. */
+  add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
+    const { budget, clock, timeoutMs } = this.#context;
+    if (signal?.aborted) return Promise.reject(aborted(signal));
+    const refusal = budget.take(size);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      const entry = new PendingPublish(this, message, size, clock.now() + timeoutMs, resolve, reject);
+      this.#pending++;
+      this.#waiting.add(entry);
+      if (signal !== undefined) entry.abortWith(signal);
+      if (!this.#flushScheduled) {
+        this.#flushScheduled = true;
+        queueMicrotask(this.#flush);
+      }
+    });
+  }
+
+  finished(entry: PendingPublish): void {
+    this.#context.budget.give(entry.size);
+    if (--this.#pending === 0) this.#rest();
+  }
+
+  /** Looks at the destination again before the next message. */
+  forgetPrepared(): void {
+    if (this.#prepared === "yes") this.#prepared = "no";
+  }
+
+  /** Resolves when nobody waits for a confirmation any more. */
+  idle(): Promise<void> {
+    if (this.#pending === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Fails all that is left. */
+  close(): void {
+    const error = closed("client");
+    for (const flight of this.#inFlight) {
+      this.#abandon(flight);
+      for (const entry of flight.entries) entry.fail(error);
+    }
+    for (const entry of this.#waiting.takeAll()) entry.fail(error);
+    this.#rest();
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    if (this.#pending === 0 || this.#pause !== undefined) return;
+    this.#watch();
+    if (this.#prepared !== "yes") {
+      if (this.#prepared === "no") void this.#prepare();
+      return;
+    }
+    const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
+    while (this.#inFlight.size < this.#limit && this.#waiting.size > 0) {
+      const entries = this.#waiting.nextBatch(maxMessages, maxBytes);
+      if (entries.length > 0) void this.#send(entries);
+    }
+  };
+
+  async #prepare(): Promise<void> {
+    this.#prepared = "under way";
+    try {
+      await this.#context.prepare(this.address);
+      this.#prepared = "yes";
+    } catch (cause) {
+      this.#prepared = "no";
+      const error = normalise(this.#context.driver, cause);
+      this.#failOrKeep(this.#waiting.takeAll().map((entry) => ({ entry, error })));
+    }
+    this.#flush();
+  }
+
+  async #send(entries: readonly PendingPublish[]): Promise<void> {
+    const { driver, link, clock } = this.#context;
+    const flight = new InFlightBatch(entries, clock.now());
+    this.#inFlight.add(flight);
+    let outcomes: readonly PublishOutcome[] | undefined;
+    let cause: unknown;
+    try {
+      const connection = link.current ?? (await link.connection(flight.signal));
+      outcomes = await connection.publish(this.address, flight.batch, flight);
+    } catch (thrown) {
+      cause = thrown;
+    }
+    if (flight.abandoned) return;
+    this.#inFlight.delete(flight);
+
+    const failures: Failure[] = [];
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index] as PendingPublish;
+      const outcome = outcomes?.[index];
+      if (outcome?.ok) entry.succeed(outcome);
+      else failures.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
+    }
+    this.#observe(flight, failures);
+    if (failures.length > 0) this.#failOrKeep(failures);
+    else {
+      this.#failuresInARow = 0;
+      this.#outage.ends();
+    }
+    this.#flush();
+    if (this.#pending === 0) this.#rest();
+  }
+
+  #observe(flight: InFlightBatch, failures: readonly Failure[]): void {
+    const { observer, clock } = this.#context;
+    if (observer?.published === undefined) return;
+    const errors = new Map(failures.map(({ index, error }) => [index, error]));
+    observer.published(this.address, flight.batch, errors, clock.now() - flight.startedAt);
+  }
+
+  /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
+  #failOrKeep(failures: readonly Pick<Failure, "entry" | "error">[]): void {
+    const now = this.#context.clock.now();
+    const kept: PendingPublish[] = [];
+    for (const { entry, error } of failures) {
+      if (entry.finished) continue;
+      if (!error.retryable) {
+        // What was there may have been taken away: look again before the next one.
+        if (error.code === "NOT_FOUND") this.#prepared = "no";
+        entry.fail(error);
+      } else {
+        entry.error = error;
+        if (now >= entry.deadline) entry.fail(this.#outOfTime(entry));
+        else kept.push(entry);
+      }
+    }
+    const last = kept.at(-1)?.error;
+    if (last === undefined) return;
+    this.#outage.lasts(last);
+    this.#waiting.putBack(kept);
+    const { clock, retryInitialMs, retryMaxMs } = this.#context;
+    const pauseMs = Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failuresInARow++);
+    if (this.#pause !== undefined) return;
+    this.#pause = clock.setTimeout(() => {
+      this.#pause = undefined;
+      this.#flush();
+    }, pauseMs);
+  }
+
+  // ── Time limits ─────────────────────────────────────────────────────────────
+
+  /** One timer for the whole sender: it looks when the oldest message is due to time out. */
+  #watch(): void {
+    if (this.#watchdog !== undefined) return;
+    const { clock } = this.#context;
+    let oldest = this.#waiting.nextDeadline;
+    for (const flight of this.#inFlight) oldest = Math.min(oldest, flight.nextDeadline);
+    if (oldest === Number.POSITIVE_INFINITY) return;
+    this.#watchdog = clock.setTimeout(
+      () => {
+        this.#watchdog = undefined;
+        this.#expireOverdue();
+        this.#watch();
+      },
+      Math.max(0, oldest - clock.now()),
+    );
+  }
+
+  #expireOverdue(): void {
+    const now = this.#context.clock.now();
+    for (const flight of this.#inFlight) {
+      const late: Failure[] = [];
+      flight.entries.forEach((entry, index) => {
+        if (now >= entry.deadline) late.push({ entry, error: this.#outOfTime(entry), index });
+      });
+      // A driver that answers nothing must not hold up those who come after.
+      if (now >= flight.lastDeadline) {
+        this.#abandon(flight);
+        this.#observe(flight, late);
+      }
+      for (const { entry, error } of late) entry.fail(error);
+    }
+    for (const entry of this.#waiting.takeOverdue(now)) entry.fail(this.#outOfTime(entry));
+    this.#flush();
+  }
+
+  #outOfTime(entry: PendingPublish): MessagingError {
+    const { timeoutMs, link } = this.#context;
+    return new MessagingError(
+      "TIMEOUT",
+      `"${this.address.name}" did not confirm a message within ${timeoutMs} ms.`,
+      {
+        remedy: "It may have been stored all the same. Publish it again with the same id if it must arrive.",
+        cause: entry.error ?? link.error,
+      },
+    );
+  }
+
+  #abandon(flight: InFlightBatch): void {
+    this.#inFlight.delete(flight);
+    flight.abandon();
+  }
+
+  /** Nobody waits any more. A call that is still under way keeps its time limit. */
+  #rest(): void {
+    const { clock } = this.#context;
+    this.#waiting.takeAll();
+    if (this.#pause !== undefined) clock.clearTimeout(this.#pause);
+    this.#pause = undefined;
+    if (this.#inFlight.size === 0) {
+      if (this.#watchdog !== undefined) clock.clearTimeout(this.#watchdog);
+      this.#watchdog = undefined;
+      this.#onRest?.();
+    }
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+interface Failure {
+  readonly entry: PendingPublish;
+  readonly error: MessagingError;
+  /** Its place in the batch. */
+  readonly index: number;
+}

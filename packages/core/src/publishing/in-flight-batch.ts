@@ -1,0 +1,41 @@
+import type { Call } from "../spi/driver.ts";
+import type { WireMessage } from "../spi/message.ts";
+import type { PendingPublish } from "./pending-publish.ts";
+
+/** One publish call under way. It has a signal of its own, so that giving it up harms no other. */
+export class InFlightBatch implements Call {
+  readonly entries: readonly PendingPublish[];
+  readonly batch: readonly WireMessage[];
+  readonly startedAt: number;
+  /** Given up: whatever it brings comes too late. */
+  abandoned = false;
+  #abort: AbortController | undefined;
+
+  constructor(entries: readonly PendingPublish[], startedAt: number) {
+    this.entries = entries;
+    this.batch = entries.map((entry) => entry.message);
+    this.startedAt = startedAt;
+  }
+
+  /** Made when it is first asked for: most drivers never do. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+
+  /** When the first that still waits is out of time. */
+  get nextDeadline(): number {
+    return this.entries.find((entry) => !entry.finished)?.deadline ?? this.lastDeadline;
+  }
+
+  /** When nobody waits for it any more. */
+  get lastDeadline(): number {
+    return this.entries.reduce((last, { deadline }) => Math.max(last, deadline), 0);
+  }
+
+  abandon(): void {
+    this.abandoned = true;
+    this.#abort ??= new AbortController();
+    this.#abort.abort();
+  }
+}
