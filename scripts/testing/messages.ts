@@ -11,6 +11,7 @@ export function message(fields: MessageFields = {}): WireMessage {
   const { body = `body ${number}`, ...rest } = fields;
   return {
     id: `m-${number}`,
+    publishToken: `t-${number}`,
     body: typeof body === "string" ? Buffer.from(body) : body,
     contentType: "text/plain",
     key: undefined,

@@ -141,6 +141,7 @@ export function consume(
     start: { from: "latest" },
     filter: undefined,
     prefetch: 100,
+    prefetchBytes: 64_000_000,
     ...fields,
   };
   const hooks = { revoking: revoking ?? (async () => {}), revoked: revoked ?? (() => {}) };

@@ -27,7 +27,7 @@ describe("waybill conformance", () => {
           {
             id: "delivery.one-by-topic",
             title: expect.any(String),
-            promise: expect.stringMatching(/^G\d+$/),
+            guarantee: expect.stringMatching(/^G\d+$/),
             outcome: "passed",
             ms: expect.any(Number),
             counts: {

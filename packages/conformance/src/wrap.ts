@@ -60,7 +60,7 @@ export function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consum
     ...(own.pausePartitions === undefined
       ? {}
       : { pausePartitions: (partitions: readonly string[]) => own.pausePartitions?.(partitions) }),
-    close: () => own.close(),
+    close: (options) => own.close(options),
     ...replaced,
   };
 }

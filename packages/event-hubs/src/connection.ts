@@ -5,6 +5,7 @@ import {
   type ConnectionHooks,
   type Consumer,
   type ConsumerHooks,
+  nothingStarted,
   type PublishOutcome,
   retryTransient,
   type Source,
@@ -99,7 +100,7 @@ export class EventHubsConnection implements Connection {
       isTransient,
       isOver: () => call.signal.aborted || this.#closing !== undefined,
     });
-    return unlessGivenUp(starting, call.signal, (late) => void late.close().catch(() => {}));
+    return unlessGivenUp(starting, call.signal, (late) => void late.close(nothingStarted).catch(() => {}));
   }
 
   close(): Promise<void> {
@@ -121,7 +122,7 @@ export class EventHubsConnection implements Connection {
     await within(
       systemClock,
       farewellMs,
-      Promise.all([...this.#consumers].map((consumer) => consumer.close())),
+      Promise.all([...this.#consumers].map((consumer) => consumer.close(nothingStarted))),
     );
     await amqp.close();
     await this.native.close().catch(() => {});
@@ -174,7 +175,7 @@ export class EventHubsConnection implements Connection {
     const close = consumer.close.bind(consumer);
     let closing: Promise<void> | undefined;
     consumer.close = () => {
-      closing ??= Promise.all([close(), release()]).then(() => {
+      closing ??= Promise.all([close(nothingStarted), release()]).then(() => {
         this.#consumers.delete(consumer);
       });
       return closing;

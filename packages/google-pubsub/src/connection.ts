@@ -7,6 +7,7 @@ import {
   type Consumer,
   type ConsumerHooks,
   MessagingError,
+  nothingStarted,
   type PublishOutcome,
   type Source,
   type WireMessage,
@@ -227,7 +228,7 @@ class PubsubConnection implements Connection {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(nothingStarted)));
     await this.#service.close();
   }
 }

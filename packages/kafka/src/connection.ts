@@ -6,6 +6,7 @@ import {
   type ConnectionHooks,
   type Consumer,
   type ConsumerHooks,
+  nothingStarted,
   type PublishOutcome,
   retryTransient,
   type Source,
@@ -91,7 +92,7 @@ export class KafkaConnection implements Connection {
       isTransient,
       isOver: () => call.signal.aborted || this.#closing !== undefined,
     });
-    return unlessGivenUp(starting, call.signal, (late) => void late.close().catch(() => {}));
+    return unlessGivenUp(starting, call.signal, (late) => void late.close(nothingStarted).catch(() => {}));
   }
 
   close(): Promise<void> {
@@ -109,7 +110,7 @@ export class KafkaConnection implements Connection {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#consumers].map((consumer) => consumer.close()));
+    await Promise.allSettled([...this.#consumers].map((consumer) => consumer.close(nothingStarted)));
     this.#publishing.close();
     this.#context.control.close();
     await this.#client.close();
@@ -162,7 +163,7 @@ export class KafkaConnection implements Connection {
     const close = consumer.close.bind(consumer);
     let closing: Promise<void> | undefined;
     consumer.close = () => {
-      closing ??= Promise.all([close(), release()]).then(() => {
+      closing ??= Promise.all([close(nothingStarted), release()]).then(() => {
         this.#consumers.delete(consumer);
       });
       return closing;

@@ -77,6 +77,7 @@ function foreignPeer(broker: MemoryBroker): ForeignPeer {
 function plain({ body, headers, key }: ForeignMessage, timestamp: number): WireMessage {
   return {
     id: "",
+    publishToken: "",
     body,
     contentType: "",
     key,
@@ -90,7 +91,13 @@ function plain({ body, headers, key }: ForeignMessage, timestamp: number): WireM
 }
 
 function listen(broker: MemoryBroker, address: Address): ForeignListener {
-  const claim = broker.claim({ address, start: { from: "latest" }, filter: undefined, prefetch: 1 });
+  const claim = broker.claim({
+    address,
+    start: { from: "latest" },
+    filter: undefined,
+    prefetch: 1,
+    prefetchBytes: 1,
+  });
   const member = new Member(claim.queue, broker.settings.clock, shortLeaseMs);
   return {
     async next() {

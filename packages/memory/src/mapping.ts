@@ -20,8 +20,19 @@ const noHeaders: Headers = Object.freeze(Object.create(null));
  * than an array of their own.
  */
 export function toStored(message: WireMessage, position: number, now: number): StoredMessage {
-  const { id, body, contentType, key, timestamp, headers, delayMs, expiresAt, replyTo, correlationId } =
-    message;
+  const {
+    id,
+    publishToken,
+    body,
+    contentType,
+    key,
+    timestamp,
+    headers,
+    delayMs,
+    expiresAt,
+    replyTo,
+    correlationId,
+  } = message;
   let copy = noHeaders;
   let bytes = body.byteLength + (key === undefined ? 0 : key.length);
   for (const name in headers) {
@@ -32,6 +43,7 @@ export function toStored(message: WireMessage, position: number, now: number): S
   }
   return {
     id,
+    publishToken,
     body: Buffer.from(body),
     contentType,
     key,

@@ -10,6 +10,7 @@ import type {
   Source,
   WireMessage,
 } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import { type BrokerOptions, MemoryBroker, memory, virtualClock } from "../src/index.ts";
 
 const call = { signal: new AbortController().signal };
@@ -47,6 +48,7 @@ let count = 0;
 export function message(text: string, rest: Partial<WireMessage> = {}): WireMessage {
   return {
     id: `m-${++count}`,
+    publishToken: `t-${count}`,
     body: new TextEncoder().encode(text),
     contentType: "text/plain",
     key: undefined,
@@ -93,7 +95,14 @@ export async function workbench({ leaseMs = 30_000, ...options }: BrokerOptions 
       const { over = connection, ...rest } = source;
       return over
         .consume(
-          { address, start: { from: "latest" }, filter: undefined, prefetch: 100, ...rest },
+          {
+            address,
+            start: { from: "latest" },
+            filter: undefined,
+            prefetch: 100,
+            prefetchBytes: 1e6,
+            ...rest,
+          },
           consumerHooks,
           call,
         )
@@ -140,6 +149,6 @@ export class Hand {
   }
 
   close() {
-    return this.consumer.close();
+    return this.consumer.close(nothingStarted);
   }
 }

@@ -7,6 +7,7 @@ import {
   type Consumer,
   givenUp,
   MessagingError,
+  nothingStarted,
   type PublishOutcome,
   type Source,
   systemClock,
@@ -97,7 +98,11 @@ class AmqpConnection implements Connection {
 
   async consume(from: Source, _hooks: unknown, call: Call): Promise<Consumer> {
     if (call.signal.aborted) throw givenUp(call.signal);
-    return unlessGivenUp(this.#consume(from), call.signal, (late) => void late.close().catch(() => {}));
+    return unlessGivenUp(
+      this.#consume(from),
+      call.signal,
+      (late) => void late.close(nothingStarted).catch(() => {}),
+    );
   }
 
   close(): Promise<void> {
@@ -200,7 +205,7 @@ class AmqpConnection implements Connection {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(nothingStarted)));
     await Promise.all([...this.#models].map((model) => this.#closeModel(model)));
   }
 

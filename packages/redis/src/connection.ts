@@ -7,6 +7,7 @@ import {
   type Consumer,
   type ConsumerHooks,
   MessagingError,
+  nothingStarted,
   type PublishOutcome,
   type Source,
   unlessGivenUp,
@@ -258,7 +259,7 @@ class RedisConnection implements Connection {
 
   async #close(): Promise<void> {
     this.#trimmer.close();
-    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(nothingStarted)));
     this.#commands.disconnect();
     this.#publishing.disconnect();
   }

@@ -1,4 +1,5 @@
 import type { Address, Source, WireMessage } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import { memory } from "@waybill/memory";
 import { body, type Contestant, freshName, Span } from "../contestant.ts";
 
@@ -22,7 +23,8 @@ export async function raw(): Promise<Contestant> {
 
   let ids = 0;
   const message = (): WireMessage => ({
-    id: String(ids++),
+    id: String(ids),
+    publishToken: String(ids++),
     body,
     contentType: "application/octet-stream",
     key: undefined,
@@ -47,7 +49,13 @@ export async function raw(): Promise<Contestant> {
     },
     async consume(count) {
       const span = new Span(count);
-      const source: Source = { address: group, start, filter: undefined, prefetch: 1_000 };
+      const source: Source = {
+        address: group,
+        start,
+        filter: undefined,
+        prefetch: 1_000,
+        prefetchBytes: 64e6,
+      };
       const consumer = await connection.consume(source, { async revoking() {}, revoked() {} }, { signal });
       for (let left = count; left > 0; ) {
         const batch = await consumer.receive(1_000, { signal });
@@ -59,7 +67,7 @@ export async function raw(): Promise<Contestant> {
         );
       }
       const ms = await span.done;
-      await consumer.close();
+      await consumer.close(nothingStarted);
       return ms;
     },
     close: () => connection.close(),

@@ -1,5 +1,6 @@
 import { MessagingError } from "@waybill/core";
 import type { ConnectionHooks, Driver } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import { wrapDriver } from "../wrap.ts";
 
 /** A driver whose connections can be cut, as its own client would tell of it. */
@@ -41,7 +42,7 @@ export function severable(driver: Driver): Severable {
         receive: (max, context) => orSevered(own.receive(max, context)),
         settle: (batch, context) => orSevered(own.settle(batch, context)),
         close: async () => {
-          if (!dead) await own.close();
+          if (!dead) await own.close(nothingStarted);
         },
       }),
     });

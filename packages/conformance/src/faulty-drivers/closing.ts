@@ -37,8 +37,8 @@ export const closingSaboteurs: readonly FaultyDriver[] = [
           async consume(from, hooks, call) {
             const consumer = await connection.consume(from, hooks, call);
             return wrapConsumer(consumer, {
-              async close() {
-                await consumer.close();
+              async close(options) {
+                await consumer.close(options);
                 if (from.address.kind !== "group") return;
                 const call = { signal: AbortSignal.timeout(1_000) };
                 await connection.topology.remove([from.address], call).catch(() => undefined);

@@ -12,7 +12,7 @@ const misreading = (misread: (from: Source) => Source): FaultyDriver["sabotage"]
         topology: {
           ensure: (items, call) =>
             connection.topology.ensure(
-              items.map((item) => ({ ...item, ...misread({ ...item, prefetch: 1 }) })),
+              items.map((item) => ({ ...item, ...misread({ ...item, prefetch: 1, prefetchBytes: 1 }) })),
               call,
             ),
           inspect: (addresses, call) => connection.topology.inspect(addresses, call),
@@ -57,7 +57,7 @@ export const receivingSaboteurs: readonly FaultyDriver[] = [
                 return stock.splice(0, max);
               },
               settle: (batch, inner) => consumer.settle(batch, inner),
-              close: () => consumer.close(),
+              close: (options) => consumer.close(options),
             };
           },
         }),

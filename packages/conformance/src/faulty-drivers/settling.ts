@@ -180,6 +180,7 @@ const withDelay = ({
   correlationId,
 }: ReceivedMessage): WireMessage => ({
   id,
+  publishToken: `${id}-token`,
   body,
   contentType,
   key,

@@ -22,6 +22,7 @@ const hostileHeaders: readonly Headers[] = [
 function wire(id: string, headers: Headers): WireMessage {
   return {
     id,
+    publishToken: `token-${id}`,
     body: Buffer.from("1"),
     contentType: "application/json",
     key: undefined,

@@ -6,6 +6,11 @@ export interface ConsumeOptions {
   readonly concurrency?: number;
   /** The most messages held, running ones included. At least `concurrency`. Default: the larger of 100 and 4 × `concurrency`. */
   readonly prefetch?: number;
+  /**
+   * The most bytes held (bodies, keys and headers), running ones included; one message always fits.
+   * Default 64 MiB.
+   */
+  readonly prefetchBytes?: number;
   /** What happens after a failure. Default: 5 attempts, exponential backoff from 1 s to 5 min with jitter. */
   readonly retry?: RetryPolicy;
   /** Where a message goes that failed for good. Default: a derived queue, see `deadLetterOf`. */

@@ -1,6 +1,7 @@
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
+import { nextPublishToken } from "../publishing/ids.ts";
 import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { RecentTimes } from "../runtime/recent-times.ts";
@@ -102,6 +103,7 @@ export class Failures {
     const { wire } = held;
     return {
       id: wire.id,
+      publishToken: nextPublishToken(),
       body: wire.body,
       contentType: wire.contentType,
       key: undefined,

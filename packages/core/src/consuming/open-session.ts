@@ -1,5 +1,6 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
+import { nothingStarted } from "../spi/driver.ts";
 import { AckBatcher } from "./ack-batcher.ts";
 import { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
@@ -35,6 +36,7 @@ export async function openSession(
         start,
         filter,
         prefetch: settings.prefetch,
+        prefetchBytes: settings.prefetchBytes,
       },
       {
         revoking: (partitions) => revoke(session, scheduler, partitions),
@@ -42,7 +44,7 @@ export async function openSession(
       },
       { signal: AbortSignal.any([session.signal, closing, giveUp.signal]) },
     );
-    session.consumer = await unlessAborted(opening, closing, (late) => void late.close());
+    session.consumer = await unlessAborted(opening, closing, (late) => void late.close(nothingStarted));
   } catch (cause) {
     session.end();
     throw session.error ?? cause;

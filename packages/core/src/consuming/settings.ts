@@ -11,6 +11,8 @@ import type { Driver } from "../spi/driver.ts";
 export interface ConsumeSettings {
   readonly concurrency: number;
   readonly prefetch: number;
+  /** The most bytes held, one message at least. */
+  readonly prefetchBytes: number;
   readonly retry: DecidedRetryPolicy;
   readonly maxLeaseMs: number;
 }
@@ -39,7 +41,8 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
   }
   const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
   if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
-  return { concurrency, prefetch, retry: decideRetryPolicy(options.retry), maxLeaseMs };
+  const prefetchBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
+  return { concurrency, prefetch, prefetchBytes, retry: decideRetryPolicy(options.retry), maxLeaseMs };
 }
 
 /** How long a failed message may wait on the broker. Without any way to wait there, it waits in place, for any time. */

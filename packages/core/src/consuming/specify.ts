@@ -27,7 +27,16 @@ export interface SpecifyContext {
 /** A payload that leaves bodies as they are. */
 export const asBytes: AnyPayload = { schema: undefined, codec: bytes };
 const latest: StartPosition = { from: "latest" };
-const consumeOptions = ["concurrency", "prefetch", "retry", "deadLetter", "use", "maxLeaseMs", "signal"];
+const consumeOptions = [
+  "concurrency",
+  "prefetch",
+  "prefetchBytes",
+  "retry",
+  "deadLetter",
+  "use",
+  "maxLeaseMs",
+  "signal",
+];
 
 /** A subscription to a topic, from what the application asked for. */
 export function specifyTopic(

@@ -4,6 +4,7 @@ import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
+import { nothingStarted } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
@@ -228,7 +229,7 @@ export class RunningSubscription implements Subscription {
       new MessagingError("LEASE_LOST", "The connection was lost."),
     );
     session.acks.abandon();
-    await this.#within(driverGraceMs, session.consumer.close());
+    await this.#within(driverGraceMs, session.consumer.close(nothingStarted));
   }
 
   #fail(cause: MessagingError): void {
@@ -265,7 +266,7 @@ export class RunningSubscription implements Subscription {
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
-      await this.#within(driverGraceMs, session.consumer.close());
+      await this.#within(driverGraceMs, session.consumer.close(nothingStarted));
       session.end();
       session.acks.abandon();
     } else {

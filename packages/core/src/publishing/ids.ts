@@ -8,6 +8,14 @@ export function idSource(): () => string {
   return () => `${prefix}-${(counter++).toString(36)}`;
 }
 
+let tokens: (() => string) | undefined;
+
+/** A new `WireMessage.publishToken`. */
+export function nextPublishToken(): string {
+  tokens ??= idSource();
+  return tokens();
+}
+
 /** 22 characters of `A–Z a–z 0–9 - _` with 128 random bits. */
 export function randomName(): string {
   const random = crypto.getRandomValues(new Uint8Array(16));

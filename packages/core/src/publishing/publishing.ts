@@ -14,7 +14,7 @@ import type { WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import { DestinationSender, type DestinationSenderContext } from "./destination-sender.ts";
 import { checkHeaders, checkLimits, encodeBody, type Validated, validate } from "./encode.ts";
-import { idSource } from "./ids.ts";
+import { idSource, nextPublishToken } from "./ids.ts";
 import type { Reply } from "./reply.ts";
 
 /** What request and reply add to a message. */
@@ -93,6 +93,7 @@ export class Publishing {
   reply(inbox: Address, reply: Reply): Promise<Receipt> {
     const message: WireMessage = {
       id: `${reply.correlationId}-reply`,
+      publishToken: nextPublishToken(),
       body: reply.body,
       contentType: reply.contentType,
       key: undefined,
@@ -206,6 +207,7 @@ export class Publishing {
     const now = this.#context.clock.now();
     const message: WireMessage = {
       id: options.id ?? this.#nextId(),
+      publishToken: nextPublishToken(),
       body: encodeBody(contract, value, contract.name),
       contentType: contract.codec.contentType,
       key: contract.key === undefined ? undefined : keyOf(contract, value),

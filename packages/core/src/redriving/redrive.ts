@@ -7,7 +7,7 @@ import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
-import { randomName } from "../publishing/ids.ts";
+import { nextPublishToken, randomName } from "../publishing/ids.ts";
 import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
@@ -176,6 +176,7 @@ function untilAborted(delivery: Delivery): Promise<void> {
 function publish(sender: DestinationSender, delivery: Delivery, headers: Headers): Promise<unknown> {
   const message: WireMessage = {
     id: delivery.id,
+    publishToken: nextPublishToken(),
     body: delivery.body,
     contentType: delivery.contentType,
     key: sender.address.ordered ? keyOf(delivery) : undefined,

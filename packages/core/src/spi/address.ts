@@ -54,6 +54,11 @@ export interface Source {
    * the broker some of it.
    */
   readonly filter: Filter | undefined;
-  /** The most unsettled deliveries that core will hold: fetch no more than this ahead. */
+  /** The most unsettled messages that core will hold: a driver must fetch no more than this ahead. */
   readonly prefetch: number;
+  /**
+   * The most bytes (bodies, keys and headers) that core will hold: a driver should fetch no
+   * more than this ahead, as far as its broker tells sizes beforehand. One message always fits.
+   */
+  readonly prefetchBytes: number;
 }

@@ -58,6 +58,20 @@ export const allFeatures = Object.keys({
   requestReply: true,
 } satisfies Record<Feature, true>) as readonly Feature[];
 
+/** What a broker asks of headers, as data: core refuses before any I/O what breaks them. */
+export interface HeaderRules {
+  /** Bytes that each header costs on top of its name and value, counted into `limits.headerBytes` and `limits.messageBytes`. Default 0. */
+  readonly overheadBytes?: number;
+  /** The most headers an application may give a message. Default: any number. */
+  readonly maxCount?: number;
+  /** The longest header name in UTF-8 bytes. Default: any length. */
+  readonly nameBytes?: number;
+  /** The longest header value in UTF-8 bytes. Default: any length. */
+  readonly valueBytes?: number;
+  /** Names that the broker keeps for itself, in lower case; one that ends in `*` stands for all that begin so. */
+  readonly reserved?: readonly string[];
+}
+
 /** Everything core, the types, the suite and the documentation need to know of a broker. Plain data. */
 export interface Capabilities {
   readonly features: Features;
@@ -117,6 +131,8 @@ export interface Capabilities {
     readonly headerBytes?: number;
     /** The longest ordering key in UTF-8 bytes. Default: no limit of its own. */
     readonly keyBytes?: number;
+    /** What the broker's headers cost and which of them it keeps for itself. Default: no rules. */
+    readonly headers?: HeaderRules;
   };
 }
 

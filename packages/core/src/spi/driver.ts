@@ -27,7 +27,7 @@ export interface Classification {
  * core's. It is inert until `connect`, and may connect more than once.
  */
 export interface Driver<C extends Capabilities = Capabilities> {
-  /** The version of this interface. */
+  /** The version of this interface that the driver implements. Core refuses another one by name. */
   readonly specVersion: "1";
   /** For messages and documents only, e.g. `kafka`. */
   readonly name: string;
@@ -112,6 +112,19 @@ export interface Consumer {
    * Stops, and hands back at once all that was delivered and not settled: to other
    * members where there are any. Bounded in time, idempotent, never rejects. For
    * an ephemeral source or an inbox it also leaves nothing behind on the broker.
+   *
+   * Handing back must cost no attempt: what is not in `started` no handler has seen, and it
+   * must come again with the `redeliveries` it had, wherever the broker makes that possible.
+   * What is in `started` had its handler called: it should come again counted once more.
    */
-  close(): Promise<void>;
+  close(options: CloseConsumerOptions): Promise<void>;
+}
+
+/** For a consumer that nobody has handled anything of yet. */
+export const nothingStarted: CloseConsumerOptions = Object.freeze({ started: new Set<ReceivedMessage>() });
+
+/** What core tells a consumer that closes. */
+export interface CloseConsumerOptions {
+  /** The unsettled messages whose handler has been called. */
+  readonly started: ReadonlySet<ReceivedMessage>;
 }

@@ -13,18 +13,21 @@ export {
   type Feature,
   type Features,
   type FeaturesOf,
+  type HeaderRules,
   type ReplaySupport,
   type Support,
 } from "./capabilities.ts";
 export { deadLetterHeaders } from "./dead-letter-headers.ts";
-export type {
-  Call,
-  Classification,
-  Connection,
-  ConnectionHooks,
-  Consumer,
-  ConsumerHooks,
-  Driver,
+export {
+  type Call,
+  type Classification,
+  type CloseConsumerOptions,
+  type Connection,
+  type ConnectionHooks,
+  type Consumer,
+  type ConsumerHooks,
+  type Driver,
+  nothingStarted,
 } from "./driver.ts";
 export {
   type Headers,

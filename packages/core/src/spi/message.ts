@@ -7,8 +7,14 @@ export type Headers = Readonly<Record<string, string>>;
  * travels under the header name that `metadataHeaders` gives.
  */
 export interface WireMessage {
-  /** Unique per message; the same when it is sent again. */
+  /** Unique per message; a retry, a dead-lettered copy and a redrive keep it. */
   readonly id: string;
+  /**
+   * Names this publish: the same when core sends the message again because the answer was lost,
+   * and new for a retry, a dead-lettered copy or a redrive. For a broker's own deduplication.
+   * At most 60 characters of `A–Z a–z 0–9 - _`.
+   */
+  readonly publishToken: string;
   readonly body: Uint8Array;
   /** The media type of `body`; empty when a foreign producer gave none. */
   readonly contentType: string;
@@ -32,7 +38,7 @@ export interface WireMessage {
  * core hands the very object back in `Settlement.delivery`, so a driver may add
  * fields of its own.
  */
-export interface ReceivedMessage extends Omit<WireMessage, "delayMs"> {
+export interface ReceivedMessage extends Omit<WireMessage, "delayMs" | "publishToken"> {
   /** How often the broker knows to have delivered it before; 0 for the first time, or where it does not count. */
   readonly redeliveries: number;
   /** What must stay in order or moves together: a partition, a message group. `undefined` where there is none. */
