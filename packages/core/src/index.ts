@@ -14,9 +14,15 @@ export {
 } from "./api/contract.ts";
 export type { Delivery, Handler, SettleResult } from "./api/delivery.ts";
 export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./api/failure-policy.ts";
-export type { HandleMiddleware, OutgoingMessage, PublishMiddleware } from "./api/middleware.ts";
+export type {
+  HandleMiddleware,
+  HandlerContext,
+  OutgoingMessage,
+  PublishMiddleware,
+} from "./api/middleware.ts";
 export type { Observer } from "./api/observer.ts";
 export type { ClientOptions, ConnectConfig } from "./api/options.ts";
+export { PostponedError } from "./api/postponed-error.ts";
 export type { Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
 export type { Queue, QueueConsumer, QueueSender } from "./api/queue.ts";
 export type { ConsumerRef, DeadLetterInfo, RedriveOptions, RedriveReport } from "./api/redrive.ts";

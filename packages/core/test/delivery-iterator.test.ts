@@ -43,9 +43,15 @@ describe("pull style", () => {
     const subscription = await messages.ready();
     driver.consumer().deliver(...[1, 2, 3].map((n) => delivery(n)));
     await clock.settle();
-    expect(subscription.running).toBe(2);
+    // What nobody has asked for is only prefetched.
+    expect(subscription).toMatchObject({ running: 0, held: 3 });
     const { value: first } = await messages.next();
+    await messages.next();
+    const third = messages.next();
+    await clock.settle();
+    expect(subscription.running).toBe(2);
     await first.ack();
+    expect((await third).value.value).toBe(3);
     await clock.settle();
     expect(subscription.running).toBe(2);
     expect(driver.consumer().settled).toEqual(["ack 1"]);

@@ -32,6 +32,10 @@ export class ManualHandler {
     return found;
   }
 
+  isRunning(value: unknown): boolean {
+    return this.#running.has(value);
+  }
+
   end(...values: readonly unknown[]): void {
     for (const value of values) this.#gate(value).open();
   }

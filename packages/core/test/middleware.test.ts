@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   circuitBreaker,
   deduplicate,
@@ -200,70 +200,7 @@ describe("deduplicate", () => {
   });
 });
 
-describe("timeout and circuitBreaker", () => {
-  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
-  afterEach(() => void vi.useRealTimers());
-
-  it("a handler that takes longer fails as HANDLER_TIMEOUT, which is retried", async () => {
-    const { client, driver, clock } = await connected();
-    const hands = new ManualHandler();
-    await client.consume(Jobs, { use: [timeout(1_000)], retry: { backoff: () => 5 } }, hands.handler);
-    driver.consumer().deliver(delivery(1), delivery(2));
-    await clock.settle();
-    hands.end(2);
-    await clock.settle();
-    vi.advanceTimersByTime(1_000);
-    await clock.settle();
-    expect(driver.consumer().settled).toEqual(["ack 2", "retry 1 after 5"]);
-    hands.end(1);
-    await clock.settle();
-    expect(driver.consumer().settled).toHaveLength(2);
-    expect(vi.getTimerCount()).toBe(1); // the consumer's own wait
-  });
-
-  it("failures in a row pause the subscription for a while; then one more pauses it again", async () => {
-    const { client, driver, clock } = await connected();
-    const use = [circuitBreaker({ failureThreshold: 2, pauseMs: 1_000 })];
-    const hands = new ManualHandler();
-    const subscription = await client.consume(
-      Jobs,
-      { use, concurrency: 1, retry: { maxAttempts: 1 }, deadLetter: "discard" },
-      hands.handler,
-    );
-    driver.consumer().deliver(...[1, 2, 3, 4, 5].map((n) => delivery(n)));
-    await clock.settle();
-    hands.fail(1);
-    await clock.settle();
-    hands.fail(2);
-    await clock.settle();
-    expect(subscription.state).toBe("paused");
-    expect(hands.began).toEqual(["1", "2"]);
-    vi.advanceTimersByTime(1_000);
-    await clock.settle();
-    expect(hands.began).toEqual(["1", "2", "3"]);
-    hands.fail(3);
-    await clock.settle();
-    expect(subscription.state).toBe("paused");
-    vi.advanceTimersByTime(1_000);
-    await clock.settle();
-    hands.end(4);
-    await clock.settle();
-    hands.fail(5);
-    await clock.settle();
-    expect(subscription.state).toBe("running");
-  });
-
-  it("errors that do not count pause nothing", async () => {
-    const { client, driver, clock } = await connected();
-    const use = [circuitBreaker({ failureThreshold: 1, isFailure: () => false })];
-    const subscription = await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, () => {
-      throw new Error("not the dependency");
-    });
-    driver.consumer().deliver(delivery(1));
-    await clock.settle();
-    expect(subscription.state).toBe("running");
-  });
-
+describe("policies", () => {
   it("options that nobody reads or that make no sense are refused", () => {
     const wrong = [
       () => timeout(0),

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConsumerSession } from "../src/consuming/consumer-session.ts";
-import { InFlightDelivery, InFlightList } from "../src/consuming/in-flight-delivery.ts";
+import { InFlightDelivery } from "../src/consuming/in-flight-delivery.ts";
+import { InFlightList } from "../src/consuming/in-flight-list.ts";
 import { KeySchedule } from "../src/consuming/key-schedule.ts";
 import { Partition } from "../src/consuming/partition.ts";
 import { Deque } from "../src/runtime/deque.ts";
@@ -9,10 +10,10 @@ import { RecentTimes } from "../src/runtime/recent-times.ts";
 import { delivery } from "./workbench.ts";
 
 const session = new ConsumerSession();
-const held = (name: unknown, partition?: Partition) =>
-  new InFlightDelivery(delivery(name), session, partition, {}, 1, 0);
+const held = (name: unknown, partition?: Partition<InFlightDelivery>) =>
+  new InFlightDelivery(delivery(name), session, partition, {}, 1, 1);
 const nameOf = (one: InFlightDelivery | undefined) =>
-  one && JSON.parse(new TextDecoder().decode(one.wire.body));
+  one && JSON.parse(new TextDecoder().decode(one.message.body));
 
 describe("Deque", () => {
   it("is an array, whatever is done to it", () => {
@@ -60,7 +61,7 @@ describe("a partition's watermark", () => {
     });
     fc.assert(
       fc.property(orders, (order) => {
-        const partition = new Partition("p0");
+        const partition = new Partition<InFlightDelivery>("p0");
         const count = Math.max(...order, 0) + 1;
         const all = Array.from({ length: count }, (_, i) => held(i, partition));
         for (const one of all) partition.track(one);
@@ -79,7 +80,7 @@ describe("a partition's watermark", () => {
   });
 
   it("is idle when nothing of the partition is worked on", async () => {
-    const partition = new Partition("p0");
+    const partition = new Partition<InFlightDelivery>("p0");
     await partition.idle();
     partition.started();
     partition.started();

@@ -1,3 +1,4 @@
+import type { Clock } from "../runtime/clock.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Receipt } from "./publisher.ts";
 
@@ -14,21 +15,39 @@ export interface OutgoingMessage {
 /** Around one publish or send. `next` resolves when the broker has confirmed. */
 export type PublishMiddleware = (message: OutgoingMessage, next: () => Promise<Receipt>) => Promise<Receipt>;
 
+/** What a middleware around handlers may use besides the delivery. */
+export interface HandlerContext {
+  /** The client's clock. */
+  readonly clock: Clock;
+  /** Fires when the subscription closes. */
+  readonly signal: AbortSignal;
+  /**
+   * Starts no further handler of this subscription until the returned function is called, or the
+   * subscription closes. Independent of `pause` and `resume`, which are the operator's.
+   */
+  hold(): () => void;
+}
+
 /**
  * Around one handler call. Throwing is as if the handler had thrown; not calling
- * `next` skips the handler, and the message is acked unless it was settled.
+ * `next` skips the handler, and the message is acked unless it was settled. The turn
+ * of a message lasts until its handler has ended, even if a middleware ends before.
  */
-export type HandleMiddleware = (delivery: Delivery, next: () => Promise<void>) => Promise<void>;
+export type HandleMiddleware = (
+  delivery: Delivery,
+  next: () => Promise<void>,
+  context: HandlerContext,
+) => Promise<void>;
 
 /** One middleware out of many: the first is outermost. `undefined` for none, so that an empty chain costs nothing. */
-export function compose<M, R>(
-  chain: readonly ((message: M, next: () => Promise<R>) => Promise<R>)[],
-): ((message: M, next: () => Promise<R>) => Promise<R>) | undefined {
+export function compose<M, R, C>(
+  chain: readonly ((message: M, next: () => Promise<R>, context: C) => Promise<R>)[],
+): ((message: M, next: () => Promise<R>, context: C) => Promise<R>) | undefined {
   if (chain.length === 0) return undefined;
-  return (message, last) => {
+  return (message, last, context) => {
     const step = (index: number): Promise<R> => {
       const layer = chain[index];
-      return layer === undefined ? last() : layer(message, () => step(index + 1));
+      return layer === undefined ? last() : layer(message, () => step(index + 1), context);
     };
     return step(0);
   };

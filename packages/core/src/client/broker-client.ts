@@ -11,6 +11,8 @@ import { Names } from "../connection/names.ts";
 import { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { TopologyKeeper } from "../connection/topology-keeper.ts";
+import { AttemptMemory } from "../consuming/attempt-memory.ts";
+import { DeadLetterRoutes } from "../consuming/dead-letter-routes.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
 import {
@@ -52,6 +54,8 @@ export class BrokerClient implements Client<Feature> {
   readonly #publishing: Publishing;
   readonly #keeper: TopologyKeeper;
   readonly #requests: Requests;
+  readonly #attempts = new AttemptMemory();
+  readonly #deadLetterRoutes = new DeadLetterRoutes();
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: OwnTopology;
   #status: Health["status"] = "up";
@@ -168,20 +172,38 @@ export class BrokerClient implements Client<Feature> {
   }
 
   messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
-    return deliveryIterator<T>((handler) =>
-      from?.kind === "topic"
-        ? this.subscribe(from, options as SubscribeOptions, handler)
-        : this.consume(from, options, handler),
+    const { clock, onError } = this.#options;
+    // What the loop has taken and not settled is its own choice: the prefetch bounds it.
+    const pulled = { ...options, concurrency: options.concurrency ?? options.prefetch ?? 100 };
+    const subscribe = (handler: Handler<unknown>, isWanted: () => boolean) => {
+      const kind = from?.kind === "topic" ? "topic" : "queue";
+      this.#check(from, kind);
+      const spec =
+        from.kind === "topic"
+          ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler)
+          : specifyQueue(this.#specify, from, pulled, handler);
+      return this.#begin({ ...spec, isWanted });
+    };
+    return deliveryIterator<T>(
+      async (handler, isWanted) => subscribe(handler as Handler<unknown>, isWanted),
+      {
+        clock,
+        onError,
+        limit: pulled.concurrency,
+      },
     );
   }
 
   async #begin(spec: SubscriptionSpec): Promise<RunningSubscription> {
     if (spec.signal?.aborted) throw aborted(spec.signal);
+    const forgetRoute = this.#deadLetterRoutes.add(spec.address, spec.deadLetter);
     const { clock, observer, onError, connectTimeoutMs, drainTimeoutMs, reconnectInitialMs, reconnectMaxMs } =
       this.#options;
     const subscription = new RunningSubscription(spec, {
       driver: this.#driver,
-      link: this.#connection,
+      connector: this.#connection,
+      attempts: this.#attempts,
+      verifies: this.#options.topology === "verify",
       clock,
       observer,
       onError,
@@ -193,7 +215,10 @@ export class BrokerClient implements Client<Feature> {
       sender: (address) => this.#publishing.sender(address),
     });
     this.#subscriptions.add(subscription);
-    void subscription.ended.then(() => this.#subscriptions.delete(subscription));
+    void subscription.ended.then(() => {
+      this.#subscriptions.delete(subscription);
+      forgetRoute();
+    });
     await subscription.begin();
     return subscription;
   }

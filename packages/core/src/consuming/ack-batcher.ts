@@ -5,27 +5,27 @@ import { sleep } from "../runtime/sleep.ts";
 import type { Consumer, Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { Settlement, SettleOutcome } from "../spi/settlement.ts";
-import type { InFlightDelivery } from "./in-flight-delivery.ts";
-import type { Partition } from "./partition.ts";
+import type { Acks, DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 
 export interface AckBatcherContext {
   readonly driver: Driver;
   readonly clock: Clock;
-  readonly consumer: Consumer;
+  /** Set once the broker has given one; nothing was delivered before. */
+  readonly consumer: () => Consumer;
   readonly signal: AbortSignal;
   /** The broker has it, or it was lost: it is held no longer. */
-  readonly onReleased: (held: InFlightDelivery, result: SettleResult) => void;
+  readonly onReleased: (delivery: InFlightDelivery, result: SettleResult) => void;
   /** A call was not answered in time: whether it ever will be is not to be waited for. */
   readonly onSilence: (error: MessagingError) => void;
   readonly onError: (error: MessagingError) => void;
 }
 
 interface SettlementRequest {
-  readonly held: InFlightDelivery;
+  readonly delivery: InFlightDelivery;
   readonly settlement: Settlement;
   readonly done: ((result: SettleResult) => void) | undefined;
   /** Set where this tells of a partition's watermark; those it covers have been released already. */
-  readonly partition: Partition | undefined;
+  readonly partition: DeliveryPartition | undefined;
   /** Its number among all that were given, or that of the oldest it stands for. */
   since: number;
   tries: number;
@@ -39,17 +39,17 @@ const longestCallMs = 60_000;
  * Settles in batches: what ends while one call is under way goes with the next.
  * Under cumulative settlement it tells the broker only of each partition's watermark.
  */
-export class AckBatcher {
+export class AckBatcher implements Acks {
   readonly #context: AckBatcherContext;
   readonly #cumulative: boolean;
-  #orders: SettlementRequest[] = [];
+  #requests: SettlementRequest[] = [];
   #underWay: readonly SettlementRequest[] = [];
   /** The newest of each partition that the broker does not know of yet. */
-  readonly #watermarks = new Map<Partition, SettlementRequest>();
+  readonly #watermarks = new Map<DeliveryPartition, SettlementRequest>();
   #running = false;
   #abandoned = false;
   /** Of the call under way. */
-  #patience: unknown;
+  #callTimer: unknown;
   /** How many were given. */
   #given = 0;
   #idle: { readonly upTo: number; readonly resolve: () => void }[] = [];
@@ -59,25 +59,25 @@ export class AckBatcher {
     this.#cumulative = context.driver.capabilities.settlement === "cumulative";
   }
 
-  ack(held: InFlightDelivery, done?: (result: SettleResult) => void): void {
-    if (held.lost || this.#abandoned) return this.#lost(held, done);
-    const { partition } = held;
+  ack(delivery: InFlightDelivery, done?: (result: SettleResult) => void): void {
+    if (delivery.lost || this.#abandoned) return this.#lost(delivery, done);
+    const { partition } = delivery;
     if (this.#cumulative && partition !== undefined) {
-      const passed = partition.complete(held);
+      const passed = partition.complete(delivery);
       if (passed !== undefined) this.#moveWatermark(partition, passed);
       // From here on the watermark carries it; it takes no place in the prefetch.
-      this.#context.onReleased(held, "settled");
+      this.#context.onReleased(delivery, "settled");
       done?.("settled");
     } else {
-      this.#order(held, { delivery: held.wire, outcome: "ack" }, done);
+      this.#request(delivery, { delivery: delivery.message, outcome: "ack" }, done);
     }
     this.#schedule();
   }
 
   /** Only where the broker delays redelivery itself. */
-  retry(held: InFlightDelivery, delayMs: number, done?: (result: SettleResult) => void): void {
-    if (held.lost || this.#abandoned) return this.#lost(held, done);
-    this.#order(held, { delivery: held.wire, outcome: "retry", delayMs }, done);
+  retry(delivery: InFlightDelivery, delayMs: number, done?: (result: SettleResult) => void): void {
+    if (delivery.lost || this.#abandoned) return this.#lost(delivery, done);
+    this.#request(delivery, { delivery: delivery.message, outcome: "retry", delayMs }, done);
     this.#schedule();
   }
 
@@ -88,32 +88,39 @@ export class AckBatcher {
   }
 
   /** These partitions are someone else's: their watermarks are not ours to tell any more. */
-  forget(partitions: Iterable<Partition>): void {
+  forget(partitions: Iterable<DeliveryPartition>): void {
     for (const partition of partitions) this.#watermarks.delete(partition);
   }
 
   /** The consumer is gone: all that is not settled is lost, whatever a call that is still under way may bring. */
   abandon(): void {
     this.#abandoned = true;
-    this.#context.clock.clearTimeout(this.#patience);
-    const orders = [...this.#underWay, ...this.#orders];
+    this.#context.clock.clearTimeout(this.#callTimer);
+    const requests = [...this.#underWay, ...this.#requests];
     this.#underWay = [];
-    this.#orders = [];
+    this.#requests = [];
     this.#watermarks.clear();
-    for (const order of orders) this.#refused(order);
+    for (const request of requests) this.#refused(request);
     for (const { resolve } of this.#idle.splice(0)) resolve();
   }
 
-  #order(held: InFlightDelivery, settlement: Settlement, done: SettlementRequest["done"]): void {
-    this.#orders.push({ held, settlement, done, partition: undefined, since: ++this.#given, tries: 0 });
+  #request(delivery: InFlightDelivery, settlement: Settlement, done: SettlementRequest["done"]): void {
+    this.#requests.push({ delivery, settlement, done, partition: undefined, since: ++this.#given, tries: 0 });
   }
 
-  #moveWatermark(partition: Partition, passed: InFlightDelivery): void {
-    const settlement: Settlement = { delivery: passed.wire, outcome: "ack" };
+  #moveWatermark(partition: DeliveryPartition, passed: InFlightDelivery): void {
+    const settlement: Settlement = { delivery: passed.message, outcome: "ack" };
     const given = ++this.#given;
     // It stands for the one it replaces, with its tries, so that a broker that takes none is told of.
     const { since = given, tries = 0 } = this.#watermarks.get(partition) ?? {};
-    this.#watermarks.set(partition, { held: passed, settlement, done: undefined, partition, since, tries });
+    this.#watermarks.set(partition, {
+      delivery: passed,
+      settlement,
+      done: undefined,
+      partition,
+      since,
+      tries,
+    });
   }
 
   #schedule(): void {
@@ -123,13 +130,13 @@ export class AckBatcher {
   }
 
   async #flush(): Promise<void> {
-    while (!this.#abandoned && (this.#orders.length > 0 || this.#watermarks.size > 0)) {
-      const orders = this.#takeOrders();
-      if (orders.length === 0) continue;
-      this.#underWay = orders;
-      const outcomes = await this.#settle(orders);
+    while (!this.#abandoned && (this.#requests.length > 0 || this.#watermarks.size > 0)) {
+      const requests = this.#takeRequests();
+      if (requests.length === 0) continue;
+      this.#underWay = requests;
+      const outcomes = await this.#settle(requests);
       this.#underWay = [];
-      const tries = this.#abandoned ? 0 : this.#conclude(orders, outcomes);
+      const tries = this.#abandoned ? 0 : this.#conclude(requests, outcomes);
       this.#tellIdle();
       if (tries > 0) await sleep(this.#context.clock, 50 * 2 ** tries, this.#context.signal);
     }
@@ -140,40 +147,40 @@ export class AckBatcher {
   #tellIdle(): void {
     if (this.#idle.length === 0) return;
     let oldest = Number.POSITIVE_INFINITY;
-    for (const { since } of this.#orders) oldest = Math.min(oldest, since);
+    for (const { since } of this.#requests) oldest = Math.min(oldest, since);
     for (const { since } of this.#watermarks.values()) oldest = Math.min(oldest, since);
     for (const { upTo, resolve } of this.#idle) if (upTo < oldest) resolve();
     this.#idle = this.#idle.filter(({ upTo }) => upTo >= oldest);
   }
 
-  #takeOrders(): SettlementRequest[] {
-    let taken = this.#orders;
-    this.#orders = [];
+  #takeRequests(): SettlementRequest[] {
+    let taken = this.#requests;
+    this.#requests = [];
     if (taken.some(takenBack)) {
-      for (const order of taken) if (takenBack(order)) this.#lost(order.held, order.done);
-      taken = taken.filter((order) => !takenBack(order));
+      for (const request of taken) if (takenBack(request)) this.#lost(request.delivery, request.done);
+      taken = taken.filter((request) => !takenBack(request));
     }
-    for (const order of this.#watermarks.values()) taken.push(order);
+    for (const request of this.#watermarks.values()) taken.push(request);
     this.#watermarks.clear();
     return taken;
   }
 
-  async #settle(orders: readonly SettlementRequest[]): Promise<readonly SettleOutcome[]> {
-    const { consumer, signal, clock } = this.#context;
-    this.#patience = clock.setTimeout(() => this.#outOfPatience(), longestCallMs);
+  async #settle(requests: readonly SettlementRequest[]): Promise<readonly SettleOutcome[]> {
+    const { consumer: consumerOf, signal, clock } = this.#context;
+    this.#callTimer = clock.setTimeout(() => this.#callTimedOut(), longestCallMs);
     try {
-      return await consumer.settle(
-        orders.map((order) => order.settlement),
+      return await consumerOf().settle(
+        requests.map((request) => request.settlement),
         { signal },
       );
     } catch (cause) {
-      return orders.map(() => ({ cause }));
+      return requests.map(() => ({ cause }));
     } finally {
-      clock.clearTimeout(this.#patience);
+      clock.clearTimeout(this.#callTimer);
     }
   }
 
-  #outOfPatience(): void {
+  #callTimedOut(): void {
     this.#context.onSilence(
       new MessagingError("TIMEOUT", `The broker took no settlement within ${longestCallMs} ms.`, {
         remedy: "What it did not take is delivered again.",
@@ -181,69 +188,72 @@ export class AckBatcher {
     );
   }
 
-  /** Keeps those that are worth another try. Answers how often the most patient of them was tried; 0 when there is none. */
-  #conclude(orders: readonly SettlementRequest[], outcomes: readonly SettleOutcome[]): number {
+  /** Keeps those that are worth another try. Returns how often the most often tried of them was tried; 0 when there is none. */
+  #conclude(requests: readonly SettlementRequest[], outcomes: readonly SettleOutcome[]): number {
     const again: SettlementRequest[] = [];
     let tries = 0;
-    for (let i = 0; i < orders.length; i++) {
-      const order = orders[i] as SettlementRequest;
+    for (let i = 0; i < requests.length; i++) {
+      const request = requests[i] as SettlementRequest;
       const outcome = outcomes[i] ?? { cause: new Error("the driver gave no outcome") };
-      if (outcome === "settled") this.#settled(order);
-      else if (outcome === "lost") this.#refused(order);
+      if (outcome === "settled") this.#settled(request);
+      else if (outcome === "lost") this.#refused(request);
       else {
         const error = normalise(this.#context.driver, outcome.cause);
-        order.tries++;
-        if (error.retryable && order.tries < mostTries) {
-          tries = Math.max(tries, order.tries);
-          if (order.partition === undefined) again.push(order);
-          else this.#keepWatermark(order.partition, order);
+        request.tries++;
+        if (error.retryable && request.tries < mostTries) {
+          tries = Math.max(tries, request.tries);
+          if (request.partition === undefined) again.push(request);
+          else this.#keepWatermark(request.partition, request);
         } else {
           this.#context.onError(error);
-          if (order.partition === undefined) this.#refused(order);
+          if (request.partition === undefined) this.#refused(request);
         }
       }
     }
-    this.#orders.unshift(...again);
+    this.#requests.unshift(...again);
     return tries;
   }
 
   /** A newer one covers it, and going back behind that would be wrong. */
-  #keepWatermark(partition: Partition, order: SettlementRequest): void {
+  #keepWatermark(partition: DeliveryPartition, request: SettlementRequest): void {
     const newer = this.#watermarks.get(partition);
-    if (newer === undefined) this.#watermarks.set(partition, order);
+    if (newer === undefined) this.#watermarks.set(partition, request);
     else {
-      newer.since = order.since;
-      newer.tries = order.tries;
+      newer.since = request.since;
+      newer.tries = request.tries;
     }
   }
 
-  #settled(order: SettlementRequest): void {
-    if (order.partition === undefined) this.#context.onReleased(order.held, "settled");
-    order.done?.("settled");
+  #settled(request: SettlementRequest): void {
+    if (request.partition === undefined) this.#context.onReleased(request.delivery, "settled");
+    request.done?.("settled");
   }
 
-  #refused(order: SettlementRequest): void {
-    if (order.partition === undefined) this.#lost(order.held, order.done);
-    else this.#reportLost(order.held);
+  #refused(request: SettlementRequest): void {
+    if (request.partition === undefined) this.#lost(request.delivery, request.done);
+    else this.#reportLost(request.delivery);
   }
 
-  #lost(held: InFlightDelivery, done: ((result: SettleResult) => void) | undefined): void {
-    this.#context.onReleased(held, "lost");
+  #lost(delivery: InFlightDelivery, done: ((result: SettleResult) => void) | undefined): void {
+    this.#context.onReleased(delivery, "lost");
     done?.("lost");
-    this.#reportLost(held);
+    this.#reportLost(delivery);
   }
 
-  #reportLost(held: InFlightDelivery): void {
-    this.#context.onError(
-      new MessagingError("LEASE_LOST", `A message was settled after the broker had taken it back.`, {
-        remedy: "It is or will be delivered again. Make handlers quicker, or safe to run twice.",
-        details: { id: held.wire.id, partition: held.partition?.name },
-      }),
-    );
+  #reportLost(delivery: InFlightDelivery): void {
+    this.#context.onError(settledTooLate(delivery));
   }
 }
 
+/** What is told of a settlement that the broker cannot take any more. */
+export function settledTooLate({ message, partition }: InFlightDelivery): MessagingError {
+  return new MessagingError("LEASE_LOST", "A message was settled after the broker had taken it back.", {
+    remedy: "It is or will be delivered again. Make handlers quicker, or safe to run twice.",
+    details: { id: message.id, partition: partition?.name },
+  });
+}
+
 /** Taken back by the broker while it waited for its call: it may be someone else's by now. */
-function takenBack(order: SettlementRequest): boolean {
-  return order.held.lost;
+function takenBack(request: SettlementRequest): boolean {
+  return request.delivery.lost;
 }

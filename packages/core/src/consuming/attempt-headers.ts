@@ -1,4 +1,4 @@
-import type { Headers, ReceivedMessage } from "../spi/message.ts";
+import type { Headers } from "../spi/message.ts";
 
 /** The number of the attempt that a message published again is for. */
 export const attemptHeader = "waybill-attempt";
@@ -8,14 +8,20 @@ export const firstFailedHeader = "waybill-first-failed-at";
 /** What a hostile header may not exceed. */
 const mostAttempts = 1_000_000;
 
-/** The attempt that a delivery is: what a retry wrote on it, and how often the broker delivered it since. */
-export function attemptOf(wire: ReceivedMessage): number {
-  const written = wire.headers[attemptHeader];
-  if (written === undefined) return 1 + wire.redeliveries;
+/** The attempt that the publisher of a retry wrote on it; 1 for a message that nobody retried. */
+export function writtenAttempt(headers: Headers): number {
+  const written = headers[attemptHeader];
+  if (written === undefined) return 1;
   const attempt = Number(written);
-  return (
-    (Number.isInteger(attempt) && attempt >= 1 && attempt <= mostAttempts ? attempt : 1) + wire.redeliveries
-  );
+  return Number.isInteger(attempt) && attempt >= 1 && attempt <= mostAttempts ? attempt : 1;
+}
+
+/** When it first failed, as the publisher of a retry wrote on it. */
+export function writtenFirstFailure(headers: Headers): number | undefined {
+  const written = headers[firstFailedHeader];
+  if (written === undefined) return undefined;
+  const time = Number(written);
+  return Number.isSafeInteger(time) && time > 0 ? time : undefined;
 }
 
 /** The headers as the application set them. */

@@ -2,6 +2,7 @@ import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import type { Headers } from "../spi/message.ts";
+import type { NextStep } from "./failure-path.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** What an attempt needs of the subscription that runs it. */
@@ -18,46 +19,53 @@ export interface AttemptOwner {
  * reach it.
  */
 export class Attempt implements Delivery {
-  readonly held: InFlightDelivery;
+  readonly inFlight: InFlightDelivery;
   readonly attempt: number;
   value: unknown;
   /** The first settlement wins; this says which it was. */
   settlement: Delivery["settlement"];
-  /** A retry or reject by hand that is still on its way: it ends, whether or not the handler waits for it. */
-  underWay: Promise<unknown> | undefined;
-  /** Called once when the application settled it by hand, for the pull style. */
+  /** A copy of it is being stored: that ends, whether or not the handler waits for it. */
+  storing: Promise<unknown> | undefined;
+  /** Called once when the application settled it, for the pull style. */
   onSettled: (() => void) | undefined;
-  /** A retry in place that was asked for by hand: it starts when the handler has ended. */
-  retryAfterMs: number | undefined;
+  /** A retry in place that was decided while the handler ran: it starts when the handler has ended. */
+  waitAfter: (NextStep & { readonly step: "wait" }) | undefined;
+  /** A settlement whose copy was stored after the handler had ended. */
+  conclude:
+    | {
+        readonly step: NextStep & { readonly step: "ack" | "native-retry" };
+        readonly done: (result: SettleResult) => void;
+      }
+    | undefined;
   readonly #owner: AttemptOwner;
   #abort: AbortController | undefined;
 
-  constructor(owner: AttemptOwner, held: InFlightDelivery) {
+  constructor(owner: AttemptOwner, inFlight: InFlightDelivery) {
     this.#owner = owner;
-    this.held = held;
-    this.attempt = held.attempt;
+    this.inFlight = inFlight;
+    this.attempt = inFlight.attempt;
   }
 
   get id(): string {
-    return this.held.wire.id;
+    return this.inFlight.message.id;
   }
   get body(): Uint8Array {
-    return this.held.wire.body;
+    return this.inFlight.message.body;
   }
   get contentType(): string {
-    return this.held.wire.contentType;
+    return this.inFlight.message.contentType;
   }
   get headers(): Headers {
-    return this.held.headers;
+    return this.inFlight.headers;
   }
   get key(): string | undefined {
-    return this.held.wire.key;
+    return this.inFlight.message.key;
   }
   get timestamp(): number {
-    return this.held.wire.timestamp;
+    return this.inFlight.message.timestamp;
   }
   get correlationId(): string | undefined {
-    return this.held.wire.correlationId;
+    return this.inFlight.message.correlationId;
   }
   get source(): string {
     return this.#owner.subscription.source;
@@ -66,10 +74,10 @@ export class Attempt implements Delivery {
     return this.#owner.subscription.group;
   }
   get position(): string | undefined {
-    return this.held.wire.position;
+    return this.inFlight.message.position;
   }
   get native(): unknown {
-    return this.held.wire.native;
+    return this.inFlight.message.native;
   }
   get subscription(): Subscription {
     return this.#owner.subscription;
@@ -99,15 +107,10 @@ export class Attempt implements Delivery {
 
   async retry(options: { readonly delayMs?: number; readonly reason?: unknown } = {}): Promise<SettleResult> {
     checkOptionNames("retry", options, ["delayMs", "reason"]);
-    return this.#onItsWay(this.#owner.retryNow(this, options.delayMs, options.reason));
+    return this.#owner.retryNow(this, options.delayMs, options.reason);
   }
 
   reject(reason?: unknown): Promise<SettleResult> {
-    return this.#onItsWay(this.#owner.rejectNow(this, reason));
-  }
-
-  #onItsWay(result: Promise<SettleResult>): Promise<SettleResult> {
-    this.underWay ??= result;
-    return result;
+    return this.#owner.rejectNow(this, reason);
   }
 }

@@ -1,21 +1,39 @@
 import type { Delivery, Handler } from "../api/delivery.ts";
 import type { DeliveryIterator } from "../api/subscriber.ts";
 import type { Subscription } from "../api/subscription.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { Deque } from "../runtime/deque.ts";
 import type { Attempt } from "./attempt.ts";
 
+/** What the pull style needs of its subscription: deliveries only when one is asked for. */
+export interface PulledSubscription extends Subscription {
+  /** Somebody asks for the next delivery. */
+  proceed(): void;
+}
+
+export interface DeliveryIteratorContext {
+  readonly clock: Clock;
+  readonly onError: (error: MessagingError) => void;
+  /** How many deliveries the loop may hold unsettled. */
+  readonly limit: number;
+}
+
+/** How long a loop may wait for a delivery while it holds all it may, in milliseconds, before that is told. */
+const stalledMs = 10_000;
+
 /**
- * The pull style on top of a subscription: each handler call waits in line for the
- * loop, and ends when the application has settled the delivery.
+ * The pull style on top of a subscription: a delivery starts when the loop asks for one, and its
+ * turn ends when the application has settled it. What nobody asked for is only prefetched.
  */
 export function deliveryIterator<T>(
-  subscribe: (handler: Handler<T>) => Promise<Subscription>,
+  subscribe: (handler: Handler<T>, isWanted: () => boolean) => Promise<PulledSubscription>,
+  { clock, onError, limit }: DeliveryIteratorContext,
 ): DeliveryIterator<T> {
-  const line = new Deque<Delivery<T>>();
   const takers = new Deque<(result: IteratorResult<Delivery<T>>) => void>();
-  let subscription: Promise<Subscription> | undefined;
+  let subscription: Promise<PulledSubscription> | undefined;
   let over = false;
+  let toldOfStall = false;
   let failure: MessagingError | undefined;
 
   const end = (error: MessagingError | undefined) => {
@@ -26,21 +44,35 @@ export function deliveryIterator<T>(
   };
 
   const handler: Handler<T> = (_value, delivery) =>
-    new Promise<void>((resolve) => {
+    new Promise<void>((resolve, reject) => {
       (delivery as unknown as Attempt).onSettled = resolve;
       // Taken back or drained: nobody will settle it any more.
       delivery.signal.addEventListener("abort", () => resolve(), { once: true });
       const take = takers.shift();
-      if (take === undefined) line.push(delivery);
+      if (take === undefined) reject(new Error("nobody asked for it"));
       else take({ done: false, value: delivery });
     });
 
   const ready = () => {
-    subscription ??= subscribe(handler).then((begun) => {
+    subscription ??= subscribe(handler, () => takers.size > 0).then((begun) => {
       void begun.ended.then(end);
       return begun;
     });
     return subscription;
+  };
+
+  const tellStalled = ({ source }: Subscription) => {
+    if (toldOfStall) return;
+    toldOfStall = true;
+    onError(
+      new MessagingError(
+        "OVERLOADED",
+        `A loop over "${source}" holds ${limit} deliveries and settles none.`,
+        {
+          remedy: "Settle each delivery with ack, retry or reject, or raise `concurrency`.",
+        },
+      ),
+    );
   };
 
   const close = async () => {
@@ -52,13 +84,16 @@ export function deliveryIterator<T>(
     ready,
     async next() {
       // After `return` nothing is begun any more.
-      if (!over || subscription !== undefined) await ready();
-      for (let delivery = line.shift(); delivery !== undefined; delivery = line.shift()) {
-        if (!delivery.signal.aborted) return { done: false, value: delivery };
-      }
+      if (over && subscription === undefined) return { done: true, value: undefined };
+      const begun = await ready();
       if (failure !== undefined) throw failure;
       if (over) return { done: true, value: undefined };
-      const result = await new Promise<IteratorResult<Delivery<T>>>((resolve) => takers.push(resolve));
+      const watch = begun.running < limit ? undefined : clock.setTimeout(() => tellStalled(begun), stalledMs);
+      const result = await new Promise<IteratorResult<Delivery<T>>>((resolve) => {
+        takers.push(resolve);
+        begun.proceed();
+      });
+      if (watch !== undefined) clock.clearTimeout(watch);
       if (result.done && failure !== undefined) throw failure;
       return result;
     },

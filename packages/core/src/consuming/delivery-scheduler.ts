@@ -1,62 +1,110 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
+import { wireSize } from "../publishing/wire-size.ts";
 import { Deque } from "../runtime/deque.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
+import type { DelayedMessage } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { attemptOf, withoutAttemptHeaders } from "./attempt-headers.ts";
+import { settledTooLate } from "./ack-batcher.ts";
+import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
+import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
-import { Handling, type HandlingContext, type Scheduling } from "./handling.ts";
-import { InFlightDelivery, InFlightList } from "./in-flight-delivery.ts";
+import { DeliveryRunner, type DeliveryRunnerContext, type Turns } from "./delivery-runner.ts";
+import { type DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
+import { InFlightList } from "./in-flight-list.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
-import type { Partition } from "./partition.ts";
+import { Suspects } from "./suspects.ts";
 
-export interface DeliverySchedulerContext extends HandlingContext {
+export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription;
+  readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
+  /** False while nobody asks for a delivery, where the application takes them one by one. */
+  readonly isWanted: () => boolean;
   /** There is room again, or nothing left to do: the receiver may look. */
   readonly onChange: () => void;
+  /** A suspect waits, and nothing is being worked on: hand back all, and receive one at a time. */
+  readonly onIsolate: () => void;
+  /** What ran alone has ended well: receive as before. */
+  readonly onIsolated: () => void;
 }
 
+/** How long to wait for the running handlers to end before a suspect runs among them, in milliseconds. */
+const isolationTimeoutMs = 10_000;
+/** How many messages that are no suspects are run alone before isolation ends without one. */
+const mostIsolated = 20;
+
 /**
- * Holds what was received, decides whose turn it is, and knows when nothing is
- * being worked on. One for the life of a subscription, whatever its consumers do.
+ * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
+ * One for the life of a subscription, whatever its consumers do.
  */
-export class DeliveryScheduler implements Scheduling {
+export class DeliveryScheduler implements Turns {
   readonly #context: DeliverySchedulerContext;
-  readonly #handling: Handling;
-  readonly #held = new InFlightList();
-  readonly #ready = new Deque<InFlightDelivery>();
+  readonly #runner: DeliveryRunner;
+  readonly #inFlight = new InFlightList();
+  /** Ready to start: for the first time here, and once more. They take turns, so that neither starves the other. */
+  readonly #fresh = new Deque<InFlightDelivery>();
+  readonly #again = new Deque<InFlightDelivery>();
+  readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
-  readonly #idle: (() => void)[] = [];
+  #idle: { readonly but: number; readonly resolve: () => void }[] = [];
+  /** Attempts whose handler has not ended, settled or not. */
+  readonly #running = new Set<InFlightDelivery>();
+  readonly #holds = new Set<object>();
   #concurrency: number;
   #paused = false;
   /** Closing: nothing new is started. */
   #stopped = false;
-  /** The drain deadline is over: nothing that a handler says is settled any more. */
+  /** The drain time is over: nothing that a handler says is settled any more. */
   #cancelled = false;
-  #running = 0;
-  /** Running, or on its way to a retry path or dead letter. */
+  /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
+  #parked = 0;
   #starting = false;
+  #turnOfAgain = false;
+  #waitsForTurn = false;
+  #isolation: "none" | "wanted" | "on" = "none";
+  #isolationTimer: unknown;
+  #ranIsolated = 0;
 
   constructor(context: DeliverySchedulerContext) {
     this.#context = context;
     this.#concurrency = context.settings.concurrency;
-    const { subscription, settings, failures } = context;
-    const isCancelled = () => this.#cancelled;
-    const manual = new ManualSettlement({ subscription, settings, failures, isCancelled });
-    this.#handling = new Handling(context, this, manual);
+    const { subscription, failures, onError } = context;
+    const manual = new ManualSettlement({
+      subscription,
+      failures,
+      onError,
+      isCancelled: () => this.#cancelled,
+    });
+    this.#runner = new DeliveryRunner(context, this, manual);
   }
 
   get running(): number {
-    return this.#running;
+    return this.#running.size;
   }
   get held(): number {
-    return this.#held.size;
+    return this.#inFlight.size;
+  }
+  get heldBytes(): number {
+    return this.#inFlight.bytes;
+  }
+  /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
+  get parked(): number {
+    return this.#parked;
   }
   get queued(): number {
-    return this.#ready.size;
+    return this.#fresh.size + this.#again.size;
+  }
+  /** While true, nothing more is to be received but what runs alone. */
+  get isIsolating(): boolean {
+    return this.#isolation !== "none";
+  }
+  /** While true, one message at a time is to be received. */
+  get isIsolated(): boolean {
+    return this.#isolation === "on";
   }
 
   set concurrency(concurrency: number) {
@@ -69,132 +117,302 @@ export class DeliveryScheduler implements Scheduling {
     if (!paused) this.proceed();
   }
 
+  /** Something other than the operator keeps it from starting anything. */
+  get isOnHold(): boolean {
+    return this.#holds.size > 0;
+  }
+
+  /** Starts nothing until the returned function is called, whatever `paused` says. */
+  hold(): () => void {
+    const hold = {};
+    this.#holds.add(hold);
+    return () => {
+      if (this.#holds.delete(hold)) this.proceed();
+    };
+  }
+
   // ── In ──────────────────────────────────────────────────────────────────────
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
-    const now = this.#context.clock.now();
-    for (const wire of batch) this.#admitOne(session, wire, now);
+    for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
+    for (const message of batch) this.#admitOne(session, message);
+    if (this.#suspects.needsIsolation) this.#wantIsolation();
     this.proceed();
   }
 
-  #admitOne(session: ConsumerSession, wire: ReceivedMessage, now: number): void {
+  #admitOne(session: ConsumerSession, message: ReceivedMessage): void {
     if (this.#stopped) return;
-    const partition = wire.partition === undefined ? undefined : session.partition(wire.partition);
+    const partition = message.partition === undefined ? undefined : session.partition(message.partition);
     if (partition?.revoking) return;
-    const held = new InFlightDelivery(
-      wire,
+    const { address, attempts, cumulative, settings, clock } = this.#context;
+    const known = attempts.recall(address, message);
+    const attempt = known === undefined ? countOf(message) : known.nextAttempt + known.unknown;
+    const delivery = new InFlightDelivery(
+      message,
       session,
       partition,
-      withoutAttemptHeaders(wire.headers),
-      attemptOf(wire),
-      now,
+      withoutAttemptHeaders(message.headers),
+      wireSize(message),
+      attempt,
     );
-    this.#held.add(held);
+    delivery.firstFailedAt = known?.firstFailedAt;
+    delivery.lastError = known?.lastError;
+    this.#inFlight.add(delivery);
     if (partition !== undefined) partition.held++;
-    if (this.#context.cumulative) partition?.track(held);
-    if (this.#context.address.ordered && wire.key !== undefined && !this.#keys.enter(wire.key, held)) return;
-    this.#ready.push(held);
+    if (cumulative) partition?.track(delivery);
+    if (known?.suspect) {
+      delivery.attempt = settings.retry.maxAttempts;
+      delivery.suspect = true;
+    } else this.#judge(delivery, known === undefined || known.unknown > 0);
+    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery))
+      return this.#park(delivery);
+    const waitMs = (known?.notBefore ?? 0) - clock.now();
+    // No longer than any backoff: a clock that was set back meanwhile would make it wait for years.
+    if (waitMs > 0) return this.#delay(delivery, Math.min(waitMs, settings.retry.longestDelayMs));
+    this.#ready(delivery);
   }
 
-  // ── Scheduling ───────────────────────────────────────────────────────────────────
+  /** The broker's count alone is a suspicion, no more. */
+  #judge(delivery: InFlightDelivery, uncertain: boolean): void {
+    const { maxAttempts } = this.#context.settings.retry;
+    if (delivery.attempt <= maxAttempts || !uncertain || !this.#context.settles) return;
+    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) return;
+    delivery.attempt = maxAttempts;
+    delivery.suspect = true;
+  }
+
+  #ready(delivery: InFlightDelivery): void {
+    if (delivery.suspect && this.#isolation !== "on") this.#suspects.add(delivery);
+    else this.#fresh.push(delivery);
+  }
+
+  // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
-    if (this.#starting) return;
+    if (this.#starting || this.#waitsForTurn) return;
     this.#starting = true;
-    while (this.#running < this.#concurrency && !this.#paused && !this.#stopped) {
-      const held = this.#ready.shift();
-      if (held === undefined) break;
-      this.#running++;
-      this.#working++;
-      held.phase = "running";
-      held.partition?.started();
-      this.#handling.begin(held);
+    try {
+      while (this.#mayStart()) {
+        const delivery = this.#take();
+        if (delivery === undefined) break;
+        this.#start(delivery);
+        if (eventLoopTurns.isOver) {
+          this.#waitForTurn();
+          break;
+        }
+      }
+    } finally {
+      this.#starting = false;
     }
-    this.#starting = false;
+    this.#isolateIfIdle();
     this.#context.onChange();
   }
 
-  handlerEnded(held: InFlightDelivery): boolean {
-    this.#running--;
-    held.current = undefined;
+  #mayStart(): boolean {
+    if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation === "wanted") return false;
+    return (
+      this.#running.size < (this.#isolation === "on" ? 1 : this.#concurrency) && this.#context.isWanted()
+    );
+  }
+
+  #take(): InFlightDelivery | undefined {
+    const suspect = this.#suspects.take();
+    if (suspect !== undefined) return suspect;
+    this.#turnOfAgain = !this.#turnOfAgain;
+    const [first, second] = this.#turnOfAgain ? [this.#again, this.#fresh] : [this.#fresh, this.#again];
+    return first.shift() ?? second.shift();
+  }
+
+  #start(delivery: InFlightDelivery): void {
+    delivery.move("start");
+    this.#running.add(delivery);
+    this.#working++;
+    if (delivery.suspect) this.#suspects.started();
+    delivery.partition?.started();
+    this.#runner.begin(delivery);
+  }
+
+  /** Others of this process have their turn first. */
+  #waitForTurn(): void {
+    this.#waitsForTurn = true;
+    void eventLoopTurns.next().then(() => {
+      this.#waitsForTurn = false;
+      this.proceed();
+    });
+  }
+
+  handlerEnded(delivery: InFlightDelivery): boolean {
+    this.#running.delete(delivery);
+    delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
-    this.done(held);
+    this.finish(delivery);
     return false;
   }
 
-  ack(held: InFlightDelivery): void {
-    if (this.#context.settles) held.session.acks.ack(held);
-    else this.released(held, "settled");
-    this.done(held);
+  ack(delivery: InFlightDelivery, done?: (result: SettleResult) => void): void {
+    if (delivery.state === "orphaned") return this.#settledTooLate(delivery, done);
+    if (!this.#context.settles) return this.finish(delivery);
+    this.#workEnds(delivery, "ack");
+    delivery.session.acks.ack(delivery, done);
+    this.#leaveKey(delivery);
   }
 
-  done(held: InFlightDelivery): void {
-    this.#workEnds(held, "ended");
-    if (held.lost || this.#stopped || !this.#context.settles) this.#remove(held);
-    this.#leaveKey(held);
+  nativeRetry(delivery: InFlightDelivery, delayMs: number, done?: (result: SettleResult) => void): void {
+    if (delivery.state === "orphaned") return this.#settledTooLate(delivery, done);
+    this.#workEnds(delivery, "ack");
+    delivery.session.acks.retry(delivery, delayMs, done);
+    this.#leaveKey(delivery);
   }
 
-  again(held: InFlightDelivery, delayMs: number): void {
-    this.#workEnds(held, "waiting");
-    if (this.#stopped || held.lost || held.partition?.revoking) {
-      held.phase = "ended";
-      this.#remove(held);
-      return this.#leaveKey(held);
+  #settledTooLate(delivery: InFlightDelivery, done?: (result: SettleResult) => void): void {
+    const { observer, address, onError } = this.#context;
+    this.finish(delivery);
+    observer?.settled?.(address, delivery.message, delivery.ending, "lost");
+    onError(settledTooLate(delivery));
+    done?.("lost");
+  }
+
+  finish(delivery: InFlightDelivery): void {
+    this.#workEnds(delivery, "finish");
+    // What the broker has been asked to settle is held until it answers.
+    if (delivery.state === "ended") this.#remove(delivery);
+    this.#leaveKey(delivery);
+  }
+
+  again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
+    if (delivery.state === "orphaned") return this.finish(delivery);
+    this.#workEnds(delivery, "delay");
+    if (countsAttempt) delivery.attempt++;
+    if (this.#stopped || delivery.partition?.revoking) {
+      delivery.dueAt = this.#context.clock.now() + delayMs;
+      this.#handBack(delivery);
+      return this.#leaveKey(delivery);
     }
-    held.timer = this.#context.clock.setTimeout(() => {
-      held.timer = undefined;
-      held.phase = "queued";
-      held.ending = "ack";
-      held.attempt++;
-      this.#ready.unshift(held);
+    this.#park(delivery);
+    this.#setTimer(delivery, delayMs);
+  }
+
+  #delay(delivery: InFlightDelivery, delayMs: number): void {
+    delivery.move("delay");
+    this.#park(delivery);
+    this.#setTimer(delivery, delayMs);
+  }
+
+  #setTimer(delivery: InFlightDelivery, delayMs: number): void {
+    const { clock } = this.#context;
+    delivery.dueAt = clock.now() + delayMs;
+    delivery.timer = clock.setTimeout(() => {
+      delivery.timer = undefined;
+      delivery.move("due");
+      delivery.ending = "ack";
+      this.#unpark(delivery);
+      if (delivery.suspect) this.#ready(delivery);
+      else this.#again.push(delivery);
       this.proceed();
     }, delayMs);
+  }
+
+  // ── Isolation ───────────────────────────────────────────────────────────────
+
+  #wantIsolation(): void {
+    if (this.#isolation !== "none") return;
+    this.#isolation = "wanted";
+    this.#isolationTimer = this.#context.clock.setTimeout(() => {
+      if (this.#isolation !== "wanted") return;
+      this.#isolation = "none";
+      this.#suspects.goOnWithout();
+      this.proceed();
+    }, isolationTimeoutMs);
+  }
+
+  #isolateIfIdle(): void {
+    if (this.#isolation !== "wanted" || this.#working > 0 || this.#stopped) return;
+    this.#context.clock.clearTimeout(this.#isolationTimer);
+    this.#isolation = "on";
+    this.#ranIsolated = 0;
+    this.#context.onIsolate();
+  }
+
+  #isolatedRunEnded(delivery: InFlightDelivery): void {
+    if (delivery.suspect) this.#suspects.ended();
+    if (this.#isolation !== "on") return;
+    if (delivery.suspect || ++this.#ranIsolated >= mostIsolated) this.endIsolation();
+  }
+
+  /** Back to many at a time. */
+  endIsolation(): void {
+    if (this.#isolation !== "on") return;
+    this.#isolation = "none";
+    this.#suspects.goOnWithout();
+    this.#context.onIsolated();
   }
 
   // ── Out ─────────────────────────────────────────────────────────────────────
 
   /** The broker has the settlement, or will never need it. */
-  released(held: InFlightDelivery, result: SettleResult): void {
-    this.#remove(held);
-    this.#context.observer?.settled?.(this.#context.address, held.wire, held.ending, result);
+  released(delivery: InFlightDelivery, result: SettleResult): void {
+    delivery.move("release");
+    this.#remove(delivery);
+    this.#context.observer?.settled?.(this.#context.address, delivery.message, delivery.ending, result);
     this.#context.onChange();
   }
 
   /** Everything held of this session that is not settled, to renew its lease. */
   leased(session: ConsumerSession): InFlightDelivery[] {
-    return this.#held.filter((held) => held.session === session && !held.lost);
+    return this.#inFlight.filter((delivery) => delivery.session === session && !delivery.lost);
+  }
+
+  /** What a closing consumer is told of those that are not settled. */
+  unsettled(session: ConsumerSession): {
+    readonly started: ReadonlySet<ReceivedMessage>;
+    readonly delayed: ReadonlyMap<ReceivedMessage, DelayedMessage>;
+  } {
+    const now = this.#context.clock.now();
+    const started = new Set<ReceivedMessage>();
+    const delayed = new Map<ReceivedMessage, DelayedMessage>();
+    for (const delivery of this.leased(session)) {
+      if (delivery.wasStarted) started.add(delivery.message);
+      if (delivery.state !== "delayed") continue;
+      const redeliveries = Math.max(0, delivery.attempt - writtenAttempt(delivery.message.headers));
+      delayed.set(delivery.message, { delayMs: Math.max(0, delivery.dueAt - now), redeliveries });
+    }
+    return { started, delayed };
   }
 
   /** The broker has taken these back: what has not started is forgotten, what runs is told. */
-  lose(matching: (held: InFlightDelivery) => boolean, reason: MessagingError): void {
-    for (const held of this.#held.filter(matching)) {
-      held.lost = true;
-      held.current?.cancel(reason);
+  lose(matching: (delivery: InFlightDelivery) => boolean, reason: MessagingError): void {
+    const lost = new Set(this.#inFlight.filter((delivery) => !delivery.lost && matching(delivery)));
+    if (lost.size === 0) return;
+    for (const delivery of lost) {
+      this.#remember(delivery);
+      delivery.lost = true;
+      delivery.current?.cancel(reason);
+      if (!delivery.isIdle) delivery.move("lose");
     }
-    this.#forget((held) => held.lost && matching(held));
+    this.#drop((delivery) => lost.has(delivery), "lose");
   }
 
   /**
    * The same, and what follows them under their ordering keys goes with them: it must
    * not be handled before they come again.
    */
-  loseWithFollowers(matching: (held: InFlightDelivery) => boolean, reason: MessagingError): void {
+  loseWithFollowers(matching: (delivery: InFlightDelivery) => boolean, reason: MessagingError): void {
     const { ordered } = this.#context.address;
     const keys = new Set<string>();
     // In order of receipt, so that what is found after the first of a key has come after it.
-    const found = this.#held.filter((held) => {
-      const key = ordered ? held.wire.key : undefined;
-      if (key === undefined) return matching(held);
-      const goes = keys.has(key) || matching(held);
+    const found = this.#inFlight.filter((delivery) => {
+      const key = ordered ? delivery.message.key : undefined;
+      if (key === undefined) return matching(delivery);
+      const goes = keys.has(key) || matching(delivery);
       if (goes) keys.add(key);
       return goes;
     });
     if (found.length === 0) return;
     const lost = new Set(found);
-    this.lose((held) => lost.has(held), reason);
+    this.lose((delivery) => lost.has(delivery), reason);
   }
 
   /**
@@ -202,50 +420,119 @@ export class DeliveryScheduler implements Scheduling {
    * settled, its settlement tells.
    */
   loseUnsettled(lost: ReadonlySet<ReceivedMessage>, reason: MessagingError): void {
-    this.loseWithFollowers((held) => lost.has(held.wire) && isUnsettled(held), reason);
+    this.loseWithFollowers((delivery) => lost.has(delivery.message) && isUnsettled(delivery), reason);
   }
 
   /** Lets go of partitions: what has not started is forgotten, what runs is waited for. */
-  async revoke(partitions: readonly Partition[]): Promise<void> {
+  async revoke(partitions: readonly DeliveryPartition[]): Promise<void> {
     for (const partition of partitions) partition.revoking = true;
-    this.#forget((held) => held.partition?.revoking === true);
+    this.#handBackAll((delivery) => delivery.partition?.revoking === true);
     await Promise.all(partitions.map((partition) => partition.idle()));
   }
 
-  /** Starts nothing more. Resolves when nothing is being worked on. */
-  stop(): Promise<void> {
-    this.#stopped = true;
-    this.#forget(() => true);
-    return this.#working === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  /** Hands back what has not started, so that nothing of it is behind what runs alone. */
+  handBackIdle(session: ConsumerSession): void {
+    this.#handBackAll((delivery) => delivery.session === session);
   }
 
-  /** The deadline is over: handlers still running are told, and whatever they do is not settled. */
+  /** Starts nothing more. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#context.clock.clearTimeout(this.#isolationTimer);
+    this.#holds.clear();
+    this.#handBackAll(() => true);
+  }
+
+  /** Resolves when no more than so many are being worked on. */
+  idle(but = 0): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push({ but, resolve });
+      this.#tellIdle();
+    });
+  }
+
+  #tellIdle(): void {
+    if (this.#idle.length === 0) return;
+    this.#idle = this.#idle.filter(({ but, resolve }) => {
+      if (this.#working > but) return true;
+      resolve();
+      return false;
+    });
+  }
+
+  /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
   cancel(reason: MessagingError): void {
     this.#cancelled = true;
-    for (const held of this.#held.filter((held) => held.current !== undefined)) held.current?.cancel(reason);
+    for (const { current } of this.#running) current?.cancel(reason);
+  }
+
+  #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
+    this.#drop(matching, "forget");
+  }
+
+  #handBack(delivery: InFlightDelivery): void {
+    this.#remember(delivery);
+    delivery.move("forget");
+    this.#remove(delivery);
   }
 
   /** Forgets what is not being worked on; the broker will deliver it again. */
-  #forget(matching: (held: InFlightDelivery) => boolean): void {
-    const unworked = (held: InFlightDelivery) => isUnworked(held) && matching(held);
-    this.#ready.retain((held) => !unworked(held));
-    const promoted = this.#keys.drop(unworked);
-    for (const held of this.#held.filter(unworked)) {
-      if (held.timer !== undefined) this.#context.clock.clearTimeout(held.timer);
-      held.timer = undefined;
-      held.phase = "ended";
-      this.#remove(held);
+  #drop(matching: (delivery: InFlightDelivery) => boolean, event: "lose" | "forget"): void {
+    const goes = (delivery: InFlightDelivery) => delivery.isIdle && matching(delivery);
+    for (const ready of [this.#fresh, this.#again, this.#suspects]) ready.retain((each) => !goes(each));
+    const promoted = this.#keys.drop(goes);
+    for (const delivery of this.#inFlight.filter(goes)) {
+      if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
+      delivery.timer = undefined;
+      if (!delivery.lost) this.#remember(delivery);
+      delivery.move(event);
+      this.#remove(delivery);
     }
-    for (const held of promoted) this.#ready.push(held);
+    for (const delivery of promoted) this.#unparkReady(delivery);
     this.proceed();
   }
 
-  #remove(held: InFlightDelivery): void {
-    if (!held.listed) return;
-    this.#held.remove(held);
-    if (held.partition === undefined) return;
-    held.partition.held--;
-    this.#forgetPartitionOf(held);
+  /** So that it goes on where it was, should it come here again. */
+  #remember(delivery: InFlightDelivery): void {
+    const { attempts, address, settles } = this.#context;
+    if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
+    const isOver = delivery.state === "running" && delivery.wasStarted;
+    attempts.note(address, delivery.message, {
+      nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
+      suspect: delivery.suspect,
+      notBefore: delivery.state === "delayed" ? delivery.dueAt : 0,
+      firstFailedAt: delivery.firstFailedAt,
+      lastError: delivery.lastError,
+    });
+  }
+
+  #park(delivery: InFlightDelivery): void {
+    if (delivery.parked) return;
+    delivery.parked = true;
+    this.#parked++;
+    if (delivery.partition !== undefined) delivery.partition.parked++;
+  }
+
+  #unpark(delivery: InFlightDelivery): void {
+    if (!delivery.parked) return;
+    delivery.parked = false;
+    this.#parked--;
+    if (delivery.partition !== undefined) delivery.partition.parked--;
+  }
+
+  #unparkReady(delivery: InFlightDelivery): void {
+    this.#unpark(delivery);
+    this.#ready(delivery);
+  }
+
+  #remove(delivery: InFlightDelivery): void {
+    this.#unpark(delivery);
+    if (!delivery.listed) return;
+    this.#inFlight.remove(delivery);
+    if (delivery.partition === undefined) return;
+    delivery.partition.held--;
+    this.#forgetPartitionOf(delivery);
   }
 
   /** There may be as many partitions as keys; only those of a log are few, and go on. */
@@ -253,28 +540,30 @@ export class DeliveryScheduler implements Scheduling {
     if (partition?.isOver && !this.#context.cumulative) session.forget(partition);
   }
 
-  #leaveKey(held: InFlightDelivery): void {
-    const { key } = held.wire;
+  #leaveKey(delivery: InFlightDelivery): void {
+    const { key } = delivery.message;
     if (!this.#context.address.ordered || key === undefined) return;
-    const next = this.#keys.leave(key, held);
-    if (next !== undefined) this.#ready.push(next);
+    const next = this.#keys.leave(key, delivery);
+    if (next !== undefined) this.#unparkReady(next);
   }
 
-  #workEnds(held: InFlightDelivery, phase: "waiting" | "ended"): void {
-    held.phase = phase;
+  #workEnds(delivery: InFlightDelivery, event: "delay" | "ack" | "finish"): void {
+    delivery.move(event);
     this.#working--;
-    held.partition?.ended();
-    this.#forgetPartitionOf(held);
-    if (this.#working === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    delivery.partition?.ended();
+    this.#forgetPartitionOf(delivery);
+    this.#isolatedRunEnded(delivery);
+    this.#tellIdle();
   }
 }
 
-function isUnworked({ phase }: InFlightDelivery): boolean {
-  return phase === "queued" || phase === "waiting";
+/** How often the broker has delivered a message, this time included, and retries of earlier copies of it. */
+function countOf(message: ReceivedMessage): number {
+  return writtenAttempt(message.headers) + message.redeliveries;
 }
 
 /** Nothing has been said yet of what is to become of it. */
-function isUnsettled(held: InFlightDelivery): boolean {
-  if (held.lost) return false;
-  return isUnworked(held) || (held.phase === "running" && held.current?.settlement === undefined);
+function isUnsettled(delivery: InFlightDelivery): boolean {
+  if (delivery.lost) return false;
+  return delivery.isIdle || (delivery.state === "running" && delivery.current?.settlement === undefined);
 }

@@ -1,90 +1,97 @@
+import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
-import type { Attempt } from "./attempt.ts";
-import type { ConsumerSession } from "./consumer-session.ts";
+import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
 import type { Partition } from "./partition.ts";
 
-/**
- * `queued`: waits for its turn. `running`: its handler runs. `waiting`: failed, and
- * waits in place for its next attempt. `settling`: on its way to a retry path or a
- * dead letter. `ended`: nothing more will be done with it here.
- */
-export type InFlightPhase = "queued" | "running" | "waiting" | "settling" | "ended";
+export type DeliveryPartition = Partition<InFlightDelivery>;
 
-/** A delivery from its receipt until the broker has its settlement: one object, however many attempts. */
+/** The handler call that is under way. */
+export interface CurrentAttempt {
+  readonly settlement: Delivery["settlement"];
+  cancel(reason: unknown): void;
+}
+
+/** Tells the broker what became of deliveries. */
+export interface Acks {
+  ack(delivery: InFlightDelivery, done?: (result: SettleResult) => void): void;
+  retry(delivery: InFlightDelivery, delayMs: number, done?: (result: SettleResult) => void): void;
+}
+
+/** The consumer that received it, for as long as it lives. */
+export interface DeliverySession {
+  readonly acks: Acks;
+  forget(partition: DeliveryPartition): void;
+}
+
+/** A received message until the broker has its settlement: one object, however many attempts in place. */
 export class InFlightDelivery {
-  readonly wire: ReceivedMessage;
-  readonly session: ConsumerSession;
-  readonly partition: Partition | undefined;
+  readonly message: ReceivedMessage;
+  readonly session: DeliverySession;
+  readonly partition: DeliveryPartition | undefined;
   /** What the application sees: without the headers by which core counts. */
   readonly headers: Headers;
-  readonly receivedAt: number;
+  /** In bytes, as the bound on the prefetch counts them. */
+  readonly size: number;
   /** The number of the attempt that runs or comes next. */
   attempt: number;
-  phase: InFlightPhase = "queued";
+  /** The broker counts more deliveries than attempts are known of, and as many as the policy allows. */
+  suspect = false;
+  /** When the handler of the present attempt was called, by the clock's steady time. */
+  startedAt: number | undefined;
+  /** A handler has been called with it. */
+  wasStarted = false;
   /** The broker has taken it back: nothing here may settle it any more. */
   lost = false;
   /** Under cumulative settlement: may be covered by the partition's watermark. */
   done = false;
+  /** It counts neither as ready nor as running: it waits behind its key, or for its next attempt. */
+  parked = false;
   /** What is being made of it, for the observer. */
   ending: "ack" | "retry" | "dead-letter" = "ack";
   firstFailedAt: number | undefined;
-  current: Attempt | undefined;
+  /** What it last failed with. */
+  lastError: unknown;
+  current: CurrentAttempt | undefined;
   timer: unknown;
+  /** When the wait in place is over, by the clock. */
+  dueAt = 0;
   previous: InFlightDelivery | undefined;
   next: InFlightDelivery | undefined;
   listed = false;
+  #state: DeliveryState = "queued";
 
   constructor(
-    wire: ReceivedMessage,
-    session: ConsumerSession,
-    partition: Partition | undefined,
+    message: ReceivedMessage,
+    session: DeliverySession,
+    partition: DeliveryPartition | undefined,
     headers: Headers,
+    size: number,
     attempt: number,
-    receivedAt: number,
   ) {
-    this.wire = wire;
+    this.message = message;
     this.session = session;
     this.partition = partition;
     this.headers = headers;
+    this.size = size;
     this.attempt = attempt;
-    this.receivedAt = receivedAt;
-  }
-}
-
-/** All that is held, in order of receipt. Linked through the items, so that adding and removing cost next to nothing. */
-export class InFlightList {
-  #first: InFlightDelivery | undefined;
-  #last: InFlightDelivery | undefined;
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
   }
 
-  add(held: InFlightDelivery): void {
-    held.previous = this.#last;
-    if (this.#last === undefined) this.#first = held;
-    else this.#last.next = held;
-    this.#last = held;
-    held.listed = true;
-    this.#size++;
+  get state(): DeliveryState {
+    return this.#state;
   }
 
-  remove(held: InFlightDelivery): void {
-    if (!held.listed) return;
-    held.listed = false;
-    if (held.previous === undefined) this.#first = held.next;
-    else held.previous.next = held.next;
-    if (held.next === undefined) this.#last = held.previous;
-    else held.next.previous = held.previous;
-    held.previous = undefined;
-    held.next = undefined;
-    this.#size--;
+  /** Moves on. Throws where the table of transitions has no such way. */
+  move(event: DeliveryEvent): void {
+    this.#state = nextState(this.#state, event);
   }
 
-  filter(matches: (held: InFlightDelivery) => boolean): InFlightDelivery[] {
-    const found: InFlightDelivery[] = [];
-    for (let held = this.#first; held !== undefined; held = held.next) if (matches(held)) found.push(held);
-    return found;
+  /** No handler runs, and nothing is being stored or settled. */
+  get isIdle(): boolean {
+    return this.#state === "queued" || this.#state === "delayed";
+  }
+
+  /** Its turn is not over: it takes a place among the running, and keeps its key. */
+  get isWorking(): boolean {
+    return this.#state !== "acking" && this.#state !== "ended" && !this.isIdle;
   }
 }

@@ -1,18 +1,13 @@
-import type { Clock } from "../runtime/clock.ts";
-import { sleep } from "../runtime/sleep.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
+import type { ConsumeSettings } from "./settings.ts";
 
 export interface IntakeContext {
-  readonly clock: Clock;
   readonly scheduler: DeliveryScheduler;
-  /** The most deliveries to hold. */
-  readonly prefetch: number;
+  readonly settings: ConsumeSettings;
   readonly cumulative: boolean;
 }
-
-/** How often, in milliseconds, a busy receive loop lets timers and sockets have their turn. */
-const breatheEveryMs = 10;
 
 /** Asks consumers for deliveries: never for more than there is room for. */
 export class Intake {
@@ -20,6 +15,8 @@ export class Intake {
   #wake: (() => void) | undefined;
   /** The one being received from. */
   #session: ConsumerSession | undefined;
+  /** The size of a message, as the last ones were. */
+  #usualBytes = 1_024;
 
   constructor(context: IntakeContext) {
     this.#context = context;
@@ -35,56 +32,64 @@ export class Intake {
 
   /** Receives until the signal fires. Rejects when this consumer cannot go on. */
   async run(session: ConsumerSession, signal: AbortSignal, onReceived: () => void): Promise<void> {
-    const { clock, scheduler } = this.#context;
+    const { scheduler } = this.#context;
     this.#session = session;
-    let breathedAt = clock.now();
     while (!signal.aborted) {
       const room = this.#room(session);
       if (room === 0) {
         await this.#change(signal);
         continue;
       }
-      const askedAt = clock.now();
       const batch = await session.consumer.receive(room, { signal });
       if (signal.aborted) return;
       onReceived();
-      // While the broker let us wait, everybody had their turn.
-      const waitedUntil = clock.now();
-      if (waitedUntil - askedAt >= breatheEveryMs) breathedAt = waitedUntil;
-      if (batch.length > 0) scheduler.admit(session, batch);
-      if (clock.now() - breathedAt >= breatheEveryMs) {
-        // A broker that always has more must not starve the timers of this process.
-        await sleep(clock, 0);
-        breathedAt = clock.now();
-      }
+      if (batch.length > 0) {
+        const before = scheduler.heldBytes;
+        scheduler.admit(session, batch);
+        const grown = (scheduler.heldBytes - before) / batch.length;
+        // What was handled at once is held no longer, and tells nothing of its size.
+        if (grown > 0) this.#usualBytes = Math.max(grown, (this.#usualBytes + grown) / 2);
+      } else if (scheduler.isIsolated) scheduler.endIsolation();
+      // A broker that always has more must not starve the timers of this process.
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
     }
   }
 
   /** How many deliveries to ask for now. */
   #room(session: ConsumerSession): number {
-    const { scheduler, prefetch, cumulative } = this.#context;
+    const { scheduler, settings, cumulative } = this.#context;
+    const { prefetch, prefetchBytes, maxParked } = settings;
+    if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
-    const room = prefetch - scheduler.held;
+    if (scheduler.parked >= maxParked) return 0;
+    const bytes = prefetchBytes - scheduler.heldBytes;
+    if (bytes <= 0 && scheduler.held > 0) return 0;
+    // What waits behind its key, or for its next attempt, takes no place from what could start.
+    const room = prefetch - (scheduler.held - scheduler.parked);
     // While there is work at hand, ask for a good number at once rather than for one at a time.
     if (scheduler.queued > 0 && room < prefetch / 4) return 0;
     // Half at most, so that one half is fetched while the other is handled and settled.
-    return Math.max(0, Math.min(room, Math.ceil(prefetch / 2)));
+    const wanted = Math.min(room, Math.ceil(prefetch / 2));
+    return Math.max(0, Math.min(wanted, Math.max(1, Math.floor(bytes / this.#usualBytes))));
   }
 
   /**
-   * Under cumulative settlement, what ended behind a stuck head takes no place in the
-   * prefetch, and needs a bound of its own: such a partition is fetched no further, and the
-   * others go on. Answers false where the broker cannot hold back single partitions.
+   * A partition of a log is read no further while much of it waits behind its keys, or has ended
+   * behind one that has not; the others go on. False where the broker cannot pause single
+   * partitions and one of them is stuck.
    */
   #mayGoOn(session: ConsumerSession): boolean {
     const { consumer } = session;
-    const most = 2 * this.#context.prefetch;
-    const blocked: string[] = [];
-    for (const partition of session.partitions) if (partition.blocked >= most) blocked.push(partition.name);
-    if (consumer.pausePartitions === undefined) return blocked.length === 0;
-    if (blocked.join() !== session.pausedPartitions.join()) {
-      session.pausedPartitions = blocked;
-      consumer.pausePartitions(blocked);
+    const { prefetch } = this.#context.settings;
+    const stuck: string[] = [];
+    for (const partition of session.partitions) {
+      if (partition.blocked >= 2 * prefetch || partition.parked >= Math.max(1, prefetch / 2))
+        stuck.push(partition.name);
+    }
+    if (consumer.pausePartitions === undefined) return stuck.length === 0;
+    if (stuck.join() !== session.pausedPartitions.join()) {
+      session.pausedPartitions = stuck;
+      consumer.pausePartitions(stuck);
     }
     return true;
   }

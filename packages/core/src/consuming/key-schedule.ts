@@ -11,21 +11,21 @@ export class KeySchedule {
   readonly #busy = new Map<string, BusyKey>();
 
   /** True if it is this delivery's turn; otherwise it waits for those before it. */
-  enter(key: string, held: InFlightDelivery): boolean {
+  enter(key: string, delivery: InFlightDelivery): boolean {
     const busy = this.#busy.get(key);
     if (busy === undefined) {
-      this.#busy.set(key, { current: held, followers: undefined });
+      this.#busy.set(key, { current: delivery, followers: undefined });
       return true;
     }
     busy.followers ??= new Deque();
-    busy.followers.push(held);
+    busy.followers.push(delivery);
     return false;
   }
 
-  /** The current one has ended: answers whose turn it is now. */
-  leave(key: string, held: InFlightDelivery): InFlightDelivery | undefined {
+  /** The current one has ended: returns whose turn it is now. */
+  leave(key: string, delivery: InFlightDelivery): InFlightDelivery | undefined {
     const busy = this.#busy.get(key);
-    if (busy === undefined || busy.current !== held) return undefined;
+    if (busy === undefined || busy.current !== delivery) return undefined;
     const next = busy.followers?.shift();
     if (next === undefined) this.#busy.delete(key);
     else busy.current = next;
@@ -35,12 +35,12 @@ export class KeySchedule {
   /**
    * Takes away deliveries that are not being worked on. What is being worked on
    * stays, so that the same key, delivered again, waits until that has ended.
-   * Answers those whose turn has come through it.
+   * Returns those whose turn has come through it.
    */
-  drop(matches: (held: InFlightDelivery) => boolean): InFlightDelivery[] {
+  drop(matches: (delivery: InFlightDelivery) => boolean): InFlightDelivery[] {
     const promoted: InFlightDelivery[] = [];
     for (const [key, busy] of this.#busy) {
-      busy.followers?.retain((held) => !matches(held));
+      busy.followers?.retain((each) => !matches(each));
       if (!matches(busy.current)) continue;
       const next = this.leave(key, busy.current);
       if (next !== undefined) promoted.push(next);

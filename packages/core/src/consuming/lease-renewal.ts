@@ -6,6 +6,7 @@ import type { ReceivedMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 export interface LeaseRenewalContext {
   readonly driver: Driver;
@@ -44,17 +45,23 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
       clock.clearTimeout(timer);
     }
   };
+  /** Counted from when its handler was called: what waits for its turn is not its fault. */
+  const isHeldTooLong = ({ session: own, lost, startedAt, state }: InFlightDelivery) =>
+    own === session &&
+    !lost &&
+    state === "running" &&
+    startedAt !== undefined &&
+    clock.now() - startedAt >= maxLeaseMs;
   const renew = () => {
     schedule();
-    const now = clock.now();
     scheduler.loseWithFollowers(
-      (held) => held.session === session && !held.lost && now - held.receivedAt >= maxLeaseMs,
-      new MessagingError("LEASE_LOST", `A message was held for its maximum of ${maxLeaseMs} ms.`, {
+      isHeldTooLong,
+      new MessagingError("LEASE_LOST", `A message was being handled for its maximum of ${maxLeaseMs} ms.`, {
         remedy: "Raise `maxLeaseMs`, or make the handler quicker.",
       }),
     );
     const held = scheduler.leased(session);
-    if (held.length > 0) void extend(held.map((each) => each.wire));
+    if (held.length > 0) void extend(held.map((each) => each.message));
   };
   let timer: unknown;
   const schedule = () => {

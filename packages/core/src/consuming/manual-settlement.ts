@@ -1,19 +1,20 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
+import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { settledTooLate } from "./ack-batcher.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
-import type { Failures } from "./failures.ts";
-import type { ConsumeSettings } from "./settings.ts";
+import type { Failure, FailurePath, NextStep } from "./failure-path.ts";
 
 export interface ManualSettlementContext {
   readonly subscription: Subscription;
-  readonly settings: ConsumeSettings;
-  readonly failures: Failures;
-  /** True once the drain deadline is over: from then on nothing is settled. */
+  readonly failures: FailurePath;
+  readonly onError: (error: MessagingError) => void;
+  /** True once the drain time is over: from then on nothing is settled. */
   isCancelled(): boolean;
 }
 
-/** `ack`, `retry` and `reject` as the application calls them on a delivery. */
+/** Settlements while the handler runs: `ack`, `retry` and `reject` on a delivery, and a time-out. */
 export class ManualSettlement implements AttemptOwner {
   readonly #context: ManualSettlementContext;
 
@@ -25,68 +26,86 @@ export class ManualSettlement implements AttemptOwner {
     return this.#context.subscription;
   }
 
-  ackNow(attempt: Attempt): Promise<SettleResult> {
-    if (this.#context.isCancelled()) return Promise.resolve("lost");
-    if (!attempt.claim("ack")) return Promise.resolve("already-settled");
-    return this.#settle(attempt, (done) => attempt.held.session.acks.ack(attempt.held, done));
+  async ackNow(attempt: Attempt): Promise<SettleResult> {
+    if (this.#context.isCancelled()) return "lost";
+    if (!attempt.claim("ack")) return "already-settled";
+    return this.#take(attempt, { step: "ack" });
   }
 
   async retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult> {
-    if (delayMs !== undefined && !(delayMs >= 0)) {
+    if (delayMs !== undefined && !(typeof delayMs === "number" && delayMs >= 0)) {
       throw new MessagingError(
         "INVALID_ARGUMENT",
-        `\`delayMs\` takes a number of at least 0, not ${String(delayMs)}.`,
+        `\`delayMs\` takes a number of at least 0, not ${errorText(delayMs)}.`,
       );
     }
     if (this.#context.isCancelled()) return "lost";
-    const { held } = attempt;
-    const { settings, failures } = this.#context;
-    if (attempt.settlement === undefined && held.attempt >= settings.retry.maxAttempts) {
-      return this.rejectNow(attempt, reason ?? "the last attempt asked for a retry");
-    }
-    if (!attempt.claim("retry")) return "already-settled";
-    failures.noteFailure(held);
-    held.ending = "retry";
-    const waitMs = delayMs ?? settings.retry.delayAfter(held.attempt, reason);
-    const way = failures.way(held, waitMs);
-    if (way === "native") {
-      return this.#settle(attempt, (done) => held.session.acks.retry(held, waitMs, done));
-    }
-    if (way === "republish" && (await failures.republish(held, waitMs))) {
-      return this.#settle(attempt, (done) => held.session.acks.ack(held, done));
-    }
-    // In place: the next attempt begins its wait when this handler has ended.
-    attempt.retryAfterMs = waitMs;
-    attempt.onSettled?.();
-    return "settled";
+    if (attempt.settlement !== undefined) return "already-settled";
+    const error = reason ?? new MessagingError("HANDLER_FAILED", "The handler asked for a retry.");
+    return this.#fail(attempt, { verdict: "retry", error, ...(delayMs === undefined ? {} : { delayMs }) });
   }
 
   async rejectNow(attempt: Attempt, reason: unknown): Promise<SettleResult> {
     if (this.#context.isCancelled()) return "lost";
-    if (!attempt.claim("reject")) return "already-settled";
-    const { held } = attempt;
-    const { failures } = this.#context;
-    failures.noteFailure(held);
-    held.ending = "dead-letter";
-    const stored = await failures.deadLetter(held, reason instanceof Error ? reason : rejection(reason));
-    if (stored && !this.#context.isCancelled()) {
-      return this.#settle(attempt, (done) => held.session.acks.ack(held, done));
-    }
-    attempt.onSettled?.();
-    return "lost";
+    if (attempt.settlement !== undefined) return "already-settled";
+    const error = isError(reason) ? reason : rejection(reason);
+    return this.#fail(attempt, { verdict: "reject", error });
   }
 
-  #settle(attempt: Attempt, settle: (done: (result: SettleResult) => void) => void): Promise<SettleResult> {
+  /** A failure that is known before the handler has ended. */
+  failNow(attempt: Attempt, failure: Failure): Promise<SettleResult> {
+    return this.#fail(attempt, failure);
+  }
+
+  async #fail(attempt: Attempt, failure: Failure): Promise<SettleResult> {
+    const { failures } = this.#context;
+    const decision = failures.decide(attempt.inFlight, failure);
+    const gaveUp = decision.becomes === "dead-lettered" || decision.becomes === "dropped";
+    attempt.claim(gaveUp ? "reject" : "retry");
+    const step = failures.carryOut(attempt.inFlight, failure, decision);
+    if (!(step instanceof Promise)) return this.#take(attempt, step);
+    attempt.storing = step;
+    return this.#take(attempt, await step);
+  }
+
+  #take(attempt: Attempt, step: NextStep): SettleResult | Promise<SettleResult> {
+    const { inFlight } = attempt;
+    attempt.onSettled?.();
+    if (step.step === "leave" || this.#context.isCancelled()) return "lost";
+    if (step.step === "wait") {
+      // The next attempt begins its wait when this handler has ended.
+      attempt.waitAfter = step;
+      return "settled";
+    }
+    if (inFlight.state === "orphaned") {
+      this.#context.onError(settledTooLate(inFlight));
+      return "lost";
+    }
     return new Promise((resolve) => {
-      settle(resolve);
-      attempt.onSettled?.();
+      // The handler has ended meanwhile: whoever waits for the store goes on from here.
+      if (inFlight.state === "settling") attempt.conclude = { step, done: resolve };
+      else {
+        inFlight.move("settle");
+        const { acks } = inFlight.session;
+        if (step.step === "ack") acks.ack(inFlight, resolve);
+        else acks.retry(inFlight, step.delayMs, resolve);
+      }
     });
+  }
+}
+
+function isError(reason: unknown): boolean {
+  try {
+    return reason instanceof Error;
+  } catch {
+    return false;
   }
 }
 
 function rejection(reason: unknown): MessagingError {
   return new MessagingError(
     "REJECTED",
-    reason === undefined ? "The handler rejected the message." : String(reason),
+    reason === undefined ? "The handler rejected the message." : errorText(reason),
+    { cause: reason },
   );
 }

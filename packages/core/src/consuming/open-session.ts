@@ -7,6 +7,9 @@ import type { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { renewLeases } from "./lease-renewal.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
+/** How long making a topic or queue may take at least, in milliseconds: some brokers are slow at it, and none takes for ever. */
+const prepareTimeoutMs = 60_000;
+
 /** Begins a consumer's life. Waits for a connection until `waiting` fires; the consumer has a time limit of its own. */
 export async function openSession(
   spec: SubscriptionSpec,
@@ -15,55 +18,85 @@ export async function openSession(
   closing: AbortSignal,
   waiting: AbortSignal,
 ): Promise<ConsumerSession> {
-  const { driver, link, clock, onError, startTimeoutMs } = context;
+  const { driver, connector, clock, onError, startTimeoutMs } = context;
   const { address, start, filter, settings } = spec;
-  const connection = await link.connection(waiting);
+  const connection = await connector.connection(waiting);
 
   const session = new ConsumerSession();
+  // Before there is a consumer: partitions may move while it is still being opened.
+  session.acks = new AckBatcher({
+    driver,
+    clock,
+    consumer: () => session.consumer,
+    signal: session.signal,
+    onReleased: (delivery, result) => scheduler.released(delivery, result),
+    onSilence: (error) => session.end(error),
+    onError,
+  });
   // From here on a lost connection ends it, also while it is still being opened.
-  const forget = link.onLost((error) => session.end(error));
+  const forget = connector.onLost((error) => session.end(error));
   session.signal.addEventListener("abort", forget, { once: true });
   const giveUp = new AbortController();
-  let timer: unknown;
+  const limit = (ms: number) => clock.setTimeout(() => giveUp.abort(startTimedOut(spec, ms)), ms);
+  let timer = limit(Math.max(prepareTimeoutMs, startTimeoutMs));
+  const opening = AbortSignal.any([session.signal, closing, giveUp.signal]);
   try {
-    await unlessAborted(context.prepare({ address, start, filter }), closing);
+    await unlessAborted(prepareAll(spec, context), opening);
     if (session.error !== undefined) throw session.error;
     // From here: a broker that was slow to make a topic may be as slow to serve it.
-    timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
-    const opening = connection.consume(
+    clock.clearTimeout(timer);
+    timer = limit(startTimeoutMs);
+    const consumer = connection.consume(
       {
         address,
         start,
         filter,
-        prefetch: settings.prefetch,
-        prefetchBytes: settings.prefetchBytes,
+        ...(scheduler.isIsolated
+          ? { prefetch: 1, prefetchBytes: settings.prefetchBytes }
+          : { prefetch: prefetchOf(spec, context), prefetchBytes: settings.prefetchBytes }),
       },
       {
         revoking: (partitions) => revoke(session, scheduler, partitions),
         revoked: (partitions) => takeAway(session, scheduler, partitions),
       },
-      { signal: AbortSignal.any([session.signal, closing, giveUp.signal]) },
+      { signal: opening },
     );
-    session.consumer = await unlessAborted(opening, closing, (late) => void late.close(nothingStarted));
+    session.consumer = await unlessAborted(consumer, opening, (late) => void late.close(nothingStarted));
   } catch (cause) {
     session.end();
     throw session.error ?? cause;
   } finally {
     clock.clearTimeout(timer);
   }
-  session.acks = new AckBatcher({
-    driver,
-    clock,
-    consumer: session.consumer,
-    signal: session.signal,
-    onReleased: (held, result) => scheduler.released(held, result),
-    onSilence: (error) => session.end(error),
-    onError,
-  });
   // What is not settled has no lease either.
   if (spec.settles)
     renewLeases(session, { driver, clock, scheduler, maxLeaseMs: settings.maxLeaseMs, onError });
   return session;
+}
+
+/** Where a key may stand before others in one queue, what follows it is passed over: so more is to be had. */
+function prefetchOf({ address, settings }: SubscriptionSpec, { driver }: SubscriptionContext): number {
+  return address.ordered && driver.capabilities.settlement === "individual"
+    ? settings.prefetch + settings.maxParked
+    : settings.prefetch;
+}
+
+/** What it reads from, and where the operator makes topics and queues, what its failed messages go to. */
+async function prepareAll(spec: SubscriptionSpec, context: SubscriptionContext): Promise<void> {
+  const { address, start, filter, deadLetter } = spec;
+  await context.prepare({ address, start, filter });
+  if (context.verifies && deadLetter !== undefined)
+    await context.prepare({ address: deadLetter, start: { from: "latest" }, filter: undefined });
+}
+
+function startTimedOut({ address }: SubscriptionSpec, timeoutMs: number): MessagingError {
+  return new MessagingError(
+    "TIMEOUT",
+    `The subscription to "${address.name}" did not begin within ${timeoutMs} ms.`,
+    {
+      remedy: "Check that the broker is well, or raise `connectTimeoutMs`.",
+    },
+  );
 }
 
 /** Partitions are going: what runs may end and be settled. */
@@ -82,7 +115,7 @@ async function revoke(
 function takeAway(session: ConsumerSession, scheduler: DeliveryScheduler, names: readonly string[]): void {
   const partitions = new Set(session.known(names));
   scheduler.lose(
-    (held) => held.partition !== undefined && partitions.has(held.partition),
+    (delivery) => delivery.partition !== undefined && partitions.has(delivery.partition),
     new MessagingError("LEASE_LOST", "Its partition moved to another member."),
   );
   session.acks.forget(partitions);

@@ -1,20 +1,21 @@
 import { Deque } from "../runtime/deque.ts";
-import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /**
  * What moves from member to member as one (a partition, a message group), and
  * under cumulative settlement the keeper of its watermark.
  */
-export class Partition {
+export class Partition<T extends { done: boolean }> {
   readonly name: string;
   /** It is going: nothing of it is started any more. */
   revoking = false;
   /** Deliveries that are held. */
   held = 0;
+  /** Of these: those that wait behind their key, or for their next attempt. */
+  parked = 0;
   /** Deliveries whose handler runs or that are on their way to be settled. */
   working = 0;
   /** Under cumulative settlement: all that the watermark has not passed, in order of receipt. */
-  readonly #open = new Deque<InFlightDelivery>();
+  readonly #open = new Deque<T>();
   /** Ended, but behind one that has not. */
   #blocked = 0;
   #idle: (() => void)[] = [];
@@ -33,15 +34,15 @@ export class Partition {
     return this.held === 0 && this.working === 0 && this.#open.size === 0 && !this.revoking;
   }
 
-  track(held: InFlightDelivery): void {
-    this.#open.push(held);
+  track(delivery: T): void {
+    this.#open.push(delivery);
   }
 
-  /** Marks one as done; answers the last one that the watermark has now passed, if it moved. */
-  complete(held: InFlightDelivery): InFlightDelivery | undefined {
-    held.done = true;
+  /** Marks one as done; returns the last one that the watermark has now passed, if it moved. */
+  complete(delivery: T): T | undefined {
+    delivery.done = true;
     this.#blocked++;
-    let passed: InFlightDelivery | undefined;
+    let passed: T | undefined;
     for (let head = this.#open.peek(); head?.done; head = this.#open.peek()) {
       passed = this.#open.shift();
       this.#blocked--;

@@ -13,10 +13,15 @@ export interface ConsumeSettings {
   readonly prefetch: number;
   /** The most bytes held, one message at least. */
   readonly prefetchBytes: number;
+  /** The most messages held that can not be started: behind their key, or before their next attempt. */
+  readonly maxParked: number;
   readonly retry: DecidedRetryPolicy;
   readonly maxLeaseMs: number;
 }
 
+/** How many messages may wait behind their keys, so that what comes after them is not held up: 8 × `prefetch`, 4096 at least. */
+const leastParked = 4_096;
+const parkedPerPrefetch = 8;
 const twelveHoursMs = 12 * 60 * 60 * 1_000;
 
 /** @throws MessagingError `INVALID_ARGUMENT` */
@@ -42,7 +47,15 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
   const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
   if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
   const prefetchBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
-  return { concurrency, prefetch, prefetchBytes, retry: decideRetryPolicy(options.retry), maxLeaseMs };
+  const maxParked = Math.max(leastParked, parkedPerPrefetch * prefetch);
+  return {
+    concurrency,
+    prefetch,
+    prefetchBytes,
+    maxParked,
+    retry: decideRetryPolicy(options.retry),
+    maxLeaseMs,
+  };
 }
 
 /** How long a failed message may wait on the broker. Without any way to wait there, it waits in place, for any time. */

@@ -9,15 +9,20 @@ import type { Address, Filter, StartPosition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { TopologyItem } from "../spi/topology.ts";
 import type { Attempt } from "./attempt.ts";
+import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
 /** What every subscription of a client shares. */
 export interface SubscriptionContext {
   readonly driver: Driver;
-  readonly link: ReconnectingConnection;
+  readonly connector: ReconnectingConnection;
   readonly clock: Clock;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
+  /** What was tried of messages that come again, for the whole client. */
+  readonly attempts: AttemptMemory;
+  /** Topics and queues are made by an operator, and only looked at here. */
+  readonly verifies: boolean;
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly retryInitialMs: number;
@@ -38,4 +43,6 @@ export interface SubscriptionSpec {
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly signal: AbortSignal | undefined;
+  /** Where the application takes deliveries one by one: whether it asks for one now. */
+  readonly isWanted: (() => boolean) | undefined;
 }

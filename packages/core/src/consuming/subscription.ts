@@ -2,17 +2,20 @@ import type { CloseOptions, Subscription, SubscriptionState } from "../api/subsc
 import { driverGraceMs } from "../connection/driver-grace.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { contextOwner } from "../runtime/async-context.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
-import { nothingStarted } from "../spi/driver.ts";
+import { type CloseConsumerOptions, nothingStarted } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
-import { Failures } from "./failures.ts";
+import { FailurePath } from "./failure-path.ts";
 import { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
 import { checkCloseOptions, checkCount } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
+
+type Phase = Exclude<SubscriptionState, "paused">;
 
 /** A subscription at work: receives, recovers, drains. What happens to each delivery is the scheduler's. */
 export class RunningSubscription implements Subscription {
@@ -27,7 +30,8 @@ export class RunningSubscription implements Subscription {
   /** Fires when the drain deadline is over. */
   readonly #cancelling = new AbortController();
   #end!: (error: MessagingError | undefined) => void;
-  #phase: "running" | "recovering" | "closing" | "closed" | "failed" = "running";
+  #phase: Phase = "running";
+  #since: number;
   #paused = false;
   #session: ConsumerSession | undefined;
   #receiving: Promise<void> = Promise.resolve();
@@ -43,22 +47,29 @@ export class RunningSubscription implements Subscription {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    const { driver, clock, observer, onError } = context;
+    const { driver, clock, observer, onError, attempts } = context;
     const { capabilities } = driver;
+    const { address, settings, settles, isWanted } = spec;
+    this.#since = clock.now();
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
-      address: spec.address,
+      address,
       payload: spec.payload,
-      settings: spec.settings,
+      settings,
+      attempts,
       filter: capabilities.features.filters?.how === "native" ? undefined : spec.filter,
-      settles: spec.settles,
+      settles,
       cumulative: capabilities.settlement === "cumulative",
       handler: spec.handler,
       middleware: spec.middleware,
-      failures: new Failures({
+      handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
+      failures: new FailurePath({
         driver,
         clock,
-        address: spec.address,
+        address,
+        retry: settings.retry,
+        settles,
+        attempts,
         deadLetter: spec.deadLetter,
         sender: context.sender,
         onError,
@@ -67,18 +78,24 @@ export class RunningSubscription implements Subscription {
       clock,
       observer,
       onError,
+      isWanted: isWanted ?? (() => true),
       onChange: () => this.#intake.changed(),
+      onIsolate: () => this.#reopen(),
+      onIsolated: () => this.#reopen(),
     });
     this.#intake = new Intake({
-      clock,
       scheduler: this.#scheduler,
-      prefetch: spec.settings.prefetch,
+      settings,
       cumulative: capabilities.settlement === "cumulative",
     });
   }
 
   get state(): SubscriptionState {
-    return this.#phase === "running" && this.#paused ? "paused" : this.#phase;
+    const isPaused = this.#paused || this.#scheduler.isOnHold;
+    return this.#phase === "running" && isPaused ? "paused" : this.#phase;
+  }
+  get since(): number {
+    return this.#since;
   }
   /** False for a reply path. */
   get settles(): boolean {
@@ -92,11 +109,13 @@ export class RunningSubscription implements Subscription {
   }
 
   pause(): void {
+    if (!this.#paused) this.#since = this.#context.clock.now();
     this.#paused = true;
     this.#scheduler.paused = true;
   }
 
   resume(): void {
+    if (this.#paused) this.#since = this.#context.clock.now();
     this.#paused = false;
     this.#scheduler.paused = false;
   }
@@ -149,8 +168,25 @@ export class RunningSubscription implements Subscription {
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
+    const isInHandler = contextOwner() === this && this.#scheduler.running > 0;
     this.#closed ??= this.#drain(options.timeoutMs ?? this.#context.drainTimeoutMs);
-    return this.#closed;
+    if (!isInHandler) return this.#closed;
+    // The handler that asks would wait for itself: it is told when all others have ended.
+    this.#context.onError(
+      new MessagingError(
+        "INVALID_ARGUMENT",
+        `A handler of "${this.source}" waits for its own subscription to close.`,
+        {
+          remedy: "Call `close` outside of handlers, or do not await it there.",
+        },
+      ),
+    );
+    await Promise.race([this.#closed, this.#scheduler.idle(1)]);
+  }
+
+  /** Asks for the next delivery, where the application takes them one by one. */
+  proceed(): void {
+    this.#scheduler.proceed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -167,12 +203,15 @@ export class RunningSubscription implements Subscription {
 
   async #run(): Promise<void> {
     for (;;) {
-      const error = await this.#receiveAll(this.#session as ConsumerSession);
-      if (error === undefined || !(await this.#recover(error))) return;
+      const session = this.#session as ConsumerSession;
+      const error = await this.#receiveAll(session);
+      if (error !== undefined) {
+        if (!(await this.#recover(error))) return;
+      } else if (!session.reopens || this.#closing.signal.aborted || !(await this.#beginAgain())) return;
     }
   }
 
-  /** Receives until closing, or until this session cannot go on; then answers why. */
+  /** Receives until closing, or until this session cannot go on; then resolves with why. */
   async #receiveAll(session: ConsumerSession): Promise<MessagingError | undefined> {
     const signal = AbortSignal.any([session.signal, this.#closing.signal]);
     let failure: MessagingError | undefined;
@@ -198,7 +237,7 @@ export class RunningSubscription implements Subscription {
     let told: string | undefined;
     for (let error = cause; ; ) {
       if (this.#closing.signal.aborted) return false;
-      this.#phase = "recovering";
+      this.#enter("recovering");
       if (told !== error.code) onError(error);
       told = error.code;
       const pauseMs = Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failuresInARow++);
@@ -206,7 +245,7 @@ export class RunningSubscription implements Subscription {
       if (this.#closing.signal.aborted) return false;
       try {
         await this.#open(this.#closing.signal);
-        this.#phase = "running";
+        this.#enter("running");
         return true;
       } catch (failure) {
         await this.#closeSession();
@@ -219,17 +258,48 @@ export class RunningSubscription implements Subscription {
     }
   }
 
+  /** Ends this session in good order, to begin another with a prefetch of its own. */
+  #reopen(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    session.reopens = true;
+    this.#scheduler.handBackIdle(session);
+    session.end();
+  }
+
+  /** False when the subscription ended instead. */
+  async #beginAgain(): Promise<boolean> {
+    const session = this.#session as ConsumerSession;
+    await this.#within(driverGraceMs, session.acks.idle());
+    await this.#closeSession();
+    try {
+      await this.#open(this.#closing.signal);
+      return true;
+    } catch (cause) {
+      await this.#closeSession();
+      if (this.#closing.signal.aborted) return false;
+      return this.#recover(normalise(this.#context.driver, cause));
+    }
+  }
+
+  #enter(phase: Phase): void {
+    if (this.#phase === phase) return;
+    this.#phase = phase;
+    this.#since = this.#context.clock.now();
+  }
+
   async #closeSession(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
     session.end();
+    const unsettled = this.#scheduler.unsettled(session);
     this.#scheduler.lose(
-      (held) => held.session === session,
+      (delivery) => delivery.session === session,
       new MessagingError("LEASE_LOST", "The connection was lost."),
     );
     session.acks.abandon();
-    await this.#within(driverGraceMs, session.consumer.close(nothingStarted));
+    await this.#within(driverGraceMs, session.consumer.close(unsettled));
   }
 
   #fail(cause: MessagingError): void {
@@ -238,14 +308,14 @@ export class RunningSubscription implements Subscription {
       "SUBSCRIPTION_FAILED",
       `The subscription to ${where} cannot go on: ${cause.message}`,
       {
-        remedy: "Mend the cause and subscribe again.",
+        remedy: "Fix the cause and subscribe again.",
         cause,
       },
     );
-    this.#phase = "failed";
+    this.#enter("failed");
     this.#closing.abort(error);
     this.#cancelling.abort();
-    void this.#scheduler.stop();
+    this.#scheduler.stop();
     this.#context.onError(error);
     this.#end(error);
   }
@@ -254,27 +324,39 @@ export class RunningSubscription implements Subscription {
 
   async #drain(timeoutMs: number): Promise<void> {
     if (this.#phase === "failed") return;
-    this.#phase = "closing";
+    this.#enter("closing");
     this.#closing.abort(closed("subscription"));
-    const idle = this.#scheduler.stop();
-    await this.#within(timeoutMs, idle);
+    const session = this.#session;
+    const unsettled = session === undefined ? nothingStarted : this.#scheduler.unsettled(session);
+    this.#scheduler.stop();
+    await this.#within(timeoutMs, this.#scheduler.idle());
     this.#cancelling.abort();
     this.#scheduler.cancel(
       new MessagingError("CLOSED", "The subscription was closed before the handler had ended."),
     );
-    const session = this.#session;
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
-      await this.#within(driverGraceMs, session.consumer.close(nothingStarted));
+      await this.#within(driverGraceMs, session.consumer.close(this.#stillOpen(session, unsettled)));
       session.end();
       session.acks.abandon();
     } else {
       // A recovery that was under way closes what it has opened.
       await this.#within(driverGraceMs, this.#receiving);
     }
-    this.#phase = "closed";
+    this.#enter("closed");
     this.#end(undefined);
+  }
+
+  /** What closing tells the consumer: what was handed back at the start of the drain, and what is unsettled now. */
+  #stillOpen(session: ConsumerSession, before: CloseConsumerOptions): CloseConsumerOptions {
+    const now = this.#scheduler.unsettled(session);
+    const { started } = before;
+    // What was started then and is not held any more has been settled, or waited in place.
+    const delayed = new Map([...before.delayed, ...now.delayed]);
+    const left = new Set(now.started);
+    for (const message of delayed.keys()) if (started.has(message)) left.add(message);
+    return { started: left, delayed };
   }
 
   /** Waits for the promise, but no longer. */

@@ -15,7 +15,8 @@ export function errorText(error: unknown): string {
 
 function textOf(error: unknown): string {
   try {
-    return error instanceof Error ? error.message : String(error);
+    const said: unknown = error instanceof Error ? error.message : error;
+    return typeof said === "string" ? said : `${JSON.stringify(said)}`;
   } catch {
     return "an error that cannot be shown";
   }

@@ -5,6 +5,8 @@ import { MessagingError } from "../errors/messaging-error.ts";
 /** A retry policy with everything decided. */
 export interface DecidedRetryPolicy {
   readonly maxAttempts: number;
+  /** The longest that it can be, in milliseconds; a day where a function says. */
+  readonly longestDelayMs: number;
   /** Milliseconds to wait after this attempt failed. */
   delayAfter(attempt: number, error: unknown): number;
   isRetryable(error: unknown): boolean;
@@ -37,6 +39,7 @@ export function decideRetryPolicy(policy: RetryPolicy = {}): DecidedRetryPolicy 
   const wait = typeof backoff === "function" ? backoff : exponential(backoff);
   return {
     maxAttempts,
+    longestDelayMs: typeof backoff === "function" ? dayMs : longestOf(backoff),
     delayAfter(attempt, error) {
       // A policy that throws or returns nonsense must not turn into a tight loop, nor into silence.
       const delayMs = outcome(() => wait(attempt, error));
@@ -52,6 +55,12 @@ function outcome<T>(policy: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+const dayMs = 24 * 60 * 60 * 1_000;
+
+function longestOf({ maxMs = 300_000, jitter = 0.2 }: Backoff): number {
+  return maxMs * (1 + jitter);
 }
 
 /** What a client was too busy closing to do says nothing against the message. */

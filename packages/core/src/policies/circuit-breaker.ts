@@ -1,48 +1,97 @@
-import type { HandleMiddleware } from "../api/middleware.ts";
+import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
+import { PostponedError } from "../api/postponed-error.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 
 export interface CircuitBreakerOptions {
-  /** Pauses the subscription after so many failures in a row. Default 5. */
+  /** Opens after so many failures in a row. Default 5. */
   readonly failureThreshold?: number;
-  /** For how long, in milliseconds. Default 10 000. After that one more failure pauses it again. */
+  /** How long nothing is tried, in milliseconds. Default 10 000. After that one message is tried alone. */
   readonly pauseMs?: number;
-  /** Which errors mean that what the handler depends on is down. Default: all. */
+  /** Which errors mean that what the handler depends on is down. Default: all. One that throws counts as true. */
   readonly isFailure?: (error: unknown) => boolean;
 }
 
 /**
- * Stops asking a dependency that is down: after failures in a row the subscription
- * pauses, which keeps its messages where they are, and then tries again. Use one
- * for each subscription.
+ * Stops asking a dependency that is down: after failures in a row no handler is started for a
+ * while, which keeps the messages where they are, and then one is tried alone. From the moment it
+ * opens a failure costs no attempt, so that an outage dead-letters nothing however long it lasts.
+ * Use one for each subscription.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddleware {
   checkOptionNames("circuitBreaker", options, ["failureThreshold", "pauseMs", "isFailure"]);
   const { failureThreshold = 5, pauseMs = 10_000, isFailure = () => true } = options;
-  if (!(failureThreshold >= 1) || !(pauseMs >= 0)) {
+  if (!(failureThreshold >= 1) || !(pauseMs >= 0) || typeof isFailure !== "function") {
     throw new MessagingError(
       "INVALID_ARGUMENT",
-      "`circuitBreaker` takes `failureThreshold` of at least 1 and `pauseMs` of at least 0.",
+      "`circuitBreaker` takes `failureThreshold` of at least 1, `pauseMs` of at least 0, and `isFailure` as a function.",
     );
   }
   let failures = 0;
-  let open = false;
-  return async (delivery, next) => {
+  let state: "closed" | "open" | "half-open" = "closed";
+  /** The one message that is tried alone: whether it ended well. */
+  let trial: Promise<boolean> | undefined;
+
+  const open = ({ clock, signal, hold }: HandlerContext) => {
+    state = "open";
+    const release = hold();
+    const onClose = () => clock.clearTimeout(timer);
+    const timer = clock.setTimeout(() => {
+      signal.removeEventListener("abort", onClose);
+      state = "half-open";
+      release();
+    }, pauseMs);
+    signal.addEventListener("abort", onClose, { once: true });
+  };
+
+  const counts = (error: unknown): boolean => {
     try {
-      await next();
-      failures = 0;
-    } catch (error) {
-      if (isFailure(error) && ++failures >= failureThreshold && !open) {
-        open = true;
-        const { subscription } = delivery;
-        subscription.pause();
-        setTimeout(() => {
-          open = false;
-          failures = failureThreshold - 1;
-          subscription.resume();
-        }, pauseMs);
-      }
-      throw error;
+      return isFailure(error);
+    } catch {
+      return true;
     }
   };
+
+  const attempt = async (next: () => Promise<void>, context: HandlerContext): Promise<void> => {
+    try {
+      await next();
+    } catch (error) {
+      if (!counts(error)) throw error;
+      failures++;
+      if (state === "closed" && failures < failureThreshold) throw error;
+      const wasClosed = state === "closed";
+      if (state !== "open") open(context);
+      // The one that opens it failed before it was known that not the message is wrong.
+      if (wasClosed) throw error;
+      throw postponed(error);
+    }
+    failures = 0;
+    if (state === "half-open") state = "closed";
+  };
+
+  return async (_delivery, next, context) => {
+    if (state === "open") throw postponed(undefined);
+    if (state === "closed") return attempt(next, context);
+    if (trial !== undefined) {
+      if (!(await trial)) throw postponed(undefined);
+      return attempt(next, context);
+    }
+    const running = attempt(next, context);
+    trial = running.then(
+      () => true,
+      () => state === "closed",
+    );
+    try {
+      await running;
+    } finally {
+      trial = undefined;
+    }
+  };
+}
+
+function postponed(cause: unknown): PostponedError {
+  return new PostponedError("The circuit breaker is open: what the handler depends on is down.", {
+    delayMs: 0,
+    cause,
+  });
 }

@@ -32,7 +32,7 @@ export class Publishing {
   readonly #names: Names;
   readonly #context: DestinationSenderContext;
   readonly #nextId = idSource();
-  readonly #middleware: ReturnType<typeof compose<OutgoingMessage, Receipt>>;
+  readonly #middleware: ReturnType<typeof compose<OutgoingMessage, Receipt, undefined>>;
   readonly #senders = new Map<string, DestinationSender>();
   readonly #byAddress = new WeakMap<Address, DestinationSender>();
   /** The last message of a destination whose schema is still thinking, so that younger ones do not overtake it. */
@@ -191,10 +191,14 @@ export class Publishing {
       id: options.id ?? this.#nextId(),
       headers: { ...options.headers },
     };
-    return this.#middleware(outgoing, async () => {
-      checkHeaders(outgoing.headers);
-      return send(outgoing);
-    });
+    return this.#middleware(
+      outgoing,
+      async () => {
+        checkHeaders(outgoing.headers);
+        return send(outgoing);
+      },
+      undefined,
+    );
   }
 
   #put(

@@ -39,7 +39,7 @@ export function answering<Out, ReplyIn>(
   };
 
   return async (_body, delivery) => {
-    const { replyTo } = (delivery as unknown as Attempt).held.wire;
+    const { replyTo } = (delivery as unknown as Attempt).inFlight.message;
     const { correlationId } = delivery;
     const answered = await answer(delivery);
     if (replyTo === undefined || correlationId === undefined || !isInboxName(replyTo)) return;

@@ -9,6 +9,10 @@ export const deadLetterHeaders = {
   errorMessage: "waybill-dead-error-message",
   /** The ordering key, so that a redrive can give it back. */
   key: "waybill-dead-key",
+  /** Which parts a dead-letter queue would not take and were left out: `headers`, or `headers, body`. */
+  omitted: "waybill-dead-omitted",
+  /** Why they were. */
+  omittedWhy: "waybill-dead-omitted-why",
   /** The redrive that passed this letter over and put it back, so that it does not meet it again. */
   redriveRun: "waybill-redrive-run",
 } as const;

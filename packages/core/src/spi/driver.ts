@@ -121,10 +121,25 @@ export interface Consumer {
 }
 
 /** For a consumer that nobody has handled anything of yet. */
-export const nothingStarted: CloseConsumerOptions = Object.freeze({ started: new Set<ReceivedMessage>() });
+export const nothingStarted: CloseConsumerOptions = Object.freeze({
+  started: new Set<ReceivedMessage>(),
+  delayed: new Map<ReceivedMessage, DelayedMessage>(),
+});
 
 /** What core tells a consumer that closes. */
 export interface CloseConsumerOptions {
   /** The unsettled messages whose handler has been called. */
   readonly started: ReadonlySet<ReceivedMessage>;
+  /**
+   * Those that failed and waited here for their next attempt. Where the broker makes it possible
+   * they should come again no earlier than after their delay, with the `redeliveries` given.
+   */
+  readonly delayed: ReadonlyMap<ReceivedMessage, DelayedMessage>;
+}
+
+/** What a message that waited in place should come again with. */
+export interface DelayedMessage {
+  /** Milliseconds from now. */
+  readonly delayMs: number;
+  readonly redeliveries: number;
 }

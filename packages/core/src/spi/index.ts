@@ -26,6 +26,7 @@ export {
   type ConnectionHooks,
   type Consumer,
   type ConsumerHooks,
+  type DelayedMessage,
   type Driver,
   nothingStarted,
 } from "./driver.ts";

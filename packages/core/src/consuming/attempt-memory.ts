@@ -1,0 +1,64 @@
+import { BoundedMap } from "../runtime/bounded-map.ts";
+import type { Address } from "../spi/address.ts";
+import type { ReceivedMessage } from "../spi/message.ts";
+import { writtenAttempt } from "./attempt-headers.ts";
+
+/** What is known of a message that left this process unsettled. */
+export interface KnownAttempts {
+  /** The attempt that comes next. */
+  readonly nextAttempt: number;
+  /** Not a known number of attempts, but the broker's count: it is to be run alone. */
+  readonly suspect: boolean;
+  /** Not to be started earlier, by the client's clock. 0 for at once. */
+  readonly notBefore: number;
+  readonly firstFailedAt: number | undefined;
+  readonly lastError: unknown;
+}
+
+interface Entry extends KnownAttempts {
+  readonly written: number;
+  readonly redeliveries: number;
+  readonly timestamp: number;
+}
+
+/** The most bytes of message ids that a client remembers attempts by. */
+const maxBytes = 8 * 1024 * 1024;
+
+/**
+ * Which attempts were really made of messages that went back to the broker and may come here
+ * again: after a retry, a lost connection, a lost lease, a closed subscription. Brokers count
+ * deliveries, and a delivery that no handler saw is no attempt. One for a client.
+ */
+export class AttemptMemory {
+  readonly #entries = new BoundedMap<Entry>(maxBytes);
+
+  note(address: Address, message: ReceivedMessage, known: KnownAttempts): void {
+    const { redeliveries, timestamp, headers } = message;
+    this.#entries.set(nameOf(address, message), {
+      ...known,
+      written: writtenAttempt(headers),
+      redeliveries,
+      timestamp,
+    });
+  }
+
+  /** What is known of this delivery, once. `unknown`: how many deliveries there were elsewhere meanwhile. */
+  recall(
+    address: Address,
+    message: ReceivedMessage,
+  ): (KnownAttempts & { readonly unknown: number }) | undefined {
+    if (this.#entries.size === 0) return undefined;
+    const name = nameOf(address, message);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(name);
+    // Another message of the same id, or another copy of it, is counted for itself.
+    if (entry.timestamp !== message.timestamp || entry.written !== writtenAttempt(message.headers))
+      return undefined;
+    return { ...entry, unknown: Math.max(0, message.redeliveries - entry.redeliveries - 1) };
+  }
+}
+
+function nameOf(address: Address, message: ReceivedMessage): string {
+  return `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""} ${message.id}`;
+}

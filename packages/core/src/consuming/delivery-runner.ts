@@ -1,0 +1,320 @@
+import type { AnyPayload } from "../api/contract.ts";
+import type { SettleResult } from "../api/delivery.ts";
+import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
+import type { Observer } from "../api/observer.ts";
+import { errorText } from "../errors/error-text.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { type Validated, validate } from "../publishing/encode.ts";
+import { type OwnContext, ownContext } from "../runtime/async-context.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Address, Filter } from "../spi/address.ts";
+import { Attempt } from "./attempt.ts";
+import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
+import { matches } from "./filter.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
+import type { ManualSettlement } from "./manual-settlement.ts";
+import type { ConsumeSettings } from "./settings.ts";
+
+export interface DeliveryRunnerContext {
+  readonly address: Address;
+  readonly payload: AnyPayload;
+  readonly settings: ConsumeSettings;
+  /** Set where core filters. */
+  readonly filter: Filter | undefined;
+  /** False for a reply path, whose deliveries need no settlement. */
+  readonly settles: boolean;
+  readonly handler: (value: unknown, attempt: Attempt) => unknown;
+  readonly middleware: HandleMiddleware | undefined;
+  /** What a middleware is given. */
+  readonly handlerContext: HandlerContext;
+  readonly failures: FailurePath;
+  readonly clock: Clock;
+  readonly observer: Observer | undefined;
+  readonly onError: (error: MessagingError) => void;
+}
+
+/** What running asks of whoever decides when each delivery has its turn. */
+export interface Turns {
+  /** The handler has ended. False when what it said does not matter any more. */
+  handlerEnded(delivery: InFlightDelivery): boolean;
+  /** The broker is to take it as done. */
+  ack(delivery: InFlightDelivery, done?: (result: SettleResult) => void): void;
+  /** The broker is to deliver it again. */
+  nativeRetry(delivery: InFlightDelivery, delayMs: number, done?: (result: SettleResult) => void): void;
+  /** Its turn is over, and nothing is asked of the broker. */
+  finish(delivery: InFlightDelivery): void;
+  /** It keeps its place, and has another turn after so many milliseconds. */
+  again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void;
+  /** Whoever's turn it is now may start. */
+  proceed(): void;
+}
+
+/** One turn of a delivery: from its bytes through the handler to what becomes of it. */
+export class DeliveryRunner {
+  readonly #context: DeliveryRunnerContext;
+  readonly #turns: Turns;
+  readonly #manual: ManualSettlement;
+  readonly #inOwnContext: OwnContext;
+  #toldOfForgottenAwait = false;
+
+  constructor(context: DeliveryRunnerContext, turns: Turns, manual: ManualSettlement) {
+    this.#context = context;
+    this.#turns = turns;
+    this.#manual = manual;
+    this.#inOwnContext = ownContext(manual.subscription);
+  }
+
+  /** Never throws, whatever codecs, schemas, handlers and middleware do. */
+  begin(delivery: InFlightDelivery): void {
+    const { payload, settings, clock, address } = this.#context;
+    const attempt = new Attempt(this.#manual, delivery);
+    delivery.current = attempt;
+    let decoded: Validated | Promise<Validated>;
+    try {
+      if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
+      if (this.#hasExpired(delivery)) return this.#refuse(delivery, attempt, expired(delivery));
+      if (delivery.attempt > settings.retry.maxAttempts) {
+        // This delivery is none: it only takes note of those before it.
+        delivery.attempt = settings.retry.maxAttempts;
+        return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
+      }
+      delivery.startedAt = clock.now();
+      decoded = validate(payload, payload.codec.decode(delivery.message.body), address.name);
+    } catch (cause) {
+      return this.#refuse(delivery, attempt, this.#undecodable(cause));
+    }
+    if (!(decoded instanceof Promise)) return this.#call(delivery, attempt, decoded.value);
+    decoded.then(
+      ({ value }) => this.#call(delivery, attempt, value),
+      (cause) => this.#refuse(delivery, attempt, this.#undecodable(cause)),
+    );
+  }
+
+  /** Filtered out, or expired before any handler saw it. */
+  #isUnwanted(delivery: InFlightDelivery): boolean {
+    const { filter } = this.#context;
+    if (filter !== undefined && !matches(filter, delivery.headers)) return true;
+    return this.#isOver(delivery) && delivery.firstFailedAt === undefined && delivery.attempt === 1;
+  }
+
+  /** It had failed before: its failure is kept, not lost. */
+  #hasExpired(delivery: InFlightDelivery): boolean {
+    return this.#context.settles && this.#isOver(delivery);
+  }
+
+  #isOver({ message }: InFlightDelivery): boolean {
+    return message.expiresAt !== undefined && this.#context.clock.now() >= message.expiresAt;
+  }
+
+  #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
+    const { handler, middleware, handlerContext, observer, clock } = this.#context;
+    // While its schema thought, it was taken back, or nothing is to be started any more.
+    if (delivery.state === "orphaned") return this.#ended(delivery, () => this.#turns.finish(delivery));
+    attempt.value = value;
+    delivery.wasStarted = true;
+    const startedAt = observer?.handled === undefined ? 0 : clock.now();
+    let result: unknown;
+    try {
+      result = this.#inOwnContext(() =>
+        middleware === undefined
+          ? handler(value, attempt)
+          : this.#within(middleware, delivery, attempt, handlerContext),
+      );
+      if (isThenable(result)) {
+        void Promise.resolve(result).then(
+          () => this.#returned(delivery, attempt, startedAt),
+          (error) => this.#threw(delivery, attempt, error, startedAt),
+        );
+        return;
+      }
+    } catch (error) {
+      return this.#threw(delivery, attempt, error, startedAt);
+    }
+    this.#returned(delivery, attempt, startedAt);
+  }
+
+  /**
+   * Through the middleware. Its turn is not over before the handler has ended, whatever a
+   * middleware does: what one gave up, or forgot to wait for, must not run beside the next.
+   */
+  async #within(
+    middleware: HandleMiddleware,
+    delivery: InFlightDelivery,
+    attempt: Attempt,
+    context: HandlerContext,
+  ): Promise<void> {
+    const { handler } = this.#context;
+    const handlers: Promise<void>[] = [];
+    let running = 0;
+    const next = (): Promise<void> => {
+      running++;
+      const run = (async () => void (await handler(attempt.value, attempt)))();
+      handlers.push(run);
+      const over = () => void running--;
+      run.then(over, over);
+      return run;
+    };
+    try {
+      await middleware(attempt, next, context);
+    } catch (error) {
+      if (running === 0) throw error;
+      await this.#gaveUp(delivery, attempt, error, handlers);
+      return;
+    }
+    if (running === 0) return;
+    this.#tellOfForgottenAwait();
+    await Promise.all(handlers);
+  }
+
+  /** A middleware, such as `timeout`, ended before the handler: what it says counts at once. */
+  async #gaveUp(
+    delivery: InFlightDelivery,
+    attempt: Attempt,
+    error: unknown,
+    handlers: readonly Promise<void>[],
+  ): Promise<void> {
+    attempt.cancel(error);
+    if (attempt.settlement === undefined && this.#context.settles)
+      void this.#manual.failNow(attempt, failureOf(error));
+    const ended = await Promise.race([
+      Promise.allSettled(handlers).then(() => true),
+      // What heeds its signal ends now; what does not is told of.
+      new Promise<false>((resolve) => this.#context.clock.setTimeout(() => resolve(false), 1_000)),
+    ]);
+    if (ended) return;
+    this.#report(
+      error,
+      `A handler of "${this.#context.address.name}" still runs after its attempt was given up (message ${delivery.message.id}); it takes one of the places of \`concurrency\` until it ends.`,
+    );
+    await Promise.allSettled(handlers);
+  }
+
+  #tellOfForgottenAwait(): void {
+    if (this.#toldOfForgottenAwait) return;
+    this.#toldOfForgottenAwait = true;
+    this.#report(
+      undefined,
+      `A middleware of "${this.#context.address.name}" returned before the handler had ended. Await \`next()\`, or return it.`,
+    );
+  }
+
+  #returned(delivery: InFlightDelivery, attempt: Attempt, startedAt: number): void {
+    const { observer, clock, address } = this.#context;
+    observer?.handled?.(address, delivery.message, undefined, clock.now() - startedAt);
+    this.#ended(delivery, () => {
+      if (attempt.claim("ack")) this.#turns.ack(delivery);
+      else this.#settledManually(delivery, attempt);
+    });
+  }
+
+  #threw(delivery: InFlightDelivery, attempt: Attempt, error: unknown, startedAt: number): void {
+    const { observer, clock, address, settles } = this.#context;
+    observer?.handled?.(address, delivery.message, error, clock.now() - startedAt);
+    this.#ended(delivery, () => {
+      if (!settles) {
+        this.#report(error, "A reply could not be handled.");
+        this.#turns.finish(delivery);
+      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error));
+      else {
+        this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
+        this.#settledManually(delivery, attempt);
+      }
+    });
+  }
+
+  /** To the dead-letter queue without a handler call. */
+  #refuse(delivery: InFlightDelivery, attempt: Attempt, error: unknown): void {
+    attempt.claim("reject");
+    this.#ended(delivery, () => {
+      if (this.#context.settles) this.#failed(delivery, { verdict: "reject", error });
+      else this.#turns.finish(delivery);
+    });
+  }
+
+  #ended(delivery: InFlightDelivery, conclude: () => void): void {
+    if (this.#turns.handlerEnded(delivery)) conclude();
+    this.#turns.proceed();
+  }
+
+  #undecodable(cause: unknown): MessagingError {
+    if (MessagingError.isInstance(cause)) return cause;
+    return new MessagingError(
+      "DECODE_FAILED",
+      `A body from "${this.#context.address.name}" cannot be decoded: ${errorText(cause)}.`,
+      { cause },
+    );
+  }
+
+  /** A handler need not wait for its own `retry` or `reject`; its key and partition do. */
+  #settledManually(delivery: InFlightDelivery, attempt: Attempt): void {
+    const conclude = () => {
+      const { waitAfter, conclude } = attempt;
+      if (waitAfter !== undefined) this.#turns.again(delivery, waitAfter.delayMs, waitAfter.countsAttempt);
+      else if (conclude === undefined) this.#turns.finish(delivery);
+      else if (conclude.step.step === "ack") this.#turns.ack(delivery, conclude.done);
+      else this.#turns.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
+    };
+    // Only while its copy is still being stored; once the broker was asked, it tells by itself.
+    if (attempt.storing === undefined || delivery.state !== "running") return conclude();
+    delivery.move("store");
+    const later = () => {
+      conclude();
+      this.#turns.proceed();
+    };
+    attempt.storing.then(later, later);
+  }
+
+  // ── After a failure ─────────────────────────────────────────────────────────
+
+  #failed(delivery: InFlightDelivery, failure: Failure): void {
+    if (delivery.state === "orphaned") return this.#turns.ack(delivery);
+    const { failures } = this.#context;
+    const decision = failures.decide(delivery, failure);
+    const step = failures.carryOut(delivery, failure, decision);
+    if (!(step instanceof Promise)) return this.#take(delivery, step);
+    delivery.move("store");
+    const goOn = (stored: NextStep) => {
+      this.#take(delivery, stored);
+      this.#turns.proceed();
+    };
+    step.then(goOn, (cause) => {
+      this.#report(cause, "A failed message could not be put anywhere.");
+      goOn({ step: "leave" });
+    });
+  }
+
+  #take(delivery: InFlightDelivery, step: NextStep): void {
+    if (step.step === "ack") this.#turns.ack(delivery);
+    else if (step.step === "native-retry") this.#turns.nativeRetry(delivery, step.delayMs);
+    else if (step.step === "wait") this.#turns.again(delivery, step.delayMs, step.countsAttempt);
+    else this.#turns.finish(delivery);
+  }
+
+  #report(cause: unknown, message: string): void {
+    this.#context.onError(new MessagingError("HANDLER_FAILED", message, { cause }));
+  }
+}
+
+/** What took its process or connection down at every attempt would do so for ever. */
+function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
+  return new MessagingError(
+    "HANDLER_FAILED",
+    `All ${delivery.attempt} attempts ended without a settlement.`,
+    {
+      retryable: false,
+    },
+  );
+}
+
+function expired(delivery: InFlightDelivery): unknown {
+  return (
+    delivery.lastError ??
+    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.")
+  );
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * Where a received message is on its way through this process.
+ *
+ * | state     | means                                                                          |
+ * |-----------|--------------------------------------------------------------------------------|
+ * | queued    | waits for its turn                                                             |
+ * | running   | its handler runs                                                               |
+ * | finishing | its handler still runs, and the broker has been asked to take its settlement   |
+ * | released  | its handler still runs, and the broker has its settlement                      |
+ * | settling  | its handler has ended, and a retry or a dead-lettered copy is being stored     |
+ * | delayed   | failed, and waits in place for its next attempt                                |
+ * | acking    | the broker has been asked to take its settlement                               |
+ * | orphaned  | the broker has taken it back while it was being worked on                      |
+ * | ended     | nothing more is done with it here                                              |
+ */
+export type DeliveryState =
+  | "queued"
+  | "running"
+  | "finishing"
+  | "released"
+  | "settling"
+  | "delayed"
+  | "acking"
+  | "orphaned"
+  | "ended";
+
+/**
+ * What can happen to it.
+ *
+ * | event   | means                                                                      |
+ * |---------|----------------------------------------------------------------------------|
+ * | start   | its turn has come                                                          |
+ * | settle  | it was settled while its handler runs                                      |
+ * | store   | its handler has ended, and a copy is to be stored elsewhere                |
+ * | delay   | its handler has ended, or it came again too early, and it waits in place   |
+ * | due     | its wait is over                                                           |
+ * | ack     | its work is over, and the broker is asked to take the settlement           |
+ * | release | the broker has the settlement, or will never need it                       |
+ * | finish  | its work is over, and nothing is asked of the broker                       |
+ * | lose    | the broker has taken it back                                               |
+ * | forget  | it is handed back, since the subscription closes or its partition moves    |
+ */
+export type DeliveryEvent =
+  | "start"
+  | "settle"
+  | "store"
+  | "delay"
+  | "due"
+  | "ack"
+  | "release"
+  | "finish"
+  | "lose"
+  | "forget";
+
+/** Every transition there is. What is not here cannot happen. */
+export const deliveryTransitions: Readonly<
+  Record<DeliveryState, Readonly<Partial<Record<DeliveryEvent, DeliveryState>>>>
+> = {
+  queued: { start: "running", delay: "delayed", lose: "ended", forget: "ended" },
+  running: {
+    settle: "finishing",
+    store: "settling",
+    delay: "delayed",
+    ack: "acking",
+    finish: "ended",
+    lose: "orphaned",
+  },
+  // What becomes of a settlement that is under way, its own answer tells.
+  finishing: { release: "released", finish: "acking", lose: "finishing" },
+  released: { finish: "ended", lose: "released" },
+  settling: { ack: "acking", delay: "delayed", finish: "ended", lose: "orphaned" },
+  delayed: { due: "queued", lose: "ended", forget: "ended" },
+  acking: { release: "ended", lose: "acking" },
+  orphaned: { finish: "ended", lose: "orphaned" },
+  ended: {},
+};
+
+/** The state after an event. Throws for a pair that is not in the table: it is a fault of core's own. */
+export function nextState(state: DeliveryState, event: DeliveryEvent): DeliveryState {
+  const next = deliveryTransitions[state][event];
+  if (next === undefined) throw new Error(`A delivery that is ${state} cannot ${event}.`);
+  return next;
+}

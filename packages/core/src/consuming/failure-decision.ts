@@ -1,0 +1,72 @@
+import type { Address } from "../spi/address.ts";
+import type { Capabilities } from "../spi/capabilities.ts";
+
+/** What is known when a message has failed. Plain data, so that the decision can be tried for every combination. */
+export interface FailureFacts {
+  /**
+   * What was said of it. `threw`: its handler, or a middleware, threw. `retry`: the application
+   * asked for another attempt. `reject`: the application, or core, gave it up. `postpone`: it is
+   * put off without an attempt.
+   */
+  readonly verdict: "threw" | "retry" | "reject" | "postpone";
+  /** The attempt that failed. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** What the policy says of the error. */
+  readonly isRetryable: boolean;
+  /** How long to wait before the next attempt, in milliseconds. */
+  readonly delayMs: number;
+  /** When the message expires, and the time now, in milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  readonly now: number;
+  readonly kind: Address["kind"];
+  /** The message has an ordering key that its destination keeps. */
+  readonly keyed: boolean;
+  readonly capabilities: Pick<Capabilities, "retry" | "features">;
+  /** There is a queue for what failed for good. */
+  readonly hasDeadLetterQueue: boolean;
+  /** False for a reply path, whose messages need no settlement. */
+  readonly settles: boolean;
+}
+
+/** What a failure becomes. */
+export type FailureDecision =
+  /** It keeps its place here, and its handler is called again. */
+  | { readonly becomes: "retry-in-place"; readonly delayMs: number; readonly countsAttempt: boolean }
+  /** The broker delivers it again. */
+  | { readonly becomes: "native-retry"; readonly delayMs: number }
+  /** A copy with the next attempt's number is published, and the original acked. */
+  | { readonly becomes: "republished"; readonly delayMs: number }
+  /** `expired`: it would have expired before its next attempt. */
+  | { readonly becomes: "dead-lettered"; readonly expired: boolean }
+  | { readonly becomes: "dropped"; readonly expired: boolean };
+
+/** The one place that decides what a failure becomes. */
+export function decideFailure(facts: FailureFacts): FailureDecision {
+  const { verdict, delayMs, expiresAt, now } = facts;
+  if (!facts.settles) return { becomes: "dropped", expired: false };
+  if (verdict === "postpone") return { becomes: "retry-in-place", delayMs, countsAttempt: false };
+  const isFinal =
+    verdict === "reject" || facts.attempt >= facts.maxAttempts || (verdict === "threw" && !facts.isRetryable);
+  // A retry keeps the time to live of the first publish; what would expire in waiting keeps its failure instead.
+  const expires = expiresAt !== undefined && now + delayMs >= expiresAt;
+  if (isFinal || expires) {
+    const expired = !isFinal && expires;
+    return facts.hasDeadLetterQueue ? { becomes: "dead-lettered", expired } : { becomes: "dropped", expired };
+  }
+  return retry(facts);
+}
+
+/**
+ * How the next attempt comes about. One with an ordering key waits in place, so that nothing of
+ * its key overtakes it; so does one that nobody else could get.
+ */
+function retry({ kind, keyed, capabilities, delayMs }: FailureFacts): FailureDecision {
+  const inPlace: FailureDecision = { becomes: "retry-in-place", delayMs, countsAttempt: true };
+  if (keyed || kind === "topic" || kind === "inbox") return inPlace;
+  if (capabilities.retry.how === "native" && delayMs <= capabilities.retry.maxDelayMs)
+    return { becomes: "native-retry", delayMs };
+  return delayMs <= (capabilities.features.delay?.maxMs ?? -1)
+    ? { becomes: "republished", delayMs }
+    : inPlace;
+}

@@ -1,0 +1,289 @@
+import type { PostponedError } from "../api/postponed-error.ts";
+import { errorText } from "../errors/error-text.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { DecidedRetryPolicy } from "../policies/backoff.ts";
+import type { DestinationSender } from "../publishing/destination-sender.ts";
+import { nextPublishToken } from "../publishing/ids.ts";
+import { wireSize } from "../publishing/wire-size.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { sleep } from "../runtime/sleep.ts";
+import type { Address } from "../spi/address.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
+import type { Driver } from "../spi/driver.ts";
+import type { Headers, WireMessage } from "../spi/message.ts";
+import { normalise } from "../spi/normalise.ts";
+import { attemptHeader, firstFailedHeader, writtenFirstFailure } from "./attempt-headers.ts";
+import type { AttemptMemory } from "./attempt-memory.ts";
+import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
+
+export interface FailurePathContext {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly address: Address;
+  readonly retry: DecidedRetryPolicy;
+  readonly settles: boolean;
+  readonly attempts: AttemptMemory;
+  /** Where failed messages end: `undefined` to let them go. */
+  readonly deadLetter: Address | undefined;
+  sender(address: Address): DestinationSender;
+  readonly onError: (error: MessagingError) => void;
+  /** Fires when nothing is settled any more. */
+  readonly signal: AbortSignal;
+}
+
+/** What was said of a message that failed. */
+export interface Failure {
+  readonly verdict: FailureFacts["verdict"];
+  readonly error: unknown;
+  /** The wait that the application asked for, in milliseconds; else what the policy says. */
+  readonly delayMs?: number;
+}
+
+/**
+ * What is to be done with the original now. `leave`: nothing, since a copy could not be stored;
+ * it comes again.
+ */
+export type NextStep =
+  | { readonly step: "ack" }
+  | { readonly step: "native-retry"; readonly delayMs: number }
+  | { readonly step: "wait"; readonly delayMs: number; readonly countsAttempt: boolean }
+  | { readonly step: "leave" };
+
+const ack: NextStep = { step: "ack" };
+const leave: NextStep = { step: "leave" };
+
+/** Codes by which a destination refuses a message for what it is, and always will. */
+const refusedForGood = new Set<string>(["MESSAGE_TOO_LARGE", "INVALID_HEADER", "SERIALIZATION_FAILED"]);
+
+/** The failure that a thrown error is. */
+export function failureOf(error: unknown): Failure {
+  return isPostponed(error)
+    ? { verdict: "postpone", error, delayMs: error.delayMs }
+    : { verdict: "threw", error };
+}
+
+function isPostponed(error: unknown): error is PostponedError {
+  return MessagingError.isInstance(error) && error.code === "POSTPONED";
+}
+
+/**
+ * The one way of a failed message, whoever says that it failed: a handler, a middleware, a
+ * schema, a settlement by hand, core itself. It carries out what `decideFailure` decides.
+ */
+export class FailurePath {
+  readonly #context: FailurePathContext;
+
+  constructor(context: FailurePathContext) {
+    this.#context = context;
+  }
+
+  decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
+    const { address, driver, clock, deadLetter, retry, settles } = this.#context;
+    const { message, attempt } = delivery;
+    const now = clock.now();
+    if (failure.verdict !== "postpone") {
+      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
+      delivery.lastError = failure.error;
+    }
+    return decideFailure({
+      verdict: failure.verdict,
+      attempt,
+      maxAttempts: retry.maxAttempts,
+      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error),
+      delayMs: failure.delayMs ?? retry.delayAfter(attempt, failure.error),
+      expiresAt: message.expiresAt,
+      now,
+      kind: address.kind,
+      keyed: address.ordered && message.key !== undefined,
+      capabilities: driver.capabilities,
+      hasDeadLetterQueue: deadLetter !== undefined,
+      settles,
+    });
+  }
+
+  /** Resolves at once where nothing has to be stored. Never rejects. */
+  carryOut(
+    delivery: InFlightDelivery,
+    failure: Failure,
+    decision: FailureDecision,
+  ): NextStep | Promise<NextStep> {
+    switch (decision.becomes) {
+      case "retry-in-place":
+        delivery.ending = "retry";
+        return { step: "wait", delayMs: decision.delayMs, countsAttempt: decision.countsAttempt };
+      case "native-retry":
+        delivery.ending = "retry";
+        this.#context.attempts.note(this.#context.address, delivery.message, {
+          nextAttempt: delivery.attempt + 1,
+          suspect: false,
+          notBefore: 0,
+          firstFailedAt: delivery.firstFailedAt,
+          lastError: errorText(delivery.lastError),
+        });
+        return { step: "native-retry", delayMs: decision.delayMs };
+      case "republished":
+        delivery.ending = "retry";
+        return this.#republish(delivery, decision.delayMs);
+      case "dead-lettered":
+        delivery.ending = "dead-letter";
+        return this.#deadLetter(delivery, failure.error);
+      case "dropped":
+        delivery.ending = "dead-letter";
+        this.#tell(delivery, "DROPPED", failure.error, "");
+        return ack;
+    }
+  }
+
+  /** Sends it back to where it came from, to be delivered after the delay with the next attempt's number. */
+  async #republish(delivery: InFlightDelivery, delayMs: number): Promise<NextStep> {
+    const { address, clock, driver, onError } = this.#context;
+    const message = copyOf(delivery, {
+      delayMs,
+      expiresAt: delivery.message.expiresAt,
+      headers: {
+        ...delivery.headers,
+        [attemptHeader]: String(delivery.attempt + 1),
+        [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
+      },
+    });
+    try {
+      await this.#context.sender(address).add(message, wireSize(message));
+      return ack;
+    } catch (cause) {
+      onError(normalise(driver, cause));
+      return { step: "wait", delayMs, countsAttempt: true };
+    }
+  }
+
+  /** Stores it in the dead-letter queue; tries again for as long as the delivery is ours. */
+  async #deadLetter(delivery: InFlightDelivery, error: unknown): Promise<NextStep> {
+    const { deadLetter, clock, signal, driver, onError } = this.#context;
+    if (deadLetter === undefined) return ack;
+    // Not to vanish by the original's time to live.
+    const whole = copyOf(delivery, {
+      delayMs: 0,
+      expiresAt: undefined,
+      headers: { ...delivery.headers, ...this.#failureHeaders(delivery, error) },
+    });
+    let message = whole;
+    for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {
+      try {
+        await this.#context.sender(deadLetter).add(message, wireSize(message), signal);
+        const note = message === whole ? "" : ` Left out: ${message.headers[deadLetterHeaders.omitted]}.`;
+        this.#tell(delivery, "DEAD_LETTERED", error, note);
+        return ack;
+      } catch (cause) {
+        if (signal.aborted || delivery.lost) return leave;
+        const refusal = normalise(driver, cause);
+        if (refusedForGood.has(refusal.code)) {
+          const smaller = this.#reduced(delivery, message, error, refusal);
+          if (smaller === undefined) {
+            this.#tell(delivery, "DROPPED", error, ` "${deadLetter.name}" refuses it: ${refusal.message}`);
+            return ack;
+          }
+          message = smaller;
+          continue;
+        }
+        onError(
+          new MessagingError(
+            "BROKER_ERROR",
+            `A failed message could not be put into "${deadLetter.name}" yet.`,
+            {
+              remedy: "It stays where it is until it can. Check that the queue exists and takes messages.",
+              retryable: true,
+              cause: refusal,
+              details: { id: delivery.message.id, deadLetterQueue: deadLetter.name },
+            },
+          ),
+        );
+      }
+      await sleep(clock, pauseMs, signal);
+      if (signal.aborted || delivery.lost) return leave;
+    }
+  }
+
+  /** A form that may be taken where the one before was not: first without its headers, then without its body. */
+  #reduced(
+    delivery: InFlightDelivery,
+    refused: WireMessage,
+    error: unknown,
+    refusal: MessagingError,
+  ): WireMessage | undefined {
+    const omitted = refused.headers[deadLetterHeaders.omitted];
+    if (omitted === "headers, body") return undefined;
+    const parts =
+      omitted === undefined && Object.keys(delivery.headers).length > 0 ? "headers" : "headers, body";
+    const body = parts === "headers" ? delivery.message.body : new Uint8Array();
+    const headers = {
+      ...this.#failureHeaders(delivery, error),
+      [deadLetterHeaders.omitted]: parts,
+      [deadLetterHeaders.omittedWhy]: errorText(refusal).slice(0, 200),
+    };
+    return copyOf(delivery, { delayMs: 0, expiresAt: undefined, headers, body });
+  }
+
+  #failureHeaders(delivery: InFlightDelivery, error: unknown): Record<string, string> {
+    const { address, clock } = this.#context;
+    const now = clock.now();
+    const headers: Record<string, string> = {
+      [deadLetterHeaders.source]: address.name,
+      [deadLetterHeaders.attempts]: String(delivery.attempt),
+      [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),
+      [deadLetterHeaders.lastFailedAt]: String(now),
+      [deadLetterHeaders.errorCode]: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+      [deadLetterHeaders.errorMessage]: errorText(error),
+    };
+    if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
+    if (delivery.message.key !== undefined) headers[deadLetterHeaders.key] = delivery.message.key;
+    return headers;
+  }
+
+  /** Nobody loses a message in silence. */
+  #tell(delivery: InFlightDelivery, code: "DEAD_LETTERED" | "DROPPED", error: unknown, note: string): void {
+    const { address, deadLetter, onError } = this.#context;
+    const from =
+      address.group === undefined ? `"${address.name}"` : `"${address.name}" (group "${address.group}")`;
+    const where = code === "DEAD_LETTERED" ? `was put into "${deadLetter?.name}"` : "was dropped";
+    onError(
+      new MessagingError(
+        code,
+        `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,
+        {
+          cause: error,
+          details: {
+            id: delivery.message.id,
+            source: address.name,
+            group: address.group,
+            attempt: delivery.attempt,
+            code: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+          },
+        },
+      ),
+    );
+  }
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+function copyOf(
+  { message }: InFlightDelivery,
+  changed: Pick<WireMessage, "delayMs" | "expiresAt"> & {
+    readonly headers: Headers;
+    readonly body?: Uint8Array;
+  },
+): WireMessage {
+  return {
+    id: message.id,
+    publishToken: nextPublishToken(),
+    body: message.body,
+    contentType: message.contentType,
+    key: undefined,
+    timestamp: message.timestamp,
+    replyTo: message.replyTo,
+    correlationId: message.correlationId,
+    ...changed,
+  };
+}

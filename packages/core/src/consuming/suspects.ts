@@ -1,0 +1,89 @@
+import { Deque } from "../runtime/deque.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
+
+/** How often a suspect is run alone, and takes its process down, before it is given up. */
+const runsAlone = 2;
+/** How many deliveries beyond the allowed attempts end the doubt where the counts of all others are as high. */
+const endOfDoubt = 10;
+
+/**
+ * Messages whose count has reached the limit though nobody knows of that many attempts: one of
+ * them may take its process down each time, and the others are its neighbours. The first is run
+ * alone; while they end well, twice as many run at once each time, so that what an ordinary kill
+ * left behind is soon at full speed again.
+ *
+ * Only the count survives a process, so it must tell the one from the others: what ran alone is
+ * counted once more and its neighbours, handed back before, are not. A message is given up when
+ * its count is that far above all others, and never more than one before another has ended well.
+ */
+export class Suspects {
+  readonly #waiting = new Deque<InFlightDelivery>();
+  /** How many may run at once. 0: the next one runs alone. */
+  #allowed = 0;
+  #running = 0;
+  #gaveUp = false;
+  /** The highest count received, whose it was, and the highest of any other message. */
+  #highest = { id: "", count: 0 };
+  #highestOfOthers = 0;
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** True when the next one must have the process for itself. */
+  get needsIsolation(): boolean {
+    return this.#waiting.size > 0 && this.#allowed === 0;
+  }
+
+  /** Notes how often the broker has delivered a message, this time included. */
+  noteCount(id: string, count: number): void {
+    if (id === this.#highest.id) {
+      this.#highest.count = Math.max(this.#highest.count, count);
+    } else if (count > this.#highest.count) {
+      this.#highestOfOthers = this.#highest.count;
+      this.#highest = { id, count };
+    } else {
+      this.#highestOfOthers = Math.max(this.#highestOfOthers, count);
+    }
+  }
+
+  /** True when it has been run alone often enough: once before another suspect has ended well. */
+  isGuilty(id: string, count: number, maxAttempts: number): boolean {
+    if (this.#gaveUp) return false;
+    const others = id === this.#highest.id ? this.#highestOfOthers : this.#highest.count;
+    const guilty =
+      count > Math.max(maxAttempts, others) + runsAlone || count > maxAttempts + runsAlone + endOfDoubt;
+    if (guilty) this.#gaveUp = true;
+    return guilty;
+  }
+
+  add(delivery: InFlightDelivery): void {
+    this.#waiting.push(delivery);
+  }
+
+  /** The next one that may run now. */
+  take(): InFlightDelivery | undefined {
+    if (this.#running >= this.#allowed) return undefined;
+    return this.#waiting.shift();
+  }
+
+  started(): void {
+    this.#running++;
+  }
+
+  /** It has not taken the process down: more of them may run at once. */
+  ended(): void {
+    this.#running--;
+    this.#gaveUp = false;
+    this.#allowed = Math.max(2, this.#allowed + 1);
+  }
+
+  /** There was no isolation to be had in time: they run among the others, one at first. */
+  goOnWithout(): void {
+    this.#allowed = Math.max(1, this.#allowed);
+  }
+
+  retain(keep: (delivery: InFlightDelivery) => boolean): void {
+    this.#waiting.retain(keep);
+  }
+}

@@ -1,0 +1,59 @@
+/** The part of Node's `node:async_hooks` that is used here. Bun and Deno have it too. */
+interface AsyncHooks {
+  readonly AsyncLocalStorage: new <T>() => {
+    run<R>(store: T, work: () => R): R;
+    enterWith(store: T): void;
+    getStore(): T | undefined;
+  };
+  readonly AsyncResource: new (name: string) => { runInAsyncScope<R>(work: () => R): R };
+}
+
+/** Loaded at run time, so that a bundle for a browser holds no trace of it. */
+function asyncHooks(): AsyncHooks | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  try {
+    return process?.getBuiltinModule?.("node:async_hooks") as AsyncHooks | undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const hooks = asyncHooks();
+/** Made where this module was loaded: in the context of no request and no handler. */
+const outside = hooks && new hooks.AsyncResource("Waybill");
+const owners = hooks && new hooks.AsyncLocalStorage<object>();
+
+/** Runs something in an asynchronous context that it shares with nobody. */
+export type OwnContext = <R>(work: () => R) => R;
+
+/**
+ * An asynchronous context for what is called on behalf of `owner`: not that of whoever happened
+ * to cause the call, and what one call enters there does not reach the next. `contextOwner`
+ * reads the owner back. Where the runtime has no such contexts, it only calls.
+ */
+export function ownContext(owner: object): OwnContext {
+  if (hooks === undefined || outside === undefined || owners === undefined) return (work) => work();
+  const make = () =>
+    outside.runInAsyncScope(() => owners.run(owner, () => new hooks.AsyncResource("Waybill")));
+  const shared = make();
+  if (!leaks(hooks)) return (work) => shared.runInAsyncScope(work);
+  return (work) => make().runInAsyncScope(work);
+}
+
+/** Who the running code was called for, however many awaits ago. */
+export function contextOwner(): object | undefined {
+  return owners?.getStore();
+}
+
+let leaking: boolean | undefined;
+
+/** Before Node 24, what is entered within a resource stays with it. */
+function leaks({ AsyncLocalStorage, AsyncResource }: AsyncHooks): boolean {
+  if (leaking === undefined) {
+    const storage = new AsyncLocalStorage<true>();
+    const resource = new AsyncResource("Waybill");
+    resource.runInAsyncScope(() => storage.enterWith(true));
+    leaking = resource.runInAsyncScope(() => storage.getStore()) === true;
+  }
+  return leaking;
+}

@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import { MessagingError, queue } from "../src/index.ts";
+import { ManualHandler } from "./manual-handler.ts";
+import { connected, delivery, never, values } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Keyed = queue<number>("keyed", { key: () => "k" });
+const lost = new MessagingError("CONNECTION_LOST", "gone");
+
+describe("what no handler has seen", () => {
+  it("uses no attempt, however often its connection is lost", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { concurrency: 1, retry: { maxAttempts: 2 } }, handler.handler);
+    const first = delivery(1);
+    const second = delivery(2);
+    for (let redeliveries = 0; redeliveries < 6; redeliveries++) {
+      driver.consumer().deliver({ ...first, redeliveries }, { ...second, redeliveries });
+      await clock.settle();
+      handler.deliveries
+        .at(-1)
+        ?.signal.addEventListener("abort", () => handler.isRunning(1) && handler.end(1));
+      driver.connection.hooks.lost(lost);
+      await clock.pass(10_000);
+    }
+    // The first had its two attempts, then it was known that they are used up.
+    expect(handler.began.slice(0, 2)).toEqual(["1", "1#2"]);
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+    // The second is handled for the first time.
+    driver.consumer().deliver({ ...second, redeliveries: 6 });
+    await clock.settle();
+    expect(handler.began.at(-1)).toBe("2");
+  });
+
+  it("is handed back as not started, and what was started as started", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Jobs, { concurrency: 1 }, () => never);
+    const [one, two] = [delivery(1), delivery(2)];
+    driver.consumer().deliver(one, two);
+    await clock.settle();
+    const consumer = driver.consumer();
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([one.id]);
+  });
+});
+
+describe("a keyed retry", () => {
+  it("keeps its attempt and its backoff across an orderly close", async () => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    const start = () =>
+      client.consume(Keyed, { retry: { maxAttempts: 3, backoff: () => 60_000 } }, (_value, { attempt }) => {
+        attempts.push(attempt);
+        throw new Error("always");
+      });
+    const message = delivery(1, { key: "k" });
+    for (let deployment = 0; deployment < 4; deployment++) {
+      const subscription = await start();
+      driver.consumer().deliver(message);
+      await clock.pass(1_000);
+      const consumer = driver.consumer();
+      await subscription.close();
+      const [delayed] = consumer.closedWith?.delayed.values() ?? [];
+      expect(delayed?.redeliveries).toBe(1);
+    }
+    expect(attempts).toEqual([1]);
+    await start();
+    driver.consumer().deliver(message);
+    await clock.pass(130_000);
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(values(driver.sent("keyed..dead"))).toEqual([1]);
+  });
+
+  it("tells the consumer that closes what it waited for", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, () => {
+      throw new Error("always");
+    });
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.pass(10_000);
+    await subscription.close();
+    const [[, delayed] = []] = driver.consumer().closedWith?.delayed ?? [];
+    expect(delayed).toEqual({ delayMs: 50_000, redeliveries: 1 });
+  });
+});
+
+describe("a message whose count has reached the limit", () => {
+  const suspicious = (value: number, redeliveries: number) => delivery(value, { redeliveries });
+
+  it("is run alone, with nothing prefetched behind it", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { concurrency: 5, retry: { maxAttempts: 3 } }, handler.handler);
+    const first = driver.consumer();
+    first.deliver(delivery(1), suspicious(2, 3), delivery(3));
+    await clock.settle();
+    // What ran already ends; nothing new is started.
+    const running = handler.running;
+    expect(handler.began).not.toContain("2#3");
+    handler.end(...handler.deliveries.map(({ value }) => value));
+    await clock.pass(10_000);
+    expect(running).toBeLessThanOrEqual(1);
+    expect(first.closed).toBe(1);
+    expect(driver.consumer().source.prefetch).toBe(1);
+    driver.consumer().deliver(suspicious(2, 3));
+    await clock.settle();
+    expect(handler.began.at(-1)).toBe("2#3");
+    expect(handler.running).toBe(1);
+    handler.end(2);
+    await clock.pass(10_000);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+    // Back to many at a time.
+    expect(driver.consumer().source.prefetch).toBe(100);
+  });
+
+  it("is given up when its count is above that of all others, and they are not", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    await client.consume(Jobs, { retry: { maxAttempts: 3 } }, (value) => void seen.push(value));
+    driver.consumer().deliver(suspicious(1, 6), suspicious(2, 2), suspicious(3, 2));
+    await clock.pass(20_000);
+    expect(seen).toEqual([2, 3]);
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+    expect(driver.sent("jobs..dead")[0]?.headers["waybill-dead-attempts"]).toBe("3");
+  });
+
+  it("is one of many after ordinary kills: none is given up, and they are soon at full speed", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(
+      Jobs,
+      { concurrency: 100, prefetch: 200, retry: { maxAttempts: 5 } },
+      handler.handler,
+    );
+    const all = Array.from({ length: 100 }, (_, n) => suspicious(n, 10));
+    driver.consumer().deliver(...all);
+    await clock.pass(5_000);
+    driver.consumer().deliver(all[0] as (typeof all)[0]);
+    await clock.settle();
+    expect(handler.running).toBe(1);
+    handler.end(0);
+    await clock.pass(5_000);
+    driver.consumer().deliver(...all.slice(1));
+    for (let round = 0; round < 8; round++) {
+      await clock.settle();
+      handler.end(
+        ...handler.deliveries.map(({ value }) => value).filter((value) => handler.isRunning(value)),
+      );
+    }
+    await clock.settle();
+    expect(handler.most).toBeGreaterThan(30);
+    expect(handler.began).toHaveLength(100);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+    expect(errors).toEqual([]);
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { queue, topic } from "../src/index.ts";
+import { ManualHandler } from "./manual-handler.ts";
+import { connected, delivery, never } from "./workbench.ts";
+
+interface Keyed {
+  readonly k: string;
+  readonly n: number;
+}
+const Jobs = queue<Keyed>("jobs", { key: ({ k }) => k });
+const Events = topic<string>("events", { key: (name) => name });
+const job = (k: string, n: number) => delivery({ k, n }, { key: k });
+
+describe("a key whose handler is slow", () => {
+  it("fills the prefetch of nobody with what follows it", async () => {
+    const { client, driver, clock } = await connected();
+    const others: number[] = [];
+    const subscription = await client.consume(Jobs, { prefetch: 400, concurrency: 10 }, async ({ k, n }) => {
+      if (k === "slow") await never;
+      others.push(n);
+    });
+    const consumer = driver.consumer();
+    for (let n = 0; n < 501; n++) consumer.deliver(job("slow", n));
+    for (let n = 0; n < 500; n++) consumer.deliver(job(`other-${n}`, n));
+    await expect.poll(() => others.length).toBe(500);
+    await clock.settle();
+    expect(subscription).toMatchObject({ running: 1, held: 501 });
+  });
+
+  it("is bounded all the same: no more is received than may wait", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Jobs, { prefetch: 10, concurrency: 1 }, () => never);
+    for (let n = 0; n < 6_000; n++) driver.consumer().deliver(job("slow", n));
+    for (let i = 0; i < 50; i++) await clock.settle();
+    await expect.poll(() => subscription.held).toBeGreaterThan(4_000);
+    expect(subscription.held).toBeLessThan(4_200);
+    expect(driver.consumer().waiting).toBeGreaterThan(1_700);
+  });
+
+  it("in one partition of a log leaves the other partitions alone", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { settlement: "cumulative" } });
+    const seen: string[] = [];
+    await client.subscribe(Events, { group: "g" }, async (name) => {
+      seen.push(name);
+      if (name === "slow") await never;
+    });
+    const consumer = driver.consumer();
+    for (let i = 0; i < 100; i++) consumer.deliver(delivery("slow", { key: "slow", partition: "p0" }));
+    await clock.settle();
+    consumer.deliver(delivery("other", { key: "other", partition: "p1" }));
+    await clock.settle();
+    expect(seen).toEqual(["slow", "other"]);
+    expect(consumer.pausedPartitions.at(-1)).toEqual(["p0"]);
+  });
+});
+
+describe("keys that keep failing", () => {
+  it("take turns with fresh ones", async () => {
+    const { client, driver, clock } = await connected();
+    let good = 0;
+    await client.consume(
+      Jobs,
+      { concurrency: 1, retry: { maxAttempts: Number.POSITIVE_INFINITY, backoff: () => 1 } },
+      async ({ k }) => {
+        if (k === "good") return void good++;
+        await new Promise((resolve) => clock.setTimeout(() => resolve(undefined), 5));
+        throw new Error("down");
+      },
+    );
+    for (let n = 0; n < 20; n++) driver.consumer().deliver(job(`bad-${n}`, n));
+    await clock.pass(200);
+    driver.consumer().deliver(job("good", 1));
+    await clock.pass(20);
+    expect(good).toBe(1);
+  });
+
+  it("leave the prefetch to fresh ones while they wait", async () => {
+    const { client, driver, clock } = await connected();
+    const good: number[] = [];
+    await client.consume(
+      Jobs,
+      { concurrency: 2, prefetch: 4, retry: { backoff: () => 60_000 } },
+      ({ k, n }) => {
+        if (k !== "good") throw new Error("down");
+        good.push(n);
+      },
+    );
+    for (let n = 0; n < 30; n++) driver.consumer().deliver(job(`bad-${n}`, n));
+    driver.consumer().deliver(job("good", 1));
+    await clock.pass(100);
+    expect(good).toEqual([1]);
+  });
+});
+
+describe("bytes", () => {
+  const Blobs = queue<string>("blobs");
+  it("bound what is held, and one message always fits", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const subscription = await client.consume(Blobs, { prefetchBytes: 10_000 }, handler.handler);
+    expect(driver.consumer().source.prefetchBytes).toBe(10_000);
+    const big = (n: number) => delivery(`${n}${"x".repeat(20_000)}`);
+    driver.consumer().deliver(big(1));
+    await clock.settle();
+    driver.consumer().deliver(big(2), big(3));
+    await clock.settle();
+    expect(subscription.held).toBe(1);
+    handler.end(handler.deliveries[0]?.value);
+    await clock.settle();
+    expect(subscription.held).toBe(1);
+    expect(handler.began).toHaveLength(2);
+  });
+});

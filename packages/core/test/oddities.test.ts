@@ -1,0 +1,350 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { describe, expect, it } from "vitest";
+import { type Codec, deadLetterDetails, json, NonRetryableError, queue, topic } from "../src/index.ts";
+import { ManualHandler } from "./manual-handler.ts";
+import { connected, delivery, gate, never, values } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Events = topic<number>("events");
+const details = (message: { id: string; headers: Readonly<Record<string, string>> } | undefined) =>
+  message && deadLetterDetails(message);
+
+/** What applications throw, and worse. */
+const oddErrors: Record<string, () => unknown> = {
+  "an error whose message is an object": () => Object.assign(new Error("x"), { message: { code: 42 } }),
+  "an object without a prototype": () => Object.assign(Object.create(null), { code: 3 }),
+  "an error whose message throws": () =>
+    Object.defineProperty(new Error("x"), "message", {
+      get() {
+        throw new Error("even this");
+      },
+    }),
+  nothing: () => undefined,
+  "a symbol": () => Symbol("odd"),
+  "a proxy that refuses everything": () =>
+    new Proxy(
+      {},
+      {
+        get() {
+          throw new Error("no");
+        },
+        getPrototypeOf() {
+          throw new Error("no");
+        },
+        has() {
+          throw new Error("no");
+        },
+      },
+    ),
+};
+
+describe.each(Object.entries(oddErrors))("%s", (_name, make) => {
+  const ways: Record<string, (value: number) => unknown> = {
+    "thrown by a handler": () => {
+      throw make();
+    },
+    "rejected with": () => Promise.reject(make()),
+  };
+  it.each(Object.entries(ways))("%s is one failed message, and the loop goes on", async (_way, handle) => {
+    const { client, driver, clock } = await connected();
+    const seen: number[] = [];
+    await client.consume(Jobs, { concurrency: 1, prefetch: 1, retry: { maxAttempts: 1 } }, (value) =>
+      value === 1 ? handle(value) : void seen.push(value),
+    );
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    expect(seen).toEqual([2]);
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+    expect(details(driver.sent("jobs..dead")[0])?.errorMessage).not.toBe("");
+  });
+
+  it("as the reason of a reject, or thrown by a codec, is one failed message", async () => {
+    const { client, driver, clock } = await connected();
+    const codec: Codec<unknown> = {
+      ...json,
+      decode(body) {
+        const value = json.decode(body);
+        if (value === 1) throw make();
+        return value;
+      },
+    };
+    await client.consume(
+      queue<number>("jobs", { codec }),
+      { concurrency: 1, prefetch: 1 },
+      (value, { reject }) => (value === 2 ? reject(make()) : undefined),
+    );
+    await client.consume(queue<number>("other"), { concurrency: 1 }, async (_value, each) => {
+      await each.reject(make());
+    });
+    driver.consumer("jobs").deliver(delivery(1), delivery(3));
+    driver.consumer("other").deliver(delivery(2), delivery(4));
+    await clock.settle();
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+    expect(driver.consumer("jobs").settled).toContain("ack 3");
+    expect(values(driver.sent("other..dead"))).toEqual([2, 4]);
+  });
+});
+
+it("a thenable whose `then` throws is a failed message", async () => {
+  const { client, driver, clock } = await connected();
+  await client.consume(Jobs, { retry: { maxAttempts: 1 } }, () => ({
+    // biome-ignore lint/suspicious/noThenProperty: that is what it is about
+    then() {
+      throw new Error("lazy query failed");
+    },
+  }));
+  driver.consumer().deliver(delivery(1));
+  await clock.settle();
+  expect(details(driver.sent("jobs..dead")[0])?.errorMessage).toBe("lazy query failed");
+});
+
+it("a middleware that forgets to await `next` loses nothing, and is told of once", async () => {
+  const { client, driver, clock, errors } = await connected();
+  const use = [
+    async (_delivery: unknown, next: () => Promise<void>) => {
+      next();
+    },
+  ];
+  await client.consume(Jobs, { use, retry: { maxAttempts: 1 } }, async () => {
+    await Promise.resolve();
+    throw new Error("failed");
+  });
+  driver.consumer().deliver(delivery(1), delivery(2));
+  await clock.settle();
+  expect(values(driver.sent("jobs..dead")).sort()).toEqual([1, 2]);
+  expect(errors.filter(({ message }) => message.includes("Await `next()`"))).toHaveLength(1);
+});
+
+describe("nothing is lost in silence", () => {
+  it("a broadcast whose handler fails for good is told of", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.subscribe(Events, { broadcast: true, retry: { maxAttempts: 1 } }, () => {
+      throw new Error("no");
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(errors).toMatchObject([{ code: "DROPPED", details: { source: "events", attempt: 1 } }]);
+  });
+
+  it("a dead-lettered message is told of with source, group, attempt, code and cause", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const cause = new NonRetryableError("no");
+    await client.subscribe(Events, { group: "g" }, () => Promise.reject(cause));
+    driver.consumer().deliver(delivery(1, { id: "m" }));
+    await clock.settle();
+    const told = { id: "m", source: "events", group: "g", attempt: 1, code: "HANDLER_FAILED" };
+    expect(errors).toMatchObject([{ code: "DEAD_LETTERED", details: told, cause }]);
+  });
+
+  it("a dead-letter queue that does not exist is refused where topology is verified", async () => {
+    const { client } = await connected(
+      { inspect: ({ name }) => ({ exists: name !== "jobs..dead" }) },
+      { topology: "verify" },
+    );
+    await expect(client.consume(Jobs, () => {})).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("a dead-letter queue that feeds itself is refused, alone or in a ring", async () => {
+    const { client } = await connected();
+    await expect(client.consume(Jobs, { deadLetter: Jobs }, () => {})).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    const Other = queue<number>("other");
+    await client.consume(Jobs, { deadLetter: Other }, () => {});
+    await expect(client.consume(Other, { deadLetter: Jobs }, () => {})).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  it("a loop that holds all it may and settles nothing is told of once", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const messages = client.messages(Jobs, { concurrency: 2 });
+    await messages.ready();
+    driver.consumer().deliver(...[1, 2, 3].map((n) => delivery(n)));
+    await messages.next();
+    await messages.next();
+    void messages.next();
+    void messages.next();
+    await clock.pass(60_000);
+    expect(errors).toMatchObject([{ code: "OVERLOADED" }]);
+  });
+});
+
+describe("a dead-letter queue that refuses a message for good", () => {
+  const tooLarge = { ok: false, cause: { code: "too large" } } as const;
+  const refusing = (refuses: (bytes: number, headers: number) => boolean) =>
+    connected({
+      publish: (batch, to) =>
+        batch.map((message) =>
+          to.name === "jobs..dead" &&
+          refuses(message.body.length, Object.keys(message.headers).filter((name) => name === "big").length)
+            ? { ...tooLarge, cause: Object.assign(new Error("too large"), refusal) }
+            : { ok: true },
+        ),
+    });
+  const refusal = {
+    code: "MESSAGE_TOO_LARGE",
+    retryable: false,
+    [Symbol.for("waybill.MessagingError")]: true,
+  };
+  const fail = () => Promise.reject(new NonRetryableError("no"));
+
+  it("gets it without its headers, with a note", async () => {
+    const { client, driver, clock, errors } = await refusing((_bytes, headers) => headers > 0);
+    await client.consume(Jobs, fail);
+    driver.consumer().deliver(delivery(1, { headers: { big: "x" } }));
+    await clock.settle();
+    const stored = driver.sent("jobs..dead").at(-1);
+    expect(stored?.headers).toMatchObject({ "waybill-dead-omitted": "headers" });
+    expect(values([stored as NonNullable<typeof stored>])).toEqual([1]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors.at(-1)?.message).toContain("Left out: headers");
+  });
+
+  it("or it is dropped and told of: it does not stall the group", async () => {
+    const { client, driver, clock, errors } = await refusing(() => true);
+    await client.consume(Jobs, { concurrency: 1 }, fail);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.pass(100);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+    expect(errors.map(({ code }) => code)).toEqual(["DROPPED", "DROPPED"]);
+  });
+});
+
+describe("a time to live", () => {
+  const Keyed = queue<number>("keyed", { key: () => "k" });
+  const ways = {
+    native: [Jobs, {}],
+    republished: [Jobs, { capabilities: { retry: { how: "republish" } } }],
+    "in place": [Keyed, {}],
+  } as const;
+  it.each(Object.entries(ways))(
+    "%s: what would expire before its next attempt keeps its failure",
+    async (_how, [jobs, script]) => {
+      const { client, driver, clock } = await connected(script);
+      let calls = 0;
+      await client.consume(jobs, { retry: { backoff: () => 300 } }, () => {
+        calls++;
+        throw new Error("no");
+      });
+      driver.consumer().deliver(delivery(1, { expiresAt: clock.now() + 200, key: "k" }));
+      await clock.pass(1_000);
+      expect(calls).toBe(1);
+      expect(driver.sent(jobs.name)).toEqual([]);
+      expect(details(driver.sent(`${jobs.name}..dead`)[0])?.errorMessage).toBe("no");
+    },
+  );
+});
+
+describe("closing", () => {
+  it("tells a handler that settled early, too", async () => {
+    const { client, driver, clock } = await connected();
+    const told: number[] = [];
+    const subscription = await client.consume(Jobs, async (value, each) => {
+      if (value === 1) await each.ack();
+      await new Promise<void>((resolve) => each.signal.addEventListener("abort", () => resolve()));
+      told.push(value);
+    });
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    const closing = subscription.close({ timeoutMs: 100 });
+    await clock.pass(10_000);
+    await closing;
+    expect(told).toEqual([1, 2]);
+  });
+
+  it("from inside a handler is seen and said, and not waited out", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const closed = gate();
+    const subscription = await client.consume(Jobs, async () => {
+      await subscription.close({ timeoutMs: 60_000 });
+      closed.open();
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(100);
+    await closed.opened;
+    await subscription.ended;
+    expect(errors).toMatchObject([{ code: "INVALID_ARGUMENT" }]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("waits for no delivery that a loop did not take", async () => {
+    const { client, driver, clock } = await connected();
+    const messages = client.messages(Jobs);
+    driver.script.consume;
+    await messages.ready();
+    driver.consumer().deliver(...[1, 2, 3].map((n) => delivery(n)));
+    const { value: first } = await messages.next();
+    await first.ack();
+    await clock.settle();
+    await client.close();
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+});
+
+describe("asynchronous context", () => {
+  const context = new AsyncLocalStorage<string>();
+  it("of a handler is not that of whoever resumed, subscribed, or ran before", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    const subscription = await context.run("a request", () =>
+      client.consume(Jobs, { concurrency: 1 }, async (value) => {
+        seen.push(context.getStore());
+        context.enterWith(`handler ${value}`);
+      }),
+    );
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    subscription.pause();
+    driver.consumer().deliver(delivery(3));
+    await clock.settle();
+    context.run("another request", () => subscription.resume());
+    await clock.settle();
+    expect(seen).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+it("partitions may move while their consumer is still being opened", async () => {
+  const { client, errors } = await connected({
+    capabilities: { settlement: "cumulative" },
+    consume: async ({ hooks }) => {
+      hooks.revoked(["p0"]);
+      await hooks.revoking(["p1"]);
+    },
+  });
+  await client.subscribe(Events, { group: "g" }, () => {});
+  expect(errors).toEqual([]);
+});
+
+it("the longest lease counts from when the handler starts", async () => {
+  const { client, driver, clock } = await connected({ capabilities: { lease: { ms: 3_000 } } });
+  const handler = new ManualHandler();
+  await client.consume(Jobs, { concurrency: 1, maxLeaseMs: 10_000 }, handler.handler);
+  driver.consumer().deliver(delivery(1), delivery(2));
+  await clock.pass(9_000);
+  handler.end(1);
+  await clock.pass(9_000);
+  expect(handler.delivery(2).signal.aborted).toBe(false);
+  await clock.pass(3_000);
+  expect(handler.delivery(2).signal.aborted).toBe(true);
+});
+
+it("a schema that never answers holds up one message, not its neighbours", async () => {
+  const schema = {
+    "~standard": {
+      version: 1 as const,
+      vendor: "test",
+      validate: (value: unknown) => (value === 1 ? never : { value: value as number }),
+    },
+  };
+  const { client, driver, clock } = await connected();
+  const seen: number[] = [];
+  await client.consume(
+    queue<number>("jobs", { schema }),
+    { concurrency: 2 },
+    (value) => void seen.push(value),
+  );
+  driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+  await clock.settle();
+  expect(seen).toEqual([2, 3]);
+});

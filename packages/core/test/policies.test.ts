@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import { circuitBreaker, PostponedError, queue, timeout } from "../src/index.ts";
+import { ManualHandler } from "./manual-handler.ts";
+import { connected, delivery, never, values } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const Keyed = queue<number>("keyed", { key: () => "k" });
+const down = () => {
+  throw new Error("down");
+};
+
+describe("timeout", () => {
+  it("fails an attempt that takes longer as HANDLER_TIMEOUT, aborts its signal, and leaves no timer", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { use: [timeout(1_000)], retry: { backoff: () => 5 } }, handler.handler);
+    const timers = clock.timers;
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    handler.end(2);
+    await clock.pass(1_000);
+    expect(driver.consumer().settled).toEqual(["ack 2", "retry 1 after 5"]);
+    expect(handler.delivery(1).signal).toMatchObject({ aborted: true, reason: { code: "HANDLER_TIMEOUT" } });
+    handler.end(1);
+    await clock.pass(2_000);
+    expect(driver.consumer().settled).toHaveLength(2);
+    expect(clock.timers).toBe(timers);
+  });
+
+  it("lets what goes on after it neither exceed the concurrency nor share its key's turn", async () => {
+    const { client, driver, clock, errors } = await connected();
+    for (const jobs of [Jobs, Keyed]) {
+      let running = 0;
+      let most = 0;
+      const retry = { maxAttempts: 3, backoff: () => 1 };
+      await client.consume(jobs, { concurrency: 2, use: [timeout(10)], retry }, async () => {
+        most = Math.max(most, ++running);
+        await never;
+      });
+      for (let n = 0; n < 30; n++) driver.consumer().deliver(delivery(n, { key: "k" }));
+      await clock.pass(10_000);
+      expect(most).toBe(jobs === Keyed ? 1 : 2);
+    }
+    expect(errors.map(({ code }) => code)).toContain("HANDLER_FAILED");
+  });
+
+  it("may be longer than a timer of the runtime can be", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, { use: [timeout(30 * 24 * 3_600_000)] }, () => {});
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+});
+
+describe("circuitBreaker", () => {
+  it("pauses after failures in a row, tries one alone, and goes on when that ends well", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const use = [circuitBreaker({ failureThreshold: 2, pauseMs: 1_000 })];
+    const options = { use, concurrency: 1, retry: { maxAttempts: 1 }, deadLetter: "discard" } as const;
+    const subscription = await client.consume(Jobs, options, handler.handler);
+    driver.consumer().deliver(...[1, 2, 3, 4].map((n) => delivery(n)));
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    handler.fail(2);
+    await clock.settle();
+    expect(subscription.state).toBe("paused");
+    await clock.pass(1_000);
+    expect(handler.began).toEqual(["1", "2", "3"]);
+    handler.fail(3);
+    await clock.settle();
+    expect(subscription.state).toBe("paused");
+    await clock.pass(1_000);
+    // The trial costs no attempt: it comes again, though one attempt is all there is.
+    handler.end(...[3, 4].filter((value) => handler.isRunning(value)));
+    await clock.pass(1_000);
+    handler.end(...[3, 4].filter((value) => handler.isRunning(value)));
+    await clock.settle();
+    expect(subscription.state).toBe("running");
+    expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 2", "ack 3", "ack 4"]);
+  });
+
+  it("uses up no attempts however long the outage", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failureThreshold: 5, pauseMs: 100 })];
+    const retry = { maxAttempts: 5, backoff: () => 1 };
+    for (const jobs of [Jobs, Keyed]) {
+      await client.consume(jobs, { use, retry }, down);
+      for (let n = 0; n < 20; n++) driver.consumer().deliver(delivery(n, { key: String(n) }));
+      await clock.pass(1_500);
+      expect(values(driver.sent(`${jobs.name}..dead`))).toEqual([]);
+    }
+  });
+
+  it("leaves an operator's pause alone, and no timer behind", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failureThreshold: 1, pauseMs: 300 })];
+    let calls = 0;
+    const subscription = await client.consume(Jobs, { use, concurrency: 1 }, () => {
+      calls++;
+      down();
+    });
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    subscription.pause();
+    await clock.pass(1_000);
+    expect(subscription.state).toBe("paused");
+    expect(calls).toBe(1);
+    subscription.resume();
+    await clock.settle();
+    expect(calls).toBe(2);
+    await client.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it("pauses nothing for errors that do not count", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failureThreshold: 1, isFailure: () => false })];
+    const subscription = await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, down);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(subscription.state).toBe("running");
+  });
+});
+
+it("a message that its handler postpones comes again without having used an attempt", async () => {
+  const { client, driver, clock } = await connected();
+  const attempts: number[] = [];
+  await client.consume(Jobs, { retry: { maxAttempts: 1 } }, (_value, { attempt }) => {
+    attempts.push(attempt);
+    if (attempts.length < 3) throw new PostponedError("not now", { delayMs: 1_000 });
+  });
+  driver.consumer().deliver(delivery(1));
+  await clock.pass(5_000);
+  expect(attempts).toEqual([1, 1, 1]);
+  expect(driver.consumer().settled).toEqual(["ack 1"]);
+});
