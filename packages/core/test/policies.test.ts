@@ -84,9 +84,9 @@ describe("circuitBreaker", () => {
 
   it("uses up no attempts however long the outage", async () => {
     const { client, driver, clock } = await connected();
-    const use = [circuitBreaker({ failureThreshold: 5, pauseMs: 100 })];
     const retry = { maxAttempts: 5, backoff: () => 1 };
     for (const jobs of [Jobs, Keyed]) {
+      const use = [circuitBreaker({ failureThreshold: 5, pauseMs: 100 })];
       await client.consume(jobs, { use, retry }, down);
       for (let n = 0; n < 20; n++) driver.consumer().deliver(delivery(n, { key: String(n) }));
       await clock.pass(1_500);

@@ -84,7 +84,7 @@ export const receivingSaboteurs: readonly FaultyDriver[] = [
   {
     name: "does-not-count",
     manner: "Says of every delivery that it is the first.",
-    caughtBy: ["retrying.at-once", "failure-policy.dead-letter-after-attempts"],
+    caughtBy: ["retrying.attempts-survive-a-crash"],
     sabotage: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: 0 })),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { queue as queueContract } from "@waybill/core";
+import { deadLetterOf, queue as queueContract } from "@waybill/core";
 import { suite } from "../case.ts";
 import { failure } from "../failing.ts";
 import { watched } from "../refusing.ts";
@@ -212,7 +212,7 @@ export const topology = suite("topology", [
     async run(context) {
       const [topic, queue, group] = [context.topic<number>(), context.queue<number>(), context.name()];
       const declarer = await context.connect();
-      // Subscribing once makes all that a group needs, its dead letter included.
+      await declarer.topology.declare(deadLetterOf({ topic, group }), deadLetterOf({ queue }));
       await (await context.collect(declarer, topic, { group })).subscription.close();
       await (await context.collect(declarer, queue)).subscription.close();
       const client = await context.connect({ topology: "verify" });

@@ -28,12 +28,14 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
     );
   }
   let failures = 0;
+  let openUntil = 0;
   let state: "closed" | "open" | "half-open" = "closed";
   /** The one message that is tried alone: whether it ended well. */
   let trial: Promise<boolean> | undefined;
 
   const open = ({ clock, signal, hold }: HandlerContext) => {
     state = "open";
+    openUntil = clock.now() + pauseMs;
     const release = hold();
     const onClose = () => clock.clearTimeout(timer);
     const timer = clock.setTimeout(() => {
@@ -63,17 +65,23 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
       if (state !== "open") open(context);
       // The one that opens it failed before it was known that not the message is wrong.
       if (wasClosed) throw error;
-      throw postponed(error);
+      throw postponed(error, context);
     }
     failures = 0;
     if (state === "half-open") state = "closed";
   };
 
+  const postponed = (cause: unknown, { clock }: HandlerContext) =>
+    new PostponedError("The circuit breaker is open: what the handler depends on is down.", {
+      delayMs: Math.max(1, openUntil - clock.now()),
+      cause,
+    });
+
   return async (_delivery, next, context) => {
-    if (state === "open") throw postponed(undefined);
+    if (state === "open") throw postponed(undefined, context);
     if (state === "closed") return attempt(next, context);
     if (trial !== undefined) {
-      if (!(await trial)) throw postponed(undefined);
+      if (!(await trial)) throw postponed(undefined, context);
       return attempt(next, context);
     }
     const running = attempt(next, context);
@@ -87,11 +95,4 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
       trial = undefined;
     }
   };
-}
-
-function postponed(cause: unknown): PostponedError {
-  return new PostponedError("The circuit breaker is open: what the handler depends on is down.", {
-    delayMs: 0,
-    cause,
-  });
 }
