@@ -67,11 +67,11 @@ export const deliveryTransitions: Readonly<
   },
   // What becomes of a settlement that is under way, its own answer tells.
   finishing: { release: "released", finish: "acking", lose: "finishing" },
-  released: { finish: "ended", lose: "released" },
+  released: { finish: "ended" },
   settling: { ack: "acking", delay: "delayed", finish: "ended", lose: "orphaned" },
   delayed: { due: "queued", lose: "ended", forget: "ended" },
   acking: { release: "ended", lose: "acking" },
-  orphaned: { finish: "ended", lose: "orphaned" },
+  orphaned: { finish: "ended" },
   ended: {},
 };
 
