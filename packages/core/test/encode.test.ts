@@ -55,7 +55,7 @@ describe("headers", () => {
     const headers = { "a/b.c 'd' \"e\"": "ö😀\n\t", __proto__: "odd", "X-Waybill": "", constructor: "x" };
     const given = Object.defineProperty({ ...headers }, "__proto__", { value: "own", enumerable: true });
     await client.publish(Anything, 1, { headers: given });
-    expect(driver.sent("anything")[0]?.headers).toBe(given);
+    expect(driver.sent("anything")[0]?.headers).toStrictEqual(given);
   });
 
   const wrong: Record<string, unknown>[] = [
