@@ -93,8 +93,8 @@ function lossOf(value: unknown): Pick<JsonLoss, "what" | "remedy"> {
     return { what: "binary data", remedy: "Publish Base64 text, or give the contract the `bytes` codec." };
   }
   const name: unknown = value.constructor?.name;
-  const what =
-    typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object of a class";
+  const isNamed = typeof name === "string" && name !== "" && name !== "Object";
+  const what = isNamed ? `an instance of ${name}` : "an object of a class";
   if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function")
     return { what, remedy: "Publish what its `toJSON` returns, and describe that in the schema." };
   return { what, remedy: "Publish a plain object: `{ ...value }`, or give the contract a schema." };

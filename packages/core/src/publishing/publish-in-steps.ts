@@ -86,21 +86,18 @@ export class PublishInSteps {
   /** Its time is over. */
   expire(): void {
     const { name } = this.#steps;
-    const { timeoutMs } = this.#context;
-    const isInside = this.#outside === 0 && this.#outcome?.isSettled !== true;
-    this.fail(
-      new MessagingError(
-        "TIMEOUT",
-        isInside
-          ? `A step before "${name}", a publish middleware or the schema, did not end within ${timeoutMs} ms.`
-          : `"${name}" did not confirm a message within ${timeoutMs} ms.`,
-        {
-          remedy: isInside
-            ? "Nothing was sent. Give the step a time limit of its own."
-            : "It may have been stored all the same. Publish it again with the same id if it must arrive.",
-        },
-      ),
-    );
+    const within = `within ${this.#context.timeoutMs} ms`;
+    const maybeStored =
+      "It may have been stored all the same. Publish it again with the same id if it must arrive.";
+    let message = `"${name}" did not confirm a message ${within}.`;
+    let remedy = maybeStored;
+    if (this.#outside === 0 && this.#outcome?.isSettled === true) {
+      message = `A publish middleware for "${name}" did not end ${within}, after the broker had answered.`;
+    } else if (this.#outside === 0) {
+      message = `A step before "${name}", a publish middleware or the schema, did not end ${within}.`;
+      remedy = "Nothing was sent. Give the step a time limit of its own.";
+    }
+    this.fail(new MessagingError("TIMEOUT", message, { remedy }));
   }
 
   close(): void {
