@@ -1,10 +1,8 @@
 import type { Observer } from "../api/observer.ts";
 import type { Receipt } from "../api/publisher.ts";
-import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { type Clock, monotonicNow } from "../runtime/clock.ts";
-import { unlessAborted } from "../runtime/unless-aborted.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
@@ -13,22 +11,18 @@ import type { PublishOutcome } from "../spi/settlement.ts";
 import { InFlightBatch } from "./in-flight-batch.ts";
 import { Outage } from "./outage.ts";
 import type { PendingBudget } from "./pending-budget.ts";
-import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { Preparation, type PreparationContext } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
 
 /** What every sender of a client shares. */
-export interface DestinationSenderContext {
+export interface DestinationSenderContext extends PreparationContext {
   readonly driver: Driver;
-  readonly link: ReconnectingConnection;
-  readonly clock: Clock;
   readonly budget: PendingBudget;
-  readonly timeoutMs: number;
   readonly retryInitialMs: number;
   readonly retryMaxMs: number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
-  /** Makes or checks the destination, once for the client, until the signal fires. */
-  prepare(address: Address, signal: AbortSignal): Promise<void>;
   /** The destination may be gone: the next `prepare` is to look again. */
   forget(address: Address): void;
 }
@@ -59,9 +53,7 @@ export class DestinationSender implements PendingOwner {
   readonly #inFlight = new Set<InFlightBatch>();
   /** How many are not finished, waiting or under way. */
   #pending = 0;
-  #prepared = false;
-  /** Ends the preparation that is under way. */
-  #preparing: AbortController | undefined;
+  readonly #preparation: Preparation;
   #flushScheduled = false;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
@@ -74,6 +66,7 @@ export class DestinationSender implements PendingOwner {
     this.address = address;
     this.#context = context;
     this.#outage = new Outage(context.link, context.onError);
+    this.#preparation = new Preparation(address, context);
     this.#owner = owner;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
   }
@@ -95,15 +88,14 @@ export class DestinationSender implements PendingOwner {
   /** As `add`, for whoever has to know at once, or to give it up. `undefined` when it has been refused. */
   enter(wanted: Entering): PendingPublish | undefined {
     const { budget, clock, timeoutMs } = this.#context;
-    const { message, size, resolve, reject } = wanted;
-    const refusal = budget.take(size);
+    const refusal = budget.take(wanted.size);
     if (refusal !== undefined) {
-      reject(refusal);
+      wanted.reject(refusal);
       return undefined;
     }
     if (!this.kept) this.#owner.returned(this);
     const deadline = wanted.deadline ?? monotonicNow(clock) + timeoutMs;
-    const entry = new PendingPublish(this, message, size, deadline, resolve, reject);
+    const entry = new PendingPublish(this, wanted, deadline);
     this.#pending++;
     this.#waiting.add(entry);
     if (deadline < this.#watchesUntil) this.#stopWatching();
@@ -121,18 +113,13 @@ export class DestinationSender implements PendingOwner {
 
   /** Looks at the destination again before the next message. */
   forgetPrepared(): void {
-    this.#prepared = false;
-  }
-
-  /** Whether nobody waits for a confirmation, and nothing is under way. */
-  get isIdle(): boolean {
-    return this.#pending === 0 && this.#inFlight.size === 0;
+    this.#preparation.forget();
   }
 
   /** Fails all that is left. */
   close(): void {
     const error = closed("client");
-    this.#preparing?.abort(error);
+    this.#preparation.close(error);
     for (const flight of this.#inFlight) {
       this.#abandon(flight);
       for (const entry of flight.entries) entry.fail(error);
@@ -145,10 +132,7 @@ export class DestinationSender implements PendingOwner {
     this.#flushScheduled = false;
     if (this.#pending === 0 || this.#pause !== undefined) return;
     this.#watch();
-    if (!this.#prepared) {
-      if (this.#preparing === undefined) void this.#prepare();
-      return;
-    }
+    if (!this.#preparation.isReady) return this.#preparation.begin(this.#onUnprepared, this.#flush);
     const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
     while (this.#inFlight.size < this.#limit && this.#waiting.size > 0) {
       const entries = this.#waiting.nextBatch(maxMessages, maxBytes);
@@ -156,30 +140,10 @@ export class DestinationSender implements PendingOwner {
     }
   };
 
-  /** A broker that does not answer is waited for no longer than for a confirmation. */
-  async #prepare(): Promise<void> {
-    const { clock, timeoutMs, driver, link } = this.#context;
-    const giveUp = new AbortController();
-    this.#preparing = giveUp;
-    const timer = clock.setTimeout(() => {
-      giveUp.abort(
-        new MessagingError("TIMEOUT", `"${this.address.name}" was not ready within ${timeoutMs} ms.`, {
-          cause: link.error,
-        }),
-      );
-    }, timeoutMs);
-    try {
-      await unlessAborted(this.#context.prepare(this.address, giveUp.signal), giveUp.signal);
-      this.#prepared = true;
-    } catch (cause) {
-      const error = normalise(driver, cause);
-      this.#failOrKeep(this.#waiting.takeAll().map((entry) => ({ entry, error })));
-    } finally {
-      this.#preparing = undefined;
-      clock.clearTimeout(timer);
-    }
-    this.#flush();
-  }
+  readonly #onUnprepared = (cause: unknown): void => {
+    const error = normalise(this.#context.driver, cause);
+    this.#failOrKeep(this.#waiting.takeAll().map((entry) => ({ entry, error })));
+  };
 
   async #send(entries: readonly PendingPublish[]): Promise<void> {
     const { driver, link, clock } = this.#context;
@@ -230,7 +194,7 @@ export class DestinationSender implements PendingOwner {
       if (!error.retryable) {
         // What was there may have been taken away: look again before the next one.
         if (error.code === "NOT_FOUND") {
-          this.#prepared = false;
+          this.#preparation.forget();
           this.#context.forget(this.address);
         }
         entry.fail(error);
@@ -326,18 +290,6 @@ export class DestinationSender implements PendingOwner {
       this.#owner.resting(this);
     }
   }
-}
-
-/** A message for a sender. */
-export interface Entering {
-  readonly message: WireMessage;
-  /** In bytes, as the limits count them. */
-  readonly size: number;
-  /** In monotonic milliseconds. Default: `timeoutMs` from now. */
-  readonly deadline: number | undefined;
-  /** Called at once, not in a later turn: what comes next may depend on it. */
-  readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: MessagingError) => void;
 }
 
 interface Failure {

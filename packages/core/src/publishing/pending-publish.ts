@@ -10,6 +10,18 @@ export interface PendingOwner {
   finished(entry: PendingPublish): void;
 }
 
+/** A message for a sender. */
+export interface Entering {
+  readonly message: WireMessage;
+  /** In bytes, as the limits count them. */
+  readonly size: number;
+  /** In monotonic milliseconds. Default: `timeoutMs` from now. */
+  readonly deadline: number | undefined;
+  /** Called at once, not in a later turn: what comes next may depend on it. */
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: MessagingError) => void;
+}
+
 /** One message from its arrival in a sender until its promise is settled, which happens once. */
 export class PendingPublish {
   readonly message: WireMessage;
@@ -31,14 +43,7 @@ export class PendingPublish {
   readonly #reject: (error: MessagingError) => void;
   #stopListening: (() => void) | undefined;
 
-  constructor(
-    owner: PendingOwner,
-    message: WireMessage,
-    size: number,
-    deadline: number,
-    resolve: (receipt: Receipt) => void,
-    reject: (error: MessagingError) => void,
-  ) {
+  constructor(owner: PendingOwner, { message, size, resolve, reject }: Entering, deadline: number) {
     this.#owner = owner;
     this.message = message;
     this.size = size;

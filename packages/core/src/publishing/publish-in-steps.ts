@@ -5,18 +5,11 @@ import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { promised } from "../runtime/thenable.ts";
-import type { WireMessage } from "../spi/message.ts";
-import type { Entering } from "./destination-sender.ts";
+import type { Written } from "./message-writer.ts";
 import type { PendingBudget } from "./pending-budget.ts";
-import type { PendingPublish } from "./pending-publish.ts";
-import type { StepsUnderWay } from "./steps-under-way.ts";
+import type { Entering, PendingPublish } from "./pending-publish.ts";
+import type { PublishUnderWay, StepsUnderWay } from "./steps-under-way.ts";
 import type { Turn } from "./turn-chains.ts";
-
-/** A message that has been through its steps. */
-export interface Finished {
-  readonly message: WireMessage;
-  readonly size: number;
-}
 
 /** What the steps of one publish are, and where they lead. */
 export interface Steps {
@@ -28,7 +21,7 @@ export interface Steps {
   /** A place after all that was published before, of the same key. */
   enterTurn(): Turn;
   /** Everything between the middleware and leaving. May throw, or take its time. */
-  finish(): Finished | Promise<Finished>;
+  finish(): Written | Promise<Written>;
   /** Lets it leave; answers at once. */
   leave(entering: Entering): PendingPublish | undefined;
   /** It has failed, or an attempt of the middleware has. */
@@ -48,9 +41,8 @@ export interface StepsContext {
  * which it was published, per key. Whatever a step does, the publish ends: with its receipt, an
  * error, its signal or its time limit, and then it holds up nobody any more.
  */
-export class PublishInSteps {
+export class PublishInSteps implements PublishUnderWay {
   readonly receipt: Promise<Receipt>;
-  /** When its time is over, in monotonic milliseconds. */
   deadline: number;
   readonly #steps: Steps;
   readonly #context: StepsContext;
@@ -83,7 +75,6 @@ export class PublishInSteps {
     this.#run();
   }
 
-  /** Its time is over. */
   expire(): void {
     const { name } = this.#steps;
     const within = `within ${this.#context.timeoutMs} ms`;
@@ -205,7 +196,7 @@ export class PublishInSteps {
       turn.release();
       reject(error);
     };
-    const ready = (finished: Finished) => {
+    const ready = (finished: Written) => {
       if (this.#over !== undefined) return fail(undefined);
       let hasWaited = false;
       hasWaited = !turn.take(() => {
@@ -213,7 +204,7 @@ export class PublishInSteps {
         this.#leave(finished, resolve, reject);
       });
     };
-    let finished: Finished | Promise<Finished>;
+    let finished: Written | Promise<Written>;
     try {
       finished = this.#steps.finish();
     } catch (cause) {
@@ -224,7 +215,7 @@ export class PublishInSteps {
   }
 
   #leave(
-    { message, size }: Finished,
+    { message, size }: Written,
     resolve: (receipt: Receipt) => void,
     reject: (error: MessagingError) => void,
   ): void {

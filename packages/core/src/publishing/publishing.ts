@@ -6,47 +6,27 @@ import { aborted } from "../errors/ended.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError, PartialFailureError, type PublishFailure } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
-import type { WireMessage } from "../spi/message.ts";
 import { BatchOrder } from "./batch-order.ts";
-import type { DestinationSender, DestinationSenderContext, Entering } from "./destination-sender.ts";
-import { encodeBody } from "./encode.ts";
-import { copyHeaders } from "./headers.ts";
-import { idSource, nextPublishToken } from "./ids.ts";
-import { checkLimits } from "./limits.ts";
-import { orderingKey, orderingKeyIfAny } from "./ordering-key.ts";
-import type { PendingPublish } from "./pending-publish.ts";
+import type { DestinationSender, DestinationSenderContext } from "./destination-sender.ts";
+import { nextPublishToken } from "./ids.ts";
+import { MessageWriter, type ReplyFields, type Wanted } from "./message-writer.ts";
+import { orderingKeyIfAny } from "./ordering-key.ts";
+import type { Entering, PendingPublish } from "./pending-publish.ts";
 import { PublishInSteps, type StepsContext } from "./publish-in-steps.ts";
-import { checkedOptions, checkText } from "./publish-options.ts";
+import { checkedOptions } from "./publish-options.ts";
 import type { Reply } from "./reply.ts";
 import { SenderCache } from "./sender-cache.ts";
 import { StepsUnderWay } from "./steps-under-way.ts";
 import { TurnChains } from "./turn-chains.ts";
 import { type Validated, validate } from "./validate.ts";
 
-/** What request and reply add to a message. */
-export interface ReplyFields {
-  readonly replyTo?: string;
-  readonly expiresAt?: number;
-}
-
-/** One publish as it was asked for, its options checked. */
-interface Wanted {
-  readonly contract: Contract;
-  readonly address: Address;
-  readonly value: unknown;
-  readonly options: PublishOptions;
-  readonly reply: ReplyFields | undefined;
-  readonly batch: { readonly order: BatchOrder; readonly index: number } | undefined;
-}
-
 const noOptions: PublishOptions = {};
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 
 /** The publishing half of a client: from a value to its place in a sender. */
 export class Publishing {
   readonly #names: Names;
   readonly #context: DestinationSenderContext;
-  readonly #nextId = idSource();
+  readonly #writer: MessageWriter;
   readonly #middleware: ReturnType<typeof compose<OutgoingMessage, Receipt>>;
   readonly #senders: SenderCache;
   readonly #turns = new TurnChains<Address>();
@@ -57,7 +37,8 @@ export class Publishing {
     this.#context = context;
     this.#middleware = compose(middleware);
     this.#senders = new SenderCache(context);
-    const { clock, budget, timeoutMs } = context;
+    const { clock, budget, timeoutMs, driver } = context;
+    this.#writer = new MessageWriter(clock, driver.capabilities);
     this.#steps = { clock, budget, timeoutMs, underWay: new StepsUnderWay(clock) };
   }
 
@@ -139,20 +120,7 @@ export class Publishing {
 
   /** Sends what a responder answers. */
   reply(inbox: Address, reply: Reply): Promise<Receipt> {
-    const message: WireMessage = {
-      id: `${reply.correlationId}-reply`,
-      publishToken: nextPublishToken(),
-      body: reply.body,
-      contentType: reply.contentType,
-      key: undefined,
-      timestamp: this.#context.clock.now(),
-      headers: reply.headers,
-      delayMs: 0,
-      expiresAt: undefined,
-      replyTo: undefined,
-      correlationId: reply.correlationId,
-    };
-    const size = checkLimits(message, this.#context.driver.capabilities, inbox.name);
+    const { message, size } = this.#writer.writeReply(inbox, reply);
     return this.sender(inbox).add(message, size);
   }
 
@@ -195,8 +163,7 @@ export class Publishing {
       validated.catch(() => {});
       return this.#inSteps(wanted, validated);
     }
-    const message = this.#write(wanted, nextPublishToken());
-    const size = checkLimits(message, this.#context.driver.capabilities, contract.name);
+    const { message, size } = this.#writer.write(wanted, nextPublishToken());
     if (wanted.batch === undefined) return this.sender(address).add(message, size, options.signal);
     return new Promise((resolve, reject) => {
       const entering = { message, size, deadline: undefined, resolve, reject };
@@ -237,15 +204,9 @@ export class Publishing {
     const wanted =
       value instanceof Uint8Array ? { ...given, value: Uint8Array.prototype.slice.call(value) } : given;
     const key = orderingKeyIfAny(contract, value);
-    const outgoing = this.#middleware === undefined ? undefined : this.#outgoing(wanted);
+    const outgoing = this.#middleware === undefined ? undefined : this.#writer.outgoing(wanted);
     const token = nextPublishToken();
-    const finish = () => {
-      const message = this.#write(wanted, token, outgoing);
-      return {
-        message,
-        size: checkLimits(message, this.#context.driver.capabilities, contract.name),
-      };
-    };
+    const finish = () => this.#writer.write(wanted, token, outgoing);
     const { receipt } = new PublishInSteps(
       {
         name: contract.name,
@@ -263,45 +224,6 @@ export class Publishing {
       this.#steps,
     );
     return receipt;
-  }
-
-  #outgoing({ contract, value, options }: Wanted): OutgoingMessage {
-    return {
-      kind: contract.kind,
-      destination: contract.name,
-      value,
-      id: options.id ?? this.#nextId(),
-      headers: { ...options.headers },
-    };
-  }
-
-  /** What travels, of a value that its schema has passed. */
-  #write(
-    { contract, value, options, reply }: Wanted,
-    publishToken: string,
-    outgoing?: OutgoingMessage,
-  ): WireMessage {
-    const now = this.#context.clock.now();
-    let { id, headers = noHeaders } = options;
-    if (outgoing !== undefined) {
-      ({ id } = outgoing);
-      checkText("id", id);
-      headers = copyHeaders(outgoing.headers, this.#context.driver.capabilities.limits.headers);
-    }
-    return {
-      id: id ?? this.#nextId(),
-      publishToken,
-      body: encodeBody(contract, value, contract.name),
-      contentType: contract.codec.contentType,
-      key: orderingKey(contract, value),
-      // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
-      timestamp: Math.floor(options.timestamp ?? now),
-      headers,
-      delayMs: Math.ceil(options.delayMs ?? 0),
-      expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
-      replyTo: reply?.replyTo,
-      correlationId: options.correlationId,
-    };
   }
 }
 
