@@ -215,6 +215,11 @@ describe("a value that JSON would change", () => {
     expect((await failureOf(client.publish(strict, new Date())))?.code).toBe("SERIALIZATION_FAILED");
     expect((await failureOf(client.publish(slow, new Date())))?.code).toBe("SERIALIZATION_FAILED");
     await client.publish(coercing, new Date());
+    const anything = topic("any", { schema: schema((value) => ({ value })) });
+    await client.publish(anything, { at: new Date() });
+    for (const lost of [{ a: [new Map()] }, new Set(), { n: Number.NaN }]) {
+      expect((await failureOf(client.publish(anything, lost)))?.code).toBe("SERIALIZATION_FAILED");
+    }
   });
 });
 

@@ -3,8 +3,8 @@ import type { AnyPayload } from "../api/contract.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
-import { findJsonLoss, survivesJson } from "./json-survival.ts";
-import { validate } from "./validate.ts";
+import { findJsonLoss, holdsUnencodable, survivesJson } from "./json-survival.ts";
+import { type Validated, validate } from "./validate.ts";
 
 export { type Validated, validate } from "./validate.ts";
 
@@ -43,7 +43,7 @@ function notBytes(body: unknown): TypeError {
  * becomes of it (a coerced date, say); else no consumer would get what was published.
  */
 function checkReadable(payload: AnyPayload, value: unknown, body: Uint8Array, destination: string): void {
-  if (payload.schema !== undefined && passesAgain(payload, body, destination)) return;
+  if (payload.schema !== undefined && isReadable(payload, value, body, destination)) return;
   const loss = findJsonLoss(value);
   const { path, what, remedy } = loss ?? { path: "", what: "a part of it", remedy: "Publish plain data." };
   throw new MessagingError(
@@ -53,14 +53,22 @@ function checkReadable(payload: AnyPayload, value: unknown, body: Uint8Array, de
   );
 }
 
-function passesAgain(payload: AnyPayload, body: Uint8Array, destination: string): boolean {
+function isReadable(payload: AnyPayload, value: unknown, body: Uint8Array, destination: string): boolean {
   try {
-    const result = validate(payload, payload.codec.decode(body), destination);
-    if (!(result instanceof Promise)) return true;
-    // What cannot be told at once is not taken for a pass.
-    result.catch(() => {});
-    return false;
+    const published = checkedAtOnce(payload, value, destination);
+    const received = checkedAtOnce(payload, payload.codec.decode(body), destination);
+    if (published === undefined || received === undefined) return false;
+    // A schema that takes anything also takes the nothing that JSON makes of a Map.
+    return !holdsUnencodable(published.value) || holdsUnencodable(received.value);
   } catch {
     return false;
   }
+}
+
+/** What cannot be told at once is not taken for a pass. */
+function checkedAtOnce(payload: AnyPayload, value: unknown, destination: string): Validated | undefined {
+  const result = validate(payload, value, destination);
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {});
+  return undefined;
 }

@@ -36,6 +36,16 @@ function everyMemberSurvives(value: object): boolean {
   return true;
 }
 
+/** Whether it holds what JSON makes nothing of: a Map, a Set, a number that is not finite. */
+export function holdsUnencodable(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof Map || value instanceof Set) return true;
+  if (Array.isArray(value)) return value.some(holdsUnencodable);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return isPlainPrototype(prototype) && Object.values(value).some(holdsUnencodable);
+}
+
 /** What does not survive, where it is and what is to be done. */
 export interface JsonLoss {
   /** Such as `order.lines.3.price`; empty for the value itself. */
