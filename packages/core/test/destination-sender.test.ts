@@ -1,8 +1,13 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
+import { ReconnectingConnection } from "../src/connection/reconnecting-connection.ts";
 import { MessagingError, type PartialFailureError, queue, topic } from "../src/index.ts";
-import { type PublishOutcome, stored } from "../src/spi/index.ts";
-import { everything, VendorError } from "./scripted-driver.ts";
+import type { DestinationSender } from "../src/publishing/destination-sender.ts";
+import { PendingBudget } from "../src/publishing/pending-budget.ts";
+import { SenderCache } from "../src/publishing/sender-cache.ts";
+import { type Address, type PublishOutcome, stored, type WireMessage } from "../src/spi/index.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { everything, ScriptedDriver, VendorError } from "./scripted-driver.ts";
 import { connected, failureOf, gate, never, values } from "./workbench.ts";
 
 const Numbers = topic<number>("numbers");
@@ -359,6 +364,32 @@ describe("time limits", () => {
     expect(error?.cause).toMatchObject({ code: "UNREACHABLE" });
   });
 
+  for (const [how, jumpMs] of [
+    ["back", -3_600_000],
+    ["ahead", 3_600_000],
+  ] as const) {
+    it(`are the same when the computer's clock is set ${how} meanwhile`, async () => {
+      const took: number[] = [];
+      const { client, clock } = await connected(
+        { publish: () => never },
+        { publishTimeoutMs: 1_000, observer: { published: (_to, _batch, _errors, ms) => took.push(ms) } },
+      );
+      const published = failureOf(client.publish(Numbers, 1));
+      await clock.pass(500);
+      if (jumpMs < 0) clock.setBack(-jumpMs);
+      else clock.setAhead(jumpMs);
+      const young = failureOf(client.publish(Numbers, 2));
+      await clock.pass(499);
+      expect(client.health().pendingPublishes).toBe(2);
+      await clock.pass(1);
+      expect((await published)?.code).toBe("TIMEOUT");
+      expect(client.health().pendingPublishes).toBe(1);
+      await clock.pass(500);
+      expect((await young)?.code).toBe("TIMEOUT");
+      expect(took).toEqual([1_000, 1_000]);
+    });
+  }
+
   it("no timer is left when nothing is under way", async () => {
     const { client, clock } = await connected();
     await client.publishBatch(Numbers, [1, 2, 3]);
@@ -504,6 +535,73 @@ describe("the destination", () => {
     expect(driver.ensured).toHaveLength(2);
   });
 
+  it("that never gets ready is given up with the publish, and tried anew for the next", async () => {
+    let calls = 0;
+    const { client, driver, clock } = await connected(
+      { ensure: () => (++calls === 1 ? never : undefined) },
+      { publishTimeoutMs: 1_000 },
+    );
+    const first = failureOf(client.publish(Numbers, 1));
+    await clock.pass(1_000);
+    expect((await first)?.code).toBe("TIMEOUT");
+    await client.publish(Numbers, 2);
+    expect(driver.ensured).toHaveLength(2);
+    expect(values(driver.sent("numbers"))).toEqual([2]);
+  });
+
+  it("that was asked for on a connection that is lost is asked for on the next", async () => {
+    let calls = 0;
+    const { client, driver, clock } = await connected({ ensure: () => (++calls === 1 ? never : undefined) });
+    const published = client.publish(Numbers, 1);
+    await clock.settle();
+    driver.connection.hooks.lost(new Error("gone"));
+    await clock.pass(1_000);
+    await published;
+    expect(driver.ensured).toHaveLength(2);
+  });
+
+  it("that a subscription has made is not made again by the first publish, until it was removed or not found", async () => {
+    let isThere = true;
+    const { client, driver } = await connected({
+      publish: (batch) => (isThere ? undefined : batch.map(() => failed(new VendorError("NOT_FOUND")))),
+    });
+    await client.subscribe(Numbers, { group: "g" }, () => {});
+    await client.consume(queue<number>("jobs"), () => {});
+    await client.publish(Numbers, 1);
+    await client.send(queue<number>("jobs"), 1);
+    expect(driver.ensured.map(({ address }) => address.kind)).toEqual(["group", "queue"]);
+    isThere = false;
+    await failureOf(client.publish(Numbers, 2));
+    isThere = true;
+    await client.publish(Numbers, 3);
+    expect(driver.ensured.slice(2).map(({ address }) => address.kind)).toEqual(["topic"]);
+    await client.topology.remove({ topic: Numbers, group: "g" });
+    await client.publish(Numbers, 4);
+    expect(driver.ensured).toHaveLength(4);
+  });
+
+  it("that is a group's is still looked at by itself with `verify`", async () => {
+    const looked: string[] = [];
+    const inspect = ({ kind }: { readonly kind: string }) => {
+      looked.push(kind);
+      return {};
+    };
+    const { client } = await connected({ inspect }, { topology: "verify" });
+    await client.subscribe(Numbers, { group: "g" }, () => {});
+    await client.publish(Numbers, 1);
+    await client.publish(Numbers, 2);
+    expect(looked).toEqual(["group", "queue", "topic"]);
+  });
+
+  it("is forgotten when there are very many, and works all the same when it is used again", async () => {
+    const { client, driver } = await connected();
+    for (let index = 0; index < 1_500; index++) await client.publish(topic(`t${index}`), index);
+    await client.publish(topic("t0"), 0);
+    await client.publish(topic("t1499"), 0);
+    expect(driver.ensured).toHaveLength(1_500);
+    expect(client.health().pendingPublishes).toBe(0);
+  });
+
   it("when it cannot be made, all that waits for it fails with the reason", async () => {
     const { client } = await connected({
       ensure: () => {
@@ -545,6 +643,60 @@ describe("the destination", () => {
     await client.publish(Numbers, 1);
     expect(driver.published).toHaveLength(1);
   });
+});
+
+describe("senders", () => {
+  it("with nothing to do are let go of when there are many, and come back with what they are given", async () => {
+    const { driver, link, cache } = senders();
+    const address = (name: string): Address => ({
+      kind: "queue",
+      name,
+      group: undefined,
+      brokerName: name,
+      brokerGroup: undefined,
+      ordered: false,
+      retained: false,
+    });
+    await link.open(1_000);
+    const message = (id: string) => ({ id }) as WireMessage;
+    const late = Array.from({ length: 1_200 }, (_, index) => cache.get(address(`q${index}`)));
+    await Promise.all(late.map((sender, index) => sender.add(message(`${index}`), 1)));
+    expect(cache.size).toBeLessThanOrEqual(1_000);
+    const letGo = late.filter(({ kept }) => !kept);
+    expect(letGo).not.toHaveLength(0);
+    const sender = letGo[0] as DestinationSender;
+    const publishing = sender.add(message("more"), 1);
+    expect(cache.get(address(sender.address.name))).toBe(sender);
+    await publishing;
+    expect(driver.published).toHaveLength(1_201);
+  });
+
+  function senders() {
+    const driver = new ScriptedDriver();
+    const clock = new ManualClock();
+    const ignore = () => {};
+    const link = new ReconnectingConnection(driver, {
+      clock,
+      initialMs: 1,
+      maxMs: 1,
+      onStatus: ignore,
+      onError: ignore,
+    });
+    const cache = new SenderCache({
+      driver,
+      link,
+      clock,
+      budget: new PendingBudget(10_000, 10_000),
+      timeoutMs: 1_000,
+      retryInitialMs: 1,
+      retryMaxMs: 1,
+      observer: undefined,
+      onError: ignore,
+      prepare: async () => {},
+      forget: ignore,
+    });
+    return { driver, link, cache };
+  }
 });
 
 describe("close", () => {

@@ -28,6 +28,16 @@ describe("limits", () => {
     expect((await failureOf(over))?.code).toBe("MESSAGE_TOO_LARGE");
   });
 
+  it("count what the broker adds to each header", async () => {
+    const { client } = await connected(limits({ headerBytes: 24, headers: { overheadBytes: 10 } }));
+    await client.publish(Bytes, new Uint8Array(76), { headers: { a: "b", c: "d" } });
+    const over = [
+      client.publish(Bytes, new Uint8Array(77), { headers: { a: "b", c: "d" } }),
+      client.publish(Bytes, new Uint8Array(1), { headers: { a: "b", c: "de" } }),
+    ];
+    for (const each of over) expect((await failureOf(each))?.code).toBe("MESSAGE_TOO_LARGE");
+  });
+
   it("of headers and keys hold by themselves", async () => {
     const { client } = await connected(limits({ headerBytes: 10, keyBytes: 3 }));
     const keyed = (key: string) => topic<number>("keyed", { key: () => key });
@@ -55,7 +65,7 @@ describe("headers", () => {
     const headers = { "a/b.c 'd' \"e\"": "ö😀\n\t", __proto__: "odd", "X-Waybill": "", constructor: "x" };
     const given = Object.defineProperty({ ...headers }, "__proto__", { value: "own", enumerable: true });
     await client.publish(Anything, 1, { headers: given });
-    expect(driver.sent("anything")[0]?.headers).toBe(given);
+    expect(driver.sent("anything")[0]?.headers).toStrictEqual(given);
   });
 
   const wrong: Record<string, unknown>[] = [
@@ -78,6 +88,139 @@ describe("headers", () => {
       expect(driver.published).toEqual([]);
     });
   }
+});
+
+describe("the broker's rules of headers", () => {
+  const rules = { maxCount: 2, nameBytes: 6, valueBytes: 8, reserved: ["amqp", "x-a*"] };
+  const broken: Record<string, string>[] = [
+    { a: "1", b: "2", c: "3" },
+    { ключ: "a name of 8 bytes" },
+    { a: "значе" },
+    { AMQP: "reserved" },
+    { "X-Anew": "reserved" },
+  ];
+  for (const headers of broken) {
+    it(`refuse ${JSON.stringify(headers)} before any I/O, also where a middleware sets it`, async () => {
+      const script = { capabilities: { limits: { messageBytes: 100, headers: rules } } };
+      const { client, driver } = await connected(script);
+      expect((await failureOf(client.publish(Anything, 1, { headers })))?.code).toBe("INVALID_HEADER");
+      const other = await connected(script, {
+        middleware: {
+          publish: [
+            (message, next) => {
+              Object.assign(message.headers, headers);
+              return next();
+            },
+          ],
+        },
+      });
+      expect((await failureOf(other.client.publish(Anything, 1)))?.code).toBe("INVALID_HEADER");
+      expect([...driver.ensured, ...other.driver.ensured]).toEqual([]);
+    });
+  }
+
+  it("let through what keeps to them", async () => {
+    const { client } = await connected({ capabilities: { limits: { messageBytes: 100, headers: rules } } });
+    await client.publish(Anything, 1, { headers: { "amqp-x": "12345678", xa: "" } });
+  });
+
+  it("are not needed to refuse what is no plain object", async () => {
+    const { client, driver } = await connected();
+    for (const headers of [new Map([["a", "b"]]), ["a"], new Date(), new (class Own {})(), "a", 5, null]) {
+      const failure = await failureOf(client.publish(Anything, 1, { headers: headers as never }));
+      expect(failure).toMatchObject({ code: "INVALID_HEADER", remedy: expect.any(String) });
+    }
+    expect(driver.published).toEqual([]);
+    await client.publish(Anything, 1, { headers: Object.assign(Object.create(null), { a: "b" }) });
+  });
+});
+
+describe("a value that JSON would change", () => {
+  class Order {
+    readonly id = 1;
+  }
+  const changed: [unknown, string, string][] = [
+    [{ order: { at: new Date(0) } }, "order.at", "a Date"],
+    [[new Map([["a", 1]])], "0", "a Map"],
+    [{ tags: new Set(["a"]) }, "tags", "a Set"],
+    [{ prices: [1, Number.NaN] }, "prices.1", "NaN"],
+    [Number.POSITIVE_INFINITY, "", "Infinity"],
+    [{ items: [undefined] }, "items.0", "undefined in an array"],
+    // biome-ignore lint/suspicious/noSparseArray: this is what is tested
+    [{ items: [1, , 2] }, "items.1", "undefined in an array"],
+    [{ order: new Order() }, "order", "an instance of Order"],
+    [{ run: () => {} }, "run", "a function"],
+    [{ tag: Symbol("a") }, "tag", "a symbol"],
+    [{ data: Uint8Array.of(1) }, "data", "binary data"],
+    [{ error: new Error("no") }, "error", "an instance of Error"],
+    [{ link: new URL("https://example.com") }, "link", "an instance of URL"],
+    [{ text: new String("boxed") }, "text", "an instance of String"],
+    [{ a: { toJSON: () => 1 } }, "a.toJSON", "a function"],
+  ];
+  for (const [value, path, what] of changed) {
+    it(`is refused with path and remedy: ${what} at "${path}"`, async () => {
+      const { client, driver } = await connected();
+      const error = await failureOf(client.publish(Anything, value));
+      expect(error).toMatchObject({
+        code: "SERIALIZATION_FAILED",
+        details: { path, what },
+        remedy: expect.any(String),
+      });
+      expect(error?.message).toContain(what);
+      expect(driver.published).toEqual([]);
+    });
+  }
+
+  it("names what to do about a date", async () => {
+    const { client } = await connected();
+    const error = await failureOf(client.publish(Anything, { at: new Date() }));
+    expect(error?.remedy).toContain("z.iso.datetime()");
+    expect(error?.remedy).toContain("toISOString()");
+  });
+
+  it("is left alone where it is what everybody publishes", async () => {
+    const { client, driver } = await connected();
+    const plain = {
+      a: undefined,
+      b: null,
+      c: [[], {}, "", -0, true],
+      d: Object.assign(Object.create(null), { e: 1 }),
+    };
+    await client.publishBatch(Anything, [plain, "text", 0, null, false]);
+    expect(driver.sent("anything")).toHaveLength(5);
+    const any = topic("own", { codec: { ...json, encode: (value) => json.encode(value) } });
+    await client.publish(any, new Date());
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), async (value) => {
+        await client.publish(Anything, value);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("goes where the contract's schema takes what becomes of it, and only there", async () => {
+    const { client } = await connected();
+    const isDate = (value: unknown) => value instanceof Date;
+    const strict = topic("strict", {
+      schema: schema((value) => (isDate(value) ? { value } : { issues: [{ message: "no date" }] })),
+    });
+    const coercing = topic("coercing", {
+      schema: schema((value) =>
+        isDate(new Date(value as string))
+          ? { value: new Date(value as string) }
+          : { issues: [{ message: "no" }] },
+      ),
+    });
+    const slow = topic("later", { schema: schema(async (value) => ({ value })) });
+    expect((await failureOf(client.publish(strict, new Date())))?.code).toBe("SERIALIZATION_FAILED");
+    expect((await failureOf(client.publish(slow, new Date())))?.code).toBe("SERIALIZATION_FAILED");
+    await client.publish(coercing, new Date());
+    const anything = topic("any", { schema: schema((value) => ({ value })) });
+    await client.publish(anything, { at: new Date() });
+    for (const lost of [{ a: [new Map()] }, new Set(), { n: Number.NaN }]) {
+      expect((await failureOf(client.publish(anything, lost)))?.code).toBe("SERIALIZATION_FAILED");
+    }
+  });
 });
 
 describe("a value", () => {
@@ -169,6 +312,100 @@ describe("a value", () => {
     const error = await failureOf(client.publishBatch(Picky, ["no", "yes"]));
     expect(error?.code).toBe("PARTIAL_FAILURE");
     expect(values(driver.sent("picky"))).toEqual(["yes"]);
+  });
+
+  it("whose schema answers with a thenable is awaited, whatever that is", async () => {
+    const { client, driver } = await connected();
+    const thenable = (result: unknown) => ({
+      // biome-ignore lint/suspicious/noThenProperty: this is what is tested
+      then: (resolve: (result: unknown) => void) => queueMicrotask(() => resolve(result)),
+    });
+    // biome-ignore lint/suspicious/noThenProperty: this is what is tested
+    const throwing = Object.defineProperty({}, "then", {
+      get: () => {
+        throw new TypeError("no");
+      },
+    });
+    const rejecting = {
+      // biome-ignore lint/suspicious/noThenProperty: this is what is tested
+      then: () => {
+        throw Object.create(null);
+      },
+    };
+    const answers = [
+      thenable({ issues: [{ message: "no" }] }),
+      throwing,
+      rejecting,
+      undefined,
+      null,
+      true,
+      {},
+      { issues: 5 },
+      { issues: [null] },
+      { issues: [{ message: { odd: 1 }, path: [null, Object.create(null)] }] },
+      thenable(undefined),
+      Object.defineProperty({}, "issues", {
+        get: () => {
+          throw Object.create(null);
+        },
+      }),
+    ];
+    for (const [index, answer] of answers.entries()) {
+      const contract = topic(`t${index}`, { schema: schema(() => answer as never) });
+      expect((await failureOf(client.publish(contract, 1)))?.code).toBe("VALIDATION_FAILED");
+    }
+    expect(driver.published).toEqual([]);
+    await client.publish(topic("good", { schema: schema(() => thenable({ value: 1 }) as never) }), 1);
+    expect(driver.published).toHaveLength(1);
+  });
+
+  it("that is refused at length is told of briefly", async () => {
+    const { client } = await connected();
+    const issues = [{ message: `unknown key ${"a.".repeat(60_000)}` }];
+    const error = await failureOf(client.publish(topic("t", { schema: schema(() => ({ issues })) }), 1));
+    expect(error?.message.length).toBeLessThan(1_000);
+  });
+
+  it("whose codec, schema or key function throws what nobody can show is refused with a MessagingError", async () => {
+    const { client, driver } = await connected();
+    const odd = [
+      Object.create(null),
+      Object.assign(new Error("x"), { message: { code: 42 } }),
+      Object.defineProperty(new Error("x"), "message", {
+        get: () => {
+          throw new Error("no");
+        },
+      }),
+      Symbol("odd"),
+      undefined,
+    ];
+    for (const thrown of odd) {
+      const broken = () => {
+        throw thrown;
+      };
+      const codes = await Promise.all(
+        [
+          topic("c", { codec: { contentType: "x", encode: broken, decode: broken } }),
+          topic("s", { schema: schema(broken) }),
+          topic("a", { schema: schema(() => Promise.reject(thrown)) }),
+          topic("k", { key: broken }),
+          topic("p", { key: () => Promise.reject(thrown) as never }),
+          topic("e", {
+            codec: { contentType: "x", encode: () => Promise.reject(thrown) as never, decode: broken },
+          }),
+        ].map(async (contract) => (await failureOf(client.publish(contract, 1)))?.code),
+      );
+      expect(codes).toEqual([
+        "SERIALIZATION_FAILED",
+        "VALIDATION_FAILED",
+        "VALIDATION_FAILED",
+        "INVALID_ARGUMENT",
+        "INVALID_ARGUMENT",
+        "SERIALIZATION_FAILED",
+      ]);
+    }
+    expect(driver.published).toEqual([]);
+    expect(client.health().pendingPublishes).toBe(0);
   });
 
   it("whose schema or key function throws is refused with a MessagingError", async () => {

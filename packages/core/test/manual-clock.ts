@@ -8,15 +8,21 @@ interface Timer {
 
 /** Time that stands still until a test moves it on. */
 export class ManualClock implements Clock {
-  #now = 1_000_000;
+  #elapsed = 0;
+  /** What the computer's clock says at 0. */
+  #epoch = 1_000_000;
   #timers: Timer[] = [];
 
   now(): number {
-    return this.#now;
+    return this.#epoch + this.#elapsed;
+  }
+
+  monotonic(): number {
+    return this.#elapsed;
   }
 
   setTimeout(callback: () => void, ms: number): unknown {
-    const timer = { dueAt: this.#now + Math.max(0, ms), callback };
+    const timer = { dueAt: this.#elapsed + Math.max(0, ms), callback };
     this.#timers.push(timer);
     return timer;
   }
@@ -27,7 +33,11 @@ export class ManualClock implements Clock {
 
   /** As the clocks of computers are at times. */
   setBack(ms: number): void {
-    this.#now -= ms;
+    this.#epoch -= ms;
+  }
+
+  setAhead(ms: number): void {
+    this.#epoch += ms;
   }
 
   /** Timers that are set: none are when nothing is under way. */
@@ -42,15 +52,15 @@ export class ManualClock implements Clock {
 
   /** Moves time on; each timer on the way fires at its own moment, and what it sets off happens then. */
   async pass(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     await this.settle();
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
       this.clearTimeout(timer);
-      this.#now = Math.max(this.#now, timer.dueAt);
+      this.#elapsed = Math.max(this.#elapsed, timer.dueAt);
       timer.callback();
       await this.settle();
     }
-    this.#now = end;
+    this.#elapsed = end;
   }
 
   #next(until: number): Timer | undefined {

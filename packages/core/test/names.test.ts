@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Names } from "../src/connection/names.ts";
 import { type ClientOptions, queue, topic } from "../src/index.ts";
 import { checkPortableName, type NamingRule } from "../src/spi/index.ts";
+import { ScriptedDriver } from "./scripted-driver.ts";
 import { connected, failureOf } from "./workbench.ts";
 
 /** What a topic or queue is called on the broker. */
@@ -105,6 +107,18 @@ describe("two names that would be one on the broker", () => {
     const { client } = await connected();
     await client.publish(topic("orders"), 1);
     expect((await failureOf(client.send(queue("orders"), 1)))?.code).toBe("NAME_COLLISION");
+  });
+});
+
+describe("names without end", () => {
+  it("are forgotten, the oldest first, and what is used again works as before", async () => {
+    const driver = new ScriptedDriver();
+    const names = new Names(driver, { prefix: "", names: {} });
+    const first = names.destination(topic("first"));
+    for (let index = 0; index < 10_000; index++) names.destination(topic(`n${index}`));
+    expect(names.destination(topic("first"))).not.toBe(first);
+    expect(names.destination(topic("first"))).toEqual(first);
+    expect(names.destination(topic("n9999"))).toBe(names.destination(topic("n9999")));
   });
 });
 

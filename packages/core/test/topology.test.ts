@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { queue, type Start, topic } from "../src/index.ts";
 import { VendorError } from "./scripted-driver.ts";
-import { connected, failureOf } from "./workbench.ts";
+import { connected, failureOf, never } from "./workbench.ts";
 
 const Orders = topic<number>("orders");
 const Kept = topic<number>("kept", { retained: true });
@@ -59,6 +59,43 @@ describe("what a client uses", () => {
     void failureOf(client.request(queue("questions", { reply: {} }), 1));
     await clock.settle();
     expect(driver.ensured.map(({ address }) => address.kind)).toEqual(["inbox"]);
+  });
+});
+
+describe("what never gets ready", () => {
+  it("fails its subscription when the time is over, and leaves no timer", async () => {
+    const { client, clock } = await connected(
+      { ensure: () => never },
+      { connectTimeoutMs: 1_000, publishTimeoutMs: 2_000 },
+    );
+    const failure = failureOf(client.subscribe(Orders, { group: "g" }, () => {}));
+    await clock.pass(2_000);
+    expect(await failure).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("group") });
+    expect(clock.timers).toBe(0);
+  });
+
+  it("is asked for again when its connection is lost, and the subscription begins", async () => {
+    let calls = 0;
+    const { client, driver, clock } = await connected({ ensure: () => (++calls === 1 ? never : undefined) });
+    const subscribing = client.subscribe(Orders, { group: "g" }, () => {});
+    await clock.settle();
+    driver.connection.hooks.lost(new Error("gone"));
+    await clock.pass(1_000);
+    expect((await subscribing).state).toBe("running");
+    expect(driver.ensured).toHaveLength(2);
+  });
+
+  it("does not keep a client from closing", async () => {
+    const { client, clock } = await connected({ ensure: () => never });
+    const published = failureOf(client.send(Jobs, 1));
+    const consuming = failureOf(client.consume(Jobs, () => {}));
+    await clock.settle();
+    const closing = client.close({ timeoutMs: 0 });
+    await clock.pass(20_000);
+    await closing;
+    expect((await published)?.code).toBe("CLOSED");
+    expect((await consuming)?.code).toBe("CLOSED");
+    expect(clock.timers).toBe(0);
   });
 });
 

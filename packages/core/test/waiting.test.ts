@@ -67,3 +67,26 @@ it("a bounded wait says whether it was in time, whatever came of the work", asyn
   expect(await within(systemClock, 10, new Promise(() => {}), { signal: AbortSignal.abort() })).toBe(false);
   expect(vi.getTimerCount()).toBe(0);
 });
+
+it("a timer of any length fires when it is due, and not before", async () => {
+  const month = 30 * 24 * 3_600_000;
+  let fired = 0;
+  systemClock.setTimeout(() => fired++, month);
+  systemClock.setTimeout(() => fired++, Number.POSITIVE_INFINITY);
+  const cleared = systemClock.setTimeout(() => fired++, 2 * month);
+  await vi.advanceTimersByTimeAsync(month - 1);
+  expect(fired).toBe(0);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(fired).toBe(1);
+  systemClock.clearTimeout(cleared);
+  await vi.advanceTimersByTimeAsync(3 * month);
+  expect(fired).toBe(1);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("the computer's clock has a time that does not jump", () => {
+  const before = systemClock.monotonic?.() ?? Number.NaN;
+  vi.setSystemTime(0);
+  expect(systemClock.now()).toBe(0);
+  expect(systemClock.monotonic?.()).toBeGreaterThanOrEqual(before);
+});

@@ -14,8 +14,12 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * JSON, the default. A value that JSON has no form for is refused: `undefined`, a
- * function, anything with a `BigInt` or a cycle in it. Within objects JSON's own
- * rules hold: members that are `undefined` are left out.
+ * function, anything with a `BigInt` or a cycle in it. Members of objects that are
+ * `undefined` are left out, as JSON does.
+ *
+ * A publish also refuses what JSON would change on the way (a Date, Map or Set, NaN, an
+ * instance of a class), unless the contract's schema takes what becomes of it: publish plain
+ * data, and dates as ISO strings.
  */
 export const json: Codec<unknown> = {
   contentType: "application/json",
@@ -37,7 +41,7 @@ export const text: Codec<string> = {
   decode: (body) => decoder.decode(body),
 };
 
-/** Bytes as they are. */
+/** Bytes as they are. They are copied when they are published. */
 export const bytes: Codec<Uint8Array> = {
   contentType: "application/octet-stream",
   encode(value) {

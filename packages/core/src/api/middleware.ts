@@ -40,14 +40,14 @@ export type HandleMiddleware = (
 ) => Promise<void>;
 
 /** One middleware out of many: the first is outermost. `undefined` for none, so that an empty chain costs nothing. */
-export function compose<M, R, C>(
-  chain: readonly ((message: M, next: () => Promise<R>, context: C) => Promise<R>)[],
-): ((message: M, next: () => Promise<R>, context: C) => Promise<R>) | undefined {
+export function compose<M, R, C extends readonly unknown[]>(
+  chain: readonly ((message: M, next: () => Promise<R>, ...context: C) => Promise<R>)[],
+): ((message: M, next: () => Promise<R>, ...context: C) => Promise<R>) | undefined {
   if (chain.length === 0) return undefined;
-  return (message, last, context) => {
+  return (message, last, ...context) => {
     const step = (index: number): Promise<R> => {
       const layer = chain[index];
-      return layer === undefined ? last() : layer(message, () => step(index + 1), context);
+      return layer === undefined ? last() : layer(message, () => step(index + 1), ...context);
     };
     return step(0);
   };

@@ -25,7 +25,7 @@ export interface ClientOptions<R extends Feature = Feature> {
   readonly names?: Readonly<Record<string, string>>;
   /** How long `connect` tries to reach the broker, in milliseconds. Default 10 000. */
   readonly connectTimeoutMs?: number;
-  /** How long a publish may wait for its confirmation, reconnects included, in milliseconds. Default 30 000. */
+  /** How long a publish may take until it is confirmed, its middleware and reconnects included, in milliseconds. Default 30 000. */
   readonly publishTimeoutMs?: number;
   /** The most that may await confirmation; a publish over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB. */
   readonly maxPending?: { readonly messages?: number; readonly bytes?: number };

@@ -34,11 +34,9 @@ import { redrive } from "../redriving/redrive.ts";
 import { Requests } from "../requests/requester.ts";
 import { answering } from "../requests/responder.ts";
 import { within } from "../runtime/within.ts";
-import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import type { TopologyItem } from "../spi/topology.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -78,7 +76,13 @@ export class BrokerClient implements Client<Feature> {
         options.observer?.connection?.(status, cause);
       },
     });
-    this.#keeper = new TopologyKeeper(this.#connection, options.topology, this.#closing.signal);
+    this.#keeper = new TopologyKeeper(this.#connection, {
+      mode: options.topology,
+      clock: options.clock,
+      // Some brokers take longer to make a topic than to let a client in.
+      timeoutMs: Math.max(options.connectTimeoutMs, options.publishTimeoutMs),
+      signal: this.#closing.signal,
+    });
     this.#budget = new PendingBudget(options.maxPendingMessages, options.maxPendingBytes);
     this.#publishing = new Publishing(
       this.#names,
@@ -92,9 +96,10 @@ export class BrokerClient implements Client<Feature> {
         retryMaxMs: options.reconnectMaxMs,
         observer: options.observer,
         onError: options.onError,
-        prepare: (address) =>
+        prepare: (address, signal) =>
           // Whoever opened an inbox made it; writing to one must not make it again.
-          address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepare(item(address)),
+          address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepareOnce(address, signal),
+        forget: (address) => this.#keeper.forget(address),
       },
       options.middleware.publish ?? [],
     );
@@ -211,7 +216,7 @@ export class BrokerClient implements Client<Feature> {
       drainTimeoutMs,
       retryInitialMs: reconnectInitialMs,
       retryMaxMs: reconnectMaxMs,
-      prepare: (wanted) => this.#keeper.prepare(wanted),
+      prepare: this.#keeper.prepare.bind(this.#keeper),
       sender: (address) => this.#publishing.sender(address),
     });
     this.#subscriptions.add(subscription);
@@ -372,8 +377,4 @@ export class BrokerClient implements Client<Feature> {
   #checkOpen(): void {
     if (this.#status === "closing" || this.#status === "closed") throw closed("client");
   }
-}
-
-function item(address: Address): TopologyItem {
-  return { address, start: { from: "latest" }, filter: undefined };
 }

@@ -9,6 +9,9 @@ export interface NamesOptions {
   readonly names: Readonly<Record<string, string>>;
 }
 
+/** How many names are remembered against collisions; the oldest are forgotten. */
+const mostNames = 10_000;
+
 /**
  * Turns contracts into addresses: portable names into those of the broker. Topics
  * and queues share one name space, on every broker alike, since on some they are
@@ -84,6 +87,7 @@ export class Names {
     const key = naming.collisionKey?.(address.brokerName) ?? address.brokerName;
     const first = this.#taken.get(key);
     if (first === undefined) {
+      if (this.#taken.size >= mostNames) this.#taken.delete(this.#taken.keys().next().value as string);
       this.#taken.set(key, address);
       return address;
     }

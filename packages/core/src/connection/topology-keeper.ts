@@ -1,37 +1,94 @@
 import { MessagingError } from "../errors/messaging-error.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Address } from "../spi/address.ts";
 import type { Topology, TopologyItem } from "../spi/topology.ts";
 import type { ReconnectingConnection } from "./reconnecting-connection.ts";
 
-/** Sees to it, once for each, that what a client uses is there, in the way its `topology` option says. */
+export interface TopologyKeeperOptions {
+  readonly mode: "create" | "verify" | "assume";
+  readonly clock: Clock;
+  /** How long the broker may take for one of them, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Fires when the client closes. */
+  readonly signal: AbortSignal;
+}
+
+/** The most names that are known to be there, and the most groups of each; of others it is asked again. */
+const mostKnown = 10_000;
+const mostGroups = 100;
+
+/** Sees to it that what a client uses is there, in the way its `topology` option says. */
 export class TopologyKeeper {
   readonly #connection: ReconnectingConnection;
-  readonly #mode: "create" | "verify" | "assume";
-  readonly #signal: AbortSignal;
+  readonly #options: TopologyKeeperOptions;
+  /** What was there when this client last looked, by broker name: kinds and groups. */
+  readonly #known = new Map<string, Set<string>>();
 
-  constructor(link: ReconnectingConnection, mode: "create" | "verify" | "assume", signal: AbortSignal) {
+  constructor(link: ReconnectingConnection, options: TopologyKeeperOptions) {
     this.#connection = link;
-    this.#mode = mode;
-    this.#signal = signal;
+    this.#options = options;
   }
 
-  async prepare(item: TopologyItem): Promise<void> {
+  /**
+   * Makes or checks what a consumer is about to use. Asks the broker each time, since
+   * what ended the last consumer may have been that it was taken away. Rejects as
+   * retryable when the connection is lost meanwhile, or when the time is over.
+   */
+  prepare(item: TopologyItem, signal?: AbortSignal): Promise<void> {
+    return this.#prepare(item, signal, this.#options.timeoutMs);
+  }
+
+  /**
+   * As `prepare`, for what is about to be published to: asks only for what nobody has asked
+   * before. How long that may take is for the signal to say.
+   */
+  async prepareOnce(address: Address, signal: AbortSignal): Promise<void> {
+    if (this.#known.get(address.brokerName)?.has(idOf(address))) return;
+    const item = { address, start: { from: "latest" }, filter: undefined } as const;
+    await this.#prepare(item, signal, Number.POSITIVE_INFINITY);
+  }
+
+  /** The destination, or something of its name, may be gone. */
+  forget(address: Address): void {
+    this.#known.delete(address.brokerName);
+  }
+
+  async topology(signal: AbortSignal = this.#options.signal): Promise<Topology> {
+    return (await this.#connection.connection(signal)).topology;
+  }
+
+  async #prepare(item: TopologyItem, signal: AbortSignal | undefined, timeoutMs: number): Promise<void> {
+    const { address } = item;
     // A reply path is the client's own: no operator makes it beforehand.
-    const mode = item.address.kind === "inbox" ? "create" : this.#mode;
+    const mode = address.kind === "inbox" ? "create" : this.#options.mode;
     if (mode === "assume") return;
-    const topology = await this.topology();
-    if (mode === "create") return topology.ensure([item], { signal: this.#signal });
-    const [state] = await topology.inspect([item.address], { signal: this.#signal });
+    await this.#bounded(address, signal, timeoutMs, (call) =>
+      mode === "create" ? this.#ensure(item, call) : this.#verify(address, call),
+    );
+    this.#note(address);
+    // Who has made a group has made its topic. A look at a group says nothing of the topic's own settings.
+    if (address.kind === "group" && mode === "create") this.#note({ ...address, kind: "topic" });
+  }
+
+  async #ensure(item: TopologyItem, signal: AbortSignal): Promise<void> {
+    const topology = await this.topology(signal);
+    await topology.ensure([item], { signal });
+  }
+
+  async #verify(address: Address, signal: AbortSignal): Promise<void> {
+    const topology = await this.topology(signal);
+    const [state] = await topology.inspect([address], { signal });
     if (!state?.exists) {
-      throw new MessagingError("NOT_FOUND", `${describe(item.address)} does not exist.`, {
+      throw new MessagingError("NOT_FOUND", `${describe(address)} does not exist.`, {
         remedy: 'Make it, or connect with `topology: "create"`.',
-        details: { brokerName: item.address.brokerName },
+        details: { brokerName: address.brokerName },
       });
     }
     if (state.differences.length > 0) {
       throw new MessagingError(
         "TOPOLOGY_MISMATCH",
-        `${describe(item.address)} differs: ${state.differences.join("; ")}`,
+        `${describe(address)} differs: ${state.differences.join("; ")}`,
         {
           remedy: "Change the one or the other until they agree.",
           details: { differences: state.differences },
@@ -40,9 +97,48 @@ export class TopologyKeeper {
     }
   }
 
-  async topology(): Promise<Topology> {
-    return (await this.#connection.connection(this.#signal)).topology;
+  /** What a connection was asked that is lost, or never answers, must not be waited for. */
+  async #bounded(
+    address: Address,
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const { clock, signal: closing } = this.#options;
+    const giveUp = new AbortController();
+    const forget = this.#connection.onLost((error) => giveUp.abort(error));
+    const timer = clock.setTimeout(() => {
+      giveUp.abort(
+        new MessagingError("TIMEOUT", `${describe(address)} was not ready within ${timeoutMs} ms.`, {
+          cause: this.#connection.error,
+        }),
+      );
+    }, timeoutMs);
+    const given = AbortSignal.any([giveUp.signal, closing, ...(signal === undefined ? [] : [signal])]);
+    try {
+      await unlessAborted(work(given), given);
+    } finally {
+      forget();
+      clock.clearTimeout(timer);
+    }
   }
+
+  #note(address: Address): void {
+    // It is gone with its client, and written to by name.
+    if (address.kind === "inbox") return;
+    let known = this.#known.get(address.brokerName);
+    if (known === undefined) {
+      if (this.#known.size >= mostKnown) this.#known.delete(this.#known.keys().next().value as string);
+      known = new Set();
+      this.#known.set(address.brokerName, known);
+    }
+    if (known.size >= mostGroups) known.clear();
+    known.add(idOf(address));
+  }
+}
+
+function idOf({ kind, brokerGroup }: Address): string {
+  return kind === "group" ? `group ${brokerGroup}` : kind;
 }
 
 function describe(address: Address): string {

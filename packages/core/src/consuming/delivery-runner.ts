@@ -6,7 +6,7 @@ import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { type Validated, validate } from "../publishing/encode.ts";
 import { type OwnContext, ownContext } from "../runtime/async-context.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
@@ -78,7 +78,7 @@ export class DeliveryRunner {
         delivery.attempt = settings.retry.maxAttempts;
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
-      delivery.startedAt = clock.now();
+      delivery.startedAt = monotonicNow(clock);
       decoded = validate(payload, payload.codec.decode(delivery.message.body), address.name);
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
@@ -112,7 +112,7 @@ export class DeliveryRunner {
     if (delivery.state === "orphaned") return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
     delivery.wasStarted = true;
-    const startedAt = observer?.handled === undefined ? 0 : clock.now();
+    const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {
       result = this.#inOwnContext(() =>
@@ -200,7 +200,7 @@ export class DeliveryRunner {
 
   #returned(delivery: InFlightDelivery, attempt: Attempt, startedAt: number): void {
     const { observer, clock, address } = this.#context;
-    observer?.handled?.(address, delivery.message, undefined, clock.now() - startedAt);
+    observer?.handled?.(address, delivery.message, undefined, monotonicNow(clock) - startedAt);
     this.#ended(delivery, () => {
       if (attempt.claim("ack")) this.#turns.ack(delivery);
       else this.#settledManually(delivery, attempt);
@@ -209,7 +209,7 @@ export class DeliveryRunner {
 
   #threw(delivery: InFlightDelivery, attempt: Attempt, error: unknown, startedAt: number): void {
     const { observer, clock, address, settles } = this.#context;
-    observer?.handled?.(address, delivery.message, error, clock.now() - startedAt);
+    observer?.handled?.(address, delivery.message, error, monotonicNow(clock) - startedAt);
     this.#ended(delivery, () => {
       if (!settles) {
         this.#report(error, "A reply could not be handled.");

@@ -2,6 +2,7 @@ import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
 import { wireSize } from "../publishing/wire-size.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import { Deque } from "../runtime/deque.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { DelayedMessage } from "../spi/driver.ts";
@@ -167,7 +168,7 @@ export class DeliveryScheduler implements Turns {
     } else this.#judge(delivery, known === undefined || known.unknown > 0);
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery))
       return this.#park(delivery);
-    const waitMs = (known?.notBefore ?? 0) - clock.now();
+    const waitMs = (known?.notBefore ?? 0) - monotonicNow(clock);
     // No longer than any backoff: a clock that was set back meanwhile would make it wait for years.
     if (waitMs > 0) return this.#delay(delivery, Math.min(waitMs, settings.retry.longestDelayMs));
     this.#ready(delivery);
@@ -287,7 +288,7 @@ export class DeliveryScheduler implements Turns {
     this.#workEnds(delivery, "delay");
     if (countsAttempt) delivery.attempt++;
     if (this.#stopped || delivery.partition?.revoking) {
-      delivery.dueAt = this.#context.clock.now() + delayMs;
+      delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
@@ -303,7 +304,7 @@ export class DeliveryScheduler implements Turns {
 
   #setTimer(delivery: InFlightDelivery, delayMs: number): void {
     const { clock } = this.#context;
-    delivery.dueAt = clock.now() + delayMs;
+    delivery.dueAt = monotonicNow(clock) + delayMs;
     delivery.timer = clock.setTimeout(() => {
       delivery.timer = undefined;
       delivery.move("due");
@@ -370,7 +371,7 @@ export class DeliveryScheduler implements Turns {
     readonly started: ReadonlySet<ReceivedMessage>;
     readonly delayed: ReadonlyMap<ReceivedMessage, DelayedMessage>;
   } {
-    const now = this.#context.clock.now();
+    const now = monotonicNow(this.#context.clock);
     const started = new Set<ReceivedMessage>();
     const delayed = new Map<ReceivedMessage, DelayedMessage>();
     for (const delivery of this.leased(session)) {

@@ -1,5 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
@@ -51,7 +51,7 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
     !lost &&
     state === "running" &&
     startedAt !== undefined &&
-    clock.now() - startedAt >= maxLeaseMs;
+    monotonicNow(clock) - startedAt >= maxLeaseMs;
   const renew = () => {
     schedule();
     scheduler.loseWithFollowers(

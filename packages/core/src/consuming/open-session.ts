@@ -41,7 +41,7 @@ export async function openSession(
   let timer = limit(Math.max(prepareTimeoutMs, startTimeoutMs));
   const opening = AbortSignal.any([session.signal, closing, giveUp.signal]);
   try {
-    await unlessAborted(prepareAll(spec, context), opening);
+    await unlessAborted(prepareAll(spec, context, opening), opening);
     if (session.error !== undefined) throw session.error;
     // From here: a broker that was slow to make a topic may be as slow to serve it.
     clock.clearTimeout(timer);
@@ -82,11 +82,15 @@ function prefetchOf({ address, settings }: SubscriptionSpec, { driver }: Subscri
 }
 
 /** What it reads from, and where the operator makes topics and queues, what its failed messages go to. */
-async function prepareAll(spec: SubscriptionSpec, context: SubscriptionContext): Promise<void> {
+async function prepareAll(
+  spec: SubscriptionSpec,
+  context: SubscriptionContext,
+  signal: AbortSignal,
+): Promise<void> {
   const { address, start, filter, deadLetter } = spec;
-  await context.prepare({ address, start, filter });
+  await context.prepare({ address, start, filter }, signal);
   if (context.verifies && deadLetter !== undefined)
-    await context.prepare({ address: deadLetter, start: { from: "latest" }, filter: undefined });
+    await context.prepare({ address: deadLetter, start: { from: "latest" }, filter: undefined }, signal);
 }
 
 function startTimedOut({ address }: SubscriptionSpec, timeoutMs: number): MessagingError {

@@ -27,7 +27,7 @@ export interface SubscriptionContext {
   readonly drainTimeoutMs: number;
   readonly retryInitialMs: number;
   readonly retryMaxMs: number;
-  prepare(item: TopologyItem): Promise<void>;
+  prepare(item: TopologyItem, signal: AbortSignal): Promise<void>;
   sender(address: Address): DestinationSender;
 }
 

@@ -68,7 +68,9 @@ export class PartialFailureError extends MessagingError {
   readonly failures: readonly PublishFailure[];
 
   constructor(failures: readonly PublishFailure[], total: number) {
-    super("PARTIAL_FAILURE", `${failures.length} of ${total} messages were not stored.`, {
+    const first = failures[0]?.error.message;
+    const why = first === undefined ? "" : ` The first: ${first}`;
+    super("PARTIAL_FAILURE", `${failures.length} of ${total} messages were not stored.${why}`, {
       remedy: "Publish again the ones named in `failures`; the others are confirmed.",
       retryable: failures.every((failure) => failure.error.retryable),
       cause: failures[0]?.error,

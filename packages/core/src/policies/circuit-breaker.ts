@@ -2,6 +2,7 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import { PostponedError } from "../api/postponed-error.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 
 export interface CircuitBreakerOptions {
   /** Opens after so many failures in a row. Default 5. */
@@ -35,7 +36,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
 
   const open = ({ clock, signal, hold }: HandlerContext) => {
     state = "open";
-    openUntil = clock.now() + pauseMs;
+    openUntil = monotonicNow(clock) + pauseMs;
     const release = hold();
     const onClose = () => clock.clearTimeout(timer);
     const timer = clock.setTimeout(() => {
@@ -73,7 +74,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
 
   const postponed = (cause: unknown, { clock }: HandlerContext) =>
     new PostponedError("The circuit breaker is open: what the handler depends on is down.", {
-      delayMs: Math.max(1, openUntil - clock.now()),
+      delayMs: Math.max(1, openUntil - monotonicNow(clock)),
       cause,
     });
 

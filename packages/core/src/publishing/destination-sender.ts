@@ -1,9 +1,8 @@
 import type { Observer } from "../api/observer.ts";
 import type { Receipt } from "../api/publisher.ts";
-import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
@@ -12,22 +11,28 @@ import type { PublishOutcome } from "../spi/settlement.ts";
 import { InFlightBatch } from "./in-flight-batch.ts";
 import { Outage } from "./outage.ts";
 import type { PendingBudget } from "./pending-budget.ts";
-import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { Preparation, type PreparationContext } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
 
 /** What every sender of a client shares. */
-export interface DestinationSenderContext {
+export interface DestinationSenderContext extends PreparationContext {
   readonly driver: Driver;
-  readonly link: ReconnectingConnection;
-  readonly clock: Clock;
   readonly budget: PendingBudget;
-  readonly timeoutMs: number;
   readonly retryInitialMs: number;
   readonly retryMaxMs: number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
-  /** Makes or checks the destination, once. */
-  prepare(address: Address): Promise<void>;
+  /** The destination may be gone: the next `prepare` is to look again. */
+  forget(address: Address): void;
+}
+
+/** Whoever keeps senders for later. */
+export interface SenderOwner {
+  /** Nothing is left to do. */
+  resting(sender: DestinationSender): void;
+  /** One that was not kept has something to do. */
+  returned(sender: DestinationSender): void;
 }
 
 /**
@@ -39,27 +44,30 @@ export interface DestinationSenderContext {
 export class DestinationSender implements PendingOwner {
   readonly address: Address;
   readonly #context: DestinationSenderContext;
-  readonly #onRest: (() => void) | undefined;
+  /** False once its owner has let go of it. */
+  kept = true;
+  readonly #owner: SenderOwner;
   readonly #limit: number;
   readonly #outage: Outage;
   readonly #waiting = new SendQueue();
   readonly #inFlight = new Set<InFlightBatch>();
   /** How many are not finished, waiting or under way. */
   #pending = 0;
-  #prepared: "no" | "under way" | "yes" = "no";
+  readonly #preparation: Preparation;
   #flushScheduled = false;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
   #watchdog: unknown;
-  #idle: (() => void)[] = [];
+  /** When the watchdog looks. */
+  #watchesUntil = 0;
 
-  /** `onRest` is called whenever nothing is left to do. */
-  constructor(address: Address, context: DestinationSenderContext, onRest?: () => void) {
+  constructor(address: Address, context: DestinationSenderContext, owner: SenderOwner) {
     this.address = address;
     this.#context = context;
     this.#outage = new Outage(context.link, context.onError);
-    this.#onRest = onRest;
+    this.#preparation = new Preparation(address, context);
+    this.#owner = owner;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
   }
 
@@ -70,20 +78,32 @@ export class DestinationSender implements PendingOwner {
 
   /** Takes a message; the promise settles when the broker has confirmed it, or when it failed for good. */
   add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
-    const { budget, clock, timeoutMs } = this.#context;
     if (signal?.aborted) return Promise.reject(aborted(signal));
-    const refusal = budget.take(size);
-    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const entry = new PendingPublish(this, message, size, clock.now() + timeoutMs, resolve, reject);
-      this.#pending++;
-      this.#waiting.add(entry);
-      if (signal !== undefined) entry.abortWith(signal);
-      if (!this.#flushScheduled) {
-        this.#flushScheduled = true;
-        queueMicrotask(this.#flush);
-      }
+      const entry = this.enter({ message, size, deadline: undefined, resolve, reject });
+      if (signal !== undefined) entry?.abortWith(signal);
     });
+  }
+
+  /** As `add`, for whoever has to know at once, or to give it up. `undefined` when it has been refused. */
+  enter(wanted: Entering): PendingPublish | undefined {
+    const { budget, clock, timeoutMs } = this.#context;
+    const refusal = budget.take(wanted.size);
+    if (refusal !== undefined) {
+      wanted.reject(refusal);
+      return undefined;
+    }
+    if (!this.kept) this.#owner.returned(this);
+    const deadline = wanted.deadline ?? monotonicNow(clock) + timeoutMs;
+    const entry = new PendingPublish(this, wanted, deadline);
+    this.#pending++;
+    this.#waiting.add(entry);
+    if (deadline < this.#watchesUntil) this.#stopWatching();
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      queueMicrotask(this.#flush);
+    }
+    return entry;
   }
 
   finished(entry: PendingPublish): void {
@@ -93,18 +113,13 @@ export class DestinationSender implements PendingOwner {
 
   /** Looks at the destination again before the next message. */
   forgetPrepared(): void {
-    if (this.#prepared === "yes") this.#prepared = "no";
-  }
-
-  /** Resolves when nobody waits for a confirmation any more. */
-  idle(): Promise<void> {
-    if (this.#pending === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    this.#preparation.forget();
   }
 
   /** Fails all that is left. */
   close(): void {
     const error = closed("client");
+    this.#preparation.close(error);
     for (const flight of this.#inFlight) {
       this.#abandon(flight);
       for (const entry of flight.entries) entry.fail(error);
@@ -117,10 +132,7 @@ export class DestinationSender implements PendingOwner {
     this.#flushScheduled = false;
     if (this.#pending === 0 || this.#pause !== undefined) return;
     this.#watch();
-    if (this.#prepared !== "yes") {
-      if (this.#prepared === "no") void this.#prepare();
-      return;
-    }
+    if (!this.#preparation.isReady) return this.#preparation.begin(this.#onUnprepared, this.#flush);
     const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
     while (this.#inFlight.size < this.#limit && this.#waiting.size > 0) {
       const entries = this.#waiting.nextBatch(maxMessages, maxBytes);
@@ -128,22 +140,14 @@ export class DestinationSender implements PendingOwner {
     }
   };
 
-  async #prepare(): Promise<void> {
-    this.#prepared = "under way";
-    try {
-      await this.#context.prepare(this.address);
-      this.#prepared = "yes";
-    } catch (cause) {
-      this.#prepared = "no";
-      const error = normalise(this.#context.driver, cause);
-      this.#failOrKeep(this.#waiting.takeAll().map((entry) => ({ entry, error })));
-    }
-    this.#flush();
-  }
+  readonly #onUnprepared = (cause: unknown): void => {
+    const error = normalise(this.#context.driver, cause);
+    this.#failOrKeep(this.#waiting.takeAll().map((entry) => ({ entry, error })));
+  };
 
   async #send(entries: readonly PendingPublish[]): Promise<void> {
     const { driver, link, clock } = this.#context;
-    const flight = new InFlightBatch(entries, clock.now());
+    const flight = new InFlightBatch(entries, monotonicNow(clock));
     this.#inFlight.add(flight);
     let outcomes: readonly PublishOutcome[] | undefined;
     let cause: unknown;
@@ -155,6 +159,7 @@ export class DestinationSender implements PendingOwner {
     }
     if (flight.abandoned) return;
     this.#inFlight.delete(flight);
+    flight.returned();
 
     const failures: Failure[] = [];
     for (let index = 0; index < entries.length; index++) {
@@ -177,19 +182,24 @@ export class DestinationSender implements PendingOwner {
     const { observer, clock } = this.#context;
     if (observer?.published === undefined) return;
     const errors = new Map(failures.map(({ index, error }) => [index, error]));
-    observer.published(this.address, flight.batch, errors, clock.now() - flight.startedAt);
+    observer.published(this.address, flight.batch, errors, monotonicNow(clock) - flight.startedAt);
   }
 
   /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
   #failOrKeep(failures: readonly Pick<Failure, "entry" | "error">[]): void {
-    const now = this.#context.clock.now();
+    const now = monotonicNow(this.#context.clock);
     const kept: PendingPublish[] = [];
     for (const { entry, error } of failures) {
       if (entry.finished) continue;
       if (!error.retryable) {
         // What was there may have been taken away: look again before the next one.
-        if (error.code === "NOT_FOUND") this.#prepared = "no";
+        if (error.code === "NOT_FOUND") {
+          this.#preparation.forget();
+          this.#context.forget(this.address);
+        }
         entry.fail(error);
+      } else if (entry.refusal !== undefined) {
+        entry.fail(entry.refusal);
       } else {
         entry.error = error;
         if (now >= entry.deadline) entry.fail(this.#outOfTime(entry));
@@ -218,18 +228,24 @@ export class DestinationSender implements PendingOwner {
     let oldest = this.#waiting.nextDeadline;
     for (const flight of this.#inFlight) oldest = Math.min(oldest, flight.nextDeadline);
     if (oldest === Number.POSITIVE_INFINITY) return;
+    this.#watchesUntil = oldest;
     this.#watchdog = clock.setTimeout(
       () => {
         this.#watchdog = undefined;
         this.#expireOverdue();
         this.#watch();
       },
-      Math.max(0, oldest - clock.now()),
+      Math.max(0, oldest - monotonicNow(clock)),
     );
   }
 
+  #stopWatching(): void {
+    if (this.#watchdog !== undefined) this.#context.clock.clearTimeout(this.#watchdog);
+    this.#watchdog = undefined;
+  }
+
   #expireOverdue(): void {
-    const now = this.#context.clock.now();
+    const now = monotonicNow(this.#context.clock);
     for (const flight of this.#inFlight) {
       const late: Failure[] = [];
       flight.entries.forEach((entry, index) => {
@@ -270,11 +286,9 @@ export class DestinationSender implements PendingOwner {
     if (this.#pause !== undefined) clock.clearTimeout(this.#pause);
     this.#pause = undefined;
     if (this.#inFlight.size === 0) {
-      if (this.#watchdog !== undefined) clock.clearTimeout(this.#watchdog);
-      this.#watchdog = undefined;
-      this.#onRest?.();
+      this.#stopWatching();
+      this.#owner.resting(this);
     }
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
 

@@ -1,151 +1,74 @@
+import { json } from "../api/codec.ts";
 import type { AnyPayload } from "../api/contract.ts";
-import type { SchemaIssue, SchemaResult } from "../api/standard-schema.ts";
+import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { utf8Length } from "../runtime/utf8-length.ts";
-import type { Capabilities } from "../spi/capabilities.ts";
-import { metadataHeaders, reservedHeaderPrefix, type WireMessage } from "../spi/message.ts";
-import { headerBytes, wireSize } from "./wire-size.ts";
+import { isThenable, promised } from "../runtime/thenable.ts";
+import { findJsonLoss, holdsUnencodable, survivesJson } from "./json-survival.ts";
+import { type Validated, validate } from "./validate.ts";
 
-/** Encodes a value that has passed its schema. */
+export { type Validated, validate } from "./validate.ts";
+
+/**
+ * Encodes a value that has passed its schema.
+ * @throws MessagingError `SERIALIZATION_FAILED`, also for what a consumer of the same contract could not read
+ */
 export function encodeBody(payload: AnyPayload, value: unknown, destination: string): Uint8Array {
   try {
     const body: unknown = payload.codec.encode(value);
-    if (body instanceof Uint8Array) return body;
-    throw new TypeError("the codec made no Uint8Array of it");
+    // Bytes that the application goes on to use are not what is sent: they are copied.
+    if (body === value && body instanceof Uint8Array) return Uint8Array.prototype.slice.call(body);
+    if (!(body instanceof Uint8Array)) throw notBytes(body);
+    if (payload.codec.encode === json.encode && !survivesJson(value))
+      checkReadable(payload, value, body, destination);
+    return body;
   } catch (cause) {
+    if (MessagingError.isInstance(cause)) throw cause;
     throw new MessagingError(
       "SERIALIZATION_FAILED",
-      `The value for "${destination}" cannot be encoded as ${payload.codec.contentType}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      `The value for "${destination}" cannot be encoded as ${payload.codec.contentType}: ${thrownText(cause)}.`,
       { remedy: "Publish what the codec can hold, or give the contract another codec.", cause },
     );
   }
 }
 
-/** The error for a value that its schema refuses. Names paths and rules, never values. */
-function validationError(destination: string, issues: readonly SchemaIssue[]): MessagingError {
-  const shown = issues.slice(0, 5).map((issue) => {
-    const path = (issue.path ?? [])
-      .map((part) => String(typeof part === "object" ? part.key : part))
-      .join(".");
-    return path === "" ? issue.message : `${path}: ${issue.message}`;
-  });
-  const more = issues.length > shown.length ? `; and ${issues.length - shown.length} more` : "";
-  return new MessagingError(
-    "VALIDATION_FAILED",
-    `The value for "${destination}" does not match its schema: ${shown.join("; ")}${more}.`,
-    { details: { issues: shown } },
+function notBytes(body: unknown): TypeError {
+  if (!isThenable(body)) return new TypeError("the codec made no Uint8Array of it");
+  // Nobody else will hear of its failure.
+  promised(body).catch(() => {});
+  return new TypeError("the codec answered with a promise, and `encode` must answer at once");
+}
+
+/**
+ * JSON changes this value. That is as it should be where the contract's schema takes what
+ * becomes of it (a coerced date, say); else no consumer would get what was published.
+ */
+function checkReadable(payload: AnyPayload, value: unknown, body: Uint8Array, destination: string): void {
+  if (payload.schema !== undefined && isReadable(payload, value, body, destination)) return;
+  const loss = findJsonLoss(value);
+  const { path, what, remedy } = loss ?? { path: "", what: "a part of it", remedy: "Publish plain data." };
+  throw new MessagingError(
+    "SERIALIZATION_FAILED",
+    `The value for "${destination}" would not arrive as it is: JSON has no form for ${what}${path === "" ? "" : ` at "${path}"`}.`,
+    { remedy, details: { path, what } },
   );
 }
 
-/** What came out of a schema. */
-export interface Validated {
-  // biome-ignore lint/suspicious/noExplicitAny: its type is the contract's, which the caller knows
-  readonly value: any;
-}
-
-/** Runs a schema; a promise only where the schema answers with one. */
-export function validate(
-  payload: AnyPayload,
-  value: unknown,
-  destination: string,
-): Validated | Promise<Validated> {
-  const { schema } = payload;
-  if (schema === undefined) return { value };
-  const check = (result: SchemaResult<unknown>) => {
-    if (result.issues !== undefined) throw validationError(destination, result.issues);
-    return result;
-  };
-  let result: SchemaResult<unknown> | Promise<SchemaResult<unknown>>;
+function isReadable(payload: AnyPayload, value: unknown, body: Uint8Array, destination: string): boolean {
   try {
-    result = schema["~standard"].validate(value);
-  } catch (cause) {
-    throw schemaFailed(destination, cause);
-  }
-  if (!(result instanceof Promise)) return check(result);
-  return result.then(check, (cause) => {
-    throw schemaFailed(destination, cause);
-  });
-}
-
-/** The error for a schema that throws where it should answer. */
-function schemaFailed(destination: string, cause: unknown): MessagingError {
-  return new MessagingError("VALIDATION_FAILED", `The schema of "${destination}" failed by itself.`, {
-    cause,
-  });
-}
-
-/** Header names and values that an application may give. */
-export function checkHeaders(headers: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(headers)) {
-    if (name === "" || typeof value !== "string") {
-      throw new MessagingError(
-        "INVALID_HEADER",
-        name === "" ? "A header has an empty name." : `The header "${name}" is not a string.`,
-        { remedy: "Header names are non-empty strings and values are strings.", details: { header: name } },
-      );
-    }
-    if (name.toLowerCase().startsWith(reservedHeaderPrefix)) {
-      throw new MessagingError(
-        "INVALID_HEADER",
-        `The header "${name}" begins with "${reservedHeaderPrefix}", which is reserved.`,
-        {
-          remedy: "Choose another name.",
-          details: { header: name },
-        },
-      );
-    }
-    if (name.toLowerCase() === metadataHeaders.contentType) {
-      throw new MessagingError("INVALID_HEADER", `The header "${name}" is what the contract's codec says.`, {
-        remedy: "Give the contract a codec with this content type.",
-        details: { header: name },
-      });
-    }
-    if (!name.isWellFormed() || !value.isWellFormed()) {
-      throw new MessagingError(
-        "INVALID_HEADER",
-        `The header "${name}" holds half a surrogate pair, which UTF-8 cannot carry.`,
-        {
-          details: { header: name },
-        },
-      );
-    }
+    const published = checkedAtOnce(payload, value, destination);
+    const received = checkedAtOnce(payload, payload.codec.decode(body), destination);
+    if (published === undefined || received === undefined) return false;
+    // A schema that takes anything also takes the nothing that JSON makes of a Map.
+    return !holdsUnencodable(published.value) || holdsUnencodable(received.value);
+  } catch {
+    return false;
   }
 }
 
-/** Refuses what is over the broker's limits. Returns the size in bytes. */
-export function checkLimits(message: WireMessage, capabilities: Capabilities, destination: string): number {
-  const { limits } = capabilities;
-  const size = wireSize(message);
-  if (size > limits.messageBytes) {
-    throw new MessagingError(
-      "MESSAGE_TOO_LARGE",
-      `A message of ${size} bytes for "${destination}" is over the limit of ${limits.messageBytes}.`,
-      {
-        remedy: "Send less, or send a reference to where the data is.",
-        details: { size, limit: limits.messageBytes },
-      },
-    );
-  }
-  if (limits.headerBytes !== undefined) {
-    const bytes = headerBytes(message.headers);
-    if (bytes > limits.headerBytes) {
-      throw new MessagingError(
-        "MESSAGE_TOO_LARGE",
-        `Headers of ${bytes} bytes for "${destination}" are over the limit of ${limits.headerBytes}.`,
-        { remedy: "Move data into the body.", details: { size: bytes, limit: limits.headerBytes } },
-      );
-    }
-  }
-  if (
-    limits.keyBytes !== undefined &&
-    message.key !== undefined &&
-    utf8Length(message.key) > limits.keyBytes
-  ) {
-    throw new MessagingError(
-      "MESSAGE_TOO_LARGE",
-      `The ordering key for "${destination}" is over the limit of ${limits.keyBytes} bytes.`,
-      { remedy: "Use a shorter key, such as a hash of it.", details: { limit: limits.keyBytes } },
-    );
-  }
-  return size;
+/** What cannot be told at once is not taken for a pass. */
+function checkedAtOnce(payload: AnyPayload, value: unknown, destination: string): Validated | undefined {
+  const result = validate(payload, value, destination);
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {});
+  return undefined;
 }

@@ -6,6 +6,7 @@ import type { PendingPublish } from "./pending-publish.ts";
 export class InFlightBatch implements Call {
   readonly entries: readonly PendingPublish[];
   readonly batch: readonly WireMessage[];
+  /** In monotonic milliseconds. */
   readonly startedAt: number;
   /** Given up: whatever it brings comes too late. */
   abandoned = false;
@@ -13,6 +14,7 @@ export class InFlightBatch implements Call {
 
   constructor(entries: readonly PendingPublish[], startedAt: number) {
     this.entries = entries;
+    for (const entry of entries) entry.inFlight = true;
     this.batch = entries.map((entry) => entry.message);
     this.startedAt = startedAt;
   }
@@ -25,7 +27,9 @@ export class InFlightBatch implements Call {
 
   /** When the first that still waits is out of time. */
   get nextDeadline(): number {
-    return this.entries.find((entry) => !entry.finished)?.deadline ?? this.lastDeadline;
+    let next = Number.POSITIVE_INFINITY;
+    for (const { finished, deadline } of this.entries) if (!finished && deadline < next) next = deadline;
+    return next === Number.POSITIVE_INFINITY ? this.lastDeadline : next;
   }
 
   /** When nobody waits for it any more. */
@@ -33,8 +37,14 @@ export class InFlightBatch implements Call {
     return this.entries.reduce((last, { deadline }) => Math.max(last, deadline), 0);
   }
 
+  /** The driver has answered. */
+  returned(): void {
+    for (const entry of this.entries) entry.inFlight = false;
+  }
+
   abandon(): void {
     this.abandoned = true;
+    this.returned();
     this.#abort ??= new AbortController();
     this.#abort.abort();
   }

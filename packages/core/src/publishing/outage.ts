@@ -1,7 +1,7 @@
 import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
 
-/** Why what an sender holds has to go out again, told once per outage and kind of error. */
+/** Why what a sender holds has to go out again, told once per outage and kind of error. */
 export class Outage {
   readonly #connection: ReconnectingConnection;
   readonly #onError: (error: MessagingError) => void;

@@ -10,16 +10,32 @@ export interface PendingOwner {
   finished(entry: PendingPublish): void;
 }
 
-/** One message from its arrival in an sender until its promise is settled, which happens once. */
+/** A message for a sender. */
+export interface Entering {
+  readonly message: WireMessage;
+  /** In bytes, as the limits count them. */
+  readonly size: number;
+  /** In monotonic milliseconds. Default: `timeoutMs` from now. */
+  readonly deadline: number | undefined;
+  /** Called at once, not in a later turn: what comes next may depend on it. */
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: MessagingError) => void;
+}
+
+/** One message from its arrival in a sender until its promise is settled, which happens once. */
 export class PendingPublish {
   readonly message: WireMessage;
   /** In bytes, as the limits count them. */
   readonly size: number;
-  /** When its time is over, milliseconds since the epoch. */
+  /** When its time is over, in monotonic milliseconds. */
   readonly deadline: number;
-  /** Its place among all that waited in its line. Clocks may be set back; places are not. */
+  /** Its place among all that waited in its line. */
   place = 0;
   finished = false;
+  /** Whether the driver has it now. */
+  inFlight = false;
+  /** Set when it is not to leave again, whatever becomes of the call that has it. */
+  refusal: MessagingError | undefined;
   /** The last failure that was worth another try. */
   error: MessagingError | undefined;
   readonly #owner: PendingOwner;
@@ -27,14 +43,7 @@ export class PendingPublish {
   readonly #reject: (error: MessagingError) => void;
   #stopListening: (() => void) | undefined;
 
-  constructor(
-    owner: PendingOwner,
-    message: WireMessage,
-    size: number,
-    deadline: number,
-    resolve: (receipt: Receipt) => void,
-    reject: (error: MessagingError) => void,
-  ) {
+  constructor(owner: PendingOwner, { message, size, resolve, reject }: Entering, deadline: number) {
     this.#owner = owner;
     this.message = message;
     this.size = size;
@@ -64,6 +73,12 @@ export class PendingPublish {
     if (this.finished) return;
     this.#finish();
     this.#reject(error);
+  }
+
+  /** Fails at once unless the driver has it: then when that call has failed. */
+  failUnlessLeft(error: MessagingError): void {
+    this.refusal = error;
+    if (!this.inFlight) this.fail(error);
   }
 
   #finish(): void {

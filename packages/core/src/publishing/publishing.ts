@@ -2,46 +2,44 @@ import type { Contract } from "../api/contract.ts";
 import { compose, type OutgoingMessage, type PublishMiddleware } from "../api/middleware.ts";
 import type { PublishOptions, Receipt } from "../api/publisher.ts";
 import type { Names } from "../connection/names.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
-import {
-  MessagingError,
-  PartialFailureError,
-  type PublishFailure,
-  UnsupportedError,
-} from "../errors/messaging-error.ts";
+import { aborted } from "../errors/ended.ts";
+import { thrownText } from "../errors/error-text.ts";
+import { MessagingError, PartialFailureError, type PublishFailure } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
-import type { WireMessage } from "../spi/message.ts";
-import { normalise } from "../spi/normalise.ts";
-import { DestinationSender, type DestinationSenderContext } from "./destination-sender.ts";
-import { checkHeaders, checkLimits, encodeBody, type Validated, validate } from "./encode.ts";
-import { idSource, nextPublishToken } from "./ids.ts";
+import { BatchOrder } from "./batch-order.ts";
+import type { DestinationSender, DestinationSenderContext } from "./destination-sender.ts";
+import { nextPublishToken } from "./ids.ts";
+import { MessageWriter, type ReplyFields, type Wanted } from "./message-writer.ts";
+import { orderingKeyIfAny } from "./ordering-key.ts";
+import type { Entering, PendingPublish } from "./pending-publish.ts";
+import { PublishInSteps, type StepsContext } from "./publish-in-steps.ts";
+import { checkedOptions } from "./publish-options.ts";
 import type { Reply } from "./reply.ts";
-
-/** What request and reply add to a message. */
-export interface ReplyFields {
-  readonly replyTo?: string;
-  readonly expiresAt?: number;
-}
+import { SenderCache } from "./sender-cache.ts";
+import { StepsUnderWay } from "./steps-under-way.ts";
+import { TurnChains } from "./turn-chains.ts";
+import { type Validated, validate } from "./validate.ts";
 
 const noOptions: PublishOptions = {};
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
-const known = ["headers", "id", "timestamp", "correlationId", "signal", "delayMs", "ttlMs"];
 
-/** The publishing half of a client: from a value to its place in an sender. */
+/** The publishing half of a client: from a value to its place in a sender. */
 export class Publishing {
   readonly #names: Names;
   readonly #context: DestinationSenderContext;
-  readonly #nextId = idSource();
-  readonly #middleware: ReturnType<typeof compose<OutgoingMessage, Receipt, undefined>>;
-  readonly #senders = new Map<string, DestinationSender>();
-  readonly #byAddress = new WeakMap<Address, DestinationSender>();
-  /** The last message of a destination whose schema is still thinking, so that younger ones do not overtake it. */
-  readonly #validating = new Map<Address, Promise<unknown>>();
+  readonly #writer: MessageWriter;
+  readonly #middleware: ReturnType<typeof compose<OutgoingMessage, Receipt, []>>;
+  readonly #senders: SenderCache;
+  readonly #turns = new TurnChains<Address>();
+  readonly #steps: StepsContext;
 
   constructor(names: Names, context: DestinationSenderContext, middleware: readonly PublishMiddleware[]) {
     this.#names = names;
     this.#context = context;
     this.#middleware = compose(middleware);
+    this.#senders = new SenderCache(context);
+    const { clock, budget, timeoutMs, driver } = context;
+    this.#writer = new MessageWriter(clock, driver.capabilities);
+    this.#steps = { clock, budget, timeoutMs, underWay: new StepsUnderWay(clock) };
   }
 
   publish(
@@ -52,238 +50,188 @@ export class Publishing {
   ): Promise<Receipt> {
     try {
       const address = this.#names.destination(contract);
-      if (options !== noOptions) this.#checkOptions(options, address);
-      if (this.#middleware === undefined && !this.#validating.has(address)) {
-        const validated = validate(contract, value, contract.name);
-        if (!(validated instanceof Promise)) return this.#put(contract, address, value, options, reply);
-        return this.#putAfter(validated, contract, address, value, options, reply);
-      }
-      return this.#publishInSteps(contract, address, value, options, reply);
+      const checked =
+        options === noOptions ? noOptions : checkedOptions(options, address, this.#context.driver);
+      return this.#begin({ contract, address, value, options: checked, reply, batch: undefined });
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(asMessagingError(error));
     }
   }
 
   async publishBatch(
     contract: Contract,
     values: readonly unknown[],
-    options?: PublishOptions,
+    options: PublishOptions = noOptions,
   ): Promise<readonly Receipt[]> {
-    if (!Array.isArray(values))
-      throw new MessagingError("INVALID_ARGUMENT", "A batch is an array of values.");
-    if (options?.id !== undefined) {
+    if (!Array.isArray(values)) {
+      throw new MessagingError("INVALID_ARGUMENT", "A batch is an array of values.", {
+        remedy: "Pass an array.",
+      });
+    }
+    let address: Address;
+    let checked = options;
+    try {
+      address = this.#names.destination(contract);
+      if (options !== noOptions) checked = checkedOptions(options, address, this.#context.driver);
+    } catch (error) {
+      throw asMessagingError(error);
+    }
+    if (checked.id !== undefined) {
       throw new MessagingError("INVALID_ARGUMENT", "One `id` cannot be that of a whole batch.", {
         remedy: "Leave it away.",
       });
     }
-    const address = this.#names.destination(contract);
-    if (options !== undefined) this.#checkOptions(options, address);
-    const results = await Promise.allSettled(values.map((value) => this.publish(contract, value, options)));
+    const order = contract.ordered ? new BatchOrder() : undefined;
+    const publishes = Array.from(values, (value, index) => {
+      const batch = order === undefined ? undefined : { order, index };
+      const wanted = { contract, address, value, options: checked, reply: undefined, batch };
+      try {
+        return this.#begin(wanted);
+      } catch (thrown) {
+        const error = asMessagingError(thrown);
+        order?.failed(orderingKeyIfAny(contract, value), index, error);
+        return Promise.reject(error);
+      }
+    });
+    const results = await Promise.allSettled(publishes);
     const failures: PublishFailure[] = [];
     const receipts: Receipt[] = [];
     results.forEach((result, index) => {
       if (result.status === "fulfilled") receipts.push(result.value);
-      else failures.push({ index, error: normalise(this.#context.driver, result.reason) });
+      else failures.push({ index, error: this.#inBatch(asMessagingError(result.reason), values.length) });
     });
     if (failures.length > 0) throw new PartialFailureError(failures, values.length);
     return receipts;
   }
 
+  /** A batch that never had room as a whole is told so. */
+  #inBatch(error: MessagingError, size: number): MessagingError {
+    const { maxMessages } = this.#context.budget;
+    if (error.code !== "OVERLOADED" || size <= maxMessages) return error;
+    return new MessagingError(
+      "OVERLOADED",
+      `A batch of ${size} messages is more than may await confirmation at once, which is ${maxMessages}.`,
+      {
+        remedy: "Publish smaller batches one after the other, or raise `maxPending.messages`.",
+        cause: error,
+      },
+    );
+  }
+
   /** Sends what a responder answers. */
   reply(inbox: Address, reply: Reply): Promise<Receipt> {
-    const message: WireMessage = {
-      id: `${reply.correlationId}-reply`,
-      publishToken: nextPublishToken(),
-      body: reply.body,
-      contentType: reply.contentType,
-      key: undefined,
-      timestamp: this.#context.clock.now(),
-      headers: reply.headers,
-      delayMs: 0,
-      expiresAt: undefined,
-      replyTo: undefined,
-      correlationId: reply.correlationId,
-    };
-    const size = checkLimits(message, this.#context.driver.capabilities, inbox.name);
+    const { message, size } = this.#writer.writeReply(inbox, reply);
     return this.sender(inbox).add(message, size);
   }
 
   /** The one sender of a destination. */
   sender(address: Address): DestinationSender {
-    let sender = this.#byAddress.get(address);
-    if (sender !== undefined) return sender;
-    const name = `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""}`;
-    sender = this.#senders.get(name);
-    if (sender === undefined) {
-      // A requester's inbox is written to for a while and never again: keeping it would be a leak.
-      const onRest = address.kind === "inbox" ? () => this.#senders.delete(name) : undefined;
-      sender = new DestinationSender(address, this.#context, onRest);
-      this.#senders.set(name, sender);
-    }
-    if (address.kind !== "inbox") this.#byAddress.set(address, sender);
-    return sender;
+    return this.#senders.get(address);
   }
 
   /** The destination was taken away: it is looked at again before the next message. */
   forget(address: Address): void {
-    for (const sender of this.#senders.values()) {
+    this.#context.forget(address);
+    for (const sender of this.#senders) {
       if (sender.address.brokerName === address.brokerName) sender.forgetPrepared();
     }
   }
 
   /** Why messages have to be sent again, if they have. */
   get trouble(): MessagingError | undefined {
-    for (const sender of this.#senders.values()) if (sender.trouble !== undefined) return sender.trouble;
-    return undefined;
+    return this.#senders.trouble;
   }
 
   /** Resolves when all that was published is confirmed or has failed. */
-  async flush(): Promise<void> {
-    while (this.#context.budget.messages > 0) {
-      await Promise.all([...this.#senders.values()].map((sender) => sender.idle()));
-      if (this.#context.budget.messages > 0)
-        await new Promise((resolve) => this.#context.clock.setTimeout(() => resolve(undefined), 5));
-    }
+  flush(): Promise<void> {
+    return this.#context.budget.idle();
   }
 
   close(): void {
-    for (const sender of this.#senders.values()) sender.close();
+    this.#steps.underWay.close();
+    for (const sender of this.#senders) sender.close();
   }
 
-  async #putAfter(
-    validated: Promise<Validated>,
-    contract: Contract,
-    address: Address,
-    value: unknown,
-    options: PublishOptions,
-    reply: ReplyFields | undefined,
-  ): Promise<Receipt> {
-    const before = this.#validating.get(address);
-    const turn = Promise.allSettled([before, validated]);
-    this.#validating.set(address, turn);
-    await turn;
-    if (this.#validating.get(address) === turn) this.#validating.delete(address);
-    await validated;
-    return this.#put(contract, address, value, options, reply);
+  /** Refuses by throwing. */
+  #begin(wanted: Wanted): Promise<Receipt> {
+    const { contract, address, value, options } = wanted;
+    if (options.signal?.aborted) throw aborted(options.signal);
+    if (this.#middleware !== undefined || this.#turns.isBusy(address)) return this.#inSteps(wanted);
+    const validated = validate(contract, value, contract.name);
+    if (validated instanceof Promise) {
+      // The steps hear of its failure; unless there is no room for them.
+      validated.catch(() => {});
+      return this.#inSteps(wanted, validated);
+    }
+    const { message, size } = this.#writer.write(wanted, nextPublishToken());
+    if (wanted.batch === undefined) return this.sender(address).add(message, size, options.signal);
+    return new Promise((resolve, reject) => {
+      const entering = { message, size, deadline: undefined, resolve, reject };
+      const entry = this.#enter(wanted, entering);
+      if (options.signal !== undefined) entry?.abortWith(options.signal);
+    });
   }
 
-  async #publishInSteps(
-    contract: Contract,
-    address: Address,
-    value: unknown,
-    options: PublishOptions,
-    reply: ReplyFields | undefined,
-  ): Promise<Receipt> {
-    const send = (outgoing?: OutgoingMessage) =>
-      this.#putAfter(
-        Promise.resolve(validate(contract, value, contract.name)),
-        contract,
-        address,
-        value,
-        outgoing === undefined ? options : { ...options, id: outgoing.id, headers: outgoing.headers },
-        reply,
-      );
-    if (this.#middleware === undefined) return send();
-    const outgoing: OutgoingMessage = {
-      kind: contract.kind,
-      destination: contract.name,
-      value,
-      id: options.id ?? this.#nextId(),
-      headers: { ...options.headers },
-    };
-    return this.#middleware(
-      outgoing,
-      async () => {
-        checkHeaders(outgoing.headers);
-        return send(outgoing);
+  /** Into its sender, as one of its batch if there is one. */
+  #enter({ address, batch }: Wanted, entering: Entering): PendingPublish | undefined {
+    const sender = this.sender(address);
+    if (batch === undefined) return sender.enter(entering);
+    const { order, index } = batch;
+    const { key } = entering.message;
+    const refusal = order.refusal(key, index);
+    if (refusal !== undefined) {
+      entering.reject(refusal);
+      return undefined;
+    }
+    const entry = sender.enter({
+      ...entering,
+      resolve: (receipt) => {
+        order.stored(key, index);
+        entering.resolve(receipt);
       },
-      undefined,
+      reject: (error) => {
+        order.failed(key, index, error);
+        entering.reject(error);
+      },
+    });
+    if (entry !== undefined) order.entered(key, index, entry);
+    return entry;
+  }
+
+  #inSteps(given: Wanted, validated?: Promise<Validated>): Promise<Receipt> {
+    const { contract, address, options, batch, value } = given;
+    // Bytes that the application goes on to use are not what is sent: they are copied.
+    const wanted =
+      value instanceof Uint8Array ? { ...given, value: Uint8Array.prototype.slice.call(value) } : given;
+    const key = orderingKeyIfAny(contract, value);
+    const outgoing = this.#middleware === undefined ? undefined : this.#writer.outgoing(wanted);
+    const token = nextPublishToken();
+    const finish = () => this.#writer.write(wanted, token, outgoing);
+    const { receipt } = new PublishInSteps(
+      {
+        name: contract.name,
+        signal: options.signal,
+        middleware: this.#middleware,
+        outgoing,
+        enterTurn: () => this.#turns.enter(address, key === undefined ? "" : `key ${key}`),
+        finish: () => {
+          const checked = validated ?? validate(contract, wanted.value, contract.name);
+          return checked instanceof Promise ? checked.then(finish) : finish();
+        },
+        leave: (entering) => this.#enter(wanted, entering),
+        failed: (error) => batch?.order.failed(key, batch.index, error),
+      },
+      this.#steps,
     );
-  }
-
-  #put(
-    contract: Contract,
-    address: Address,
-    value: unknown,
-    options: PublishOptions,
-    reply: ReplyFields | undefined,
-  ): Promise<Receipt> {
-    const now = this.#context.clock.now();
-    const message: WireMessage = {
-      id: options.id ?? this.#nextId(),
-      publishToken: nextPublishToken(),
-      body: encodeBody(contract, value, contract.name),
-      contentType: contract.codec.contentType,
-      key: contract.key === undefined ? undefined : keyOf(contract, value),
-      // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
-      timestamp: Math.floor(options.timestamp ?? now),
-      headers: options.headers ?? noHeaders,
-      delayMs: Math.ceil(options.delayMs ?? 0),
-      expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
-      replyTo: reply?.replyTo,
-      correlationId: options.correlationId,
-    };
-    const size = checkLimits(message, this.#context.driver.capabilities, contract.name);
-    return this.sender(address).add(message, size, options.signal);
-  }
-
-  #checkOptions(options: PublishOptions, address: Address): void {
-    checkOptionNames("publish", options, known);
-    const { driver } = this.#context;
-    const { features } = driver.capabilities;
-    const { delayMs, ttlMs, headers, id, timestamp, correlationId } = options;
-    if (headers !== undefined) checkHeaders(headers);
-    checkText("id", id);
-    checkText("correlationId", correlationId);
-    checkDuration("timestamp", timestamp, Number.MAX_SAFE_INTEGER);
-    if (delayMs !== undefined) {
-      if (features.delay === undefined)
-        throw new UnsupportedError("`delayMs`", driver.name, "Publish it when it is due.");
-      checkDuration("delayMs", delayMs, features.delay.maxMs);
-      if (delayMs > 0 && address.ordered) {
-        throw new MessagingError(
-          "INVALID_ARGUMENT",
-          `"${address.name}" keeps order per key, and a delay would break it.`,
-          {
-            remedy: "Send delayed messages to a contract without a key.",
-          },
-        );
-      }
-    }
-    if (ttlMs !== undefined) {
-      if (features.ttl === undefined)
-        throw new UnsupportedError("`ttlMs`", driver.name, "Check the message's timestamp in the handler.");
-      checkDuration("ttlMs", ttlMs, Number.MAX_SAFE_INTEGER);
-    }
+    return receipt;
   }
 }
 
-function keyOf(contract: Contract, value: unknown): string | undefined {
-  let key: unknown;
-  try {
-    key = contract.key?.(value);
-  } catch (cause) {
-    throw new MessagingError("INVALID_ARGUMENT", `The key function of "${contract.name}" threw.`, { cause });
-  }
-  if (key === undefined || (typeof key === "string" && key !== "" && key.isWellFormed())) return key;
-  throw new MessagingError(
-    "INVALID_ARGUMENT",
-    `The ordering key for "${contract.name}" is not a non-empty string.`,
-    {
-      remedy: "Return a string, or undefined for a message without a key.",
-    },
-  );
-}
-
-function checkText(name: string, value: unknown): void {
-  if (value === undefined || (typeof value === "string" && value !== "" && value.isWellFormed())) return;
-  throw new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes a non-empty string.`);
-}
-
-function checkDuration(name: string, value: unknown, most: number): void {
-  if (value === undefined || (typeof value === "number" && value >= 0 && value <= most)) return;
-  throw new MessagingError(
-    "INVALID_ARGUMENT",
-    `\`${name}\` takes a number from 0 to ${most}, not ${String(value)}.`,
-  );
+/** What an application's own code threw on the way, where nothing else has named it. */
+function asMessagingError(thrown: unknown): MessagingError {
+  if (MessagingError.isInstance(thrown)) return thrown;
+  return new MessagingError("INVALID_ARGUMENT", `This publish cannot be read: ${thrownText(thrown)}.`, {
+    remedy: "Give plain objects as options.",
+    cause: thrown,
+  });
 }

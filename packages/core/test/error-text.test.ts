@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { withoutCredentials } from "../src/errors/credentials.ts";
+import { errorText, thrownText } from "../src/errors/error-text.ts";
+import { utf8Length } from "../src/runtime/utf8-length.ts";
+import { normalise } from "../src/spi/normalise.ts";
+import { ScriptedDriver } from "./scripted-driver.ts";
+
+const throwing = (name: string, target: object = {}) =>
+  Object.defineProperty(target, name, {
+    enumerable: true,
+    get: () => {
+      throw new Error("a getter");
+    },
+  });
+
+describe("the text of anything thrown", () => {
+  const cases: [unknown, string][] = [
+    [new Error("said"), "said"],
+    ["text", "text"],
+    [5, "5"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [Symbol("s"), "Symbol(s)"],
+    [{ message: "of another realm" }, "of another realm"],
+    [{ code: 7, why: "no stock", more: {} }, 'code: 7, why: "no stock"'],
+    [{ password: "secret", user: "me" }, 'password: ***, user: "me"'],
+    [Object.assign(new Error("x"), { message: { code: 42 } }), "code: 42"],
+    [Object.create(null), "an object without a message"],
+    [new Error(""), ""],
+    [throwing("message"), "an error that cannot be shown"],
+    [
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error("a trap");
+          },
+        },
+      ),
+      "an error that cannot be shown",
+    ],
+    [
+      throwing("name", Object.assign(new Error("x"), { message: undefined })),
+      "an error that cannot be shown",
+    ],
+  ];
+  for (const [thrown, text] of cases) {
+    it(`is ${JSON.stringify(text)}`, () => {
+      expect(thrownText(thrown)).toBe(text);
+      expect(errorText(thrown)).toBe(text);
+      expect(normalise(new ScriptedDriver(), thrown).message).toContain(text);
+    });
+  }
+
+  it("is at most 4 KiB, and 1000 bytes in a header, well-formed however it is cut", () => {
+    for (const long of ["a ".repeat(1e6), "😀".repeat(1e5), "\ud800".repeat(1e5)]) {
+      expect(thrownText(new Error(long)).length).toBeLessThanOrEqual(4_097);
+      expect(thrownText(long).isWellFormed()).toBe(true);
+      expect(utf8Length(errorText(long))).toBeLessThanOrEqual(1_000);
+      expect(errorText(long).isWellFormed()).toBe(true);
+    }
+  });
+
+  it("that a driver cannot even look at is unknown to it", () => {
+    const driver = new ScriptedDriver();
+    driver.classify = () => {
+      throw new TypeError("no");
+    };
+    expect(normalise(driver, new Error("x"))).toMatchObject({ code: "BROKER_ERROR", retryable: true });
+  });
+});
+
+describe("credentials", () => {
+  const cases: [string, string][] = [
+    ["connect ECONNREFUSED amqp://app:s3cret@broker:5672", "connect ECONNREFUSED amqp://***@broker:5672"],
+    ["amqp://a:b@h redis://c:p@ss@i, kafka://j", "amqp://***@h redis://***@i, kafka://j"],
+    [
+      "Endpoint=sb://n/;SharedAccessKey=abc=;EntityPath=x",
+      "Endpoint=sb://n/;SharedAccessKey=***;EntityPath=x",
+    ],
+    ["kafka://h?password=abc&ssl=true", "kafka://h?password=***&ssl=true"],
+    ["nothing to hide: a=b", "nothing to hide: a=b"],
+  ];
+  for (const [text, expected] of cases) {
+    it(`are taken out of ${text}`, () => expect(withoutCredentials(text)).toBe(expected));
+  }
+
+  it("are not shown by a text that is cut before their end", () => {
+    const text = `${"x ".repeat(2_040)}amqp://user:s3cret${"y".repeat(100)}@host`;
+    expect(thrownText(text)).not.toContain("s3cret");
+    expect(thrownText(`amqp://user:s3cret${"y".repeat(5_000)}@host`)).not.toContain("s3cret");
+  });
+});
