@@ -1,30 +1,30 @@
 import type { ConformanceTarget, ForeignListener, ForeignMessage, ForeignPeer } from "@waybill/conformance";
 import type { Address, Driver, WireMessage } from "@waybill/core/spi";
-import { MemoryBroker } from "./broker/broker.ts";
+import type { MemoryBroker } from "./broker/broker.ts";
 import { Member } from "./broker/member.ts";
 import type { MemoryConnection } from "./connection.ts";
 import { connectionLost, unreachable } from "./errors.ts";
 import { memory } from "./index.ts";
-import { readBoth, readUrl } from "./options.ts";
+import { settingsFromUrl } from "./options.ts";
 
 const shortLeaseMs = 1_500;
 
 /** What the suite is pointed at: drivers of one broker, made for it as the URL says, which can be stopped and started. */
 export function target(url = "memory:"): ConformanceTarget {
-  const broker = new MemoryBroker(readBoth({ query: readUrl(url).query }).broker);
-  const lives = new WeakMap<Driver, Life>();
+  const { broker } = settingsFromUrl(url);
+  const processes = new WeakMap<Driver, CrashableProcess>();
   const driver = (leaseMs?: number): Driver => {
-    const life = new Life();
-    const crashable = life.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
-    lives.set(crashable, life);
+    const process = new CrashableProcess();
+    const crashable = process.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
+    processes.set(crashable, process);
     return crashable;
   };
   return {
     adapter: "memory",
     driver: () => driver(),
     shortLease: { ms: shortLeaseMs, driver: () => driver(shortLeaseMs) },
-    crash: async (driver) => lives.get(driver)?.end(),
-    foreign: async () => foreignPeer(broker),
+    crash: async (driver) => processes.get(driver)?.crash(),
+    foreign: async () => externalClient(broker),
     broker: {
       kill: async () => broker.stop(),
       start: async () => broker.start(),
@@ -33,15 +33,15 @@ export function target(url = "memory:"): ConformanceTarget {
 }
 
 /** A driver's connections, to be cut as if its process had died. */
-class Life {
+class CrashableProcess {
   readonly #connections = new Set<MemoryConnection>();
-  #over = false;
+  #crashed = false;
 
   of(driver: Driver): Driver {
     return {
       ...driver,
       connect: async (hooks, call) => {
-        if (this.#over) throw unreachable();
+        if (this.#crashed) throw unreachable();
         const connection = (await driver.connect(hooks, call)) as MemoryConnection;
         this.#connections.add(connection);
         return connection;
@@ -49,14 +49,14 @@ class Life {
     };
   }
 
-  end(): void {
-    this.#over = true;
+  crash(): void {
+    this.#crashed = true;
     for (const connection of this.#connections) connection.break(connectionLost());
   }
 }
 
 /** The broker's own interface, with none of Waybill's metadata. */
-function foreignPeer(broker: MemoryBroker): ForeignPeer {
+function externalClient(broker: MemoryBroker): ForeignPeer {
   const listeners: ForeignListener[] = [];
   return {
     async publish(to, message) {
@@ -98,7 +98,7 @@ function listen(broker: MemoryBroker, address: Address): ForeignListener {
     prefetch: 1,
     prefetchBytes: 1,
   });
-  const member = new Member(claim.queue, broker.settings.clock, shortLeaseMs);
+  const member = new Member(claim.queue, broker.settings.clock, shortLeaseMs, Number.POSITIVE_INFINITY);
   return {
     async next() {
       const [delivery] = await member.receive(1, AbortSignal.timeout(10_000));
@@ -108,7 +108,7 @@ function listen(broker: MemoryBroker, address: Address): ForeignListener {
       return key === undefined ? { body, headers } : { body, headers, key };
     },
     async close() {
-      member.close();
+      member.close(new Set());
       claim.release();
     },
   };
