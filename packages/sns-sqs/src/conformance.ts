@@ -32,8 +32,8 @@ const encoding = "content-transfer-encoding";
 
 /**
  * What a suite needs to prove this adapter, on AWS (`aws://eu-central-1`) or on a
- * stand-in (`aws://…?endpoint=…`). `extras`: what only the caller has, such as power
- * over the stand-in's process.
+ * emulator (`aws://…?endpoint=…`). `extras`: what only the caller has, such as power
+ * over the emulator's process.
  */
 export function target(url: string, extras: Partial<ConformanceTarget> = {}): ConformanceTarget {
   const endpoint = new URL(url).searchParams.get("endpoint");
@@ -45,7 +45,7 @@ export function target(url: string, extras: Partial<ConformanceTarget> = {}): Co
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "3000" }),
     ...(endpoint === null ? {} : { endpoint: endpointOf(endpoint) }),
-    foreign: async () => new AwsPeer(url),
+    foreign: async () => new ExternalClient(url),
     shortLease: {
       ms: shortLeaseMs,
       driver: (through) => driver(through, { leaseMs: String(shortLeaseMs) }),
@@ -71,7 +71,7 @@ function variant(url: string, query: Readonly<Record<string, string>>, through?:
 }
 
 /** The SDK alone. Like any program that does not know Waybill, it reads and writes binary bodies as base64. */
-class AwsPeer implements ForeignPeer {
+class ExternalClient implements ForeignPeer {
   readonly #sqs: SQSClient;
   readonly #sns: SNSClient;
 
@@ -121,12 +121,12 @@ class AwsPeer implements ForeignPeer {
   async listen(from: Address): Promise<ForeignListener> {
     if (from.kind !== "topic") {
       const { QueueUrl = "" } = await this.#sqs.send(new GetQueueUrlCommand({ QueueName: queueName(from) }));
-      return new AwsPeerListener(this.#sqs, QueueUrl, false);
+      return new ExternalListener(this.#sqs, QueueUrl, false);
     }
     const TopicArn = await this.#topicArn(from);
     const { QueueUrl = "" } = await this.#sqs.send(
       new CreateQueueCommand({
-        QueueName: `foreign-${crypto.randomUUID()}${from.ordered ? ".fifo" : ""}`,
+        QueueName: `external-${crypto.randomUUID()}${from.ordered ? ".fifo" : ""}`,
         ...(from.ordered ? { Attributes: { FifoQueue: "true" } } : {}),
       }),
     );
@@ -142,7 +142,7 @@ class AwsPeer implements ForeignPeer {
         Attributes: { RawMessageDelivery: "true" },
       }),
     );
-    return new AwsPeerListener(this.#sqs, QueueUrl, true);
+    return new ExternalListener(this.#sqs, QueueUrl, true);
   }
 
   async close(): Promise<void> {
@@ -165,7 +165,7 @@ class AwsPeer implements ForeignPeer {
   }
 }
 
-class AwsPeerListener implements ForeignListener {
+class ExternalListener implements ForeignListener {
   readonly #sqs: SQSClient;
   readonly #url: string;
   readonly #temporary: boolean;
@@ -187,7 +187,7 @@ class AwsPeerListener implements ForeignListener {
     if (message === undefined) throw new Error("No message came within ten seconds.");
     const { ReceiptHandle } = message;
     await this.#sqs.send(new DeleteMessageCommand({ QueueUrl: this.#url, ReceiptHandle }));
-    return foreignMessage(message);
+    return asReceived(message);
   }
 
   async close(): Promise<void> {
@@ -195,7 +195,7 @@ class AwsPeerListener implements ForeignListener {
   }
 }
 
-function foreignMessage({ Body = "", MessageAttributes = {}, Attributes }: Message): ForeignMessage {
+function asReceived({ Body = "", MessageAttributes = {}, Attributes }: Message): ForeignMessage {
   const headers = Object.fromEntries(
     Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]),
   );

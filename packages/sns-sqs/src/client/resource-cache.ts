@@ -1,9 +1,9 @@
 import { GetTopicAttributesCommand, ListTopicsCommand } from "@aws-sdk/client-sns";
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import { type Address, type Call, MessagingError } from "@waybill/core/spi";
-import type { Clients } from "../clients.ts";
 import { isAwsError } from "../errors.ts";
 import { queueName, topicName } from "../naming.ts";
+import type { Clients } from "./clients.ts";
 
 /** So many queue URLs are kept; reply paths come and go. */
 const mostKept = 10_000;
@@ -15,7 +15,7 @@ const mostKept = 10_000;
 const removalMs = 60_000;
 
 /** Where things are: queue URLs and topic ARNs by name, each looked up once until it turns out to be gone. */
-export class Places {
+export class ResourceCache {
   readonly #clients: Clients;
   readonly #queues = new Map<string, string>();
   readonly #topics = new Map<string, string>();
@@ -27,7 +27,7 @@ export class Places {
   #owner: string | undefined;
   readonly #accountId: string | undefined;
 
-  /** @param atOnce A stand-in's queues are gone when they were removed. */
+  /** @param atOnce An emulator's queues are gone when they were removed. */
   constructor(clients: Clients, accountId: string | undefined, atOnce: boolean) {
     this.#clients = clients;
     this.#accountId = accountId;
