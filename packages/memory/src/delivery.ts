@@ -1,4 +1,5 @@
 import type { ReceivedMessage } from "@waybill/core/spi";
+import { copyBytes } from "./broker/copy-bytes.ts";
 import type { Timed } from "./broker/due-heap.ts";
 import type { Linked } from "./broker/linked-list.ts";
 import type { StoredMessage } from "./mapping.ts";
@@ -46,7 +47,7 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
 
   /** A copy, since other groups and later deliveries get the same message. */
   get body(): Uint8Array {
-    this.#body ??= new Uint8Array(this.message.body);
+    this.#body ??= copyBytes(this.message.body);
     return this.#body;
   }
   /** A message that came without an id is known by its position. */

@@ -1,4 +1,5 @@
 import type { Headers, WireMessage } from "@waybill/core/spi";
+import { copyBytes } from "./broker/copy-bytes.ts";
 
 /** A message as the broker keeps it: one copy, shared by all consumers that will get it. */
 export interface StoredMessage extends Omit<WireMessage, "delayMs"> {
@@ -40,7 +41,7 @@ export function encode(message: WireMessage, position: number, now: number): Sto
   return {
     id,
     publishToken,
-    body: new Uint8Array(body),
+    body: copyBytes(body),
     contentType,
     key,
     timestamp,

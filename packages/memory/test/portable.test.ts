@@ -8,7 +8,9 @@ test("nothing but the conformance target needs what only Node has", async () => 
   const found: string[] = [];
   for await (const file of glob("**/*.ts", { cwd: source })) {
     if (file === "conformance.ts") continue;
-    if (/"node:|\bBuffer\b|\bprocess\.[a-z]/.test(readFileSync(source + file, "utf8"))) found.push(file);
+    // What is taken from `globalThis` only where it is there does no harm.
+    const text = readFileSync(source + file, "utf8");
+    if (/"node:|\bBuffer\.|\bprocess\.[a-z]|NodeJS\./.test(text)) found.push(file);
   }
   expect(found).toEqual([]);
 });

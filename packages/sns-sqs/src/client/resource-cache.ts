@@ -5,7 +5,7 @@ import { isAwsError } from "../errors.ts";
 import { queueName, topicName } from "../naming.ts";
 import type { Clients } from "./clients.ts";
 
-/** So many queue URLs are kept; reply paths come and go. */
+/** So many queue URLs are kept, and so many topic ARNs: reply paths come and go, and names may be made up. */
 const mostKept = 10_000;
 
 /**
@@ -76,8 +76,7 @@ export class ResourceCache {
 
   rememberQueue(name: string, url: string): void {
     this.#removed.delete(name);
-    if (this.#queues.size >= mostKept) this.#queues.delete(this.#queues.keys().next().value as string);
-    this.#queues.set(name, url);
+    keep(this.#queues, name, url);
   }
 
   /** @throws MessagingError `NOT_FOUND` */
@@ -100,7 +99,7 @@ export class ResourceCache {
       if (isAwsError(cause, "NotFound")) return undefined;
       throw cause;
     }
-    this.#topics.set(name, arn);
+    keep(this.#topics, name, arn);
     return arn;
   }
 
@@ -111,7 +110,7 @@ export class ResourceCache {
   }
 
   rememberTopic(name: string, arn: string): void {
-    this.#topics.set(name, arn);
+    keep(this.#topics, name, arn);
     const [scheme, partition, , region, account] = arn.split(":");
     this.#partition = `${scheme}:${partition}`;
     this.#owner = `${region}:${account}`;
@@ -142,6 +141,12 @@ export class ResourceCache {
     const arn = Topics[0]?.TopicArn;
     if (arn !== undefined) this.rememberTopic(arn.slice(arn.lastIndexOf(":") + 1), arn);
   }
+}
+
+/** The oldest goes where there is no room. */
+function keep(known: Map<string, string>, name: string, value: string): void {
+  if (known.size >= mostKept && !known.has(name)) known.delete(known.keys().next().value as string);
+  known.set(name, value);
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
