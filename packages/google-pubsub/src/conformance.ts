@@ -27,7 +27,7 @@ export function target(urlOfAny: string, extras: Partial<ConformanceTarget> = {}
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "4000" }),
     ...(emulator === null ? {} : { endpoint: endpointOf(emulator), quirks: quirksOf[which] }),
-    foreign: async () => new ExternalClient(url),
+    foreign: async () => new PubsubPeer(url),
     shortLease: {
       ms: shortLeaseMs,
       driver: (through) => driver(through, { leaseMs: String(shortLeaseMs) }),
@@ -61,7 +61,7 @@ function variant(url: string, query: Readonly<Record<string, string>>, through?:
 }
 
 /** Google's client alone, as any other program would use it. */
-class ExternalClient implements ForeignPeer {
+class PubsubPeer implements ForeignPeer {
   readonly #pubsub: PubSub;
 
   constructor(url: string) {
@@ -91,7 +91,7 @@ class ExternalClient implements ForeignPeer {
     const subscriber = new v1.SubscriberClient(
       config as ConstructorParameters<typeof v1.SubscriberClient>[0],
     );
-    return new ExternalListener(subscriber, `projects/${this.#pubsub.projectId}/subscriptions/${id}`);
+    return new PubsubPeerListener(subscriber, `projects/${this.#pubsub.projectId}/subscriptions/${id}`);
   }
 
   async close(): Promise<void> {
@@ -99,7 +99,7 @@ class ExternalClient implements ForeignPeer {
   }
 }
 
-class ExternalListener implements ForeignListener {
+class PubsubPeerListener implements ForeignListener {
   readonly #subscriber: v1.SubscriberClient;
   readonly #subscription: string;
 

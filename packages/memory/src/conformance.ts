@@ -12,19 +12,19 @@ const shortLeaseMs = 1_500;
 /** What the suite is pointed at: drivers of one broker, made for it as the URL says, which can be stopped and started. */
 export function target(url = "memory:"): ConformanceTarget {
   const { broker } = settingsFromUrl(url);
-  const processes = new WeakMap<Driver, CrashableProcess>();
+  const lives = new WeakMap<Driver, Life>();
   const driver = (leaseMs?: number): Driver => {
-    const process = new CrashableProcess();
-    const crashable = process.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
-    processes.set(crashable, process);
+    const life = new Life();
+    const crashable = life.of(memory(leaseMs === undefined ? { broker } : { broker, leaseMs }));
+    lives.set(crashable, life);
     return crashable;
   };
   return {
     adapter: "memory",
     driver: () => driver(),
     shortLease: { ms: shortLeaseMs, driver: () => driver(shortLeaseMs) },
-    crash: async (driver) => processes.get(driver)?.crash(),
-    foreign: async () => externalClient(broker),
+    crash: async (driver) => lives.get(driver)?.end(),
+    foreign: async () => foreignPeer(broker),
     broker: {
       kill: async () => broker.stop(),
       start: async () => broker.start(),
@@ -33,15 +33,15 @@ export function target(url = "memory:"): ConformanceTarget {
 }
 
 /** A driver's connections, to be cut as if its process had died. */
-class CrashableProcess {
+class Life {
   readonly #connections = new Set<MemoryConnection>();
-  #crashed = false;
+  #over = false;
 
   of(driver: Driver): Driver {
     return {
       ...driver,
       connect: async (hooks, call) => {
-        if (this.#crashed) throw unreachable();
+        if (this.#over) throw unreachable();
         const connection = (await driver.connect(hooks, call)) as MemoryConnection;
         this.#connections.add(connection);
         return connection;
@@ -49,14 +49,14 @@ class CrashableProcess {
     };
   }
 
-  crash(): void {
-    this.#crashed = true;
+  end(): void {
+    this.#over = true;
     for (const connection of this.#connections) connection.break(connectionLost());
   }
 }
 
 /** The broker's own interface, with none of Waybill's metadata. */
-function externalClient(broker: MemoryBroker): ForeignPeer {
+function foreignPeer(broker: MemoryBroker): ForeignPeer {
   const listeners: ForeignListener[] = [];
   return {
     async publish(to, message) {

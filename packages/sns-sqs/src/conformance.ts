@@ -45,7 +45,7 @@ export function target(url: string, extras: Partial<ConformanceTarget> = {}): Co
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "3000" }),
     ...(endpoint === null ? {} : { endpoint: endpointOf(endpoint) }),
-    foreign: async () => new ExternalClient(url),
+    foreign: async () => new AwsPeer(url),
     shortLease: {
       ms: shortLeaseMs,
       driver: (through) => driver(through, { leaseMs: String(shortLeaseMs) }),
@@ -71,7 +71,7 @@ function variant(url: string, query: Readonly<Record<string, string>>, through?:
 }
 
 /** The SDK alone. Like any program that does not know Waybill, it reads and writes binary bodies as base64. */
-class ExternalClient implements ForeignPeer {
+class AwsPeer implements ForeignPeer {
   readonly #sqs: SQSClient;
   readonly #sns: SNSClient;
 
@@ -121,7 +121,7 @@ class ExternalClient implements ForeignPeer {
   async listen(from: Address): Promise<ForeignListener> {
     if (from.kind !== "topic") {
       const { QueueUrl = "" } = await this.#sqs.send(new GetQueueUrlCommand({ QueueName: queueName(from) }));
-      return new ExternalListener(this.#sqs, QueueUrl, false);
+      return new AwsPeerListener(this.#sqs, QueueUrl, false);
     }
     const TopicArn = await this.#topicArn(from);
     const { QueueUrl = "" } = await this.#sqs.send(
@@ -142,7 +142,7 @@ class ExternalClient implements ForeignPeer {
         Attributes: { RawMessageDelivery: "true" },
       }),
     );
-    return new ExternalListener(this.#sqs, QueueUrl, true);
+    return new AwsPeerListener(this.#sqs, QueueUrl, true);
   }
 
   async close(): Promise<void> {
@@ -165,7 +165,7 @@ class ExternalClient implements ForeignPeer {
   }
 }
 
-class ExternalListener implements ForeignListener {
+class AwsPeerListener implements ForeignListener {
   readonly #sqs: SQSClient;
   readonly #url: string;
   readonly #temporary: boolean;
