@@ -187,7 +187,7 @@ class AwsPeerListener implements ForeignListener {
     if (message === undefined) throw new Error("No message came within ten seconds.");
     const { ReceiptHandle } = message;
     await this.#sqs.send(new DeleteMessageCommand({ QueueUrl: this.#url, ReceiptHandle }));
-    return asReceived(message);
+    return foreignMessage(message);
   }
 
   async close(): Promise<void> {
@@ -195,7 +195,7 @@ class AwsPeerListener implements ForeignListener {
   }
 }
 
-function asReceived({ Body = "", MessageAttributes = {}, Attributes }: Message): ForeignMessage {
+function foreignMessage({ Body = "", MessageAttributes = {}, Attributes }: Message): ForeignMessage {
   const headers = Object.fromEntries(
     Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]),
   );
