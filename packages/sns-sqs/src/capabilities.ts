@@ -7,7 +7,7 @@ const hour = 3_600_000;
 /** The longest delay that is taken on, in milliseconds. */
 export const longestDelayMs: number = 30 * day;
 
-/** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead letters. */
+/** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead-lettered messages. */
 const reservedBytes = 4_096;
 
 const delay: DelaySupport = {
