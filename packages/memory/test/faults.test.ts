@@ -1,5 +1,5 @@
 import { MessagingError } from "@waybill/core/spi";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { inbox, message, queue, texts, topic, workbench } from "./workbench.ts";
 
 test("a cut connection says so, and its deliveries are there for others at once, counted", async () => {
@@ -127,4 +127,20 @@ test("closing counts the started message of a key, and what was prefetched behin
   const ofKeyA = again.filter(({ key }) => key === "a");
   expect(texts(ofKeyA)).toEqual(["1", "2"]);
   expect(ofKeyA.map(({ redeliveries }) => redeliveries)).toEqual([1, 0]);
+});
+
+test("an observer that throws is told of, and costs neither a publish nor a settlement", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const { ensure, publish, consume, broker } = await workbench();
+  await ensure(queue("q"));
+  const failure = new Error("as arranged");
+  const fail = () => {
+    throw failure;
+  };
+  broker.observe({ published: fail, settled: fail });
+  expect(await publish(queue("q"), "1")).toEqual([{ ok: true }]);
+  const consumer = await consume(queue("q"));
+  expect(await consumer.ack(...(await consumer.receive()))).toEqual(["settled"]);
+  expect(warn.mock.calls.map(([, cause]) => cause)).toEqual([failure, failure]);
+  warn.mockRestore();
 });

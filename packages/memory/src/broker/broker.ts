@@ -10,7 +10,7 @@ interface Breakable {
   break(cause: unknown): void;
 }
 
-/** Sees what happens on the broker, as it happens. Must not throw. */
+/** Sees what happens on the broker, as it happens. What it throws is printed as a warning, and costs no message. */
 export interface BrokerObserver {
   published?(to: Address, batch: readonly WireMessage[], outcomes: readonly PublishOutcome[]): void;
   settled?(from: Address, settlement: Settlement): void;
@@ -55,7 +55,7 @@ export class MemoryBroker {
       if (!outcome.ok && key !== undefined) failedKeys.set(key, outcome);
       outcomes.push(outcome);
     }
-    for (const observer of this.#observers) observer.published?.(to, batch, outcomes);
+    this.#tell((observer) => observer.published?.(to, batch, outcomes));
     destination.wake();
     return outcomes;
   }
@@ -108,7 +108,7 @@ export class MemoryBroker {
 
   /** For consumers: this was settled. */
   noteSettled(from: Address, settlement: Settlement): void {
-    for (const observer of this.#observers) observer.settled?.(from, settlement);
+    this.#tell((observer) => observer.settled?.(from, settlement));
   }
 
   /** @throws MessagingError `UNREACHABLE` while the broker is stopped */
@@ -139,5 +139,15 @@ export class MemoryBroker {
   restart(): void {
     this.stop();
     this.start();
+  }
+
+  #tell(tell: (observer: BrokerObserver) => void): void {
+    for (const observer of this.#observers) {
+      try {
+        tell(observer);
+      } catch (cause) {
+        console.warn("[waybill] An observer of the embedded broker threw an error.", cause);
+      }
+    }
   }
 }
