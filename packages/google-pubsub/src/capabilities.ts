@@ -1,4 +1,5 @@
 import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybill/core/spi";
+import { mostHeaders } from "./client/header-packing.ts";
 import type { Settings } from "./options.ts";
 
 /** The service keeps unacked messages for seven days at most; a delay should end well before. */
@@ -6,7 +7,7 @@ const longestDelayMs = 6 * 86_400_000;
 
 const delay: DelaySupport = {
   how: "emulated",
-  note: "Consumers hide a message until it is due by moving its ack deadline; a call for each hour's sixth of delay.",
+  note: "Consumers defer a message until it is due by moving its ack deadline; a call for each hour's sixth of delay.",
   maxMs: longestDelayMs,
   lateMs: 3_000,
 };
@@ -28,6 +29,8 @@ const requestReply: Support = {
   note: "A topic shared by all clients, with a filtered subscription for each.",
 };
 
+export type GooglePubsubCapabilities = ReturnType<typeof capabilitiesOf>;
+
 export function capabilitiesOf(settings: Settings) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
@@ -38,6 +41,12 @@ export function capabilitiesOf(settings: Settings) {
     lease: { ms: settings.leaseMs },
     reportsUnrouted: false,
     publishing: { maxMessages: 1_000, maxBytes: 1_000_000, inFlight: 6 },
-    limits: { messageBytes: 9_900_000, headerBytes: 75_000, keyBytes: 1_024 },
+    limits: {
+      messageBytes: 9_900_000,
+      headerBytes: 75_000,
+      keyBytes: 1_024,
+      // Names and values that no attribute can hold are packed; more headers than this might not fit.
+      headers: { maxCount: mostHeaders },
+    },
   } as const satisfies Capabilities;
 }

@@ -7,18 +7,18 @@ import type {
   ForeignPeer,
 } from "@waybill/conformance";
 import type { Address } from "@waybill/core/spi";
+import { quirksOf } from "./client/emulators.ts";
 import { adapter } from "./index.ts";
-import { quirksOf } from "./stand-ins.ts";
 
 /** Shorter than the service allows a subscription to begin with; messages are leased anew on receipt. */
 const shortLeaseMs = 3_000;
 
 /**
  * What a suite needs to prove this adapter on the Pub/Sub at `url`. `extras`: what only the caller has.
- * With `standIn=pstest` in the URL it expects the manners of that one, and not those of Google's emulator.
+ * With `emulator=pstest` in the URL it expects the manners of that one, and not those of Google's emulator.
  */
 export function target(urlOfAny: string, extras: Partial<ConformanceTarget> = {}): ConformanceTarget {
-  const { url, standIn } = taken(urlOfAny);
+  const { url, emulator: which } = taken(urlOfAny);
   const emulator = new URL(url).searchParams.get("emulatorHost");
   const driver = (through?: Endpoint, query: Record<string, string> = {}) =>
     adapter.fromUrl(variant(url, query, through), {});
@@ -26,7 +26,7 @@ export function target(urlOfAny: string, extras: Partial<ConformanceTarget> = {}
     adapter: "google-pubsub",
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "4000" }),
-    ...(emulator === null ? {} : { endpoint: endpointOf(emulator), quirks: quirksOf[standIn] }),
+    ...(emulator === null ? {} : { endpoint: endpointOf(emulator), quirks: quirksOf[which] }),
     foreign: async () => new PubsubPeer(url),
     shortLease: {
       ms: shortLeaseMs,
@@ -43,9 +43,9 @@ export function target(urlOfAny: string, extras: Partial<ConformanceTarget> = {}
 /** The URL as the adapter takes it, and what is said of the other end. */
 function taken(text: string) {
   const url = new URL(text);
-  const standIn = url.searchParams.get("standIn") === "pstest" ? "pstest" : "emulator";
-  url.searchParams.delete("standIn");
-  return { url: url.href, standIn } as const;
+  const emulator = url.searchParams.get("emulator") === "pstest" ? "pstest" : "emulator";
+  url.searchParams.delete("emulator");
+  return { url: url.href, emulator } as const;
 }
 
 function endpointOf(text: string): Endpoint {

@@ -12,16 +12,16 @@ import {
   type Source,
   type WireMessage,
 } from "@waybill/core/spi";
-import { createClients } from "./clients.ts";
-import { type ConsumerParts, PubsubConsumer } from "./consumer.ts";
+import { createClients } from "./client/clients.ts";
+import { nativeFilter } from "./client/filters.ts";
+import { Service, type Subscription } from "./client/service.ts";
+import { type ConsumerParts, GooglePubsubConsumer } from "./consumer.ts";
 import { status, statusOf } from "./errors.ts";
-import { nativeFilter } from "./filters.ts";
 import { ownAttributes } from "./mapping.ts";
 import { ephemeralId, returnsId, subscriptionId } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { Publisher } from "./publisher.ts";
-import { Service, type Subscription } from "./service.ts";
-import { differencesOf, PubsubTopology, timeOf } from "./topology.ts";
+import { GooglePubsubPublisher } from "./publisher.ts";
+import { differencesOf, GooglePubsubTopology, timeOf } from "./topology.ts";
 
 /** What the service allows at least: for subscriptions whose client died. */
 const shortestLife = { expirationPolicy: { ttl: { seconds: 86_400 } } };
@@ -33,53 +33,53 @@ const messagesKept = { messageRetentionDuration: { seconds: 23 * 3_600 } };
 /** Subscriptions of our own that could not be deleted, since the connection was lost: done on the next one. */
 export type Leftovers = Set<string>;
 
-export async function connectPubsub(
-  settings: Settings,
-  leftovers: Leftovers,
-  hooks: ConnectionHooks,
-  call: Call,
-): Promise<Connection> {
-  const clients = await createClients(settings);
-  const service: Service = new Service(clients, settings.responseTimeoutMs, (cause) => hooks.lost(cause));
-  try {
-    await service.greet(call.signal);
-  } catch (cause) {
-    await service.close();
-    if (!call.signal.aborted) throw cause;
-    throw new MessagingError(
-      "UNREACHABLE",
-      "Pub/Sub did not answer before the attempt to connect was given up.",
-      {
-        cause,
-      },
-    );
-  }
-  for (const name of leftovers) {
-    leftovers.delete(name);
-    service.deleteSubscription(name).catch(() => leftovers.add(name));
-  }
-  return new PubsubConnection(settings, leftovers, hooks, service);
-}
-
-class PubsubConnection implements Connection {
+/** The vendor client and its two channels, until one of them does not answer any more. */
+export class GooglePubsubConnection implements Connection {
   readonly native: unknown;
   readonly broker: { readonly name: string; readonly version: undefined };
-  readonly topology: PubsubTopology;
+  readonly topology: GooglePubsubTopology;
   readonly #settings: Settings;
   readonly #leftovers: Leftovers;
   readonly #hooks: ConnectionHooks;
   readonly #service: Service;
-  readonly #publisher: Publisher;
+  readonly #publisher: GooglePubsubPublisher;
   readonly #consumers = new Set<Consumer>();
   #closing: Promise<void> | undefined;
 
-  constructor(settings: Settings, leftovers: Leftovers, hooks: ConnectionHooks, service: Service) {
+  /** Reads the credentials and makes sure that the service answers and knows them. */
+  static async open(
+    settings: Settings,
+    leftovers: Leftovers,
+    hooks: ConnectionHooks,
+    call: Call,
+  ): Promise<GooglePubsubConnection> {
+    const clients = await createClients(settings);
+    const service: Service = new Service(clients, settings.responseTimeoutMs, (cause) => hooks.lost(cause));
+    try {
+      await service.ping(call.signal);
+    } catch (cause) {
+      await service.close();
+      if (!call.signal.aborted) throw cause;
+      throw new MessagingError(
+        "UNREACHABLE",
+        "Pub/Sub did not answer before the attempt to connect was given up.",
+        { cause },
+      );
+    }
+    for (const name of leftovers) {
+      leftovers.delete(name);
+      service.deleteSubscription(name).catch(() => leftovers.add(name));
+    }
+    return new GooglePubsubConnection(settings, leftovers, hooks, service);
+  }
+
+  private constructor(settings: Settings, leftovers: Leftovers, hooks: ConnectionHooks, service: Service) {
     this.#settings = settings;
     this.#leftovers = leftovers;
     this.#hooks = hooks;
     this.#service = service;
-    this.#publisher = new Publisher(service, settings.replyTopic);
-    this.topology = new PubsubTopology(service, settings);
+    this.#publisher = new GooglePubsubPublisher(service, settings.replyTopic);
+    this.topology = new GooglePubsubTopology(service, settings);
     const { pubsub } = service.clients;
     this.native = pubsub;
     this.broker = {
@@ -168,12 +168,13 @@ class PubsubConnection implements Connection {
     });
   }
 
-  #parts({ address, filter, prefetch }: Source) {
+  #parts({ address, filter, prefetch, prefetchBytes }: Source) {
     const { leaseMs, pulls } = this.#settings;
     return {
       service: this.#service,
       publisher: this.#publisher,
       prefetch,
+      prefetchBytes,
       leaseMs,
       // Two answers of which the second arrives first would swap what one key has in both.
       pulls: address.ordered ? 1 : pulls,
@@ -189,7 +190,7 @@ class PubsubConnection implements Connection {
       this.#consumers.delete(consumer);
       await parts.onClosed();
     };
-    const consumer: Consumer = new PubsubConsumer({ ...parts, onClosed });
+    const consumer: Consumer = new GooglePubsubConsumer({ ...parts, onClosed });
     this.#consumers.add(consumer);
     return consumer;
   }

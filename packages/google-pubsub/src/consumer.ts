@@ -1,5 +1,6 @@
 import {
   type Call,
+  type CloseConsumerOptions,
   type Consumer,
   type Filter,
   PushQueue,
@@ -9,26 +10,29 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
-import { acknowledge, failuresOf, isPermanent } from "./acking.ts";
-import type { PubsubDelivery } from "./delivery.ts";
-import { matches } from "./filters.ts";
-import { Hiding } from "./hiding.ts";
-import { Holdings } from "./holdings.ts";
-import { decode, delayed } from "./mapping.ts";
-import type { Publisher } from "./publisher.ts";
-import { Puller } from "./puller.ts";
-import type { PulledMessage, Service } from "./service.ts";
+import { matches } from "./client/filters.ts";
+import type { PulledMessage, Service } from "./client/service.ts";
+import { DeferredMessages } from "./delays/deferred-messages.ts";
+import { GooglePubsubDelivery } from "./delivery.ts";
+import { delayed } from "./mapping.ts";
+import type { GooglePubsubPublisher } from "./publisher.ts";
+import { acknowledge, failuresOf, isPermanent } from "./receiving/acknowledge.ts";
+import { OutstandingMessages } from "./receiving/outstanding-messages.ts";
+import { PrefetchEstimate } from "./receiving/prefetch-estimate.ts";
+import { Puller } from "./receiving/puller.ts";
 
 /** How long handing back may take, in milliseconds. */
-const patienceMs = 5_000;
+const handBackTimeoutMs = 5_000;
 
 export interface ConsumerParts {
   readonly service: Service;
-  readonly publisher: Publisher;
+  readonly publisher: GooglePubsubPublisher;
   /** By their full names: the one consumed, and the one for what only this group or queue is to get. */
   readonly main: string;
   readonly returns: { readonly subscription: string; readonly topic: string } | undefined;
   readonly prefetch: number;
+  /** The most bytes held, as far as they can be foreseen. One message always fits. */
+  readonly prefetchBytes: number;
   readonly leaseMs: number;
   /** The subscriptions' own ack deadline in milliseconds; `undefined` where it could not be read. */
   readonly timeoutMs: number | undefined;
@@ -44,12 +48,13 @@ export interface ConsumerParts {
 }
 
 /** A member of a group, one of a queue's consumers, or a reader with a subscription of its own. */
-export class PubsubConsumer implements Consumer {
+export class GooglePubsubConsumer implements Consumer {
   readonly #parts: ConsumerParts;
-  readonly #queue = new PushQueue<PubsubDelivery>();
-  readonly #holdings = new Holdings();
+  readonly #queue = new PushQueue<GooglePubsubDelivery>();
+  readonly #outstanding = new OutstandingMessages();
+  readonly #estimate: PrefetchEstimate;
   readonly #pullers: readonly Puller[];
-  readonly #hiding: Hiding;
+  readonly #deferred: DeferredMessages;
   readonly #housekeeping: NodeJS.Timeout;
   /** By how much too early a lease is taken for over: the answer was under way for a while. */
   readonly #marginMs: number;
@@ -60,12 +65,19 @@ export class PubsubConsumer implements Consumer {
     this.#parts = parts;
     const { service, main, returns, prefetch, leaseMs } = parts;
     this.#marginMs = Math.min(1_000, leaseMs / 10);
-    this.#hiding = new Hiding(service, returns?.subscription ?? main);
-    const pullers = [this.#puller(main, parts.pulls, Math.max(1, Math.floor(prefetch / (2 * parts.pulls))))];
-    if (returns !== undefined)
-      pullers.unshift(this.#puller(returns.subscription, 1, 1, Math.max(1, prefetch >> 3)));
+    this.#estimate = new PrefetchEstimate(parts.prefetchBytes);
+    this.#deferred = new DeferredMessages(service, returns?.subscription ?? main);
+    const least = () => {
+      const fitting = Math.min(prefetch, this.#estimate.room(0));
+      return Math.max(1, Math.floor(fitting / (2 * parts.pulls)));
+    };
+    const pullers = [this.#puller(main, parts.pulls, least)];
+    if (returns !== undefined) {
+      const extra = () => Math.max(1, Math.min(prefetch, this.#estimate.room(0)) >> 3);
+      pullers.unshift(this.#puller(returns.subscription, 1, () => 1, extra));
+    }
     this.#pullers = pullers;
-    this.#housekeeping = setInterval(this.#keepHouse, leaseMs / 2).unref();
+    this.#housekeeping = setInterval(this.#dropExpired, leaseMs / 2).unref();
     this.#proceed();
   }
 
@@ -76,9 +88,9 @@ export class PubsubConsumer implements Consumer {
     const deliveries = queued.every((delivery) => delivery.leasedUntil > now)
       ? queued
       : queued.filter((delivery) => delivery.leasedUntil > now);
-    this.#holdings.received(deliveries);
+    this.#outstanding.received(deliveries);
     // Without settlement there is nothing to wait for.
-    if (this.#parts.inbox !== undefined) this.#ackAway(deliveries);
+    if (this.#parts.inbox !== undefined) this.#autoAck(deliveries);
     return deliveries;
   }
 
@@ -86,19 +98,19 @@ export class PubsubConsumer implements Consumer {
     const outcomes = new Array<SettleOutcome>(batch.length).fill("lost");
     if (this.#closing !== undefined) return outcomes;
     const now = performance.now();
-    const ours: PubsubDelivery[] = [];
+    const ours: GooglePubsubDelivery[] = [];
     const indexes: number[] = [];
     for (let i = 0; i < batch.length; i++) {
-      const delivery = (batch[i] as Settlement).delivery as PubsubDelivery;
-      if (!this.#holdings.has(delivery)) continue;
+      const delivery = (batch[i] as Settlement).delivery as GooglePubsubDelivery;
+      if (!this.#outstanding.has(delivery)) continue;
       if (delivery.leasedUntil > now) {
         ours.push(delivery);
         indexes.push(i);
-      } else this.#holdings.settled(delivery);
+      } else this.#outstanding.settled(delivery);
     }
     await acknowledge(this.#parts.service, ours, indexes, outcomes);
     indexes.forEach((index, at) => {
-      if (typeof outcomes[index] === "string") this.#holdings.settled(ours[at] as PubsubDelivery);
+      if (typeof outcomes[index] === "string") this.#outstanding.settled(ours[at] as GooglePubsubDelivery);
     });
     this.#pullers.at(-1)?.hurry();
     // What returns may wait for this room too, and a main pull under way would not wake it for a minute.
@@ -109,25 +121,27 @@ export class PubsubConsumer implements Consumer {
   /** Renews also what core has not received yet. */
   async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
-    const ours = batch as readonly PubsubDelivery[];
+    const ours = batch as readonly GooglePubsubDelivery[];
     const now = performance.now();
-    const held = [...ours, ...this.#holdings.waiting];
+    const held = [...ours, ...this.#outstanding.waiting];
     await this.#lease(held.filter(({ leasedUntil }) => leasedUntil > now));
     return ours.filter(({ leasedUntil }) => leasedUntil <= now);
   }
 
-  close(): Promise<void> {
+  /** The service has no way to tell it what was started; a hand-back leaves `redeliveries` at 0 for all. */
+  close(_options: CloseConsumerOptions): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   /** `extra`: how many it may ask for beyond the prefetch, and at all; none for the main one. */
-  #puller(subscription: string, most: number, least: number, extra = 0): Puller {
+  #puller(subscription: string, most: number, least: () => number, extra?: () => number): Puller {
     const { prefetch, polling, service } = this.#parts;
     const room = () => {
       if (this.#closing !== undefined) return 0;
-      const free = prefetch - this.#holdings.size - this.#asked;
-      return extra === 0 ? free : Math.min(extra, free + extra);
+      const held = this.#outstanding;
+      const free = Math.min(prefetch - held.size, this.#estimate.room(held.bytes)) - this.#asked;
+      return extra === undefined ? free : Math.min(extra(), free + extra());
     };
     return new Puller({
       service,
@@ -137,7 +151,7 @@ export class PubsubConsumer implements Consumer {
       room,
       onAsked: (change) => {
         // What waits for returns takes no room from the rest: there are seldom any.
-        if (extra === 0) this.#asked += change;
+        if (extra === undefined) this.#asked += change;
         if (change < 0) this.#proceed();
       },
       onReceived: this.#take,
@@ -154,11 +168,12 @@ export class PubsubConsumer implements Consumer {
     const { leaseMs, timeoutMs, filter, inbox, returns, main } = this.#parts;
     const leasedUntil = performance.now() + (timeoutMs ?? 10_000) - this.#marginMs;
     const wallClock = Date.now();
-    const taken: PubsubDelivery[] = [];
-    const early: PubsubDelivery[] = [];
-    const unwanted: PubsubDelivery[] = [];
+    const taken: GooglePubsubDelivery[] = [];
+    const early: GooglePubsubDelivery[] = [];
+    const unwanted: GooglePubsubDelivery[] = [];
     for (const message of messages) {
-      const delivery = decode(message, subscription);
+      const delivery = new GooglePubsubDelivery(message, subscription);
+      this.#estimate.arrived(delivery.bytes);
       delivery.leasedUntil = leasedUntil;
       if (
         (inbox !== undefined && delivery.inbox !== inbox) ||
@@ -172,39 +187,41 @@ export class PubsubConsumer implements Consumer {
       this.#lease(taken).catch(this.#parts.report);
     }
     for (const delivery of taken) {
-      this.#holdings.arrived(delivery);
+      this.#outstanding.arrived(delivery);
       this.#queue.push(delivery);
     }
-    if (unwanted.length > 0) this.#ackAway(unwanted);
+    if (unwanted.length > 0) this.#autoAck(unwanted);
     if (early.length > 0) {
       if (subscription === main && returns !== undefined) void this.#move(early, returns.topic);
-      else this.#hiding.hide(early);
+      else this.#deferred.defer(early);
     }
   };
 
   /** To where only this group gets it: there it may wait without being in anybody's way. */
-  async #move(early: readonly PubsubDelivery[], topic: string): Promise<void> {
+  async #move(early: readonly GooglePubsubDelivery[], topic: string): Promise<void> {
     const now = Date.now();
     const { publisher, report, leaseMs } = this.#parts;
-    const messages = early.map((delivery) => delayed(delivery, delivery.dueAt - now));
+    const messages = early.map((delivery) =>
+      delayed(delivery.native.message, delivery, delivery.dueAt - now),
+    );
     const outcomes = await publisher.forward(topic, messages, AbortSignal.timeout(leaseMs));
-    this.#ackAway(early.filter((_, index) => outcomes[index]?.ok));
+    this.#autoAck(early.filter((_, index) => outcomes[index]?.ok));
     // The leases of the others end, and they come again.
     for (const cause of new Set(outcomes.map((outcome) => (outcome.ok ? undefined : outcome.cause))))
       if (cause !== undefined) report(cause);
   }
 
   /** Acks what nobody is to see. Where this fails it comes again, to the same end. */
-  #ackAway(deliveries: readonly PubsubDelivery[]): void {
+  #autoAck(deliveries: readonly GooglePubsubDelivery[]): void {
     if (deliveries.length === 0) return;
-    for (const delivery of deliveries) this.#holdings.settled(delivery);
+    for (const delivery of deliveries) this.#outstanding.settled(delivery);
     const outcomes: SettleOutcome[] = [];
     const indexes = deliveries.map((_, index) => index);
     void acknowledge(this.#parts.service, deliveries, indexes, outcomes);
     this.#proceed();
   }
 
-  async #lease(deliveries: readonly PubsubDelivery[]): Promise<void> {
+  async #lease(deliveries: readonly GooglePubsubDelivery[]): Promise<void> {
     const { leaseMs } = this.#parts;
     const from = performance.now();
     let lost: Readonly<Record<string, string>> = {};
@@ -223,7 +240,7 @@ export class PubsubConsumer implements Consumer {
     }
   }
 
-  async #modify(deliveries: readonly PubsubDelivery[], seconds: number): Promise<void> {
+  async #modify(deliveries: readonly GooglePubsubDelivery[], seconds: number): Promise<void> {
     const { service, main, returns } = this.#parts;
     const calls = [main, returns?.subscription].map((subscription) => {
       if (subscription === undefined) return undefined;
@@ -235,20 +252,20 @@ export class PubsubConsumer implements Consumer {
   }
 
   /** What core gave up is renewed no more and takes no room for longer than its lease. */
-  readonly #keepHouse = (): void => {
+  readonly #dropExpired = (): void => {
     const now = performance.now();
     this.#queue.remove(({ leasedUntil }) => leasedUntil <= now);
-    this.#holdings.dropExpired(now);
+    this.#outstanding.dropExpired(now);
     this.#proceed();
   };
 
   async #close(): Promise<void> {
     clearInterval(this.#housekeeping);
     const ending = Promise.all(this.#pullers.map((puller) => puller.close()));
-    await within(systemClock, patienceMs, ending);
+    await within(systemClock, handBackTimeoutMs, ending);
     this.#queue.remove(() => true);
-    const handingBack = this.#modify(this.#holdings.takeAll(), 0);
-    await within(systemClock, patienceMs, Promise.allSettled([handingBack, this.#hiding.close()]));
-    await within(systemClock, patienceMs, this.#parts.onClosed());
+    const handingBack = this.#modify(this.#outstanding.takeAll(), 0);
+    await within(systemClock, handBackTimeoutMs, Promise.allSettled([handingBack, this.#deferred.close()]));
+    await within(systemClock, handBackTimeoutMs, this.#parts.onClosed());
   }
 }

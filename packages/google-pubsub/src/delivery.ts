@@ -1,36 +1,52 @@
 import type { Headers, ReceivedMessage } from "@waybill/core/spi";
-import type { PulledMessage } from "./service.ts";
+import type { PulledMessage } from "./client/service.ts";
+import { decode } from "./mapping.ts";
 
-/** What decoding fills in. */
-export class PubsubDelivery implements ReceivedMessage {
-  id = "";
-  body: Uint8Array = empty;
-  contentType = "";
-  key: string | undefined = undefined;
-  timestamp = 0;
-  headers: Headers = noHeaders;
-  expiresAt: number | undefined = undefined;
-  replyTo: string | undefined = undefined;
-  correlationId: string | undefined = undefined;
-  /** What the service counts includes what was handed back untried, so it is not taken for attempts. */
-  readonly redeliveries = 0;
+/** A message in flight, with the lease that the service does not show. */
+export class GooglePubsubDelivery implements ReceivedMessage {
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly key: string | undefined;
+  readonly timestamp: number;
+  readonly headers: Headers;
+  readonly expiresAt: number | undefined;
+  readonly replyTo: string | undefined;
+  readonly correlationId: string | undefined;
+  readonly redeliveries: number;
   readonly partition = undefined;
   readonly position = undefined;
-
-  /** When it is due, milliseconds since the epoch; 0: at once. */
-  dueAt = 0;
-  /** The inbox it is for. */
-  inbox: string | undefined = undefined;
-  /** The subscription it came from, by its full name. */
-  subscription = "";
-  /** By `performance.now`: from then on it may be someone else's. */
-  leasedUntil = 0;
-
   /** The message as the vendor client gave it. */
   readonly native: PulledMessage;
 
-  constructor(native: PulledMessage) {
+  /** When it is due, milliseconds since the epoch; 0: at once. */
+  readonly dueAt: number;
+  /** The inbox it is for. */
+  readonly inbox: string | undefined;
+  /** The subscription it came from, by its full name. */
+  readonly subscription: string;
+  /** What it takes of a prefetch: body, key and headers. */
+  readonly bytes: number;
+  /** By `performance.now`: from then on it may be someone else's. */
+  leasedUntil = 0;
+
+  constructor(native: PulledMessage, subscription: string) {
+    const decoded = decode(native.message);
     this.native = native;
+    this.subscription = subscription;
+    this.id = decoded.id;
+    this.body = decoded.body;
+    this.contentType = decoded.contentType;
+    this.key = decoded.key;
+    this.timestamp = decoded.timestamp;
+    this.headers = decoded.headers;
+    this.expiresAt = decoded.expiresAt;
+    this.replyTo = decoded.replyTo;
+    this.correlationId = decoded.correlationId;
+    this.redeliveries = decoded.redeliveries;
+    this.dueAt = decoded.dueAt;
+    this.inbox = decoded.inbox;
+    this.bytes = sizeOf(decoded);
   }
 
   get ackId(): string {
@@ -38,6 +54,8 @@ export class PubsubDelivery implements ReceivedMessage {
   }
 }
 
-const empty = new Uint8Array(0);
-
-const noHeaders: Headers = Object.freeze(Object.create(null) as Record<string, string>);
+function sizeOf({ body, key, headers }: Pick<ReceivedMessage, "body" | "key" | "headers">): number {
+  let bytes = body.byteLength + (key === undefined ? 0 : Buffer.byteLength(key));
+  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] as string);
+  return bytes;
+}

@@ -45,7 +45,7 @@ const statuses: Readonly<Record<number, Classification>> = {
   },
   [status.ABORTED]: { code: "BROKER_ERROR", retryable: true },
   [status.OUT_OF_RANGE]: { code: "INVALID_ARGUMENT" },
-  [status.UNIMPLEMENTED]: { code: "BROKER_ERROR", remedy: "This stand-in does not have what was asked for." },
+  [status.UNIMPLEMENTED]: { code: "BROKER_ERROR", remedy: "This emulator does not have what was asked for." },
   [status.INTERNAL]: { code: "BROKER_ERROR", retryable: true },
   [status.UNAVAILABLE]: { code: "UNREACHABLE" },
   [status.DATA_LOSS]: { code: "BROKER_ERROR" },

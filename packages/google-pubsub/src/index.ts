@@ -1,17 +1,16 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
-import { capabilitiesOf } from "./capabilities.ts";
-import { connectPubsub, type Leftovers } from "./connection.ts";
+import { capabilitiesOf, type GooglePubsubCapabilities } from "./capabilities.ts";
+import { GooglePubsubConnection, type Leftovers } from "./connection.ts";
 import { classify } from "./errors.ts";
 import { naming } from "./naming.ts";
-import { type GooglePubsubOptions, type Settings, settingsFromUrl, settingsOf } from "./options.ts";
+import { type GooglePubsubOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
 
+export type { GooglePubsubCapabilities } from "./capabilities.ts";
 export type { GooglePubsubOptions } from "./options.ts";
-
-export type GooglePubsubCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /** A driver for Google Cloud Pub/Sub. Does no I/O. */
 export function googlePubsub(options: GooglePubsubOptions = {}): Driver<GooglePubsubCapabilities> {
-  return driverWith(settingsOf(options));
+  return driverWith(readSettings(options));
 }
 
 export const adapter: Adapter = {
@@ -27,7 +26,7 @@ function driverWith(settings: Settings): Driver<GooglePubsubCapabilities> {
     name: "google-pubsub",
     capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => connectPubsub(settings, leftovers, hooks, call),
+    connect: (hooks, call) => GooglePubsubConnection.open(settings, leftovers, hooks, call),
     classify,
   };
 }

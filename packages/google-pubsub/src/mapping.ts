@@ -1,5 +1,10 @@
-import { MessagingError, metadataHeaders, type WireMessage } from "@waybill/core/spi";
-import { PubsubDelivery } from "./delivery.ts";
+import {
+  type Headers,
+  MessagingError,
+  metadataHeaders,
+  type ReceivedMessage,
+  type WireMessage,
+} from "@waybill/core/spi";
 import {
   type Attributes,
   isPacked,
@@ -7,8 +12,32 @@ import {
   packedName,
   readPacked,
   writeHeaders,
-} from "./header-packing.ts";
-import type { PubsubMessage, PulledMessage } from "./service.ts";
+} from "./client/header-packing.ts";
+
+/** A message as the service takes it. */
+export interface PubsubMessage {
+  readonly data: Uint8Array;
+  readonly attributes: Record<string, string>;
+  readonly orderingKey?: string;
+}
+
+/** What is read of a message as the service hands it out: by a pull, or pushed to an endpoint. */
+export interface NativeMessage {
+  readonly data?: unknown;
+  readonly attributes?: Readonly<Record<string, string>> | null | undefined;
+  readonly messageId?: string | null | undefined;
+  /** Seconds and nanoseconds since the epoch. */
+  readonly publishTime?: { readonly seconds?: unknown; readonly nanos?: unknown } | null | undefined;
+  readonly orderingKey?: string | null | undefined;
+}
+
+/** A message that came, in Waybill's terms. */
+export interface Decoded extends Omit<ReceivedMessage, "native" | "partition" | "position"> {
+  /** When it is due, milliseconds since the epoch; 0: at once. */
+  readonly dueAt: number;
+  /** The inbox it is for. */
+  readonly inbox: string | undefined;
+}
 
 /** Attributes of this adapter's own. */
 export const ownAttributes = {
@@ -43,19 +72,17 @@ export function encode(message: WireMessage, inbox: string | undefined): PubsubM
 }
 
 /** Takes whatever is there and never throws. */
-export function decode(received: PulledMessage, subscription: string): PubsubDelivery {
-  const delivery = new PubsubDelivery(received);
-  delivery.subscription = subscription;
-  const { message } = received;
-  if (message == null) return delivery;
+export function decode(message: NativeMessage | null | undefined): Decoded {
+  const decoded = nothing();
+  if (message == null) return decoded;
   const storedAt = milliseconds(message.publishTime);
-  if (message.data instanceof Uint8Array) delivery.body = message.data;
-  if (message.orderingKey) delivery.key = message.orderingKey;
+  if (message.data instanceof Uint8Array) decoded.body = message.data;
+  if (message.orderingKey) decoded.key = message.orderingKey;
   const attributes = message.attributes ?? {};
   let headers: Attributes | undefined;
   for (const name in attributes) {
     const value = attributes[name] as string;
-    if (readMetadata(delivery, name, value, storedAt) || isPacked(name)) continue;
+    if (readMetadata(decoded, name, value, storedAt) || isPacked(name)) continue;
     headers ??= Object.create(null) as Attributes;
     headers[name] = value;
   }
@@ -63,15 +90,41 @@ export function decode(received: PulledMessage, subscription: string): PubsubDel
     headers ??= Object.create(null) as Attributes;
     readPacked(attributes, headers);
   }
-  if (headers !== undefined) delivery.headers = headers;
-  if (delivery.id === "") delivery.id = message.messageId ?? "";
-  if (delivery.timestamp === 0) delivery.timestamp = storedAt;
-  return delivery;
+  if (headers !== undefined) decoded.headers = headers;
+  if (decoded.id === "") decoded.id = message.messageId ?? "";
+  if (decoded.timestamp === 0) decoded.timestamp = storedAt;
+  return decoded;
 }
 
-/** The same message again, to wait for the rest of its delay elsewhere. What a stranger left out is written down. */
-export function delayed(delivery: PubsubDelivery, delayMs: number): PubsubMessage {
-  const { message } = delivery.native;
+const empty = new Uint8Array(0);
+const noHeaders: Headers = Object.freeze(Object.create(null) as Record<string, string>);
+
+type Filling = { -readonly [Field in keyof Decoded]: Decoded[Field] };
+
+function nothing(): Filling {
+  return {
+    id: "",
+    body: empty,
+    contentType: "",
+    key: undefined,
+    timestamp: 0,
+    headers: noHeaders,
+    expiresAt: undefined,
+    replyTo: undefined,
+    correlationId: undefined,
+    // What the service counts includes what was handed back untried, so it is not taken for attempts.
+    redeliveries: 0,
+    dueAt: 0,
+    inbox: undefined,
+  };
+}
+
+/** The same message again, to wait for the rest of its delay elsewhere. What an external producer left out is written down. */
+export function delayed(
+  message: NativeMessage | null | undefined,
+  delivery: Pick<Decoded, "id" | "timestamp" | "body" | "key">,
+  delayMs: number,
+): PubsubMessage {
   return {
     data: delivery.body,
     attributes: {
@@ -85,7 +138,7 @@ export function delayed(delivery: PubsubDelivery, delayMs: number): PubsubMessag
 }
 
 /** Puts a metadata attribute where it belongs; `false`: it is a header. */
-function readMetadata(delivery: PubsubDelivery, name: string, value: string, storedAt: number): boolean {
+function readMetadata(delivery: Filling, name: string, value: string, storedAt: number): boolean {
   switch (name) {
     case metadataHeaders.id:
       delivery.id = value;
@@ -119,7 +172,7 @@ function wholeNumber(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-function milliseconds(time: NonNullable<PulledMessage["message"]>["publishTime"]): number {
+function milliseconds(time: NativeMessage["publishTime"]): number {
   const found = Number(time?.seconds ?? 0) * 1_000 + Math.floor(Number(time?.nanos ?? 0) / 1_000_000);
   return Number.isSafeInteger(found) ? found : 0;
 }

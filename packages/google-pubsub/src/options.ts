@@ -85,7 +85,7 @@ export const optionTable = {
 export type GooglePubsubOptions = OptionInput<typeof optionTable>;
 export type Settings = OptionValues<typeof optionTable>;
 
-export function settingsOf(options: GooglePubsubOptions): Settings {
+export function readSettings(options: GooglePubsubOptions): Settings {
   return checked(readOptions("google-pubsub", optionTable, { object: options }));
 }
 

@@ -1,14 +1,14 @@
 import { type Address, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
+import type { Service } from "./client/service.ts";
 import { status, statusOf } from "./errors.ts";
-import { encode } from "./mapping.ts";
+import { encode, type PubsubMessage } from "./mapping.ts";
 import { returnsId, topicId } from "./naming.ts";
-import type { PubsubMessage, Service } from "./service.ts";
 
 /** How many requests of one call are under way at once. */
 const mostRequests = 32;
 
 /** What goes into one request. */
-interface Parcel {
+interface Batch {
   readonly topic: string;
   readonly messages: PubsubMessage[];
   /** Where they are in the batch. */
@@ -17,7 +17,7 @@ interface Parcel {
 }
 
 /** Publishes batches: one request for what goes to one topic, and for each ordering key, as the service asks. */
-export class Publisher {
+export class GooglePubsubPublisher {
   readonly #service: Service;
   readonly #replyTopic: string;
 
@@ -32,7 +32,7 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<readonly PublishOutcome[]> {
     const outcomes = new Array<PublishOutcome>(batch.length).fill(stored);
-    await this.#sendAll(this.#parcels(to, batch, outcomes), signal, outcomes);
+    await this.#sendAll(this.#batches(to, batch, outcomes), signal, outcomes);
     return outcomes;
   }
 
@@ -43,16 +43,16 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<readonly PublishOutcome[]> {
     const outcomes = new Array<PublishOutcome>(messages.length).fill(stored);
-    const parcels = new Parcels();
+    const batches = new Batches();
     messages.forEach((message, index) => {
-      parcels.add(topic, message, index);
+      batches.add(topic, message, index);
     });
-    await this.#sendAll(parcels, signal, outcomes);
+    await this.#sendAll(batches, signal, outcomes);
     return outcomes;
   }
 
-  #parcels(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): Parcels {
-    const parcels = new Parcels();
+  #batches(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): Batches {
+    const batches = new Batches();
     const inbox = to.kind === "inbox" ? to.brokerName : undefined;
     const main = this.#service.topicPath(inbox === undefined ? topicId(to) : this.#replyTopic);
     const later = to.kind === "queue" ? this.#service.topicPath(returnsId(to)) : main;
@@ -65,32 +65,32 @@ export class Publisher {
         outcomes[index] = { ok: false, cause };
         continue;
       }
-      parcels.add(message.delayMs > 0 ? later : main, encoded, index);
+      batches.add(message.delayMs > 0 ? later : main, encoded, index);
     }
-    return parcels;
+    return batches;
   }
 
-  async #sendAll(parcels: Parcels, signal: AbortSignal, outcomes: PublishOutcome[]): Promise<void> {
-    const all = parcels.all;
+  async #sendAll(batches: Batches, signal: AbortSignal, outcomes: PublishOutcome[]): Promise<void> {
+    const all = batches.all;
     for (let start = 0; start < all.length; start += mostRequests) {
       const some = all.slice(start, start + mostRequests);
-      await Promise.all(some.map((parcel) => this.#send(parcel, signal, outcomes)));
+      await Promise.all(some.map((batch) => this.#send(batch, signal, outcomes)));
     }
   }
 
-  /** Answers why what comes behind must not be sent yet: this has to be sent again before it. */
+  /** Returns why what comes behind must not be sent yet: this has to be sent again before it. */
   async #send(
-    parcel: Parcel,
+    batch: Batch,
     signal: AbortSignal,
     outcomes: PublishOutcome[],
   ): Promise<PublishOutcome | undefined> {
-    const { topic, messages, indexes, bytes } = parcel;
+    const { topic, messages, indexes, bytes } = batch;
     try {
       await this.#service.publish(topic, messages, bytes, signal);
       return undefined;
     } catch (cause) {
       const refused = statusOf(cause) === status.INVALID_ARGUMENT;
-      if (refused && messages.length > 1) return this.#sendHalves(parcel, signal, outcomes);
+      if (refused && messages.length > 1) return this.#sendHalves(batch, signal, outcomes);
       const failed: PublishOutcome = { ok: false, cause };
       for (const index of indexes) outcomes[index] = failed;
       return refused ? undefined : failed;
@@ -99,11 +99,11 @@ export class Publisher {
 
   /** One that the service does not take makes it refuse all; which one, it does not say. */
   async #sendHalves(
-    parcel: Parcel,
+    batch: Batch,
     signal: AbortSignal,
     outcomes: PublishOutcome[],
   ): Promise<PublishOutcome | undefined> {
-    const [first, second] = halves(parcel);
+    const [first, second] = halves(batch);
     const inTheWay = await this.#send(first, signal, outcomes);
     if (inTheWay === undefined) return this.#send(second, signal, outcomes);
     for (const index of second.indexes) outcomes[index] = inTheWay;
@@ -112,27 +112,27 @@ export class Publisher {
 }
 
 /** Sorts messages into requests: those of one key into one, since the service takes no two keys at once. */
-class Parcels {
-  readonly #byName = new Map<string, Parcel>();
+class Batches {
+  readonly #byName = new Map<string, Batch>();
 
-  get all(): Parcel[] {
+  get all(): Batch[] {
     return [...this.#byName.values()];
   }
 
   add(topic: string, message: PubsubMessage, index: number): void {
     const name = message.orderingKey == null ? topic : `${topic} ${message.orderingKey}`;
-    let parcel = this.#byName.get(name);
-    if (parcel === undefined) {
-      parcel = { topic, messages: [], indexes: [], bytes: 0 };
-      this.#byName.set(name, parcel);
+    let batch = this.#byName.get(name);
+    if (batch === undefined) {
+      batch = { topic, messages: [], indexes: [], bytes: 0 };
+      this.#byName.set(name, batch);
     }
-    parcel.messages.push(message);
-    parcel.indexes.push(index);
-    parcel.bytes += message.data?.length ?? 0;
+    batch.messages.push(message);
+    batch.indexes.push(index);
+    batch.bytes += message.data?.length ?? 0;
   }
 }
 
-function halves({ topic, messages, indexes, bytes }: Parcel): [Parcel, Parcel] {
+function halves({ topic, messages, indexes, bytes }: Batch): [Batch, Batch] {
   const middle = messages.length >> 1;
   return [
     { topic, messages: messages.slice(0, middle), indexes: indexes.slice(0, middle), bytes },

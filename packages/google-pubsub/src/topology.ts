@@ -7,16 +7,16 @@ import {
   type TopologyItem,
   type TopologyState,
 } from "@waybill/core/spi";
-import { nativeFilter } from "./filters.ts";
+import { nativeFilter } from "./client/filters.ts";
+import type { Service, Subscription, Topic } from "./client/service.ts";
 import { deadId, returnsId, returnsOf, subscriptionId } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import type { Service, Subscription, Topic } from "./service.ts";
 
 /** The longest that a topic keeps messages: nothing is older. */
 const oldestMs = 31 * 86_400_000;
 
 /** Topics, queues and groups as topics and subscriptions. */
-export class PubsubTopology implements Topology {
+export class GooglePubsubTopology implements Topology {
   readonly #service: Service;
   readonly #settings: Settings;
 
@@ -176,7 +176,7 @@ export class PubsubTopology implements Topology {
   }
 }
 
-/** What differs in a way that would break a promise. Who asks for no filter, as a publisher of retries, takes any. */
+/** What differs in a way that would break a guarantee. Who asks for no filter, as a publisher of retries, takes any. */
 export function differencesOf(found: Subscription, wanted: Subscription): string[] {
   const differences: string[] = [];
   if (found.topic !== wanted.topic)

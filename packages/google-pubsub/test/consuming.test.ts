@@ -1,5 +1,15 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ack, call, consume, sleep, take, texts, until } from "../../../scripts/testing/workbench.ts";
+import {
+  ack,
+  call,
+  consume,
+  receive,
+  sleep,
+  take,
+  texts,
+  until,
+} from "../../../scripts/testing/workbench.ts";
 import { classify, status } from "../src/errors.ts";
 import { Failure, type Handler } from "./fake-service.ts";
 import { bodiesOf, queue, Stage } from "./stage.ts";
@@ -146,6 +156,57 @@ describe("consuming", () => {
     expect(sorted()).toEqual([2, 16]);
   });
 
+  it("never has more bytes out than the prefetch, judged by what came, and fetches more as they are settled", async () => {
+    let left = 100;
+    let largest = 0;
+    let given = 0;
+    const connection = await stage.connected(
+      {
+        Pull: ({ subscription, maxMessages }) => {
+          if (!String(subscription).endsWith("/jobs") || left === 0) return "never";
+          largest = Math.max(largest, Number(maxMessages));
+          const count = Math.min(left, Number(maxMessages));
+          left -= count;
+          const receivedMessages = Array.from({ length: count }, () => ({
+            ackId: `id ${given++}`,
+            message: { messageId: "m", data: Buffer.alloc(1_000), publishTime: { seconds: 1, nanos: 0 } },
+          }));
+          return { receivedMessages };
+        },
+      },
+      { pulls: 1 },
+    );
+    const consumer = await consume(connection, queue, { prefetch: 100, prefetchBytes: 40_000 });
+    const held = await receive(consumer, 40, 1_000);
+    expect(given).toBeLessThanOrEqual(40);
+    expect(held).toHaveLength(given);
+    await sleep(200);
+    expect(given).toBe(held.length);
+    await ack(consumer, held);
+    expect((await consumer.receive(100, call)).length).toBeGreaterThan(0);
+    expect(largest).toBeLessThanOrEqual(40);
+  });
+
+  it("fetches one message, however large, when it holds nothing", async () => {
+    const connection = await stage.connected({ Pull: onceIn("jobs", "large") });
+    const consumer = await consume(connection, queue, { prefetchBytes: 1 });
+    expect(texts(await consumer.receive(10, call))).toEqual(["large"]);
+    for (const { subscription, maxMessages } of stage.service.asked("Pull"))
+      if (String(subscription).endsWith("/jobs")) expect(maxMessages).toBe(1);
+  });
+
+  it("takes nothing of what the service counts for attempts: what was handed back untried is in it", async () => {
+    const connection = await stage.connected({
+      Pull: ({ subscription }) =>
+        String(subscription).endsWith("/jobs")
+          ? { receivedMessages: [{ ackId: "id", deliveryAttempt: 7, message: { messageId: "m" } }] }
+          : "never",
+    });
+    const consumer = await consume(connection, queue);
+    const [delivery] = await consumer.receive(1, call);
+    expect(delivery?.redeliveries).toBe(0);
+  });
+
   it("goes on with what returns while nothing else comes", async () => {
     let given = 0;
     const connection = await stage.connected(
@@ -181,7 +242,7 @@ describe("consuming", () => {
     const deliveries = await consumer.receive(2, call);
     await ack(consumer, deliveries.slice(0, 1));
     stage.service.requests.length = 0;
-    await consumer.close();
+    await consumer.close(nothingStarted);
     const handedBack = stage.service.asked("ModifyAckDeadline");
     expect(handedBack.map(({ ackDeadlineSeconds }) => ackDeadlineSeconds)).toEqual([0]);
     expect(new Set(idsOf(handedBack[0]))).toEqual(new Set(["id of b", "id of c"]));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matches, nativeFilter } from "../src/filters.ts";
+import { matches, nativeFilter } from "../src/client/filters.ts";
 
 const packed = ' OR attributes:"waybill-packed"';
 

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { message } from "../../../scripts/testing/messages.ts";
-import { decode, delayed, encode } from "../src/mapping.ts";
-import type { PubsubMessage } from "../src/service.ts";
+import { decode, delayed, encode, type NativeMessage, type PubsubMessage } from "../src/mapping.ts";
 
 const publishTime = { seconds: "1700000000", nanos: 123_456_789 };
 
 function back(sent: PubsubMessage) {
-  return decode({ ackId: "1", message: { messageId: "service-1", publishTime, ...sent } }, "subscription");
+  return decode({ messageId: "service-1", publishTime, ...sent });
 }
 
 const attributesOf = (sent: PubsubMessage) => Object.entries(sent.attributes ?? {});
@@ -36,7 +35,7 @@ describe("a message", () => {
       replyTo: "reply-1",
       correlationId: "c-1",
     });
-    const { delayMs: _, headers: sentHeaders, body, ...rest } = sent;
+    const { delayMs: _, publishToken: __, headers: sentHeaders, body, ...rest } = sent;
     const encoded = encode(sent, undefined);
     expectLegal(encoded);
     const { headers, ...fields } = back(encoded);
@@ -80,24 +79,34 @@ describe("a message", () => {
     expect(Object.entries(back(encoded).headers).sort()).toEqual(Object.entries(headers).sort());
   });
 
+  it("has room for what core adds to the most headers that an application may give", () => {
+    const own = Array.from({ length: 1_000 }, (_, n) => [`h${n}`, "x".repeat(70)]);
+    const added = Array.from({ length: 40 }, (_, n) => [`waybill-dead-${n}`, "x".repeat(35)]);
+    const headers = Object.fromEntries([...own, ...added]);
+    const encoded = encode(message({ headers, replyTo: "r", correlationId: "c", delayMs: 1 }), undefined);
+    expectLegal(encoded);
+    expect(Object.keys(back(encoded).headers)).toHaveLength(1_040);
+  });
+
   it("is refused with too many headers, and not cut", () => {
-    const headers = Object.fromEntries(Array.from({ length: 1_001 }, (_, n) => [`h${n}`, ""]));
+    const headers = Object.fromEntries(Array.from({ length: 1_041 }, (_, n) => [`h${n}`, ""]));
     expect(() => encode(message({ headers }), undefined)).toThrow(
       expect.objectContaining({ code: "INVALID_HEADER" }),
     );
   });
 
   it("is due by the service's clock, and stays so when it is moved", () => {
-    const delivery = back(encode(message({ delayMs: 5_000 }), undefined));
+    const sent = encode(message({ delayMs: 5_000 }), undefined);
+    const delivery = back(sent);
     expect(delivery.dueAt).toBe(1_700_000_000_123 + 5_000);
-    const moved = back(delayed(delivery, 2_000));
+    const moved = back(delayed(sent, delivery, 2_000));
     expect(moved.dueAt).toBe(1_700_000_000_123 + 2_000);
     expect(moved.id).toBe(delivery.id);
     expect(moved.timestamp).toBe(delivery.timestamp);
   });
 });
 
-describe("a message of a stranger", () => {
+describe("a message of an external producer", () => {
   it("is taken as it is", () => {
     const delivery = back({ data: Buffer.from("hi"), attributes: { tenant: "a" } });
     expect(delivery).toMatchObject({
@@ -121,7 +130,7 @@ describe("a message of a stranger", () => {
     ["packing that is none", { message: { attributes: { "waybill-packed": "\u0000" } } }],
     ["a time that is none", { message: { publishTime: { seconds: "later", nanos: null } } }],
   ])("never makes decoding throw: %s", (_, received) => {
-    const delivery = decode(received as never, "subscription");
+    const delivery = decode((received as { readonly message?: NativeMessage }).message);
     expect(delivery.body).toBeInstanceOf(Uint8Array);
     expect(Object.getPrototypeOf(delivery.headers)).toBe(null);
     expect(Number.isFinite(delivery.timestamp)).toBe(true);

@@ -68,7 +68,7 @@ describe("what is derived", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("has the dead letters where core looks for them", () => {
+  it("has dead-lettered messages where core looks for them", () => {
     expect(deadId(group("orders", "billing"))).toBe(naming.toBrokerName("orders..billing..dead", "queue"));
     expect(deadId(group("1", "billing"))).toBe(naming.toBrokerName("1..billing..dead", "queue"));
     const long = "l".repeat(150);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { adapter, googlePubsub } from "../src/index.ts";
-import { settingsFromUrl, settingsOf } from "../src/options.ts";
+import { readSettings, settingsFromUrl } from "../src/options.ts";
 
 it("reads a URL with all its parts", () => {
   expect(settingsFromUrl("pubsub://my-project?leaseMs=30000&exactlyOnce=true", {})).toMatchObject({
@@ -41,8 +41,8 @@ it.each([
 
 it("shows no credentials in an error", () => {
   const credentials = "private-key-text" as never;
-  expect(() => settingsOf({ credentials })).toThrow(/credentials/);
-  expect(() => settingsOf({ credentials })).not.toThrow(/private-key-text/);
+  expect(() => readSettings({ credentials })).toThrow(/credentials/);
+  expect(() => readSettings({ credentials })).not.toThrow(/private-key-text/);
 });
 
 it("declares the lease that it is given", () => {

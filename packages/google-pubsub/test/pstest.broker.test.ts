@@ -10,7 +10,7 @@ else {
   afterAll(pstest.stop);
   runConformance({
     runner: { describe, it },
-    target: target(`${pstest.url}&standIn=pstest`),
+    target: target(`${pstest.url}&emulator=pstest`),
     onReport: saveReportAs("pstest"),
   });
 }

@@ -1,7 +1,7 @@
 import { Workbench } from "../../../scripts/testing/workbench.ts";
 import { adapter, type GooglePubsubOptions, googlePubsub } from "../src/index.ts";
 
-/** The stand-in under test: the environment's, or the one where local brokers usually listen. */
+/** The emulator under test: the environment's, or the one where local brokers usually listen. */
 const url = new URL(
   process.env.WAYBILL_GOOGLE_PUBSUB_URL || "pubsub://waybill-local?emulatorHost=127.0.0.1:8085",
 );

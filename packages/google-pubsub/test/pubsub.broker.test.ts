@@ -1,3 +1,4 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
@@ -54,7 +55,7 @@ describe("delays", () => {
     await publish(connection, queue, [message({ body: "later", delayMs: 4_000 }), message({ body: "now" })]);
     expect(texts(await take(first, 1))).toEqual(["now"]);
     expect(await receive(first, 1, 500)).toEqual([]);
-    await first.close();
+    await first.close(nothingStarted);
     const second = await consume(connection, queue);
     expect(texts(await take(second, 1))).toEqual(["later"]);
   });
@@ -81,7 +82,7 @@ describe("closing", () => {
     const first = await consume(connection, queue);
     const got = await receive(first, 5);
     await ack(first, got.slice(0, 2));
-    await first.close();
+    await first.close(nothingStarted);
     const second = await consume(connection, queue);
     // Long before their leases end.
     const rest = await take(second, 18, 20_000);
@@ -95,7 +96,7 @@ describe("closing", () => {
     const pubsub = connection.native as import("@google-cloud/pubsub").PubSub;
     const left = async () => (await pubsub.topic(topic.brokerName).getSubscriptions())[0].length;
     expect(await left()).toBe(1);
-    await reader.close();
+    await reader.close(nothingStarted);
     expect(await left()).toBe(0);
   });
 });
@@ -138,7 +139,7 @@ describe("the service's own limit of deliveries", () => {
     for (let n = 0; n < 5; n++) {
       const consumer = await consume(connection, queue);
       await receive(consumer, 1, 3_000);
-      await consumer.close();
+      await consumer.close(nothingStarted);
       await sleep(50);
     }
     const consumer = await consume(connection, queue);

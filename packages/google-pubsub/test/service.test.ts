@@ -71,7 +71,7 @@ describe("what the service answers", () => {
     const questions = () =>
       stage.service
         .asked("ModifyAckDeadline")
-        .filter(({ subscription }) => /pulse$/.test(String(subscription)));
+        .filter(({ subscription }) => /monitor$/.test(String(subscription)));
     await until(() => questions().length >= 2);
     expect(stage.lost).toEqual([]);
   });

@@ -1,11 +1,11 @@
 import type { Capabilities } from "@waybill/core/spi";
+import type { Settings } from "./options.ts";
 
 const native = { how: "native" } as const;
 const anyStart = { how: "native", from: ["earliest", "time", "position"] } as const;
 const tenYearsMs = 315_360_000_000;
 
-/** What the embedded broker can do: everything. The lease and the largest message are options. */
-export const capabilities = {
+const capabilities = {
   features: {
     delay: { how: "native", maxMs: tenYearsMs, lateMs: 50, note: "A heap of due times with one timer." },
     ttl: native,
@@ -25,3 +25,11 @@ export const capabilities = {
   publishing: { maxMessages: 1_000, maxBytes: 16_777_216, inFlight: 4 },
   limits: { messageBytes: 1_048_576 },
 } satisfies Capabilities;
+
+export type MemoryCapabilities = typeof capabilities;
+
+/** What the embedded broker can do: everything. The lease and the largest message are options. */
+export function capabilitiesOf({ broker, leaseMs }: Settings): MemoryCapabilities {
+  const { messageBytes } = broker.settings;
+  return { ...capabilities, lease: { ms: leaseMs }, limits: { messageBytes } };
+}

@@ -1,17 +1,17 @@
 import type { ConformanceTarget, ForeignListener, ForeignMessage, ForeignPeer } from "@waybill/conformance";
 import type { Address, Driver, WireMessage } from "@waybill/core/spi";
-import { MemoryBroker } from "./broker/broker.ts";
+import type { MemoryBroker } from "./broker/broker.ts";
 import { Member } from "./broker/member.ts";
 import type { MemoryConnection } from "./connection.ts";
 import { connectionLost, unreachable } from "./errors.ts";
 import { memory } from "./index.ts";
-import { readBoth, readUrl } from "./options.ts";
+import { settingsFromUrl } from "./options.ts";
 
 const shortLeaseMs = 1_500;
 
 /** What the suite is pointed at: drivers of one broker, made for it as the URL says, which can be stopped and started. */
 export function target(url = "memory:"): ConformanceTarget {
-  const broker = new MemoryBroker(readBoth({ query: readUrl(url).query }).broker);
+  const { broker } = settingsFromUrl(url);
   const lives = new WeakMap<Driver, Life>();
   const driver = (leaseMs?: number): Driver => {
     const life = new Life();
@@ -98,7 +98,7 @@ function listen(broker: MemoryBroker, address: Address): ForeignListener {
     prefetch: 1,
     prefetchBytes: 1,
   });
-  const member = new Member(claim.queue, broker.settings.clock, shortLeaseMs);
+  const member = new Member(claim.queue, broker.settings.clock, shortLeaseMs, Number.POSITIVE_INFINITY);
   return {
     async next() {
       const [delivery] = await member.receive(1, AbortSignal.timeout(10_000));
@@ -108,7 +108,7 @@ function listen(broker: MemoryBroker, address: Address): ForeignListener {
       return key === undefined ? { body, headers } : { body, headers, key };
     },
     async close() {
-      member.close();
+      member.close(new Set());
       claim.release();
     },
   };

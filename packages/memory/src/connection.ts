@@ -1,15 +1,18 @@
-import type {
-  Address,
-  Connection,
-  ConnectionHooks,
-  Consumer,
-  PublishOutcome,
-  Source,
-  WireMessage,
+import {
+  type Address,
+  type Connection,
+  type ConnectionHooks,
+  type Consumer,
+  nothingStarted,
+  type PublishOutcome,
+  type Source,
+  type WireMessage,
 } from "@waybill/core/spi";
 import type { MemoryBroker } from "./broker/broker.ts";
 import { MemoryConsumer } from "./consumer.ts";
 import { closed } from "./errors.ts";
+import type { Settings } from "./options.ts";
+import { MemoryPublisher } from "./publisher.ts";
 import { MemoryTopology } from "./topology.ts";
 
 /** One client's way to the broker. Ending it ends its consumers. */
@@ -17,23 +20,30 @@ export class MemoryConnection implements Connection {
   readonly native: MemoryBroker;
   readonly broker = { name: "Waybill embedded broker", version: undefined };
   readonly topology: MemoryTopology;
+  readonly #publisher: MemoryPublisher;
   readonly #leaseMs: number;
   readonly #hooks: ConnectionHooks;
   readonly #consumers = new Set<MemoryConsumer>();
   #ended: { readonly cause: unknown } | undefined;
 
-  /** @throws MessagingError `UNREACHABLE` */
-  constructor(broker: MemoryBroker, leaseMs: number, hooks: ConnectionHooks) {
+  /** Rejects with a MessagingError `UNREACHABLE` while the broker is stopped. */
+  static async open({ broker, leaseMs }: Settings, hooks: ConnectionHooks): Promise<MemoryConnection> {
+    const connection = new MemoryConnection(broker, leaseMs, hooks);
+    broker.attach(connection);
+    return connection;
+  }
+
+  private constructor(broker: MemoryBroker, leaseMs: number, hooks: ConnectionHooks) {
     this.native = broker;
     this.topology = new MemoryTopology(broker, () => this.#checkOpen());
+    this.#publisher = new MemoryPublisher(broker);
     this.#leaseMs = leaseMs;
     this.#hooks = hooks;
-    broker.attach(this);
   }
 
   async publish(to: Address, batch: readonly WireMessage[]): Promise<readonly PublishOutcome[]> {
     this.#checkOpen();
-    return this.native.publish(to, batch);
+    return this.#publisher.publish(to, batch);
   }
 
   async consume(from: Source): Promise<Consumer> {
@@ -49,7 +59,7 @@ export class MemoryConnection implements Connection {
     if (this.#ended !== undefined) return;
     this.#ended = { cause: closed("connection") };
     this.native.detach(this);
-    for (const consumer of this.#consumers) consumer.end(undefined);
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(nothingStarted)));
   }
 
   /** For the broker: the connection fails. */
@@ -57,7 +67,7 @@ export class MemoryConnection implements Connection {
     if (this.#ended !== undefined) return;
     this.#ended = { cause };
     this.native.detach(this);
-    for (const consumer of this.#consumers) consumer.end(cause);
+    for (const consumer of this.#consumers) consumer.fail(cause);
     this.#hooks.lost(cause);
   }
 

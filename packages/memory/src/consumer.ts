@@ -1,6 +1,7 @@
 import type {
   Address,
   Call,
+  CloseConsumerOptions,
   Consumer,
   ReceivedMessage,
   Settlement,
@@ -8,8 +9,8 @@ import type {
   Source,
 } from "@waybill/core/spi";
 import type { Claim, MemoryBroker } from "./broker/broker.ts";
-import type { MemoryDelivery } from "./broker/delivery.ts";
 import { Member } from "./broker/member.ts";
+import type { MemoryDelivery } from "./delivery.ts";
 
 /** One consumer of one queue, group, subscription or inbox. */
 export class MemoryConsumer implements Consumer {
@@ -30,7 +31,7 @@ export class MemoryConsumer implements Consumer {
     this.#broker = broker;
     this.#address = from.address;
     this.#claim = broker.claim(from);
-    this.#member = new Member(this.#claim.queue, broker.settings.clock, leaseMs);
+    this.#member = new Member(this.#claim.queue, broker.settings.clock, leaseMs, from.prefetchBytes);
     this.#onEnded = onEnded;
   }
 
@@ -57,16 +58,19 @@ export class MemoryConsumer implements Consumer {
     this.#claim.queue.wake();
   }
 
-  async close(): Promise<void> {
-    this.end(undefined);
+  async close({ started }: CloseConsumerOptions): Promise<void> {
+    this.#end(() => this.#member.close(started));
   }
 
-  /** For this cause, or because it was wished. */
-  end(cause: unknown): void {
+  /** The connection is lost. */
+  fail(cause: unknown): void {
+    this.#end(() => this.#member.fail(cause));
+  }
+
+  #end(leave: () => void): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (cause === undefined) this.#member.close();
-    else this.#member.fail(cause);
+    leave();
     this.#claim.release();
     this.#onEnded(this);
   }

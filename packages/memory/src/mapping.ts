@@ -1,6 +1,7 @@
 import type { Headers, WireMessage } from "@waybill/core/spi";
+import { copyBytes } from "./broker/copy-bytes.ts";
 
-/** A message as the broker keeps it: one copy, shared by all who will get it. */
+/** A message as the broker keeps it: one copy, shared by all consumers that will get it. */
 export interface StoredMessage extends Omit<WireMessage, "delayMs"> {
   /** Its number in its topic or queue, counted from 0. */
   readonly position: number;
@@ -14,12 +15,8 @@ export interface StoredMessage extends Omit<WireMessage, "delayMs"> {
 
 const noHeaders: Headers = Object.freeze(Object.create(null));
 
-/**
- * Copies what the publisher may change after it was told that the message is
- * stored. `Buffer.from` takes small bodies from a pool, which is ten times faster
- * than an array of their own.
- */
-export function toStored(message: WireMessage, position: number, now: number): StoredMessage {
+/** Copies what the publisher may change after it was told that the message is stored. */
+export function encode(message: WireMessage, position: number, now: number): StoredMessage {
   const {
     id,
     publishToken,
@@ -44,7 +41,7 @@ export function toStored(message: WireMessage, position: number, now: number): S
   return {
     id,
     publishToken,
-    body: Buffer.from(body),
+    body: copyBytes(body),
     contentType,
     key,
     timestamp,

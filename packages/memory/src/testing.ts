@@ -2,11 +2,11 @@ import type { MemoryBroker } from "./broker/broker.ts";
 import { Probe } from "./testing/probe.ts";
 
 export type { DeadLettered, Handled, Published } from "./testing/observed.ts";
-export type { Expectation, GroupExpectation, Named, Patience, Probe } from "./testing/probe.ts";
+export type { Expectation, GroupExpectation, Named, Probe, WaitOptions } from "./testing/probe.ts";
 
 /**
  * Watches a broker from now on, to assert what an application published, handled
- * and gave up.
+ * and dead-lettered.
  *
  * ```ts
  * const clock = virtualClock();

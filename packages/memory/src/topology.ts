@@ -33,7 +33,7 @@ export class MemoryTopology implements Topology {
 
   async remove(addresses: readonly Address[]): Promise<void> {
     this.#checkOpen();
-    const { topics, queues } = this.#broker.places;
+    const { topics, queues } = this.#broker.resources;
     for (const { kind, brokerName, brokerGroup } of addresses) {
       if (kind === "group") {
         topics.get(brokerName)?.removeGroup(brokerGroup ?? "");
@@ -49,7 +49,7 @@ export class MemoryTopology implements Topology {
   }
 
   #ensureQueue(address: Address): void {
-    const { queues } = this.#broker.places;
+    const { queues } = this.#broker.resources;
     const queue = queues.get(address.brokerName);
     if (queue !== undefined) {
       checkOrder(address, queue);
@@ -61,7 +61,7 @@ export class MemoryTopology implements Topology {
 
   /** The topic, which also learns here that it is to be retained, and for a `group` its group. */
   #ensureTopic({ address, start, filter }: TopologyItem): void {
-    const { topics } = this.#broker.places;
+    const { topics } = this.#broker.resources;
     const topic = topics.get(address.brokerName) ?? new Topic(this.#broker.settings);
     topics.set(address.brokerName, topic);
     if (address.retained) topic.retain();
@@ -78,14 +78,14 @@ export class MemoryTopology implements Topology {
   }
 
   #topicState(address: Address): TopologyState {
-    const topic = this.#broker.places.topics.get(address.brokerName);
+    const topic = this.#broker.resources.topics.get(address.brokerName);
     if (topic === undefined) return { address, exists: false, differences: [] };
     const lacksLog = address.retained && !topic.retained;
     return { address, exists: true, differences: lacksLog ? ["It keeps nothing for replay."] : [] };
   }
 
   #queueState(address: Address): TopologyState {
-    const queue = this.#broker.places.findQueue(address);
+    const queue = this.#broker.resources.findQueue(address);
     if (queue === undefined) return { address, exists: false, differences: [] };
     const difference = orderDifference(address, queue);
     return {

@@ -7,10 +7,10 @@ test("a queue takes so many messages, and more once some are settled", async () 
   const { ensure, publish, consume } = await workbench({ maxMessages: 2 });
   await ensure(queue("q"));
   expect(await publish(queue("q"), "1", "2", "3")).toMatchObject([{ ok: true }, { ok: true }, overloaded]);
-  const hand = await consume(queue("q"));
-  const held = await hand.receive();
+  const consumer = await consume(queue("q"));
+  const held = await consumer.receive();
   expect(await publish(queue("q"), "4")).toMatchObject([overloaded]);
-  await hand.ack(...held);
+  await consumer.ack(...held);
   expect(await publish(queue("q"), "5")).toMatchObject([{ ok: true }]);
 });
 
@@ -48,4 +48,35 @@ test("messages that expire make room", async () => {
   await publish(queue("q"), message("1", { expiresAt: clock.now() + 10 }));
   await clock.advance(10);
   expect(await publish(queue("q"), "2")).toMatchObject([{ ok: true }]);
+});
+
+test.each([{ ordered: false }, { ordered: true }])(
+  "a consumer holds no more bytes than its prefetch, and gets more as it settles: %o",
+  async (nature) => {
+    const { ensure, publish, consume } = await workbench();
+    await ensure(queue("q", nature));
+    await publish(queue("q", nature), "12345", "12345", "12345", "12345");
+    const consumer = await consume(queue("q", nature), { prefetchBytes: 12 });
+    const held = await consumer.receive();
+    expect(texts(held)).toEqual(["12345", "12345"]);
+    expect(await consumer.poll()).toEqual([]);
+
+    const more = consumer.receive();
+    await consumer.ack(...held.slice(0, 1));
+    expect(await more).toHaveLength(1);
+    const other = await consume(queue("q", nature));
+    expect(await other.poll()).toHaveLength(1);
+  },
+);
+
+test("a message larger than the prefetch comes alone", async () => {
+  const { ensure, publish, consume } = await workbench();
+  await ensure(queue("q"));
+  await publish(queue("q"), "much too large", "1", "2");
+  const consumer = await consume(queue("q"), { prefetchBytes: 3 });
+  const held = await consumer.receive();
+  expect(texts(held)).toEqual(["much too large"]);
+  const more = consumer.receive();
+  await consumer.retry(held[0], 1_000);
+  expect(texts(await more)).toEqual(["1", "2"]);
 });

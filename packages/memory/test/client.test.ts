@@ -17,7 +17,7 @@ test("an application publishes, fails, retries and dead-letters in virtual time"
   await clock.advance(3_600_000);
   expect(seen).toEqual([[1, 1], ...[1, 2, 3, 4, 5].map((attempt) => [2, attempt])]);
   const dead = deadLetterOf({ topic: events, group: "g" });
-  expect(broker.places.queues.get(dead.name)?.backlog).toBe(1);
+  expect(broker.resources.queues.get(dead.name)?.backlog).toBe(1);
   const closing = client.close();
   await clock.advance(60_000);
   await closing;

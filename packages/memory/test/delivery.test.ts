@@ -41,7 +41,7 @@ test("what was acked does not come again, and the rest comes in its old order", 
   expect(texts(again)).toEqual(["1", "3", "5"]);
   expect(again.map((delivery) => delivery.redeliveries)).toEqual([0, 0, 0]);
   await two.ack(...again);
-  expect(broker.places.queues.get("q")?.backlog).toBe(0);
+  expect(broker.resources.queues.get("q")?.backlog).toBe(0);
 });
 
 test("a message comes back as it was sent, whatever the sender does to its copy", async () => {

@@ -1,5 +1,5 @@
 import { MessagingError } from "@waybill/core/spi";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { inbox, message, queue, texts, topic, workbench } from "./workbench.ts";
 
 test("a cut connection says so, and its deliveries are there for others at once, counted", async () => {
@@ -60,7 +60,7 @@ test("subscriptions and inboxes end with their connection", async () => {
   await expect(publish(topic("t"), "x")).rejects.toSatisfy(MessagingError.isInstance);
 });
 
-test("closing hands back what was prefetched, uncounted, and twice is as good as once", async () => {
+test("closing consumers back what was prefetched, uncounted, and twice is as good as once", async () => {
   const { ensure, publish, consume, connect, connection } = await workbench();
   await ensure(queue("q"));
   await publish(queue("q"), "1", "2");
@@ -83,12 +83,64 @@ test("closing hands back what was prefetched, uncounted, and twice is as good as
 test("an abort during receive takes nothing with it", async () => {
   const { ensure, publish, consume } = await workbench();
   await ensure(queue("q"));
-  const hand = await consume(queue("q"));
+  const consumer = await consume(queue("q"));
   const abort = new AbortController();
-  const waiting = hand.receive(10, abort.signal);
+  const waiting = consumer.receive(10, abort.signal);
   abort.abort();
   expect(await waiting).toEqual([]);
   await publish(queue("q"), "1");
-  expect(await hand.receive(10, abort.signal)).toEqual([]);
-  expect(texts(await hand.receive())).toEqual(["1"]);
+  expect(await consumer.receive(10, abort.signal)).toEqual([]);
+  expect(texts(await consumer.receive())).toEqual(["1"]);
+});
+
+test("closing counts what a handler was called with, and nothing else, each on top of what it had", async () => {
+  const { ensure, publish, consume } = await workbench();
+  await ensure(queue("q"));
+  await publish(queue("q"), "retried", "started", "prefetched", "never received");
+  const first = await consume(queue("q"));
+  const [retried] = await first.receive(1);
+  await first.retry(retried);
+  const held = await first.receive(3);
+  expect(texts(held)).toEqual(["started", "prefetched", "never received"]);
+  const [again] = await first.receive(1);
+  await first.close(...held.slice(0, 1));
+
+  const second = await consume(queue("q"));
+  const handedBack = await second.poll();
+  const counted = Object.fromEntries(handedBack.map((each, i) => [texts(handedBack)[i], each.redeliveries]));
+  expect(texts(again === undefined ? [] : [again])).toEqual(["retried"]);
+  expect(counted).toEqual({ started: 1, prefetched: 0, "never received": 0, retried: 1 });
+});
+
+test("closing counts the started message of a key, and what was prefetched behind it keeps its count", async () => {
+  const { ensure, publish, consume } = await workbench();
+  const ordered = queue("q", { ordered: true });
+  await ensure(ordered);
+  await publish(ordered, message("1", { key: "a" }), message("2", { key: "a" }), message("3", { key: "b" }));
+  const first = await consume(ordered);
+  const held = await first.receive();
+  expect(held).toHaveLength(3);
+  await first.close(...held.slice(0, 1));
+
+  const second = await consume(ordered);
+  const again = await second.poll();
+  const ofKeyA = again.filter(({ key }) => key === "a");
+  expect(texts(ofKeyA)).toEqual(["1", "2"]);
+  expect(ofKeyA.map(({ redeliveries }) => redeliveries)).toEqual([1, 0]);
+});
+
+test("an observer that throws is told of, and costs neither a publish nor a settlement", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const { ensure, publish, consume, broker } = await workbench();
+  await ensure(queue("q"));
+  const failure = new Error("as arranged");
+  const fail = () => {
+    throw failure;
+  };
+  broker.observe({ published: fail, settled: fail });
+  expect(await publish(queue("q"), "1")).toEqual([{ ok: true }]);
+  const consumer = await consume(queue("q"));
+  expect(await consumer.ack(...(await consumer.receive()))).toEqual(["settled"]);
+  expect(warn.mock.calls.map(([, cause]) => cause)).toEqual([failure, failure]);
+  warn.mockRestore();
 });

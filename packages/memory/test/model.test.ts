@@ -1,7 +1,7 @@
 import type { ReceivedMessage } from "@waybill/core/spi";
 import { expect, test } from "vitest";
 import { randomFrom } from "./random.ts";
-import { type Hand, message, queue, workbench } from "./workbench.ts";
+import { message, queue, type TestConsumer, workbench } from "./workbench.ts";
 
 const leaseMs = 100;
 
@@ -13,7 +13,7 @@ interface Expected {
   dueAt: number;
   failures: number;
   acked: boolean;
-  held: { readonly delivery: ReceivedMessage; readonly hand: Hand; until: number } | undefined;
+  held: { readonly delivery: ReceivedMessage; readonly consumer: TestConsumer; until: number } | undefined;
 }
 
 /**
@@ -29,14 +29,14 @@ async function run(seed: number, ordered: boolean): Promise<void> {
   await bench.ensure(jobs);
   const messages: Expected[] = [];
   const connections = [await bench.connect(), await bench.connect()];
-  const hands: Hand[] = [];
+  const consumers: TestConsumer[] = [];
   const consume = (over = connections[below(2)]) =>
-    bench.consume(jobs, over === undefined ? {} : { over }).then((hand) => hands.push(hand));
+    bench.consume(jobs, over === undefined ? {} : { over }).then((consumer) => consumers.push(consumer));
   for (let i = 0; i < 3; i++) await consume();
 
   const held = (of: (one: Expected) => boolean = () => true) =>
     messages.filter((one) => one.held !== undefined && of(one));
-  /** These go back, and with them what is in hand of their keys and came later. */
+  /** These go back, and with them what is in flight of their keys and came later. */
   const release = (released: readonly Expected[], failed: boolean) => {
     for (const one of released) {
       one.held = undefined;
@@ -62,26 +62,26 @@ async function run(seed: number, ordered: boolean): Promise<void> {
       messages.push({ id, key, expiresAt, dueAt, failures: 0, acked: false, held: undefined });
     },
     async receive() {
-      const hand = hands[below(hands.length)] as Hand;
-      for (const delivery of await hand.poll(1 + below(4))) {
+      const consumer = consumers[below(consumers.length)] as TestConsumer;
+      for (const delivery of await consumer.poll(1 + below(4))) {
         const one = messages.find(({ id }) => id === delivery.id) as Expected;
         expect(one.acked, "it was not acked").toBe(false);
-        expect(one.held, "it is in nobody's hand").toBeUndefined();
+        expect(one.held, "no consumer holds it").toBeUndefined();
         expect(one.dueAt, "it is due").toBeLessThanOrEqual(clock.now());
         expect(one.expiresAt, "it has not expired").toBeGreaterThan(clock.now());
         expect(delivery.redeliveries, "its failures were counted").toBe(one.failures);
         if (ordered && one.key !== undefined) {
           const before = messages.slice(0, messages.indexOf(one)).filter(({ key }) => key === one.key);
-          const fine = before.every((other) => other.acked || other.held?.hand === hand);
-          expect(fine, "what came before it is done, or in the same hand").toBe(true);
+          const fine = before.every((other) => other.acked || other.held?.consumer === consumer);
+          expect(fine, "what came before it is done, or held by the same consumer").toBe(true);
         }
-        one.held = { delivery, hand, until: clock.now() + leaseMs };
+        one.held = { delivery, consumer, until: clock.now() + leaseMs };
       }
     },
     async ack() {
       const some = held().filter(() => random() < 0.5);
       for (const one of some) {
-        expect(await one.held?.hand.ack(one.held.delivery)).toEqual(["settled"]);
+        expect(await one.held?.consumer.ack(one.held.delivery)).toEqual(["settled"]);
         one.held = undefined;
         one.acked = true;
       }
@@ -91,13 +91,13 @@ async function run(seed: number, ordered: boolean): Promise<void> {
       const one = all[below(all.length)];
       if (one?.held === undefined) return;
       const delayMs = below(2) * below(150);
-      expect(await one.held.hand.retry(one.held.delivery, delayMs)).toEqual(["settled"]);
+      expect(await one.held.consumer.retry(one.held.delivery, delayMs)).toEqual(["settled"]);
       one.dueAt = clock.now() + delayMs;
       release([one], true);
     },
     async extend() {
       for (const one of held().filter(() => random() < 0.5)) {
-        await one.held?.hand.extend(one.held.delivery);
+        await one.held?.consumer.extend(one.held.delivery);
         if (one.held !== undefined) one.held.until = clock.now() + leaseMs;
       }
     },
@@ -112,10 +112,10 @@ async function run(seed: number, ordered: boolean): Promise<void> {
       }
     },
     async close() {
-      const [hand] = hands.splice(below(hands.length), 1) as [Hand];
-      await hand.close();
+      const [consumer] = consumers.splice(below(consumers.length), 1) as [TestConsumer];
+      await consumer.close();
       release(
-        held((one) => one.held?.hand === hand),
+        held((one) => one.held?.consumer === consumer),
         false,
       );
       await consume();
@@ -124,7 +124,7 @@ async function run(seed: number, ordered: boolean): Promise<void> {
       broker.disconnect();
       release(held(), true);
       connections.splice(0, 2, await bench.connect(), await bench.connect());
-      hands.length = 0;
+      consumers.length = 0;
       for (let i = 0; i < 3; i++) await consume();
     },
   };
@@ -146,12 +146,12 @@ async function run(seed: number, ordered: boolean): Promise<void> {
     "nothing was lost",
   ).toEqual([]);
   await clock.advance(1_000);
-  const left = broker.places.queues.get("q");
+  const left = broker.resources.queues.get("q");
   expect([left?.backlog, left?.held], "nothing is left").toEqual([0, 0]);
 }
 
 for (const ordered of [false, true]) {
-  test(`whatever happens, an ${ordered ? "ordered" : "unordered"} queue keeps its promises`, async () => {
+  test(`whatever happens, an ${ordered ? "ordered" : "unordered"} queue keeps its guarantees`, async () => {
     for (let seed = 1; seed <= 150; seed++) {
       try {
         await run(seed, ordered);

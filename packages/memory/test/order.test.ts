@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from "@waybill/core/spi";
 import { expect, test } from "vitest";
-import { type Hand, message, queue, texts, workbench } from "./workbench.ts";
+import { message, queue, type TestConsumer, texts, workbench } from "./workbench.ts";
 
 const ordered = queue("q", { ordered: true });
 
@@ -15,8 +15,8 @@ async function bench(options = {}) {
   return { ...bench, send, one: await bench.consume(ordered), two: await bench.consume(ordered) };
 }
 
-async function pollSorted(hand: Hand, max = 100) {
-  return texts(await hand.poll(max)).sort();
+async function pollSorted(consumer: TestConsumer, max = 100) {
+  return texts(await consumer.poll(max)).sort();
 }
 
 test("a key is with one member until nothing of it is unsettled", async () => {
@@ -80,7 +80,7 @@ test("a lost lease takes the later messages of its key along", async () => {
   expect((await one.ack(...held)).toSorted()).toEqual(["lost", "lost", "settled"]);
 });
 
-test("a keyed message that goes back leaves the earlier ones of its key in hand, and waits for them", async () => {
+test("a keyed message that goes back leaves the earlier ones of its key in flight, and waits for them", async () => {
   const { send, one, two } = await bench();
   await send("a1", "a2", "a3");
   const [a1, a2] = (await one.receive(2)) as [ReceivedMessage, ReceivedMessage];
@@ -130,25 +130,25 @@ test("any interleaving of many members keeps the order of every key", async () =
   const { send, consume, one, two } = await bench();
   const keys = [..."abcdefgh"];
   for (let n = 0; n < 50; n++) await send(...keys.map((key) => `${key}${String(n).padStart(2, "0")}`));
-  let hands = [one, two, await consume(ordered)];
+  let consumers = [one, two, await consume(ordered)];
   const seen = new Map<string, string[]>(keys.map((key) => [key, []]));
   const random = generator(7);
-  const inHand = new Map<Hand, ReceivedMessage[]>();
+  const inFlight = new Map<TestConsumer, ReceivedMessage[]>();
   let finished = 0;
   while (finished < 400) {
-    const index = Math.floor(random() * hands.length);
-    const hand = hands[index] as Hand;
-    const held = inHand.get(hand) ?? [];
-    inHand.set(hand, held);
+    const index = Math.floor(random() * consumers.length);
+    const consumer = consumers[index] as TestConsumer;
+    const held = inFlight.get(consumer) ?? [];
+    inFlight.set(consumer, held);
     if (random() < 0.05) {
-      await hand.close();
-      inHand.delete(hand);
-      hands = hands.with(index, await consume(ordered));
+      await consumer.close();
+      inFlight.delete(consumer);
+      consumers = consumers.with(index, await consume(ordered));
     } else if (held.length === 0 || random() < 0.3) {
-      held.push(...(await hand.poll(1 + Math.floor(random() * 6))));
+      held.push(...(await consumer.poll(1 + Math.floor(random() * 6))));
     } else {
       const delivery = held.shift() as ReceivedMessage;
-      if ((await hand.ack(delivery))[0] === "settled") {
+      if ((await consumer.ack(delivery))[0] === "settled") {
         seen.get(delivery.key ?? "")?.push(...texts([delivery]));
         finished++;
       }

@@ -70,7 +70,7 @@ test("moves virtual time on, so that backoff takes none", async () => {
   expect(Date.now() - startedAt).toBeLessThan(2_000);
 });
 
-test("tells dead letters from what was handled, with the reason", async () => {
+test("tells dead-lettered messages from handled ones, with the reason", async () => {
   const { probe, client } = await application();
   await client.consume(Invoices, ({ id }) => {
     if (id === "bad") throw new NonRetryableError("no such customer");
@@ -98,14 +98,14 @@ test("says what was seen instead", async () => {
   });
   await client.publish(OrderPlaced, { id: "o-1", total: 3 });
   await client.publish(OrderPlaced, { id: "bad", total: 3 });
-  await expect(probe.handled(OrderPlaced, { group: "billing", count: 2, withinMs: 60_000 })).rejects.toThrow(
+  await expect(probe.handled(OrderPlaced, { group: "billing", count: 2, timeoutMs: 60_000 })).rejects.toThrow(
     `Expected 2 of "orders.placed" handled by "billing" within 60000 ms, saw 1.
   published: {"id":"o-1","total":3}, {"id":"bad","total":3}
   handled by "billing": {"id":"o-1","total":3}
-  dead letter by "billing": {"id":"bad","total":3} at attempt 1, HANDLER_FAILED: card declined
-  group "billing" of topic "orders.placed": 0 waiting, 0 in hand, 1 consuming`,
+  dead-lettered by "billing": {"id":"bad","total":3} at attempt 1, HANDLER_FAILED: card declined
+  group "billing" of topic "orders.placed": 0 waiting, 0 in flight, 1 consuming`,
   );
-  await expect(probe.untilPublished("order.placed", { withinMs: 1 })).rejects.toThrow(
+  await expect(probe.untilPublished("order.placed", { timeoutMs: 1 })).rejects.toThrow(
     `Expected at least 1 of "order.placed" published within 1 ms, saw 0.
   published: nothing
   published elsewhere: "orders.placed"`,
@@ -122,9 +122,9 @@ test("says what keeps the broker from being idle", async () => {
     () => new Promise<void>((resolve) => (finish = resolve)),
   );
   await client.send(Invoices, { id: "o-1", total: 3 });
-  await expect(probe.idle({ withinMs: 20 })).rejects.toThrow(
+  await expect(probe.idle({ timeoutMs: 20 })).rejects.toThrow(
     `Expected the broker to be idle within 20 ms.
-  queue "invoices": 0 waiting, 1 in hand, 1 consuming`,
+  queue "invoices": 0 waiting, 1 in flight, 1 consuming`,
   );
   finish();
   await probe.idle();

@@ -5,129 +5,129 @@ import { message, queue, texts, workbench } from "./workbench.ts";
 async function bench(options = {}) {
   const bench = await workbench(options);
   await bench.ensure(queue("q"));
-  return { ...bench, hand: await bench.consume(queue("q")) };
+  return { ...bench, consumer: await bench.consume(queue("q")) };
 }
 
 test("a delayed message comes when it is due and not before; others pass it", async () => {
-  const { publish, hand, clock } = await bench();
+  const { publish, consumer, clock } = await bench();
   await publish(queue("q"), message("late", { delayMs: 500 }), message("sooner", { delayMs: 300 }), "now");
-  expect(texts(await hand.poll())).toEqual(["now"]);
+  expect(texts(await consumer.poll())).toEqual(["now"]);
   await clock.advance(299);
-  expect(await hand.poll()).toEqual([]);
+  expect(await consumer.poll()).toEqual([]);
   await clock.advance(1);
-  expect(texts(await hand.poll())).toEqual(["sooner"]);
-  const waiting = hand.receive();
+  expect(texts(await consumer.poll())).toEqual(["sooner"]);
+  const waiting = consumer.receive();
   await clock.advance(200);
   expect(texts(await waiting)).toEqual(["late"]);
 });
 
 test("a delay longer than the longest timer is kept to the millisecond", async () => {
-  const { publish, hand, clock } = await bench();
+  const { publish, consumer, clock } = await bench();
   const hundredDays = 100 * 86_400_000;
   await publish(queue("q"), message("late", { delayMs: hundredDays }));
   await clock.advance(hundredDays - 1);
-  expect(await hand.poll()).toEqual([]);
+  expect(await consumer.poll()).toEqual([]);
   await clock.advance(1);
-  expect(texts(await hand.poll())).toEqual(["late"]);
+  expect(texts(await consumer.poll())).toEqual(["late"]);
 });
 
 test("an expired message is not delivered, and does not count as waiting", async () => {
-  const { publish, hand, clock, broker } = await bench();
+  const { publish, consumer, clock, broker } = await bench();
   const expiresAt = clock.now() + 100;
   await publish(queue("q"), message("short", { expiresAt }), message("long", { expiresAt: expiresAt + 1 }));
   await clock.advance(100);
-  expect(broker.places.queues.get("q")?.backlog).toBe(1);
-  expect(texts(await hand.poll())).toEqual(["long"]);
+  expect(broker.resources.queues.get("q")?.backlog).toBe(1);
+  expect(texts(await consumer.poll())).toEqual(["long"]);
 });
 
 test("a message that expires during its delay never comes", async () => {
-  const { publish, hand, clock, broker } = await bench();
+  const { publish, consumer, clock, broker } = await bench();
   await publish(queue("q"), message("never", { delayMs: 200, expiresAt: clock.now() + 100 }));
   await clock.advance(150);
-  expect(broker.places.queues.get("q")?.backlog).toBe(0);
+  expect(broker.resources.queues.get("q")?.backlog).toBe(0);
   await clock.advance(150);
-  expect(await hand.poll()).toEqual([]);
+  expect(await consumer.poll()).toEqual([]);
 });
 
-test("a message that expired in hand is not delivered again", async () => {
-  const { publish, hand, clock, broker } = await bench();
+test("a message that expired in flight is not delivered again", async () => {
+  const { publish, consumer, clock, broker } = await bench();
   await publish(queue("q"), message("short", { expiresAt: clock.now() + 100 }));
-  const [held] = await hand.receive();
+  const [held] = await consumer.receive();
   await clock.advance(100);
-  await hand.retry(held);
-  expect(await hand.poll()).toEqual([]);
+  await consumer.retry(held);
+  expect(await consumer.poll()).toEqual([]);
   await clock.advance(1);
-  expect(broker.places.queues.get("q")?.backlog).toBe(0);
+  expect(broker.resources.queues.get("q")?.backlog).toBe(0);
 });
 
 test("a retry comes after its delay with the count one higher, and meanwhile others go on", async () => {
-  const { publish, hand, clock } = await bench();
+  const { publish, consumer, clock } = await bench();
   await publish(queue("q"), "failing", "other");
-  const [failing] = await hand.receive(1);
-  expect(await hand.retry(failing, 1_000)).toEqual(["settled"]);
-  expect(texts(await hand.poll())).toEqual(["other"]);
+  const [failing] = await consumer.receive(1);
+  expect(await consumer.retry(failing, 1_000)).toEqual(["settled"]);
+  expect(texts(await consumer.poll())).toEqual(["other"]);
   await clock.advance(999);
-  expect(await hand.poll()).toEqual([]);
+  expect(await consumer.poll()).toEqual([]);
   await clock.advance(1);
-  const [again] = await hand.poll();
+  const [again] = await consumer.poll();
   expect(again?.redeliveries).toBe(1);
   expect(again?.id).toBe(failing?.id);
-  await hand.retry(again);
-  expect((await hand.poll())[0]?.redeliveries).toBe(2);
+  await consumer.retry(again);
+  expect((await consumer.poll())[0]?.redeliveries).toBe(2);
 });
 
 test("a retry without delay goes behind what waits already", async () => {
-  const { publish, hand } = await bench();
+  const { publish, consumer } = await bench();
   await publish(queue("q"), "1", "2", "3");
-  const [first] = await hand.receive(1);
-  await hand.retry(first);
-  expect(texts(await hand.poll())).toEqual(["2", "3", "1"]);
+  const [first] = await consumer.receive(1);
+  await consumer.retry(first);
+  expect(texts(await consumer.poll())).toEqual(["2", "3", "1"]);
 });
 
 test("the first settlement wins, and a later one is lost", async () => {
-  const { publish, hand } = await bench();
+  const { publish, consumer } = await bench();
   await publish(queue("q"), "1");
-  const [delivery] = (await hand.receive()) as [ReceivedMessage];
+  const [delivery] = (await consumer.receive()) as [ReceivedMessage];
   expect(
-    await hand.settle([
+    await consumer.settle([
       { delivery, outcome: "ack" },
       { delivery, outcome: "retry", delayMs: 0 },
     ]),
   ).toEqual(["settled", "lost"]);
-  expect(await hand.poll()).toEqual([]);
+  expect(await consumer.poll()).toEqual([]);
 });
 
 test("a delivery whose lease ends goes to another, and settling it then changes nothing", async () => {
-  const { publish, hand, clock, consume } = await bench({ leaseMs: 1_000 });
+  const { publish, consumer, clock, consume } = await bench({ leaseMs: 1_000 });
   const other = await consume(queue("q"));
   await publish(queue("q"), "1");
-  const [late] = (await hand.receive()) as [ReceivedMessage];
+  const [late] = (await consumer.receive()) as [ReceivedMessage];
   await clock.advance(999);
   expect(await other.poll()).toEqual([]);
   await clock.advance(1);
   const [again] = (await other.poll()) as [ReceivedMessage];
   expect(again.redeliveries).toBe(1);
-  expect(await hand.ack(late)).toEqual(["lost"]);
+  expect(await consumer.ack(late)).toEqual(["lost"]);
   expect(await other.ack(again)).toEqual(["settled"]);
 });
 
 test("a lease that is renewed holds on, and renewing a lost one changes nothing", async () => {
-  const { publish, hand, clock } = await bench({ leaseMs: 1_000 });
+  const { publish, consumer, clock } = await bench({ leaseMs: 1_000 });
   await publish(queue("q"), "renewed", "left");
-  const [renewed, left] = (await hand.receive()) as [ReceivedMessage, ReceivedMessage];
+  const [renewed, left] = (await consumer.receive()) as [ReceivedMessage, ReceivedMessage];
   for (let i = 0; i < 5; i++) {
     await clock.advance(900);
-    await hand.extend(renewed);
+    await consumer.extend(renewed);
   }
-  expect(texts(await hand.poll())).toEqual(["left"]);
-  expect(await hand.extend(renewed, left)).toEqual([left]);
-  expect(await hand.ack(renewed, left)).toEqual(["settled", "lost"]);
+  expect(texts(await consumer.poll())).toEqual(["left"]);
+  expect(await consumer.extend(renewed, left)).toEqual([left]);
+  expect(await consumer.ack(renewed, left)).toEqual(["settled", "lost"]);
 });
 
 test("receive waits for five seconds, then resolves with nothing", async () => {
-  const { hand, clock } = await bench();
+  const { consumer, clock } = await bench();
   let resolved: readonly ReceivedMessage[] | undefined;
-  void hand.receive().then((batch) => {
+  void consumer.receive().then((batch) => {
     resolved = batch;
   });
   await clock.advance(4_999);

@@ -51,7 +51,7 @@ test("a replay reads the past, then what is live, and disturbs no group", async 
   await replay.ack(...got);
   await replay.close();
   expect(texts(await (await consume(group("t", "g"))).poll())).toEqual(["1", "2", "3"]);
-  expect(broker.places.topics.get("t")?.groups.size).toBe(1);
+  expect(broker.resources.topics.get("t")?.groups.size).toBe(1);
 });
 
 test("a replay leaves out what has expired and waits for what is not due", async () => {
@@ -72,7 +72,7 @@ test("a replay leaves out what has expired and waits for what is not due", async
 test("a retained topic keeps the latest and lets the oldest go", async () => {
   const { publish, consume } = await bench({ retainedMessages: 3, retainedBytes: 8 });
   for (const text of ["1", "2", "3", "4", "5"]) await publish(kept, text);
-  const replay = (start: StartPosition) => consume(kept, { start }).then((hand) => hand.poll());
+  const replay = (start: StartPosition) => consume(kept, { start }).then((consumer) => consumer.poll());
   expect(texts(await replay({ from: "earliest" }))).toEqual(["3", "4", "5"]);
   expect(texts(await replay({ from: "position", position: "0" }))).toEqual(["3", "4", "5"]);
   await publish(kept, "7 bytes");
@@ -138,10 +138,10 @@ test("an inbox has one reader, needs no settlement and forgets what was taken", 
   await expect(consume(inbox("i"))).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
   await publish(inbox("i"), "1", "2");
   expect(texts(await reader.poll())).toEqual(["1", "2"]);
-  expect(broker.places.inboxes.get("i")?.held).toBe(0);
-  expect(broker.places.inboxes.get("i")?.backlog).toBe(0);
+  expect(broker.resources.inboxes.get("i")?.held).toBe(0);
+  expect(broker.resources.inboxes.get("i")?.backlog).toBe(0);
   await reader.close();
-  expect(broker.places.inboxes.size).toBe(0);
+  expect(broker.resources.inboxes.size).toBe(0);
 });
 
 test("what does not exist is not found, and not made", async () => {
@@ -155,7 +155,7 @@ test("what does not exist is not found, and not made", async () => {
     { exists: false },
     { exists: false },
   ]);
-  expect(broker.places.topics.size + broker.places.queues.size).toBe(0);
+  expect(broker.resources.topics.size + broker.resources.queues.size).toBe(0);
 });
 
 test("making is idempotent, and tells what stands in the way", async () => {
@@ -191,8 +191,8 @@ test("removing ends those who consume, and what is not there is no error", async
   const { ensure, consume, connection, publish } = await workbench();
   await ensure(queue("q"), group("t", "a"), group("t", "b"));
   const told = [queue("q"), group("t", "a"), group("t", "b"), topic("t")].map(async (address) => {
-    const hand = await consume(address);
-    await expect(hand.receive()).rejects.toMatchObject({ code: "NOT_FOUND" });
+    const consumer = await consume(address);
+    await expect(consumer.receive()).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
   const remove = (...addresses: Address[]) => connection.topology.remove(addresses, call);
   await remove(queue("q"), group("t", "a"), queue("nothing"));

@@ -10,7 +10,6 @@ import type {
   Source,
   WireMessage,
 } from "@waybill/core/spi";
-import { nothingStarted } from "@waybill/core/spi";
 import { type BrokerOptions, MemoryBroker, memory, virtualClock } from "../src/index.ts";
 
 const call = { signal: new AbortController().signal };
@@ -106,13 +105,13 @@ export async function workbench({ leaseMs = 30_000, ...options }: BrokerOptions 
           consumerHooks,
           call,
         )
-        .then((consumer) => new Hand(consumer));
+        .then((consumer) => new TestConsumer(consumer));
     },
   };
 }
 
-/** A consumer, and what it has in hand. */
-export class Hand {
+/** A consumer, in short words. */
+export class TestConsumer {
   readonly consumer: Consumer;
 
   constructor(consumer: Consumer) {
@@ -148,7 +147,8 @@ export class Hand {
     return this.consumer.extend?.(deliveries, call);
   }
 
-  close() {
-    return this.consumer.close(nothingStarted);
+  /** Of what it holds, the handlers of these were called. */
+  close(...started: readonly ReceivedMessage[]) {
+    return this.consumer.close({ started: new Set(started) });
   }
 }

@@ -7,7 +7,7 @@ const hour = 3_600_000;
 /** The longest delay that is taken on, in milliseconds. */
 export const longestDelayMs: number = 30 * day;
 
-/** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead letters. */
+/** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead-lettered messages. */
 const reservedBytes = 4_096;
 
 const delay: DelaySupport = {
@@ -29,6 +29,8 @@ const filters: Support = {
 const broadcast: Support = { how: "emulated", note: "A temporary queue for each subscriber." };
 const requestReply: Support = { how: "emulated", note: "A temporary queue for each client." };
 
+export type SnsSqsCapabilities = ReturnType<typeof capabilitiesOf>;
+
 export function capabilitiesOf(settings: Settings) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, requestReply },
@@ -40,8 +42,12 @@ export function capabilitiesOf(settings: Settings) {
     lease: { ms: leaseSeconds(settings) * 1_000 },
     reportsUnrouted: false,
     publishing: { maxMessages: 100, maxBytes: 10 * settings.messageBytes, inFlight: 3 },
-    // A binary body travels as base64, four characters for three bytes.
-    limits: { messageBytes: Math.floor(((settings.messageBytes - reservedBytes) * 3) / 4) },
+    limits: {
+      // A binary body travels as base64, four characters for three bytes.
+      messageBytes: Math.floor(((settings.messageBytes - reservedBytes) * 3) / 4),
+      // Any header has a place: what no attribute can hold is packed, with four percent-encoded quotes and two signs.
+      headers: { overheadBytes: 14 },
+    },
   } as const satisfies Capabilities;
 }
 

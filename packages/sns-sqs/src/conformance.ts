@@ -32,8 +32,8 @@ const encoding = "content-transfer-encoding";
 
 /**
  * What a suite needs to prove this adapter, on AWS (`aws://eu-central-1`) or on a
- * stand-in (`aws://…?endpoint=…`). `extras`: what only the caller has, such as power
- * over the stand-in's process.
+ * emulator (`aws://…?endpoint=…`). `extras`: what only the caller has, such as power
+ * over the emulator's process.
  */
 export function target(url: string, extras: Partial<ConformanceTarget> = {}): ConformanceTarget {
   const endpoint = new URL(url).searchParams.get("endpoint");
@@ -126,7 +126,7 @@ class AwsPeer implements ForeignPeer {
     const TopicArn = await this.#topicArn(from);
     const { QueueUrl = "" } = await this.#sqs.send(
       new CreateQueueCommand({
-        QueueName: `foreign-${crypto.randomUUID()}${from.ordered ? ".fifo" : ""}`,
+        QueueName: `external-${crypto.randomUUID()}${from.ordered ? ".fifo" : ""}`,
         ...(from.ordered ? { Attributes: { FifoQueue: "true" } } : {}),
       }),
     );

@@ -1,7 +1,9 @@
 import type { Message } from "@aws-sdk/client-sqs";
 import {
   type Call,
+  type CloseConsumerOptions,
   type Consumer,
+  nothingStarted,
   PushQueue,
   type ReceivedMessage,
   type Settlement,
@@ -9,29 +11,32 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
-import { tens } from "./batches.ts";
-import type { Clients } from "./clients.ts";
-import type { SqsDelivery } from "./delivery.ts";
-import { decode } from "./mapping.ts";
+import { tens } from "./client/batches.ts";
+import type { Clients } from "./client/clients.ts";
+import { SnsSqsDelivery } from "./delivery.ts";
 import { LongPolls } from "./receiving/long-polls.ts";
-import { type Order, Orders } from "./receiving/orders.ts";
+import { OutstandingMessages } from "./receiving/outstanding-messages.ts";
+import { PrefetchEstimate } from "./receiving/prefetch-estimate.ts";
 import { isEarly, putBack } from "./receiving/put-back.ts";
+import { type SettlementRequest, SettlementRequests } from "./receiving/settlement-requests.ts";
 
 /** How long closing waits for polls and the hand-back, in milliseconds; what is later still happens, unwaited. */
-const patienceMs = 4_500;
+const closeTimeoutMs = 4_500;
 
 /** What is left of a lease less than this, in milliseconds, is left to run out. */
 const handBackMs = 500;
 
-export interface SqsConsumerParts {
+export interface SnsSqsConsumerParts {
   readonly clients: Clients;
   readonly url: string;
   readonly ordered: boolean;
   readonly waitSeconds: number;
   readonly leaseSeconds: number;
   readonly polls: number;
-  /** A reply path: what comes is settled on arrival. */
-  readonly settledOnArrival: boolean;
+  /** The most bytes held, as far as they can be foreseen. One message always fits. */
+  readonly prefetchBytes: number;
+  /** A reply path: what comes is acked on arrival. */
+  readonly autoAck: boolean;
   readonly report: (cause: unknown) => void;
   /** Polling failed, and will not go on. */
   readonly onFailed: (cause: unknown) => void;
@@ -40,16 +45,14 @@ export interface SqsConsumerParts {
 }
 
 /** Receives from one queue, settles there, and hands back. */
-export class SqsConsumer implements Consumer {
-  readonly #parts: SqsConsumerParts;
+export class SnsSqsConsumer implements Consumer {
+  readonly #parts: SnsSqsConsumerParts;
   readonly #leaseMs: number;
-  readonly #queue = new PushQueue<SqsDelivery>();
+  readonly #queue = new PushQueue<SnsSqsDelivery>();
   readonly #polls: LongPolls;
-  readonly #orders: Orders;
-  /** In the queue: core has had no room for them yet. */
-  readonly #waiting = new Set<SqsDelivery>();
-  /** Handed to core, and not settled or being settled. */
-  readonly #held = new Set<SqsDelivery>();
+  readonly #requests: SettlementRequests;
+  readonly #outstanding = new OutstandingMessages();
+  readonly #estimate: PrefetchEstimate;
   /** What core waits for now. */
   #wanted = 0;
   #failed = false;
@@ -59,11 +62,12 @@ export class SqsConsumer implements Consumer {
   /** Resolves when the last poll has ended, and what it brought is handed back. */
   #ended: Promise<void> | undefined;
 
-  constructor(parts: SqsConsumerParts) {
+  constructor(parts: SnsSqsConsumerParts) {
     this.#parts = parts;
     const { clients, url, ordered, waitSeconds, leaseSeconds, polls, report } = parts;
     this.#leaseMs = leaseSeconds * 1_000;
-    this.#orders = new Orders(clients.sqs, url);
+    this.#estimate = new PrefetchEstimate(parts.prefetchBytes);
+    this.#requests = new SettlementRequests(clients.sqs, url);
     this.#polls = new LongPolls({
       sqs: clients.receiving,
       url,
@@ -71,7 +75,7 @@ export class SqsConsumer implements Consumer {
       leaseSeconds,
       polls,
       ordered,
-      wanted: () => this.#wanted - this.#queue.size,
+      wanted: () => Math.min(this.#wanted - this.#queue.size, this.#estimate.room(this.#outstanding.bytes)),
       onMessages: (messages) => this.#arrived(messages),
       onFailed: (cause) => {
         this.#failed = true;
@@ -85,35 +89,45 @@ export class SqsConsumer implements Consumer {
   async receive(max: number, { signal }: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
     this.#wanted = max;
+    this.#outstanding.dropExpired(performance.now());
     this.#polls.pump();
     const taken = await this.#queue.receive(max, signal);
     this.#wanted = 0;
-    if (this.#parts.settledOnArrival) return taken;
-    for (const delivery of taken) this.#waiting.delete(delivery);
+    if (this.#parts.autoAck) {
+      for (const delivery of taken) this.#outstanding.drop(delivery);
+      return taken;
+    }
     // What lay here and could not be renewed may be someone else's before core renews it.
     const soon = performance.now() + this.#leaseMs * 0.4;
-    const ours = taken.filter(({ leasedUntil }) => leasedUntil > soon);
-    for (const delivery of ours) this.#held.add(delivery);
+    const ours: SnsSqsDelivery[] = [];
+    for (const delivery of taken) {
+      if (delivery.leasedUntil > soon) {
+        this.#outstanding.received(delivery);
+        ours.push(delivery);
+      } else this.#outstanding.drop(delivery);
+    }
     return ours;
   }
 
   async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
     const outcomes = new Array<SettleOutcome>(batch.length).fill("settled");
     if (this.#closing !== undefined) return outcomes.fill("lost");
-    const orders: Order[] = [];
+    const requests: SettlementRequest[] = [];
     const now = performance.now();
     for (let index = 0; index < batch.length; index++) {
       const settlement = batch[index] as Settlement;
-      const delivery = settlement.delivery as SqsDelivery;
-      this.#held.delete(delivery);
+      const delivery = settlement.delivery as SnsSqsDelivery;
+      this.#outstanding.drop(delivery);
       // A standard queue answers a late deletion with success, whoever has the message by now.
       if (delivery.leasedUntil <= now) outcomes[index] = "lost";
-      else orders.push({ index, delivery, seconds: visibility(settlement) });
+      else requests.push({ index, delivery, seconds: visibility(settlement) });
     }
-    await this.#orders.carryOut(orders, outcomes);
+    await this.#requests.send(requests, outcomes);
     // What SQS did not take is still ours.
-    for (const { index, delivery } of orders)
-      if (typeof outcomes[index] === "object") this.#held.add(delivery);
+    for (const { index, delivery } of requests)
+      if (typeof outcomes[index] === "object") this.#outstanding.received(delivery);
+    // There may be room for more bytes now.
+    this.#polls.pump();
     return outcomes;
   }
 
@@ -124,19 +138,20 @@ export class SqsConsumer implements Consumer {
    */
   async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
-    const ours = batch as readonly SqsDelivery[];
+    const ours = batch as readonly SnsSqsDelivery[];
     const now = performance.now();
     // SQS lets an old receipt change a message that is someone else's by now.
-    for (const delivery of this.#held) if (delivery.leasedUntil <= now) this.#held.delete(delivery);
-    const held = ours.filter((delivery) => this.#held.has(delivery));
-    const waiting = [...this.#waiting].filter((delivery) => delivery.leasedUntil > now);
+    this.#outstanding.dropExpired(now);
+    this.#polls.pump();
+    const held = ours.filter((delivery) => this.#outstanding.has(delivery));
+    const waiting = this.#parts.autoAck ? [] : this.#outstanding.waiting;
     const seconds = this.#parts.leaseSeconds;
-    const orders = [...held, ...waiting].map((delivery, index) => ({ index, delivery, seconds }));
-    const outcomes = new Array<SettleOutcome>(orders.length).fill("settled");
+    const requests = [...held, ...waiting].map((delivery, index) => ({ index, delivery, seconds }));
+    const outcomes = new Array<SettleOutcome>(requests.length).fill("settled");
     const leasedUntil = now + this.#leaseMs;
-    await this.#orders.carryOut(orders, outcomes);
+    await this.#requests.send(requests, outcomes);
     let failure: { readonly cause: unknown } | undefined;
-    for (const { index, delivery } of orders) {
+    for (const { index, delivery } of requests) {
       const outcome = outcomes[index] as SettleOutcome;
       // An answer may come after that to a later call.
       if (outcome === "settled") delivery.leasedUntil = Math.max(delivery.leasedUntil, leasedUntil);
@@ -147,62 +162,62 @@ export class SqsConsumer implements Consumer {
     return ours.filter((delivery) => delivery.leasedUntil <= now);
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /** What was not `started` comes again uncounted, but where the queue keeps order: see `#makeVisible`. */
+  close({ started }: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(started);
     return this.#closing;
   }
 
   /** For whoever destroys the clients: resolves when nothing of this consumer is under way any more. */
   ended(): Promise<void> {
-    void this.close();
+    void this.close(nothingStarted);
     return this.#ended ?? Promise.resolve();
   }
 
   #arrived(messages: readonly Message[]): void {
-    const { clients, url, ordered, settledOnArrival } = this.#parts;
+    const { clients, url, ordered, autoAck } = this.#parts;
     // SQS counted from when it sent them, which was a while ago.
     const leasedUntil = performance.now() + this.#leaseMs * 0.9;
     const now = Date.now();
-    const early: SqsDelivery[] = [];
-    const arrived: SqsDelivery[] = [];
+    const early: SnsSqsDelivery[] = [];
+    const arrived: SnsSqsDelivery[] = [];
     for (const message of messages) {
-      const delivery = decode(message, ordered);
+      const delivery = new SnsSqsDelivery(message, ordered);
       delivery.leasedUntil = leasedUntil;
+      this.#estimate.arrived(delivery.bytes);
       // A queue that keeps order has no delays; what claims one there is not of ours.
       if (!ordered && isEarly(delivery, now)) early.push(delivery);
       else arrived.push(delivery);
     }
     // What cannot be put back now comes again when its lease is over, and is early or not.
-    if (early.length > 0) this.#return(putBack(clients.sqs, url, early));
-    if (this.#closing !== undefined) return void this.#handBack(arrived);
+    if (early.length > 0) this.#return(putBack(clients.sqs, url, early, nothingStarted.started));
+    if (this.#closing !== undefined) return void this.#handBack(arrived, nothingStarted.started);
+    for (const delivery of arrived) this.#outstanding.arrived(delivery);
     for (const delivery of arrived) this.#queue.push(delivery);
-    if (settledOnArrival) void this.#orders.carryOut(arrived.map(deletion), []);
-    else for (const delivery of arrived) this.#waiting.add(delivery);
+    if (autoAck) void this.#requests.send(arrived.map(deletion), []);
   }
 
-  async #close(): Promise<void> {
-    this.#ended = this.#end();
-    await within(systemClock, patienceMs, this.#ended);
+  async #close(started: ReadonlySet<object>): Promise<void> {
+    this.#ended = this.#end(started);
+    await within(systemClock, closeTimeoutMs, this.#ended);
   }
 
-  async #end(): Promise<void> {
-    const { settledOnArrival, onEnded } = this.#parts;
+  async #end(started: ReadonlySet<object>): Promise<void> {
+    const { autoAck, onEnded } = this.#parts;
     const stopped = this.#polls.stop();
-    const held = [...this.#held, ...this.#waiting];
-    this.#held.clear();
-    this.#waiting.clear();
+    const held = this.#outstanding.takeAll();
     this.#queue.remove(() => true);
-    if (!settledOnArrival) await this.#handBack(held);
+    if (!autoAck) await this.#handBack(held, started);
     await stopped;
     await this.#returning;
     await onEnded(this.#failed);
   }
 
-  #handBack(held: readonly SqsDelivery[]): Promise<void> {
+  #handBack(held: readonly SnsSqsDelivery[], started: ReadonlySet<object>): Promise<void> {
     // Too late for what may be someone else's while it is on its way.
     const soon = performance.now() + handBackMs;
     const ours = held.filter(({ leasedUntil }) => leasedUntil > soon);
-    return this.#return(this.#parts.ordered ? this.#makeVisible(ours) : this.#putBack(ours));
+    return this.#return(this.#parts.ordered ? this.#makeVisible(ours) : this.#putBack(ours, started));
   }
 
   #return(work: Promise<unknown>): Promise<void> {
@@ -210,19 +225,20 @@ export class SqsConsumer implements Consumer {
     return this.#returning;
   }
 
-  async #putBack(held: readonly SqsDelivery[]): Promise<void> {
+  async #putBack(held: readonly SnsSqsDelivery[], started: ReadonlySet<object>): Promise<void> {
     const { clients, url } = this.#parts;
-    await this.#makeVisible(await putBack(clients.sqs, url, held));
+    await this.#makeVisible(await putBack(clients.sqs, url, held, started));
   }
 
   /**
    * The last first, one request after another: while the first of a message group is
-   * still ours, SQS gives none of the group to anybody. Counts as a delivery.
+   * still ours, SQS gives none of the group to anybody. SQS counts the receipt, and has no
+   * way to take that back: a copy, which could carry the right count, would lose its place.
    */
-  async #makeVisible(held: readonly SqsDelivery[]): Promise<void> {
-    const orders = [...held].reverse().map((delivery, index) => ({ index, delivery, seconds: 0 }));
+  async #makeVisible(held: readonly SnsSqsDelivery[]): Promise<void> {
+    const requests = [...held].reverse().map((delivery, index) => ({ index, delivery, seconds: 0 }));
     // Where it fails, the lease gives them back, later.
-    for (const run of tens(orders)) await this.#orders.carryOut(run, []);
+    for (const run of tens(requests)) await this.#requests.send(run, []);
   }
 }
 
@@ -231,6 +247,6 @@ function visibility(settlement: Settlement): number | undefined {
   return settlement.outcome === "ack" ? undefined : Math.ceil(settlement.delayMs / 1_000);
 }
 
-function deletion(delivery: SqsDelivery, index: number): Order {
+function deletion(delivery: SnsSqsDelivery, index: number): SettlementRequest {
   return { index, delivery, seconds: undefined };
 }

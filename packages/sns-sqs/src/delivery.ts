@@ -1,22 +1,9 @@
 import type { Message } from "@aws-sdk/client-sqs";
 import type { Headers, ReceivedMessage } from "@waybill/core/spi";
-
-/** What travels in the `waybill` attribute or in a native place, read with care. */
-export interface Metadata {
-  readonly id: string | undefined;
-  readonly contentType: string | undefined;
-  readonly timestamp: number | undefined;
-  readonly expiresAt: number | undefined;
-  readonly replyTo: string | undefined;
-  readonly correlationId: string | undefined;
-  /** Not to be handled before this time, milliseconds since the epoch. */
-  readonly due: number | undefined;
-  /** How often it was delivered before this copy of it was made. */
-  readonly redeliveries: number;
-}
+import { decode } from "./mapping.ts";
 
 /** A message in flight, and when its lease ends. */
-export class SqsDelivery implements ReceivedMessage {
+export class SnsSqsDelivery implements ReceivedMessage {
   readonly id: string;
   readonly body: Uint8Array;
   readonly contentType: string;
@@ -31,33 +18,31 @@ export class SqsDelivery implements ReceivedMessage {
   readonly partition = undefined;
   readonly position = undefined;
   readonly native: Message;
+  /** Not to be handled before this time, milliseconds since the epoch. */
   readonly due: number | undefined;
   /** Of its redeliveries, those before this copy of it was made. */
   readonly carried: number;
+  /** What it takes of a prefetch: body, key and headers. */
+  readonly bytes: number;
   /** Until when it is ours, on the clock of `performance.now()`. */
   leasedUntil = 0;
 
-  constructor(
-    native: Message,
-    metadata: Metadata,
-    body: Uint8Array,
-    headers: Headers,
-    key: string | undefined,
-  ) {
+  constructor(native: Message, ordered: boolean) {
+    const decoded = decode(native, ordered);
     this.native = native;
-    this.body = body;
-    this.headers = headers;
-    this.key = key;
-    this.due = metadata.due;
-    this.carried = metadata.redeliveries;
-    this.id = metadata.id ?? native.MessageId ?? "";
-    this.contentType = metadata.contentType ?? "";
-    this.timestamp = metadata.timestamp ?? wholeNumber(native.Attributes?.SentTimestamp) ?? Date.now();
-    this.expiresAt = metadata.expiresAt;
-    this.replyTo = metadata.replyTo;
-    this.correlationId = metadata.correlationId;
-    const receipts = wholeNumber(native.Attributes?.ApproximateReceiveCount) ?? 1;
-    this.redeliveries = this.carried + Math.max(0, receipts - 1);
+    this.id = decoded.id;
+    this.body = decoded.body;
+    this.contentType = decoded.contentType;
+    this.key = decoded.key;
+    this.timestamp = decoded.timestamp;
+    this.headers = decoded.headers;
+    this.expiresAt = decoded.expiresAt;
+    this.replyTo = decoded.replyTo;
+    this.correlationId = decoded.correlationId;
+    this.redeliveries = decoded.redeliveries;
+    this.due = decoded.due;
+    this.carried = decoded.carried;
+    this.bytes = sizeOf(decoded);
   }
 
   get receipt(): string {
@@ -65,7 +50,8 @@ export class SqsDelivery implements ReceivedMessage {
   }
 }
 
-function wholeNumber(text: string | undefined): number | undefined {
-  const number = Number(text);
-  return text !== undefined && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+function sizeOf({ body, key, headers }: Pick<ReceivedMessage, "body" | "key" | "headers">): number {
+  let bytes = body.byteLength + Buffer.byteLength(key ?? "");
+  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] as string);
+  return bytes;
 }

@@ -2,7 +2,7 @@ import type { Classification, ErrorCode } from "@waybill/core/spi";
 
 type Row = readonly [code: ErrorCode, retryable?: boolean, remedy?: string];
 
-const rights = 'Grant the actions that the README names under "What to grant".';
+const rights = 'Grant the actions that the README names under "Permissions".';
 const keys = "Check the access key and its secret, and that they are of the account and partition meant.";
 const expired = "Renew them: log in again, or give the SDK a provider that does.";
 const kms = "Look at the state and the policy of the KMS key that encrypts the topic or queue.";

@@ -1,20 +1,19 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
-import { capabilitiesOf } from "./capabilities.ts";
-import { connectAws } from "./connection.ts";
+import { capabilitiesOf, type SnsSqsCapabilities } from "./capabilities.ts";
+import { SnsSqsConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
 import { naming } from "./naming.ts";
-import { type Settings, type SnsSqsOptions, settingsFromUrl, settingsOf } from "./options.ts";
+import { readSettings, type Settings, type SnsSqsOptions, settingsFromUrl } from "./options.ts";
 
+export type { SnsSqsCapabilities } from "./capabilities.ts";
 export type { SnsSqsOptions } from "./options.ts";
-
-export type SnsSqsCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /**
  * A driver for Amazon SNS and SQS. Does no I/O until it is connected.
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
 export function snsSqs(options: SnsSqsOptions = {}): Driver<SnsSqsCapabilities> {
-  return driverWith(settingsOf(options));
+  return driverWith(readSettings(options));
 }
 
 export const adapter: Adapter = {
@@ -29,7 +28,7 @@ function driverWith(settings: Settings): Driver<SnsSqsCapabilities> {
     name: "sns-sqs",
     capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => connectAws(settings, hooks, call),
+    connect: (hooks, call) => SnsSqsConnection.open(settings, hooks, call),
     classify,
   };
 }

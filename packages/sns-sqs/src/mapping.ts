@@ -1,8 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import type { Message } from "@aws-sdk/client-sqs";
-import type { Headers, WireMessage } from "@waybill/core/spi";
-import { type Metadata, SqsDelivery } from "./delivery.ts";
-import { keyOf, keyTooHard } from "./publishing/message-group.ts";
+import type { Headers, ReceivedMessage, WireMessage } from "@waybill/core/spi";
+import { keyOf, keyTooHard } from "./client/message-group.ts";
 
 /**
  * How a message lies in SQS and SNS. The body is the text itself where SQS can carry
@@ -35,6 +33,30 @@ export interface StringAttribute {
   readonly StringValue: string;
 }
 
+/** An attribute as SQS hands it out. */
+export interface NativeAttribute {
+  readonly DataType: string | undefined;
+  readonly StringValue?: string | undefined;
+  readonly BinaryValue?: Uint8Array | undefined;
+}
+
+/** What is read of a message as SQS hands it out. */
+export interface NativeMessage {
+  readonly MessageId?: string | undefined;
+  readonly Body?: string | undefined;
+  /** The system's own: `SentTimestamp`, `ApproximateReceiveCount`, `MessageGroupId`. */
+  readonly Attributes?: { readonly [name: string]: string | undefined } | undefined;
+  readonly MessageAttributes?: Readonly<Record<string, NativeAttribute>> | undefined;
+}
+
+/** A message that came, in Waybill's terms. */
+export interface Decoded extends Omit<ReceivedMessage, "native" | "partition" | "position"> {
+  /** Not to be handled before this time, milliseconds since the epoch. */
+  readonly due: number | undefined;
+  /** Of its redeliveries, those before this copy of it was made. */
+  readonly carried: number;
+}
+
 /** A message as both services take it. */
 export interface Encoded {
   readonly body: string;
@@ -48,15 +70,15 @@ export function encode(message: WireMessage, due: number | undefined): Encoded {
   const plain = plainText(message.body);
   const attributes: Record<string, StringAttribute> = Object.create(null);
   const metadata: Record<string, unknown> = { id: message.id, timestamp: message.timestamp };
-  let places = mostAttributes - 1;
+  let room = mostAttributes - 1;
   if (plain === undefined) {
     attributes[attribute.encoding] = stringAttribute("base64");
-    places--;
+    room--;
   }
   if (message.contentType !== "") {
     if (isPlainValue(message.contentType)) {
       attributes[attribute.contentType] = stringAttribute(message.contentType);
-      places--;
+      room--;
     } else metadata.contentType = message.contentType;
   }
   if (message.key !== undefined && keyTooHard(message.key)) metadata.key = message.key;
@@ -65,17 +87,17 @@ export function encode(message: WireMessage, due: number | undefined): Encoded {
   if (message.correlationId !== undefined) metadata.correlationId = message.correlationId;
   if (due !== undefined) metadata.due = due;
 
-  attachHeaders(message.headers, attributes, places);
+  attachHeaders(message.headers, attributes, room);
   attributes[attribute.metadata] = stringAttribute(json(metadata));
   const body = plain ?? base64(message.body);
   return { body, attributes, bytes: sizeOf(body, attributes) };
 }
 
 /** Headers as attributes; what finds no place goes into one together. */
-function attachHeaders(headers: Headers, attributes: Record<string, StringAttribute>, places: number): void {
+function attachHeaders(headers: Headers, attributes: Record<string, StringAttribute>, room: number): void {
   const names = Object.keys(headers);
   const fit = names.filter((name) => isPlainName(name) && isPlainValue(headers[name] as string));
-  const alone = new Set(fit.length === names.length && fit.length <= places ? fit : fit.slice(0, places - 1));
+  const alone = new Set(fit.length === names.length && fit.length <= room ? fit : fit.slice(0, room - 1));
   let packed: Record<string, string> | undefined;
   for (const name of names) {
     const value = headers[name] as string;
@@ -89,7 +111,7 @@ function attachHeaders(headers: Headers, attributes: Record<string, StringAttrib
 }
 
 /** Reads a message of ours or of anybody. Never throws, whatever is in it. */
-export function decode(message: Message, ordered: boolean): SqsDelivery {
+export function decode(message: NativeMessage, ordered: boolean): Decoded {
   const headers: Record<string, string> = Object.create(null);
   let written: Record<string, unknown> = {};
   let packed: Record<string, unknown> = {};
@@ -110,30 +132,35 @@ export function decode(message: Message, ordered: boolean): SqsDelivery {
   const text = message.Body ?? "";
   const bytes = encoded ? fromBase64(text) : undefined;
   if (encoded && bytes === undefined) headers[attribute.encoding] = "base64";
-  const metadata: Metadata = {
-    id: nonEmpty(written.id),
-    contentType: contentType ?? nonEmpty(written.contentType),
-    timestamp: time(written.timestamp),
+  const carried = Math.min(time(written.redeliveries) ?? 0, mostRedeliveries);
+  const receipts = wholeNumber(message.Attributes?.ApproximateReceiveCount) ?? 1;
+  return {
+    id: nonEmpty(written.id) ?? message.MessageId ?? "",
+    body: bytes ?? Buffer.from(text),
+    contentType: contentType ?? nonEmpty(written.contentType) ?? "",
+    key: ordered ? (nonEmpty(written.key) ?? keyOf(message.Attributes?.MessageGroupId)) : undefined,
+    timestamp: time(written.timestamp) ?? wholeNumber(message.Attributes?.SentTimestamp) ?? Date.now(),
+    headers,
     expiresAt: time(written.expiresAt),
     replyTo: nonEmpty(written.replyTo),
     correlationId: nonEmpty(written.correlationId),
+    redeliveries: carried + Math.max(0, receipts - 1),
     due: time(written.due),
-    redeliveries: Math.min(time(written.redeliveries) ?? 0, mostRedeliveries),
+    carried,
   };
-  const key = ordered ? (nonEmpty(written.key) ?? keyOf(message.Attributes?.MessageGroupId)) : undefined;
-  return new SqsDelivery(message, metadata, bytes ?? Buffer.from(text), headers, key);
 }
 
 /**
  * The attributes of a copy that is put back into its queue: what it carried, and with
- * it whatever SQS would forget with the original. `undefined` where a foreign message
+ * it whatever SQS would forget with the original. `undefined` where a external message
  * has no place left for that.
  */
 export function attributesOfCopy(
-  { native, id, timestamp }: SqsDelivery,
+  native: NativeMessage,
+  { id, timestamp }: Pick<Decoded, "id" | "timestamp">,
   redeliveries: number,
   due: number | undefined,
-): Message["MessageAttributes"] {
+): Record<string, NativeAttribute> | undefined {
   const attributes = { ...native.MessageAttributes };
   const written = attributes[attribute.metadata]?.StringValue;
   if (written === undefined && Object.keys(attributes).length >= mostAttributes) return undefined;
@@ -216,6 +243,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function nonEmpty(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  const number = Number(text);
+  return text !== undefined && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
 function time(value: unknown): number | undefined {

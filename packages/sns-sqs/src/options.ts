@@ -22,7 +22,7 @@ export const optionTable = {
     undefined,
     {},
   ),
-  endpoint: option.string("Where SQS and SNS answer, if not at AWS: the URL of a stand-in.", undefined),
+  endpoint: option.string("Where SQS and SNS answer, if not at AWS: the URL of an emulator.", undefined),
   accessKeyId: option.string(
     "The access key. Default: the SDK's own chain (environment, profile, SSO, container, instance).",
     undefined,
@@ -99,7 +99,7 @@ export type SnsSqsOptions = OptionInput<typeof optionTable>;
 export type Settings = OptionValues<typeof optionTable>;
 
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
-export function settingsOf(options: SnsSqsOptions): Settings {
+export function readSettings(options: SnsSqsOptions): Settings {
   return checked(readOptions("sns-sqs", optionTable, { object: options }));
 }
 

@@ -14,22 +14,22 @@ import {
   type TopologyItem,
   type TopologyState,
 } from "@waybill/core/spi";
-import type { Clients } from "./clients.ts";
+import type { TemporaryQueues } from "./broadcast/temporary-queues.ts";
+import type { Clients } from "./client/clients.ts";
+import { fifoAttributes, type NewQueues, type QueueAttributes } from "./client/new-queues.ts";
+import { allows, policyFor, withStatementFor } from "./client/queue-policy.ts";
+import type { ResourceCache } from "./client/resource-cache.ts";
+import type { Subscriptions } from "./client/subscriptions.ts";
 import { isAwsError } from "./errors.ts";
 import { isGroupQueue, otherKind, queueName, topicName } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { fifoAttributes, type NewQueues, type QueueAttributes } from "./places/new-queues.ts";
-import type { Places } from "./places/places.ts";
-import { allows, policyFor, withStatementFor } from "./places/queue-policy.ts";
-import type { Subscriptions } from "./places/subscriptions.ts";
-import type { TemporaryQueues } from "./places/temporary-queues.ts";
 
 const defaultTopicBytes = 262_144;
 
 /** Topics at SNS, a queue at SQS for each queue and group, and what joins them. */
-export class AwsTopology implements Topology {
+export class SnsSqsTopology implements Topology {
   readonly #clients: Clients;
-  readonly #places: Places;
+  readonly #resources: ResourceCache;
   readonly #subscriptions: Subscriptions;
   readonly #newQueues: NewQueues;
   readonly #temporary: TemporaryQueues;
@@ -37,14 +37,14 @@ export class AwsTopology implements Topology {
 
   constructor(
     clients: Clients,
-    places: Places,
+    resources: ResourceCache,
     subscriptions: Subscriptions,
     newQueues: NewQueues,
     temporary: TemporaryQueues,
     settings: Settings,
   ) {
     this.#clients = clients;
-    this.#places = places;
+    this.#resources = resources;
     this.#subscriptions = subscriptions;
     this.#newQueues = newQueues;
     this.#temporary = temporary;
@@ -67,7 +67,7 @@ export class AwsTopology implements Topology {
 
   async #ensure(address: Address, filter: Filter | undefined, call: Call): Promise<void> {
     if (address.kind === "inbox") {
-      this.#places.rememberQueue(
+      this.#resources.rememberQueue(
         queueName(address),
         await this.#temporary.make(queueName(address), {}, call),
       );
@@ -77,7 +77,7 @@ export class AwsTopology implements Topology {
     const topic = await this.#ensureTopic(address, call);
     if (address.kind === "topic") return;
     await this.#ensureQueue(address, topic, call);
-    await this.#subscriptions.make(topic, this.#places.queueArn(queueName(address)), filter, call);
+    await this.#subscriptions.make(topic, this.#resources.queueArn(queueName(address)), filter, call);
   }
 
   async #ensureTopic(address: Address, call: Call): Promise<string> {
@@ -87,7 +87,7 @@ export class AwsTopology implements Topology {
       ...(address.ordered ? { FifoTopic: "true", FifoThroughputScope: "MessageGroup" } : {}),
       ...(messageBytes > defaultTopicBytes ? { MaximumMessageSize: String(messageBytes) } : {}),
     };
-    const look = (which: string) => this.#places.lookForTopic(which, call).catch(unlessDenied);
+    const look = (which: string) => this.#resources.lookForTopic(which, call).catch(unlessDenied);
     const known = await look(name);
     if (known !== undefined) return known;
     if ((await look(otherKind(name))) !== undefined) throw mismatch(address);
@@ -97,7 +97,7 @@ export class AwsTopology implements Topology {
         abortSignal: call.signal,
       },
     );
-    this.#places.rememberTopic(name, TopicArn);
+    this.#resources.rememberTopic(name, TopicArn);
     return TopicArn;
   }
 
@@ -109,22 +109,22 @@ export class AwsTopology implements Topology {
     mayBeThere = true,
   ): Promise<void> {
     const name = queueName(address);
-    const known = await this.#places.lookForQueue(name, call);
+    const known = await this.#resources.lookForQueue(name, call);
     if (known !== undefined) {
       if (topic === undefined || (await this.#isFedBy(known, name, topic, call))) return;
     }
-    if (known === undefined && (await this.#places.lookForQueue(otherKind(name), call)) !== undefined)
+    if (known === undefined && (await this.#resources.lookForQueue(otherKind(name), call)) !== undefined)
       throw mismatch(address);
     const Attributes: QueueAttributes = {
       MessageRetentionPeriod: String(Math.floor(this.#settings.retentionMs / 1_000)),
       ...(address.ordered ? fifoAttributes : {}),
-      ...(topic === undefined ? {} : { Policy: policyFor(this.#places.queueArn(name), topic) }),
+      ...(topic === undefined ? {} : { Policy: policyFor(this.#resources.queueArn(name), topic) }),
     };
     try {
       const url = await this.#newQueues.make(name, Attributes, undefined, call);
-      this.#places.rememberQueue(name, url);
+      this.#resources.rememberQueue(name, url);
     } catch (cause) {
-      // Somebody was quicker, and with other settings, which do not break a promise.
+      // Somebody was quicker, and with other settings, which do not break a guarantee.
       if (!mayBeThere || !isAwsError(cause, "QueueNameExists", "QueueAlreadyExists")) throw cause;
       await this.#ensureQueue(address, topic, call, false);
     }
@@ -139,12 +139,12 @@ export class AwsTopology implements Topology {
       const { Attributes } = await receiving.send(command, options);
       const policy = Attributes?.Policy;
       if (allows(policy, topic)) return true;
-      const Policy = withStatementFor(policy, this.#places.queueArn(name), topic);
+      const Policy = withStatementFor(policy, this.#resources.queueArn(name), topic);
       await receiving.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { Policy } }), options);
       return true;
     } catch (cause) {
       if (!isGone(cause)) throw cause;
-      this.#places.forgetQueue(name);
+      this.#resources.forgetQueue(name);
       return false;
     }
   }
@@ -155,7 +155,7 @@ export class AwsTopology implements Topology {
     const { kind } = address;
     const other = kind === "topic" ? otherKind(topicName(address)) : otherKind(queueName(address));
     const find = (name: string) =>
-      kind === "topic" ? this.#places.lookForTopic(name, call) : this.#places.lookForQueue(name, call);
+      kind === "topic" ? this.#resources.lookForTopic(name, call) : this.#resources.lookForQueue(name, call);
     const found = await find(kind === "topic" ? topicName(address) : queueName(address));
     if (found === undefined) {
       const differs = kind !== "inbox" && (await find(other)) !== undefined;
@@ -164,10 +164,10 @@ export class AwsTopology implements Topology {
     if (kind === "topic") return { address, exists: true, differences: [] };
     const backlog = await this.#backlog(found, call);
     if (kind !== "group") return { address, exists: true, differences: [], backlog };
-    const topic = await this.#places.lookForTopic(topicName(address), call);
+    const topic = await this.#resources.lookForTopic(topicName(address), call);
     const fed =
       topic !== undefined &&
-      (await this.#subscriptions.find(topic, this.#places.queueArn(queueName(address)), call));
+      (await this.#subscriptions.find(topic, this.#resources.queueArn(queueName(address)), call));
     if (fed) return { address, exists: true, differences: [], backlog };
     return {
       address,
@@ -192,8 +192,8 @@ export class AwsTopology implements Topology {
   async #remove(address: Address, call: Call): Promise<void> {
     if (address.kind === "topic") return this.#removeTopic(address, call);
     if (address.kind === "group") {
-      const topic = await this.#places.lookForTopic(topicName(address), call);
-      const queue = topic === undefined ? "" : this.#places.queueArn(queueName(address));
+      const topic = await this.#resources.lookForTopic(topicName(address), call);
+      const queue = topic === undefined ? "" : this.#resources.queueArn(queueName(address));
       const subscription =
         topic === undefined ? undefined : await this.#subscriptions.find(topic, queue, call);
       if (subscription !== undefined) await this.#subscriptions.remove(subscription, call);
@@ -203,7 +203,7 @@ export class AwsTopology implements Topology {
 
   async #removeTopic(address: Address, call: Call): Promise<void> {
     const name = topicName(address);
-    const topic = await this.#places.lookForTopic(name, call);
+    const topic = await this.#resources.lookForTopic(name, call);
     if (topic === undefined) return;
     try {
       for await (const { Endpoint = "", SubscriptionArn = "" } of this.#subscriptions.of(topic, call)) {
@@ -216,12 +216,12 @@ export class AwsTopology implements Topology {
     } catch (cause) {
       if (!isGone(cause)) throw cause;
     }
-    this.#places.forget(address);
+    this.#resources.forget(address);
   }
 
   async #deleteQueue(name: string, call: Call): Promise<void> {
-    const url = await this.#places.lookForQueue(name, call);
-    this.#places.forgetQueue(name);
+    const url = await this.#resources.lookForQueue(name, call);
+    this.#resources.forgetQueue(name);
     if (url === undefined) return;
     try {
       await this.#clients.receiving.send(new DeleteQueueCommand({ QueueUrl: url }), {
@@ -230,7 +230,7 @@ export class AwsTopology implements Topology {
     } catch (cause) {
       if (!isGone(cause)) throw cause;
     }
-    this.#places.noteRemoval(name);
+    this.#resources.noteRemoval(name);
   }
 }
 

@@ -4,8 +4,8 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { expect, it, vi } from "vitest";
 import { consume, message, publish, take } from "../../../scripts/testing/workbench.ts";
 import { snsSqs } from "../src/index.ts";
+import { address, call } from "./address.ts";
 import { batch, published, received, sqsError, topicAttributes } from "./answers.ts";
-import { address, call } from "./places.ts";
 import { Recorded } from "./recorded.ts";
 
 const hooks = { lost: () => {}, report: () => {} };

@@ -1,5 +1,5 @@
 import { GetQueueUrlCommand, ListQueuesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
-import type { Address } from "@waybill/core/spi";
+import { type Address, nothingStarted } from "@waybill/core/spi";
 import { afterEach, expect, it } from "vitest";
 import {
   ack,
@@ -37,7 +37,7 @@ it("hands back unhandled messages without counting that as a delivery", async ()
   await publish(connection, queue, sent);
   const first = await consume(connection, queue);
   expect(await receive(first, 25)).toHaveLength(25);
-  await first.close();
+  await first.close(nothingStarted);
   const second = await consume(connection, queue);
   const again = await take(second, 25);
   expect(ids(again).sort()).toEqual(ids(sent).sort());
@@ -51,7 +51,7 @@ it("adds the attempts before a hand-back to those after it", async () => {
   const first = await consume(connection, queue);
   await retry(first, await receive(first, 1), 0);
   await receive(first, 1);
-  await first.close();
+  await first.close(nothingStarted);
   const second = await consume(connection, queue);
   const [handedBack] = await receive(second, 1);
   expect(handedBack?.redeliveries).toBe(1);
@@ -59,7 +59,7 @@ it("adds the attempts before a hand-back to those after it", async () => {
   expect((await take(second, 1))[0]?.redeliveries).toBe(2);
 });
 
-it("hands back a foreign message with ten attributes as it is", async () => {
+it("hands back a external message with ten attributes as it is", async () => {
   const connection = await bench.connect();
   const queue = await bench.made(connection, "queue");
   const MessageAttributes = Object.fromEntries(
@@ -70,7 +70,7 @@ it("hands back a foreign message with ten attributes as it is", async () => {
   );
   const first = await consume(connection, queue);
   const [held] = await receive(first, 1);
-  await first.close();
+  await first.close(nothingStarted);
   const second = await consume(connection, queue);
   const [again] = await take(second, 1);
   expect(again?.id).toBe(held?.id);
@@ -85,7 +85,7 @@ it("keeps the order of what it hands back", async () => {
   const first = await consume(connection, queue);
   await ack(first, await receive(first, 1));
   await receive(first, 1);
-  await first.close();
+  await first.close(nothingStarted);
   const second = await consume(connection, queue);
   expect(ids(await take(second, 5))).toEqual(ids(sent).slice(1));
 });
@@ -137,7 +137,7 @@ it("leaves no queue behind of a broadcast or an inbox that closed", async () => 
   expect([await receive(live, 1), await receive(replies, 1)].flat()).toHaveLength(2);
   const added = async () => (await temporaryQueues()).filter((url) => !before.includes(url));
   expect(await added()).not.toEqual([]);
-  await Promise.all([live.close(), replies.close()]);
+  await Promise.all([live.close(nothingStarted), replies.close(nothingStarted)]);
   expect(await added()).toEqual([]);
   expect((await temporaryQueues()).filter((url) => url.includes(inbox.brokerName))).toEqual([]);
 });

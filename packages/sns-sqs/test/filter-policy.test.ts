@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isOurs, policyOf } from "../src/places/filter-policy.ts";
+import { isOurs, policyOf } from "../src/client/filter-policy.ts";
 
 const judged = (policy: string | undefined) => (policy === undefined ? undefined : JSON.parse(policy).$or[0]);
 

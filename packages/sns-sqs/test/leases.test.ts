@@ -1,7 +1,8 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { ack, receive, retry, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import { address, call } from "./address.ts";
 import { batch, received } from "./answers.ts";
-import { address, call } from "./places.ts";
 import { opened, queue, queueOf, several } from "./queue-of.ts";
 import { Recorded } from "./recorded.ts";
 
@@ -14,7 +15,7 @@ it("keeps a lease that it extends", async () => {
   expect(aws.of("ChangeMessageVisibilityBatch").map(({ input }) => input.Entries.length)).toEqual([10, 2]);
   await sleep(1_500);
   expect(await ack(consumer, deliveries)).toEqual(Array(12).fill("settled"));
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("extends the lease of what waits until core has room, too", async () => {
@@ -28,7 +29,7 @@ it("extends the lease of what waits until core has room, too", async () => {
     const entries = aws.of("ChangeMessageVisibilityBatch").flatMap(({ input }) => input.Entries);
     return new Set(entries.map(({ ReceiptHandle }) => ReceiptHandle)).size === 30;
   });
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("extends no lease that is over, since SQS would take it for that of whoever has the message now, and says so", async () => {
@@ -39,7 +40,7 @@ it("extends no lease that is over, since SQS would take it for that of whoever h
   expect(await consumer.extend?.(deliveries, call)).toEqual(deliveries);
   expect(aws.of("ChangeMessageVisibilityBatch")).toEqual([]);
   expect(await ack(consumer, deliveries)).toEqual(["lost", "lost"]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("extends no lease of what is being settled, since a retry would wait for all of it", async () => {
@@ -60,7 +61,7 @@ it("extends no lease of what is being settled, since a retry would wait for all 
   expect(await retrying).toEqual(["settled"]);
   await extending;
   expect(aws.of("ChangeMessageVisibilityBatch")).toHaveLength(1);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("delivers a reply however long it waited here, since it was settled when it came", async () => {
@@ -70,5 +71,5 @@ it("delivers a reply however long it waited here, since it was settled when it c
   await until(() => aws.of("DeleteMessageBatch").length === 1);
   await sleep(1_000);
   expect(texts(await receive(consumer, 1, 3_000))).toEqual(["reply"]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { isGroupQueue, naming, queueName, temporaryPrefix, topicName } from "../src/naming.ts";
-import { address } from "./places.ts";
+import { address } from "./address.ts";
 
 it.each([
   ["orders", "orders"],

@@ -2,8 +2,8 @@ import type { Connection, PublishOutcome } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { message, messages } from "../../../scripts/testing/workbench.ts";
 import { snsSqs } from "../src/index.ts";
+import { address, call } from "./address.ts";
 import { batch, metadataIn, published, snsError, sqsError, topicAttributes } from "./answers.ts";
-import { address, call } from "./places.ts";
 import { type Asked, Recorded } from "./recorded.ts";
 
 const { classify } = snsSqs();
@@ -232,18 +232,28 @@ it("sends one message of a key at a time, and nothing after one that failed", as
   expect(batches.flat().filter((body) => body.startsWith("b"))).toEqual(["b1", "b2", "b3"]);
 });
 
-it("is the same to SQS when it is sent again, and another when it is redriven", async () => {
+it("is the same to SQS when it is sent again after a lost answer, and another when it is redriven", async () => {
   const aws = new Recorded(batch);
   const connection = await aws.connect();
-  const first = message({ key: "k" });
-  await connection.publish(fifo, [first], call);
+  const first = message({ key: "k", publishToken: "token-1" });
   await connection.publish(fifo, [first], call);
   await connection.publish(fifo, [{ ...first }], call);
-  const [one, again, redriven] = aws
-    .of("SendMessageBatch")
-    .map(({ input }) => input.Entries[0].MessageDeduplicationId);
-  expect(again).toBe(one);
-  expect(redriven).not.toBe(one);
+  await connection.publish(fifo, [{ ...first, publishToken: "token-2" }], call);
+  const ids = aws.of("SendMessageBatch").map(({ input }) => input.Entries[0].MessageDeduplicationId);
+  expect(ids).toEqual(["token-1", "token-1", "token-2"]);
+});
+
+it("tells a topic apart by the publish too, not by the message's id", async () => {
+  const aws = new Recorded(({ action }) => (action === "PublishBatch" ? published(1) : topicAttributes()));
+  const connection = await aws.connect();
+  const ordered = address("topic", "orders", { ordered: true });
+  const first = message({ key: "k", id: "order-1", publishToken: "token-1" });
+  await connection.publish(ordered, [first], call);
+  await connection.publish(ordered, [{ ...first, publishToken: "token-2" }], call);
+  const ids = aws
+    .of("PublishBatch")
+    .map(({ input }) => input["PublishBatchRequestEntries.member.1.MessageDeduplicationId"]);
+  expect(ids).toEqual(["token-1", "token-2"]);
 });
 
 it("gives SQS the delay that it can keep, rounded up, and the consumer the rest", async () => {

@@ -1,8 +1,8 @@
-import type { Consumer } from "@waybill/core/spi";
-import { consume, sleep } from "../../../scripts/testing/workbench.ts";
+import type { Consumer, Source } from "@waybill/core/spi";
+import { call, sleep } from "../../../scripts/testing/workbench.ts";
 import type { SnsSqsOptions } from "../src/index.ts";
+import { address } from "./address.ts";
 import { batch, type Received, type Refusal, received } from "./answers.ts";
-import { address } from "./places.ts";
 import { type Asked, Recorded } from "./recorded.ts";
 
 export const queue = address("queue", "jobs");
@@ -27,8 +27,21 @@ export async function opened(
   from = queue,
   options: SnsSqsOptions = {},
   reports: unknown[] = [],
+  source: Partial<Source> = {},
 ): Promise<Consumer> {
-  return consume(await aws.connect({ waitSeconds: 1, ...options }, reports), from);
+  const connection = await aws.connect({ waitSeconds: 1, ...options }, reports);
+  return connection.consume(
+    {
+      address: from,
+      start: { from: "latest" },
+      filter: undefined,
+      prefetch: 100,
+      prefetchBytes: 64 * 1024 * 1024,
+      ...source,
+    },
+    { revoking: async () => {}, revoked: () => {} },
+    call,
+  );
 }
 
 export const several = (count: number, fields: Partial<Received> = {}): Received[] =>

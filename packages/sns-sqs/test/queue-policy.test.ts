@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { allows, policyFor, withStatementFor } from "../src/places/queue-policy.ts";
+import { allows, policyFor, withStatementFor } from "../src/client/queue-policy.ts";
 
 const queue = "arn:aws:sqs:eu-central-1:123456789012:orders_for_billing";
 const topic = "arn:aws:sns:eu-central-1:123456789012:orders";

@@ -1,7 +1,8 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { ack, ids, receive, retry, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import { address, call } from "./address.ts";
 import { batch, metadataIn, received, sqsError } from "./answers.ts";
-import { address, call } from "./places.ts";
 import { opened, queue, queueOf, several } from "./queue-of.ts";
 import { type Asked, Recorded } from "./recorded.ts";
 
@@ -17,7 +18,7 @@ it("asks for no more than it was asked for, in as many polls as that needs", asy
   expect(rest).toHaveLength(60);
   const asked = aws.of("ReceiveMessage").map(({ input }) => input.MaxNumberOfMessages);
   expect(asked.reduce((sum, each) => sum + each, 0)).toBe(64);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("polls once at a time while nothing comes", async () => {
@@ -37,13 +38,13 @@ it("polls once at a time while nothing comes", async () => {
   stop.abort();
   expect(await nothing).toEqual([]);
   expect(most).toBe(1);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("takes for as many attempts as SQS counts receipts", async () => {
   const consumer = await opened(queueOf([{ body: "a", receipts: 3 }, { body: "b" }]));
   expect((await receive(consumer, 2)).map(({ redeliveries }) => redeliveries)).toEqual([2, 0]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("breaks no poll off when it closes, and hands back what that brings", async () => {
@@ -58,7 +59,7 @@ it("breaks no poll off when it closes, and hands back what that brings", async (
   const consumer = await opened(aws, fifo);
   expect(await consumer.receive(10, { signal: AbortSignal.abort() })).toEqual([]);
   await until(() => give !== undefined);
-  const closing = consumer.close();
+  const closing = consumer.close(nothingStarted);
   give?.();
   await closing;
   expect(aws.aborted).toBe(0);
@@ -73,7 +74,7 @@ it("hands back the last of a message group first", async () => {
   const aws = queueOf(several(3, { group: "k" }));
   const consumer = await opened(aws, fifo);
   await receive(consumer, 3);
-  await consumer.close();
+  await consumer.close(nothingStarted);
   const [{ input }] = aws.of("ChangeMessageVisibilityBatch") as [Asked];
   expect(input.Entries.map((entry: { ReceiptHandle: string }) => entry.ReceiptHandle)).toEqual([
     "receipt-m2",
@@ -86,7 +87,7 @@ it("hands back on a standard queue by a copy that carries the attempts, stored b
   const aws = queueOf([{ body: "a", receipts: 3 }]);
   const consumer = await opened(aws);
   await receive(consumer, 1);
-  await consumer.close();
+  await consumer.close(nothingStarted);
   const actions = aws.asked.map(({ action }) => action);
   expect(actions.indexOf("SendMessageBatch")).toBeLessThan(actions.indexOf("DeleteMessageBatch"));
   const [copy] = aws.of("SendMessageBatch")[0]?.input.Entries ?? [];
@@ -98,13 +99,58 @@ it("hands back on a standard queue by a copy that carries the attempts, stored b
   expect(aws.of("DeleteMessageBatch")[0]?.input.Entries).toEqual([{ Id: "0", ReceiptHandle: "receipt-a" }]);
 });
 
+it("counts what a handler was called with when it hands back, and nothing else", async () => {
+  const aws = queueOf([{ body: "a", receipts: 3 }, { body: "b", receipts: 2 }, { body: "c" }]);
+  const consumer = await opened(aws);
+  const held = await receive(consumer, 3);
+  const started = new Set(held.filter((delivery) => texts([delivery])[0] !== "b"));
+  await consumer.close({ started });
+  const copies = aws.of("SendMessageBatch")[0]?.input.Entries ?? [];
+  const counted = copies.map((copy: { MessageBody: string; MessageAttributes: never }) => [
+    copy.MessageBody,
+    metadataIn(copy).redeliveries,
+  ]);
+  expect(Object.fromEntries(counted)).toEqual({ a: 3, b: 1, c: 1 });
+});
+
+it("holds no more bytes than the prefetch once it knows how large messages are, and asks again as they go", async () => {
+  const body = "x".repeat(1_000);
+  const aws = queueOf(several(100).map((each, n) => ({ ...each, body: `${n}${body}` })));
+  const consumer = await opened(aws, queue, {}, [], { prefetchBytes: 5_500 });
+  const held = await consumer.receive(100, call);
+  const more = receive(consumer, 100, 1_500);
+  await until(() => aws.of("ReceiveMessage").length >= 1);
+  expect(held.length).toBeLessThanOrEqual(10);
+  const asked = aws.of("ReceiveMessage").length;
+  await sleep(100);
+  expect(aws.of("ReceiveMessage")).toHaveLength(asked);
+
+  await ack(consumer, held);
+  const rest = await more;
+  expect(rest.length).toBeGreaterThan(0);
+  for (const { input } of aws.of("ReceiveMessage").slice(asked)) {
+    expect(input.MaxNumberOfMessages).toBeLessThanOrEqual(5);
+  }
+  await consumer.close(nothingStarted);
+});
+
+it("fetches one message, however large, when it holds nothing", async () => {
+  const consumer = await opened(queueOf(several(2)), queue, {}, [], { prefetchBytes: 1 });
+  const [first] = await receive(consumer, 1);
+  expect(texts(first ? [first] : [])).toEqual(["m0"]);
+  const more = receive(consumer, 1);
+  await ack(consumer, first ? [first] : []);
+  expect(texts(await more)).toEqual(["m1"]);
+  await consumer.close(nothingStarted);
+});
+
 it("makes visible again what it cannot copy", async () => {
   const aws = queueOf([{ body: "a" }], ({ action }) =>
     action === "SendMessageBatch" ? [{ Id: "0", Code: "InternalError", SenderFault: false }] : [],
   );
   const consumer = await opened(aws);
   await receive(consumer, 1);
-  await consumer.close();
+  await consumer.close(nothingStarted);
   expect(aws.of("DeleteMessageBatch")).toEqual([]);
   expect(aws.of("ChangeMessageVisibilityBatch")).toHaveLength(1);
 });
@@ -133,7 +179,7 @@ it("tells which settlements SQS did not take, and which came too late", async ()
     "lost",
     { cause: expect.objectContaining({ name: "InternalError" }) },
   ]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("deletes nothing once the lease is over, since SQS would call that a success", async () => {
@@ -143,7 +189,7 @@ it("deletes nothing once the lease is over, since SQS would call that a success"
   await sleep(1_100);
   expect(await ack(consumer, deliveries)).toEqual(["lost", "lost"]);
   expect(aws.of("DeleteMessageBatch")).toEqual([]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("retries after whole seconds, rounded up", async () => {
@@ -159,7 +205,7 @@ it("retries after whole seconds, rounded up", async () => {
     .of("ChangeMessageVisibilityBatch")
     .map(({ input }) => input.Entries[0].VisibilityTimeout);
   expect(seconds).toEqual([0, 1, 2]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("reports a damaged message and delivers its neighbours", async () => {
@@ -168,7 +214,7 @@ it("reports a damaged message and delivers its neighbours", async () => {
   const consumer = await opened(queueOf([{ body: "a" }, damaged, { body: "b" }]), queue, {}, reports);
   expect(texts(await receive(consumer, 2))).toEqual(["a", "b"]);
   expect(reports).toEqual([expect.objectContaining({ code: "BROKER_ERROR", retryable: true })]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("lets nothing overtake a damaged message of its group", async () => {
@@ -180,7 +226,7 @@ it("lets nothing overtake a damaged message of its group", async () => {
   const consumer = await opened(queueOf([damaged, ...others]), fifo);
   expect(texts(await consumer.receive(3, call))).toEqual(["b1"]);
   expect(await receive(consumer, 2, 200)).toEqual([]);
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("rejects when polling cannot go on", async () => {
@@ -191,7 +237,7 @@ it("rejects when polling cannot go on", async () => {
   );
   const consumer = await opened(aws);
   await expect(consumer.receive(10, call)).rejects.toMatchObject({ name: "QueueDoesNotExist" });
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });
 
 it("puts back what came before its time, as new, and delivers it when it is due", async () => {
@@ -214,5 +260,5 @@ it("puts back what came before its time, as new, and delivers it when it is due"
   const [copy] = early.of("SendMessageBatch")[0]?.input.Entries ?? [];
   expect(copy.DelaySeconds).toBe(900);
   expect(metadataIn(copy)).toEqual({ id: "m", timestamp: 1, due, redeliveries: 4 });
-  await consumer.close();
+  await consumer.close(nothingStarted);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { item, message } from "../../../scripts/testing/workbench.ts";
+import { address, call } from "./address.ts";
 import { batch, sqsError } from "./answers.ts";
-import { address, call } from "./places.ts";
 import { json, Recorded } from "./recorded.ts";
 
 const queue = address("queue", "jobs");

@@ -1,8 +1,9 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, expect, it, vi } from "vitest";
 import { consume, item, sleep, until } from "../../../scripts/testing/workbench.ts";
 import { temporaryPrefix } from "../src/naming.ts";
+import { address, call } from "./address.ts";
 import { received, sqsError } from "./answers.ts";
-import { address, call } from "./places.ts";
 import { type Answer, type Asked, json, Recorded } from "./recorded.ts";
 
 afterEach(() => {
@@ -101,12 +102,12 @@ it("keeps the queue of an inbox that failed, which core opens again, and removes
   const inbox = address("inbox", "inbox..1");
   const failing = await consume(connection, inbox);
   await expect(failing.receive(1, call)).rejects.toThrow();
-  await failing.close();
+  await failing.close(nothingStarted);
   expect(aws.of("DeleteQueue")).toEqual([]);
   fails = false;
   const closing = await consume(connection, inbox);
   await closing.receive(1, { signal: AbortSignal.timeout(50) });
-  await closing.close();
+  await closing.close(nothingStarted);
   expect(aws.of("DeleteQueue")).toHaveLength(1);
   await connection.close();
 });

@@ -4,7 +4,7 @@ import { Workbench } from "../../../scripts/testing/workbench.ts";
 import { type SnsSqsOptions, snsSqs } from "../src/index.ts";
 import { settingsFromUrl } from "../src/options.ts";
 
-/** The service under test: the environment's, or where the local stand-in usually listens. */
+/** The service under test: the environment's, or where the local emulator usually listens. */
 const url =
   process.env.WAYBILL_SNS_SQS_URL || "aws://local:local@us-east-1?endpoint=http%3A%2F%2F127.0.0.1%3A4566";
 

@@ -1,14 +1,14 @@
-import type { MemoryDelivery } from "./delivery.ts";
+import type { MemoryDelivery } from "../delivery.ts";
 import { LinkedList } from "./linked-list.ts";
-import type { Member } from "./member.ts";
+import type { Taker } from "./partition.ts";
 
 /** What waits in a queue, and in which order it goes out. */
 export interface Backlog {
   readonly size: number;
   /** Puts one at the end. */
   add(delivery: MemoryDelivery): void;
-  /** Takes out what this member is to get next. */
-  next(member: Member): MemoryDelivery | undefined;
+  /** Takes out what this member is to get next; `undefined` where it may have nothing, or has no room for it. */
+  next(member: Taker): MemoryDelivery | undefined;
   /** Takes out one that waits. */
   remove(delivery: MemoryDelivery): void;
   /** One that was taken out is done with. */
@@ -33,9 +33,10 @@ export class PlainBacklog implements Backlog {
     this.#waiting.append(delivery);
   }
 
-  next(): MemoryDelivery | undefined {
+  next(member: Taker): MemoryDelivery | undefined {
     const { first } = this.#waiting;
-    if (first !== undefined) this.#waiting.remove(first);
+    if (first === undefined || !member.hasRoomFor(first.message.bytes)) return undefined;
+    this.#waiting.remove(first);
     return first;
   }
 

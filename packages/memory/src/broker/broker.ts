@@ -1,16 +1,16 @@
 import type { Address, PublishOutcome, Settlement, Source, WireMessage } from "@waybill/core/spi";
 import { connectionLost, mismatch, removed, title, unreachable } from "../errors.ts";
-import { type BrokerOptions, type BrokerSettings, brokerSettings } from "../options.ts";
+import { type BrokerOptions, type BrokerSettings, brokerSettings } from "./broker-options.ts";
 import { DeliveryQueue } from "./delivery-queue.ts";
 import { sameFilter } from "./filter.ts";
-import { Places } from "./places.ts";
+import { Resources } from "./resources.ts";
 
 /** What the broker does to a connection that fails. */
 interface Breakable {
   break(cause: unknown): void;
 }
 
-/** Sees what happens on the broker, as it happens. Must not throw. */
+/** Sees what happens on the broker, as it happens. What it throws is printed as a warning, and costs no message. */
 export interface BrokerObserver {
   published?(to: Address, batch: readonly WireMessage[], outcomes: readonly PublishOutcome[]): void;
   settled?(from: Address, settlement: Settlement): void;
@@ -28,7 +28,7 @@ export interface Claim {
  */
 export class MemoryBroker {
   readonly settings: BrokerSettings;
-  readonly places = new Places();
+  readonly resources = new Resources();
   readonly #connections = new Set<Breakable>();
   readonly #observers = new Set<BrokerObserver>();
   #stopped = false;
@@ -43,20 +43,20 @@ export class MemoryBroker {
    * @throws MessagingError `NOT_FOUND`
    */
   publish(to: Address, batch: readonly WireMessage[]): readonly PublishOutcome[] {
-    const place = to.kind === "topic" ? this.places.topic(to) : this.places.queue(to);
+    const destination = to.kind === "topic" ? this.resources.topic(to) : this.resources.queue(to);
     const now = this.settings.clock.now();
     const outcomes: PublishOutcome[] = [];
     const failedKeys = new Map<string, PublishOutcome>();
     for (const message of batch) {
       const { key } = message;
       const failed = key === undefined ? undefined : failedKeys.get(key);
-      const outcome = failed ?? place.publish(message, now);
+      const outcome = failed ?? destination.publish(message, now);
       // What follows a failed message of its key fails too, or it would be stored before it.
       if (!outcome.ok && key !== undefined) failedKeys.set(key, outcome);
       outcomes.push(outcome);
     }
-    for (const observer of this.#observers) observer.published?.(to, batch, outcomes);
-    place.wake();
+    this.#tell((observer) => observer.published?.(to, batch, outcomes));
+    destination.wake();
     return outcomes;
   }
 
@@ -69,12 +69,12 @@ export class MemoryBroker {
     switch (address.kind) {
       case "queue":
       case "group": {
-        const queue = this.places.queue(address);
+        const queue = this.resources.queue(address);
         if (!sameFilter(filter, queue.nature.filter)) throw mismatch(address, "it has another filter.");
         return { queue, release() {} };
       }
       case "topic": {
-        const topic = this.places.topic(address);
+        const topic = this.resources.topic(address);
         if (start.from !== "latest" && !topic.retained)
           throw mismatch(address, "it keeps nothing for replay.");
         const nature = { title: `subscription to ${title(address)}`, ordered: address.ordered, filter };
@@ -82,7 +82,7 @@ export class MemoryBroker {
         return { queue, release: () => topic.removeSubscription(queue) };
       }
       case "inbox": {
-        const { inboxes } = this.places;
+        const { inboxes } = this.resources;
         if (inboxes.has(address.brokerName)) throw mismatch(address, "it is in use.");
         const queue = new DeliveryQueue(
           { title: title(address), ordered: false, autoAck: true },
@@ -108,7 +108,7 @@ export class MemoryBroker {
 
   /** For consumers: this was settled. */
   noteSettled(from: Address, settlement: Settlement): void {
-    for (const observer of this.#observers) observer.settled?.(from, settlement);
+    this.#tell((observer) => observer.settled?.(from, settlement));
   }
 
   /** @throws MessagingError `UNREACHABLE` while the broker is stopped */
@@ -121,7 +121,7 @@ export class MemoryBroker {
     this.#connections.delete(connection);
   }
 
-  /** Cuts every connection. What their consumers had in hand goes back to the queues at once. */
+  /** Cuts every connection. What their consumers held goes back to the queues at once. */
   disconnect(): void {
     for (const connection of [...this.#connections]) connection.break(connectionLost());
   }
@@ -139,5 +139,15 @@ export class MemoryBroker {
   restart(): void {
     this.stop();
     this.start();
+  }
+
+  #tell(tell: (observer: BrokerObserver) => void): void {
+    for (const observer of this.#observers) {
+      try {
+        tell(observer);
+      } catch (cause) {
+        console.warn("[waybill] An observer of the embedded broker threw an error.", cause);
+      }
+    }
   }
 }

@@ -1,19 +1,22 @@
 import { type Clock, type Filter, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
+import { MemoryDelivery } from "../delivery.ts";
 import { overloaded } from "../errors.ts";
-import { type StoredMessage, toStored } from "../mapping.ts";
+import { encode, type StoredMessage } from "../mapping.ts";
 import { type Backlog, PlainBacklog } from "./backlog.ts";
-import { MemoryDelivery } from "./delivery.ts";
 import { DueTimes } from "./due-times.ts";
-import { KeyedBacklog, type Partition } from "./keyed-backlog.ts";
+import { KeyedBacklog } from "./keyed-backlog.ts";
 import { Leases } from "./leases.ts";
-import type { Member } from "./member.ts";
+import type { Taker } from "./partition.ts";
 
 export interface QueueSettings {
   readonly clock: Clock;
-  /** The most messages and bytes it holds, those in hand included. */
+  /** The most messages and bytes it holds, unsettled ones included. */
   readonly maxMessages: number;
   readonly maxBytes: number;
 }
+
+const always = () => true;
+const never = () => false;
 
 export interface QueueNature {
   /** What error messages call it. */
@@ -23,6 +26,18 @@ export interface QueueNature {
   readonly filter?: Filter | undefined;
   /** Taking is settling: nothing is ever redelivered. */
   readonly autoAck?: boolean;
+}
+
+/** One consumer of a queue. */
+export interface QueueMember extends Taker {
+  /** How long it may keep what it is handed, in milliseconds. */
+  readonly leaseMs: number;
+  /** The bytes of all that it holds. The queue keeps this up to date. */
+  heldBytes: number;
+  /** The queue has something, of which this member's share is so many. */
+  offer(share: number): void;
+  /** Nothing more can be had, for this cause. */
+  fail(cause: unknown): void;
 }
 
 /**
@@ -39,9 +54,9 @@ export class DeliveryQueue {
   /** When to look again at what is delayed, and at what waits but expires. */
   readonly #due: DueTimes<MemoryDelivery>;
   readonly #leases: Leases;
-  readonly #members = new Set<Member>();
+  readonly #members = new Set<QueueMember>();
   /** Members whose `receive` waits, the longest waiting first. */
-  readonly #waiting = new Set<Member>();
+  readonly #waiting = new Set<QueueMember>();
   #nextPosition = 0;
   #wakingSoon = false;
   #messages = 0;
@@ -52,10 +67,10 @@ export class DeliveryQueue {
     this.#settings = settings;
     this.#backlog = nature.ordered ? new KeyedBacklog() : new PlainBacklog();
     this.#due = new DueTimes(settings.clock, (deliveries) => this.#onDue(deliveries));
-    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, true));
+    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, always));
   }
 
-  /** Messages not in anyone's hand, delayed ones included. */
+  /** Messages that no consumer holds, delayed ones included. */
   get backlog(): number {
     return this.#messages - this.#leases.size;
   }
@@ -64,12 +79,12 @@ export class DeliveryQueue {
     return this.#leases.size;
   }
 
-  get members(): ReadonlySet<Member> {
+  get members(): ReadonlySet<QueueMember> {
     return this.#members;
   }
 
   publish(wire: WireMessage, now: number): PublishOutcome {
-    const message = toStored(wire, this.#nextPosition, now);
+    const message = encode(wire, this.#nextPosition, now);
     if (!this.hasRoomFor(message)) return { ok: false, cause: overloaded(this.nature.title) };
     this.#nextPosition++;
     this.put(message, now);
@@ -98,7 +113,7 @@ export class DeliveryQueue {
     }
   }
 
-  take(member: Member, max: number): MemoryDelivery[] {
+  take(member: QueueMember, max: number): MemoryDelivery[] {
     const taken: MemoryDelivery[] = [];
     if (this.#backlog.size === 0) return taken;
     const now = this.#settings.clock.now();
@@ -113,19 +128,19 @@ export class DeliveryQueue {
   }
 
   ack(delivery: MemoryDelivery): void {
-    this.#leases.end(delivery);
+    this.#endLease(delivery);
     this.#finish(delivery);
   }
 
   /** To the end of the queue, once the delay is over; with a key to where it was, and its key waits for it. */
   retry(delivery: MemoryDelivery, delayMs: number): void {
     const successor = this.#endHold(delivery, true);
-    if (delivery.keyLane !== undefined) {
+    if (delivery.keyPartition !== undefined) {
       this.#backlog.park(successor);
-      this.#takeBack(this.#heldBehind([successor]), false);
+      this.#takeBack(this.#heldBehind([successor]), never);
     }
     if (delayMs > 0) this.#delay(successor, this.#settings.clock.now() + delayMs);
-    else if (delivery.keyLane !== undefined) this.#restore([successor]);
+    else if (delivery.keyPartition !== undefined) this.#restore([successor]);
     else this.#enqueue(successor);
     this.#wakeSoon();
   }
@@ -134,25 +149,25 @@ export class DeliveryQueue {
     this.#leases.renew(delivery, until);
   }
 
-  join(member: Member): void {
+  join(member: QueueMember): void {
     this.#members.add(member);
   }
 
-  /** Others get what it had in hand. `failed`: it did not part in good order, so that its deliveries count. */
-  leave(member: Member, failed: boolean): void {
+  /** Others get what it held. `isCounted`: whether a delivery was an attempt. */
+  leave(member: QueueMember, isCounted: (delivery: MemoryDelivery) => boolean): void {
     this.#members.delete(member);
     this.#waiting.delete(member);
     this.#takeBack(
       [...this.#leases].filter((delivery) => delivery.holder === member),
-      failed,
+      isCounted,
     );
   }
 
-  await(member: Member): void {
+  await(member: QueueMember): void {
     this.#waiting.add(member);
   }
 
-  stopAwaiting(member: Member): void {
+  stopAwaiting(member: QueueMember): void {
     this.#waiting.delete(member);
   }
 
@@ -163,21 +178,22 @@ export class DeliveryQueue {
     this.#leases.stop();
   }
 
-  #handOut(delivery: MemoryDelivery, member: Member, now: number): MemoryDelivery {
+  #handOut(delivery: MemoryDelivery, member: QueueMember, now: number): MemoryDelivery {
     if (this.nature.autoAck) {
       this.#finish(delivery);
     } else {
       delivery.state = "held";
       delivery.holder = member;
+      member.heldBytes += delivery.message.bytes;
       this.#leases.grant(delivery, now + member.leaseMs);
     }
     return delivery;
   }
 
   /** All in one go, so that they come back in their order. */
-  #takeBack(deliveries: readonly MemoryDelivery[], failed: boolean): void {
+  #takeBack(deliveries: readonly MemoryDelivery[], isCounted: (delivery: MemoryDelivery) => boolean): void {
     if (deliveries.length === 0) return;
-    const successors = deliveries.map((delivery) => this.#endHold(delivery, failed));
+    const successors = deliveries.map((delivery) => this.#endHold(delivery, isCounted(delivery)));
     for (const delivery of this.#heldBehind(successors)) successors.push(this.#endHold(delivery, false));
     successors.sort((a, b) => a.sequence - b.sequence);
     this.#restore(successors);
@@ -205,17 +221,24 @@ export class DeliveryQueue {
   /** When one message goes back, so do the later ones of its key: kept, they would overtake it. */
   #heldBehind(deliveries: readonly MemoryDelivery[]): MemoryDelivery[] {
     if (!this.nature.ordered) return [];
-    const first = new Map<Partition | undefined, number>();
-    for (const { keyLane, sequence } of deliveries) {
-      first.set(keyLane, Math.min(sequence, first.get(keyLane) ?? sequence));
+    const first = new Map<object | undefined, number>();
+    for (const { keyPartition, sequence } of deliveries) {
+      first.set(keyPartition, Math.min(sequence, first.get(keyPartition) ?? sequence));
     }
-    return [...this.#leases].filter(({ keyLane, sequence }) => sequence > (first.get(keyLane) ?? sequence));
+    return [...this.#leases].filter(
+      ({ keyPartition, sequence }) => sequence > (first.get(keyPartition) ?? sequence),
+    );
   }
 
-  #endHold(delivery: MemoryDelivery, failed: boolean): MemoryDelivery {
-    this.#leases.end(delivery);
+  #endHold(delivery: MemoryDelivery, counted: boolean): MemoryDelivery {
+    this.#endLease(delivery);
     delivery.state = "over";
-    return delivery.successor(failed);
+    return delivery.successor(counted);
+  }
+
+  #endLease(delivery: MemoryDelivery): void {
+    this.#leases.end(delivery);
+    (delivery.holder as QueueMember).heldBytes -= delivery.message.bytes;
   }
 
   #enqueue(delivery: MemoryDelivery): void {
@@ -237,7 +260,7 @@ export class DeliveryQueue {
   #onDue(deliveries: readonly MemoryDelivery[]): void {
     const now = this.#settings.clock.now();
     for (const delivery of deliveries) {
-      const parked = delivery.keyLane !== undefined;
+      const parked = delivery.keyPartition !== undefined;
       if (delivery.state === "waiting") {
         this.#backlog.remove(delivery);
         this.#forget(delivery);

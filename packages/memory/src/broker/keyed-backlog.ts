@@ -1,28 +1,10 @@
+import type { MemoryDelivery } from "../delivery.ts";
 import type { Backlog } from "./backlog.ts";
-import type { MemoryDelivery } from "./delivery.ts";
-import { type Linked, LinkedList } from "./linked-list.ts";
-import type { Member } from "./member.ts";
-
-/** The messages of one key, and who is working on them. A message without a key has a partition to itself. */
-export class Partition implements Linked<Partition> {
-  readonly key: string | undefined;
-  readonly waiting = new LinkedList<MemoryDelivery>();
-  /** How many were taken out and are not finished. */
-  taken = 0;
-  /** The only one that may get more of this key; set while something is taken. */
-  holder: Pick<Member, "partitions"> | undefined = undefined;
-  /** The list of partitions in which it stands. */
-  list: LinkedList<Partition> | undefined = undefined;
-  previous: Partition | undefined = undefined;
-  next: Partition | undefined = undefined;
-
-  constructor(key: string | undefined) {
-    this.key = key;
-  }
-}
+import { LinkedList } from "./linked-list.ts";
+import { Partition, type PartitionHolder, type Taker } from "./partition.ts";
 
 /** Holds the partitions whose next message is not due yet. */
-const nobody = { partitions: new LinkedList<Partition>() };
+const nobody: PartitionHolder = { partitions: new LinkedList<Partition>() };
 
 /**
  * Order per key: a key's messages go to one member at a time, and to another only
@@ -36,46 +18,47 @@ export class KeyedBacklog implements Backlog {
   size = 0;
 
   add(delivery: MemoryDelivery): void {
-    const partition = this.#laneOf(delivery.message.key);
-    delivery.keyLane = partition;
+    const partition = this.#partitionOf(delivery.message.key);
+    delivery.keyPartition = partition;
     delivery.sequence = this.#sequence++;
     partition.waiting.append(delivery);
     this.size++;
-    this.#place(partition);
+    this.#relist(partition);
   }
 
   /** One partition after another, free ones and the member's own by turns, so that no key holds up the rest. */
-  next(member: Member): MemoryDelivery | undefined {
-    const own = firstNotHeldBack(member.partitions, member);
-    const free = firstNotHeldBack(this.#free, member);
+  next(member: Taker): MemoryDelivery | undefined {
+    const own = firstNotPaused(member.partitions, member);
+    const free = firstNotPaused(this.#free, member);
     member.ownTurn = !member.ownTurn;
     const partition = member.ownTurn ? (own ?? free) : (free ?? own);
     const delivery = partition?.waiting.first;
     if (partition === undefined || delivery === undefined) return undefined;
+    if (!member.hasRoomFor(delivery.message.bytes)) return undefined;
     partition.waiting.remove(delivery);
     partition.taken++;
     partition.holder = member;
     this.size--;
     this.#unlist(partition);
-    this.#place(partition);
+    this.#relist(partition);
     return delivery;
   }
 
   remove(delivery: MemoryDelivery): void {
-    const partition = delivery.keyLane as Partition;
+    const partition = partitionOf(delivery);
     partition.waiting.remove(delivery);
     this.size--;
-    this.#place(partition);
+    this.#relist(partition);
   }
 
   finish(delivery: MemoryDelivery): void {
-    this.#release(delivery.keyLane as Partition);
+    this.#release(partitionOf(delivery));
   }
 
   restore(deliveries: readonly MemoryDelivery[]): void {
     // Backwards, so that each finds its place at the very front, unless one before it was here already.
     for (const delivery of deliveries.toReversed()) {
-      const partition = delivery.keyLane as Partition;
+      const partition = partitionOf(delivery);
       let younger = partition.waiting.first;
       while (younger !== undefined && younger.sequence < delivery.sequence) younger = younger.next;
       partition.waiting.insertBefore(delivery, younger);
@@ -85,12 +68,12 @@ export class KeyedBacklog implements Backlog {
   }
 
   park(delivery: MemoryDelivery): void {
-    const partition = delivery.keyLane as Partition;
+    const partition = partitionOf(delivery);
     partition.holder = nobody;
-    this.#place(partition);
+    this.#relist(partition);
   }
 
-  #laneOf(key: string | undefined): Partition {
+  #partitionOf(key: string | undefined): Partition {
     if (key === undefined) return new Partition(undefined);
     let partition = this.#partitions.get(key);
     if (partition === undefined) {
@@ -103,11 +86,11 @@ export class KeyedBacklog implements Backlog {
   #release(partition: Partition): void {
     partition.taken--;
     if (partition.taken === 0) partition.holder = undefined;
-    this.#place(partition);
+    this.#relist(partition);
   }
 
   /** Puts the partition into the list where it belongs now. */
-  #place(partition: Partition): void {
+  #relist(partition: Partition): void {
     const list = partition.waiting.size === 0 ? undefined : (partition.holder?.partitions ?? this.#free);
     if (list !== partition.list) {
       this.#unlist(partition);
@@ -124,7 +107,12 @@ export class KeyedBacklog implements Backlog {
   }
 }
 
-function firstNotHeldBack(partitions: LinkedList<Partition>, member: Member): Partition | undefined {
+/** Only this backlog gives deliveries their partition. */
+function partitionOf(delivery: MemoryDelivery): Partition {
+  return delivery.keyPartition as Partition;
+}
+
+function firstNotPaused(partitions: LinkedList<Partition>, member: Taker): Partition | undefined {
   let partition = partitions.first;
   while (partition?.key !== undefined && member.pausedPartitions.has(partition.key))
     partition = partition.next;

@@ -1,8 +1,8 @@
 import type { Clock } from "@waybill/core/spi";
-import type { MemoryDelivery } from "./delivery.ts";
+import type { MemoryDelivery } from "../delivery.ts";
 import { LinkedList } from "./linked-list.ts";
 
-/** What consumers have in hand, sorted by when the lease ends, with one timer for the first. */
+/** What consumers hold, sorted by when the lease ends, with one timer for the first. */
 export class Leases {
   readonly #held = new LinkedList<MemoryDelivery>();
   readonly #clock: Clock;

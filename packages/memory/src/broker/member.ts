@@ -1,9 +1,9 @@
 import type { Clock } from "@waybill/core/spi";
+import type { MemoryDelivery } from "../delivery.ts";
 import { closed } from "../errors.ts";
-import type { MemoryDelivery } from "./delivery.ts";
-import type { DeliveryQueue } from "./delivery-queue.ts";
-import type { Partition } from "./keyed-backlog.ts";
+import type { DeliveryQueue, QueueMember } from "./delivery-queue.ts";
 import { LinkedList } from "./linked-list.ts";
+import type { Partition } from "./partition.ts";
 
 /** How long `receive` waits before it resolves with nothing. */
 const longestWaitMs = 5_000;
@@ -12,17 +12,15 @@ type Batch = readonly MemoryDelivery[];
 
 /**
  * One consumer as a queue sees it: which keys it has, and whether it waits. When it
- * ends, for whatever reason, the queue gets back what it had in hand.
+ * ends, for whatever reason, the queue gets back what it held.
  */
-export class Member {
-  /** Partitions it holds in which something waits. */
+export class Member implements QueueMember {
   readonly partitions = new LinkedList<Partition>();
-  /** Keys of which it wants no more for now. */
   pausedPartitions: ReadonlySet<string> = new Set();
-  /** Whose turn it is, its own partitions' or the free ones'. */
   ownTurn = false;
-  /** How long it may keep what it is handed, in milliseconds. */
+  heldBytes = 0;
   readonly leaseMs: number;
+  readonly #prefetchBytes: number;
   readonly #queue: DeliveryQueue;
   readonly #clock: Clock;
   #failure: { readonly cause: unknown } | undefined;
@@ -33,8 +31,9 @@ export class Member {
   #waitingSince = 0;
   #timer: unknown;
 
-  constructor(queue: DeliveryQueue, clock: Clock, leaseMs: number) {
+  constructor(queue: DeliveryQueue, clock: Clock, leaseMs: number, prefetchBytes: number) {
     this.leaseMs = leaseMs;
+    this.#prefetchBytes = prefetchBytes;
     this.#queue = queue;
     this.#clock = clock;
     queue.join(this);
@@ -56,23 +55,27 @@ export class Member {
     });
   }
 
-  /** The queue has something, of which this member's share is so many. */
+  /** One message always fits. */
+  hasRoomFor(bytes: number): boolean {
+    return this.heldBytes === 0 || this.heldBytes + bytes <= this.#prefetchBytes;
+  }
+
   offer(share: number): void {
     const batch = this.#queue.take(this, Math.min(share, this.#wanted));
     if (batch.length > 0) this.#answer(batch);
   }
 
-  /** Nothing more can be had, for this cause. */
+  /** What it held counts as delivered: nobody knows how far its handlers came. */
   fail(cause: unknown): void {
     const reject = this.#reject;
-    this.#end(cause, true);
+    this.#end(cause, () => true);
     reject?.(cause);
   }
 
-  /** Wants nothing more. */
-  close(): void {
+  /** Wants nothing more. Of what it held, only what is in `started` counts as delivered. */
+  close(started: ReadonlySet<object>): void {
     const resolve = this.#resolve;
-    this.#end(closed("consumer"), false);
+    this.#end(closed("consumer"), (delivery) => started.has(delivery));
     resolve?.([]);
   }
 
@@ -84,13 +87,13 @@ export class Member {
     resolve?.(batch);
   }
 
-  #end(cause: unknown, failed: boolean): void {
+  #end(cause: unknown, isCounted: (delivery: MemoryDelivery) => boolean): void {
     this.#failure ??= { cause };
     this.#resolve = undefined;
     this.#reject = undefined;
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#clock.clearTimeout(this.#timer);
-    this.#queue.leave(this, failed);
+    this.#queue.leave(this, isCounted);
   }
 
   readonly #onAbort = (): void => this.#answer([]);

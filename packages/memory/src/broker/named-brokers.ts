@@ -1,6 +1,6 @@
 import { MessagingError } from "@waybill/core/spi";
-import type { BrokerOptions } from "../options.ts";
 import { MemoryBroker } from "./broker.ts";
+import type { BrokerOptions } from "./broker-options.ts";
 
 const brokers = new Map<string, MemoryBroker>();
 

@@ -1,7 +1,7 @@
 import type { PublishOutcome, StartPosition, WireMessage } from "@waybill/core/spi";
 import { stored } from "@waybill/core/spi";
 import { overloaded, removed } from "../errors.ts";
-import { toStored } from "../mapping.ts";
+import { encode } from "../mapping.ts";
 import { DeliveryQueue, type QueueNature, type QueueSettings } from "./delivery-queue.ts";
 import { matches } from "./filter.ts";
 import { MessageLog, type Retention } from "./message-log.ts";
@@ -36,7 +36,7 @@ export class Topic {
 
   /** Gives the message to all or, if one has no room, to none. */
   publish(wire: WireMessage, now: number): PublishOutcome {
-    const message = toStored(wire, this.#nextPosition, now);
+    const message = encode(wire, this.#nextPosition, now);
     let routed = this.retained;
     for (const outlet of this.#outlets) {
       if (!matches(outlet.nature.filter, message.headers)) continue;

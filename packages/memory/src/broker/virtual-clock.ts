@@ -1,6 +1,6 @@
-import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "@waybill/core/spi";
 import { DueHeap, type Timed } from "./due-heap.ts";
+import { turn } from "./turn.ts";
 
 /** Time that stands still until it is moved on. */
 export interface VirtualClock extends Clock {

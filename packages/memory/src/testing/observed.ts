@@ -24,7 +24,7 @@ export interface Published<T = unknown> {
   readonly at: number;
 }
 
-/** A message that a consumer acked, and that is no dead letter. */
+/** A message that a consumer acked, and that was not dead-lettered. */
 export interface Handled<T = unknown> extends Published<T> {
   /** `undefined` for a queue or a broadcast. */
   readonly group: string | undefined;
@@ -49,7 +49,7 @@ export function asPublished(source: string, message: WireMessage | ReceivedMessa
   return { source, value, id, key, headers, contentType, correlationId, timestamp, at };
 }
 
-/** `undefined` when the message is no dead letter, or no new one. */
+/** `undefined` when the message is no dead-lettered one, or was one before. */
 export function asDeadLettered(message: WireMessage, at: number): DeadLettered | undefined {
   const { headers } = message;
   const source = headers[deadLetterHeaders.source];

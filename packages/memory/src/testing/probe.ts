@@ -1,24 +1,24 @@
-import { AssertionError } from "node:assert";
 import type { MemoryBroker } from "../broker/broker.ts";
 import type { DeliveryQueue } from "../broker/delivery-queue.ts";
-import { account, by, state } from "./account.ts";
+import { AssertionError } from "./assertion-error.ts";
+import { by, failureReport, state } from "./failure-report.ts";
 import { asDeadLettered, asPublished, type DeadLettered, type Handled, type Published } from "./observed.ts";
-import { defaultPatienceMs, isVirtual, until } from "./patience.ts";
+import { defaultTimeoutMs, isVirtual, until } from "./waiting.ts";
 
 /** A topic or queue: its name, or the contract, which also gives the type of the values. */
 export type Named<T> =
   | string
   | { readonly name: string; readonly key: ((value: T) => string | undefined) | undefined };
 
-export interface Patience {
+export interface WaitOptions {
   /**
    * How long to wait, in milliseconds of the broker's clock. Default: five seconds;
    * on a virtual clock, which is moved on meanwhile, one hour.
    */
-  readonly withinMs?: number;
+  readonly timeoutMs?: number;
 }
 
-export interface Expectation<M> extends Patience {
+export interface Expectation<M> extends WaitOptions {
   /**
    * How many there must be: waits for as many, and fails if there are more. 0 waits
    * until the broker is idle. Default: at least one.
@@ -35,7 +35,7 @@ export interface GroupExpectation<M> extends Expectation<M> {
 
 /**
  * Watches a broker for a test. What it says is "handled" was acked by the
- * subscription, after the handler returned; a dead letter is not.
+ * subscription, after the handler returned; a dead-lettered message is not.
  */
 export class Probe implements Disposable {
   readonly #broker: MemoryBroker;
@@ -43,8 +43,8 @@ export class Probe implements Disposable {
   #published: Published[] = [];
   #handled: Handled[] = [];
   #deadLettered: DeadLettered[] = [];
-  /** Dead letters whose original is about to be acked. */
-  readonly #givenUp = new Set<string>();
+  /** Dead-lettered messages whose original is about to be acked. */
+  readonly #unackedOriginals = new Set<string>();
 
   constructor(broker: MemoryBroker) {
     this.#broker = broker;
@@ -53,10 +53,10 @@ export class Probe implements Disposable {
       published: (to, batch, outcomes) => {
         batch.forEach((message, index) => {
           if (!outcomes[index]?.ok) return;
-          const letter = asDeadLettered(message, clock.now());
-          if (letter !== undefined) {
-            this.#deadLettered.push(letter);
-            this.#givenUp.add(identity(letter));
+          const deadLettered = asDeadLettered(message, clock.now());
+          if (deadLettered !== undefined) {
+            this.#deadLettered.push(deadLettered);
+            this.#unackedOriginals.add(identity(deadLettered));
           } else if (to.kind === "topic" || to.kind === "queue") {
             this.#published.push(asPublished(to.name, message, clock.now()));
           }
@@ -65,7 +65,7 @@ export class Probe implements Disposable {
       settled: (from, { delivery, outcome }) => {
         if (
           outcome !== "ack" ||
-          this.#givenUp.delete(identity({ ...from, source: from.name, id: delivery.id }))
+          this.#unackedOriginals.delete(identity({ ...from, source: from.name, id: delivery.id }))
         )
           return;
         this.#handled.push({
@@ -110,16 +110,16 @@ export class Probe implements Disposable {
   }
 
   /**
-   * Waits until nothing is in hand, and nothing waits, delayed retries included,
+   * Waits until nothing is in flight, and nothing waits, delayed retries included,
    * wherever there is someone to consume it.
    * @throws AssertionError naming what is still going on
    */
-  async idle({ withinMs }: Patience = {}): Promise<void> {
-    const queues = () => [...this.#broker.places.allQueues()].filter(isBusy);
-    if (await this.#until(() => queues().length === 0, withinMs)) return;
+  async idle({ timeoutMs }: WaitOptions = {}): Promise<void> {
+    const queues = () => [...this.#broker.resources.allQueues()].filter(isBusy);
+    if (await this.#until(() => queues().length === 0, timeoutMs)) return;
     const lines = queues().map((queue) => `\n  ${state(queue)}`);
     throw new AssertionError({
-      message: `Expected the broker to be idle within ${this.#patience(withinMs)} ms.${lines.join("")}`,
+      message: `Expected the broker to be idle within ${this.#timeoutMs(timeoutMs)} ms.${lines.join("")}`,
     });
   }
 
@@ -139,7 +139,7 @@ export class Probe implements Disposable {
     title: string,
     of: Named<never>,
     all: () => readonly M[],
-    { group, count, where = () => true, withinMs }: GroupExpectation<M>,
+    { group, count, where = () => true, timeoutMs }: GroupExpectation<M>,
   ): Promise<readonly M[]> {
     const source = nameOf(of);
     const seen = () =>
@@ -147,23 +147,23 @@ export class Probe implements Disposable {
         (message) =>
           message.source === source && (group === undefined || groupOf(message) === group) && where(message),
       );
-    if (count === 0) await this.idle(withinMs === undefined ? {} : { withinMs });
-    else await this.#until(() => seen().length >= (count ?? 1), withinMs);
+    if (count === 0) await this.idle(timeoutMs === undefined ? {} : { timeoutMs });
+    else await this.#until(() => seen().length >= (count ?? 1), timeoutMs);
     const messages = seen();
     if (count === undefined ? messages.length > 0 : messages.length === count) return messages;
-    const wanted = `Expected ${count ?? "at least 1"} ${title} within ${this.#patience(withinMs)} ms`;
-    const queues = this.#broker.places.allQueues();
-    const story = account(source, this.#published, this.#handled, this.#deadLettered, queues);
-    throw new AssertionError({ message: `${wanted}, saw ${messages.length}.${story}` });
+    const wanted = `Expected ${count ?? "at least 1"} ${title} within ${this.#timeoutMs(timeoutMs)} ms`;
+    const queues = this.#broker.resources.allQueues();
+    const report = failureReport(source, this.#published, this.#handled, this.#deadLettered, queues);
+    throw new AssertionError({ message: `${wanted}, saw ${messages.length}.${report}` });
   }
 
-  #until(condition: () => boolean, withinMs: number | undefined): Promise<boolean> {
-    const inHand = () => [...this.#broker.places.allQueues()].some((queue) => queue.held > 0);
-    return until(this.#broker.settings.clock, condition, inHand, withinMs);
+  #until(condition: () => boolean, timeoutMs: number | undefined): Promise<boolean> {
+    const hasInFlight = () => [...this.#broker.resources.allQueues()].some((queue) => queue.held > 0);
+    return until(this.#broker.settings.clock, condition, hasInFlight, timeoutMs);
   }
 
-  #patience(withinMs: number | undefined): number {
-    return withinMs ?? defaultPatienceMs[isVirtual(this.#broker.settings.clock) ? "virtual" : "real"];
+  #timeoutMs(timeoutMs: number | undefined): number {
+    return timeoutMs ?? defaultTimeoutMs[isVirtual(this.#broker.settings.clock) ? "virtual" : "real"];
   }
 }
 

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { type Message, ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { MessagingError } from "@waybill/core/spi";
-import { mostEntries } from "../batches.ts";
+import { mostEntries } from "../client/batches.ts";
 
 /**
  * The pause after a poll that left nothing behind, in milliseconds: what comes next then

@@ -1,28 +1,29 @@
 import { DeleteMessageBatchCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { failuresIn, packed, sqsRequestBytes } from "../batches.ts";
 import { longestDelayMs } from "../capabilities.ts";
-import type { SqsDelivery } from "../delivery.ts";
+import { failuresIn, packed, sqsRequestBytes } from "../client/batches.ts";
+import type { SnsSqsDelivery } from "../delivery.ts";
 import { attributesOfCopy } from "../mapping.ts";
-import { longestDelay } from "../publishing/publisher.ts";
+import { longestDelay } from "../publisher.ts";
 
 /**
  * Puts messages into their queue again as if they had not been received: what came
  * before its time, with as much of SQS's own delay as is needed or allowed, and what
- * is handed back unhandled. Copies, since SQS counts each receipt of a message, and
- * waiting is no attempt. A copy is stored before its original is deleted, so that a
+ * is handed back. Copies, since SQS counts each receipt of a message, and neither waiting
+ * nor a receipt that no handler saw is an attempt: only `started` deliveries count. A copy is stored before its original is deleted, so that a
  * crash leaves one too many. Not for queues that keep order: a copy is the last in it.
- * Answers those that could not be copied; they are as they were.
+ * Returns those that could not be copied; they are as they were.
  */
 export async function putBack(
   sqs: SQSClient,
   url: string,
-  deliveries: readonly SqsDelivery[],
-): Promise<readonly SqsDelivery[]> {
+  deliveries: readonly SnsSqsDelivery[],
+  started: ReadonlySet<object>,
+): Promise<readonly SnsSqsDelivery[]> {
   const now = Date.now();
-  const left: SqsDelivery[] = [];
+  const left: SnsSqsDelivery[] = [];
   const copies: Copy[] = [];
   for (const delivery of deliveries) {
-    const copy = copyOf(delivery, now);
+    const copy = copyOf(delivery, now, started.has(delivery));
     if (copy === undefined) left.push(delivery);
     else copies.push(copy);
   }
@@ -34,18 +35,20 @@ export async function putBack(
 }
 
 /** Whether it is not to be handled yet. A time far beyond the longest delay is nobody's but a forger's. */
-export function isEarly({ due }: SqsDelivery, now: number): boolean {
+export function isEarly({ due }: SnsSqsDelivery, now: number): boolean {
   return due !== undefined && due > now && due - now <= 2 * longestDelayMs;
 }
 
 type Copy = NonNullable<ReturnType<typeof copyOf>>;
 
-function copyOf(delivery: SqsDelivery, now: number) {
+function copyOf(delivery: SnsSqsDelivery, now: number, started: boolean) {
   const { native, due, carried, redeliveries } = delivery;
   const early = isEarly(delivery, now);
   const seconds = early && due !== undefined ? Math.ceil((due - now) / 1_000) : 0;
   const stillDue = seconds > longestDelay ? due : undefined;
-  const MessageAttributes = attributesOfCopy(delivery, early ? carried : redeliveries, stillDue);
+  // What came too early was received without being delivered; what a handler was called with was an attempt.
+  const attempts = early ? carried : redeliveries + (started ? 1 : 0);
+  const MessageAttributes = attributesOfCopy(native, delivery, attempts, stillDue);
   if (MessageAttributes === undefined) return undefined;
   const bytes = Buffer.byteLength(native.Body ?? "") + Buffer.byteLength(JSON.stringify(MessageAttributes));
   const entry = {
@@ -56,7 +59,7 @@ function copyOf(delivery: SqsDelivery, now: number) {
   return { delivery, bytes, entry };
 }
 
-async function putTogether(sqs: SQSClient, url: string, copies: readonly Copy[]): Promise<SqsDelivery[]> {
+async function putTogether(sqs: SQSClient, url: string, copies: readonly Copy[]): Promise<SnsSqsDelivery[]> {
   const Entries = copies.map(({ entry }, place) => ({ Id: String(place), ...entry }));
   const answer = await sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }));
   const failures = failuresIn(answer, copies.length);

@@ -2,7 +2,7 @@ import type { DeliveryQueue } from "../broker/delivery-queue.ts";
 import type { DeadLettered, Handled, Published } from "./observed.ts";
 
 /** What a failed assertion tells of what did happen, a line each. */
-export function account(
+export function failureReport(
   source: string,
   published: readonly Published[],
   handled: readonly Handled[],
@@ -19,9 +19,9 @@ export function account(
   for (const [group, messages] of Map.groupBy(handled.filter(ofSource), (message) => message.group)) {
     lines.push(`handled${by(group)}: ${list(messages)}`);
   }
-  for (const letter of dead.filter(ofSource)) {
-    const why = `${letter.errorCode}: ${letter.errorMessage}`;
-    lines.push(`dead letter${by(letter.group)}: ${show(letter)} at attempt ${letter.attempts}, ${why}`);
+  for (const message of dead.filter(ofSource)) {
+    const why = `${message.errorCode}: ${message.errorMessage}`;
+    lines.push(`dead-lettered${by(message.group)}: ${show(message)} at attempt ${message.attempts}, ${why}`);
   }
   for (const queue of queues) if (queue.nature.title.includes(`"${source}"`)) lines.push(state(queue));
   return lines.map((line) => `\n  ${line}`).join("");
@@ -29,7 +29,7 @@ export function account(
 
 /** How a queue stands. */
 export function state({ nature, backlog, held, members }: DeliveryQueue): string {
-  return `${nature.title}: ${backlog} waiting, ${held} in hand, ${members.size} consuming`;
+  return `${nature.title}: ${backlog} waiting, ${held} in flight, ${members.size} consuming`;
 }
 
 export function by(group: string | undefined): string {

@@ -18,18 +18,18 @@ export const fifoAttributes: QueueAttributes = {
   FifoThroughputLimit: "perMessageGroupId",
 };
 
-/** Makes queues, with the patience that SQS asks for. */
+/** Makes queues, and waits where SQS asks for it. */
 export class NewQueues {
   readonly #sqs: SQSClient;
   readonly #firstUseMs: number;
 
-  /** @param atOnce A stand-in's queues can be used at once. */
+  /** @param atOnce An emulator's queues can be used at once. */
   constructor(sqs: SQSClient, atOnce: boolean) {
     this.#sqs = sqs;
     this.#firstUseMs = atOnce ? 0 : firstUseMs;
   }
 
-  /** Answers the URL. One that is there with the same attributes is no error. */
+  /** Returns the URL. One that is there with the same attributes is no error. */
   async make(
     name: string,
     attributes: QueueAttributes,

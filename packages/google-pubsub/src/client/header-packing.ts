@@ -14,8 +14,10 @@ export const packedName = "waybill-packed";
 const nameBytes = 256;
 const valueBytes = 1_024;
 const mostAttributes = 100;
-/** The most headers of a message, so that the largest allowed ones fit however they are made up. */
+/** The most headers of an application's message, so that the largest allowed ones fit however they are made up. */
 export const mostHeaders = 1_000;
+/** What core may add to these, on retries and dead-lettered messages. */
+const mostOfCore = 40;
 
 export type Attributes = Record<string, string>;
 
@@ -23,7 +25,7 @@ export type Attributes = Record<string, string>;
 export function writeHeaders(attributes: Attributes, headers: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(headers);
   if (names.length === 0) return true;
-  if (names.length > mostHeaders) return false;
+  if (names.length > mostHeaders + mostOfCore) return false;
   let packed = "";
   const fitting: string[] = [];
   for (const name of names) {
@@ -48,7 +50,7 @@ export function writeHeaders(attributes: Attributes, headers: Readonly<Record<st
   return true;
 }
 
-/** Adds what was packed. What a stranger wrote there and cannot be read is left out. */
+/** Adds what was packed. What others wrote there and cannot be read is left out. */
 export function readPacked(attributes: Readonly<Attributes>, headers: Attributes): void {
   let packed = "";
   for (let index = 0; ; index++) {

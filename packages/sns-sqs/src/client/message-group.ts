@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Address, WireMessage } from "@waybill/core/spi";
+import type { WireMessage } from "@waybill/core/spi";
 
 /** What a MessageGroupId may be: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
 const legal = /^[!-~]{1,128}$/;
@@ -13,7 +13,7 @@ export function keyTooHard(key: string): boolean {
 }
 
 /** The message group of a key. A message without a key has a group to itself: it waits for none. */
-export function messageGroup({ key, id }: WireMessage): string {
+export function messageGroup({ key, id }: Pick<WireMessage, "key" | "id">): string {
   if (key === undefined) return alone + digest(id);
   return keyTooHard(key) ? hashed + digest(key) : key;
 }
@@ -22,26 +22,6 @@ export function messageGroup({ key, id }: WireMessage): string {
 export function keyOf(group: string | undefined): string | undefined {
   return group === undefined || group.startsWith(alone) ? undefined : group;
 }
-
-/**
- * By this SQS and SNS know a message again for five minutes. A topic knows it by its
- * id. A queue or group must not: a redriven message has the same id, and would be
- * taken for a repeat and dropped; there it is by the very object, which core keeps
- * for as long as it sends it again.
- */
-export function deduplicationId(to: Address, message: WireMessage): string {
-  if (to.kind === "topic") return legal.test(message.id) ? message.id : digest(message.id);
-  let id = sent.get(message);
-  if (id === undefined) {
-    id = `${run}-${(counter++).toString(36)}`;
-    sent.set(message, id);
-  }
-  return id;
-}
-
-const run = crypto.randomUUID();
-let counter = 0;
-const sent = new WeakMap<WireMessage, string>();
 
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");

@@ -1,6 +1,6 @@
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
-import type { Settings } from "./options.ts";
+import type { Settings } from "../options.ts";
 
 /** Beyond its own wait, how long a long poll may take before it is given up, in milliseconds. */
 const pollGraceMs = 5_000;

@@ -1,9 +1,9 @@
 import type { CallOptions, protos } from "@google-cloud/pubsub";
+import { status, statusOf } from "../errors.ts";
+import type { PubsubMessage } from "../mapping.ts";
 import type { Clients } from "./clients.ts";
-import { status, statusOf } from "./errors.ts";
-import { Pulse } from "./pulse.ts";
+import { ConnectionMonitor } from "./connection-monitor.ts";
 
-export type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
 export type PulledMessage = protos.google.pubsub.v1.IReceivedMessage;
 export type Topic = protos.google.pubsub.v1.ITopic;
 export type Subscription = protos.google.pubsub.v1.ISubscription;
@@ -22,8 +22,8 @@ const mostIds = 1_000;
 export class Service {
   readonly clients: Clients;
   readonly #callMs: number;
-  readonly #publisherPulse: Pulse;
-  readonly #subscriberPulse: Pulse;
+  readonly #publisherMonitor: ConnectionMonitor;
+  readonly #subscriberMonitor: ConnectionMonitor;
   readonly #closing = new AbortController();
 
   constructor(clients: Clients, responseTimeoutMs: number, onDead: (cause: unknown) => void) {
@@ -31,15 +31,15 @@ export class Service {
     this.#callMs = 2 * responseTimeoutMs;
     const dead = () => onDead(new Error("The service does not answer any more."));
     const { publisher, subscriber, projectId } = clients;
-    const nothing = "waybill..pulse";
+    const nothing = "waybill..monitor";
     const ask = async (question: (options: CallOptions) => Promise<unknown>) =>
       wasAnswered(await failureOf(question({ timeout: responseTimeoutMs, retry: null })));
-    this.#publisherPulse = new Pulse(
+    this.#publisherMonitor = new ConnectionMonitor(
       responseTimeoutMs,
       () => ask((options) => publisher.getTopic({ topic: topicPath(projectId, nothing) }, options)),
       dead,
     );
-    this.#subscriberPulse = new Pulse(
+    this.#subscriberMonitor = new ConnectionMonitor(
       responseTimeoutMs,
       () => ask((options) => subscriber.modifyAckDeadline(nobodysLease(projectId, nothing), options)),
       dead,
@@ -47,11 +47,11 @@ export class Service {
   }
 
   /** Rejects if nobody is there, or does not know us. Needs no permission. */
-  async greet(signal: AbortSignal): Promise<void> {
+  async ping(signal: AbortSignal): Promise<void> {
     const { subscriber, projectId } = this.clients;
     const cause = await failureOf(
       this.#ask(
-        subscriber.modifyAckDeadline(nobodysLease(projectId, "waybill..hello"), this.#options(signal)),
+        subscriber.modifyAckDeadline(nobodysLease(projectId, "waybill..ping"), this.#options(signal)),
       ),
     );
     const code = statusOf(cause);
@@ -63,11 +63,11 @@ export class Service {
 
   async publish(topic: string, messages: PubsubMessage[], bytes: number, signal: AbortSignal): Promise<void> {
     const options = this.#options(signal, this.#callMs + bytes / bytesPerMs);
-    this.#publisherPulse.owe();
-    await settled(this.#publisherPulse, this.clients.publisher.publish({ topic, messages }, options));
+    this.#publisherMonitor.callStarted();
+    await settled(this.#publisherMonitor, this.clients.publisher.publish({ topic, messages }, options));
   }
 
-  /** Waits until there is one, or answers with none after a while; at once with `returnImmediately`. */
+  /** Waits until there is one, or resolves with none after a while; at once with `returnImmediately`. */
   async pull(
     subscription: string,
     maxMessages: number,
@@ -173,8 +173,8 @@ export class Service {
   }
 
   async close(): Promise<void> {
-    this.#publisherPulse.stop();
-    this.#subscriberPulse.stop();
+    this.#publisherMonitor.stop();
+    this.#subscriberMonitor.stop();
     this.#closing.abort();
     await this.clients.close();
   }
@@ -184,13 +184,13 @@ export class Service {
   }
 
   #ask<T>(call: Promise<T>): Promise<T> {
-    this.#subscriberPulse.owe();
-    return settled(this.#subscriberPulse, call);
+    this.#subscriberMonitor.callStarted();
+    return settled(this.#subscriberMonitor, call);
   }
 
   #publishing<T>(call: Promise<T>): Promise<T> {
-    this.#publisherPulse.owe();
-    return settled(this.#publisherPulse, call);
+    this.#publisherMonitor.callStarted();
+    return settled(this.#publisherMonitor, call);
   }
 
   async #unless(expected: number, call: Promise<unknown>): Promise<boolean> {
@@ -221,13 +221,13 @@ function nobodysLease(project: string, id: string) {
   return { subscription: subscriptionPath(project, id), ackIds: ["none"], ackDeadlineSeconds: 10 };
 }
 
-async function settled<T>(pulse: Pulse, call: Promise<T>): Promise<T> {
+async function settled<T>(monitor: ConnectionMonitor, call: Promise<T>): Promise<T> {
   try {
     const result = await call;
-    pulse.paid(true);
+    monitor.callEnded(true);
     return result;
   } catch (cause) {
-    pulse.paid(wasAnswered(cause));
+    monitor.callEnded(wasAnswered(cause));
     throw cause;
   }
 }

@@ -1,9 +1,8 @@
 import type { ReceivedMessage } from "@waybill/core/spi";
-import type { StoredMessage } from "../mapping.ts";
-import type { Timed } from "./due-heap.ts";
-import type { Partition } from "./keyed-backlog.ts";
-import type { Linked } from "./linked-list.ts";
-import type { Member } from "./member.ts";
+import { copyBytes } from "./broker/copy-bytes.ts";
+import type { Timed } from "./broker/due-heap.ts";
+import type { Linked } from "./broker/linked-list.ts";
+import type { StoredMessage } from "./mapping.ts";
 
 /**
  * One message on its way to one consumer, from publish to settlement. It is handed
@@ -16,10 +15,11 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
   /** Its place in the queue's order. */
   sequence = 0;
   state: "delayed" | "waiting" | "held" | "over" = "waiting";
-  /** Who has it in hand. */
-  holder: Member | undefined = undefined;
+  /** Who holds it. */
+  holder: object | undefined = undefined;
   leaseEnd = 0;
-  keyLane: Partition | undefined = undefined;
+  /** The partition of its key, in a queue that keeps order. */
+  keyPartition: { readonly key: string | undefined } | undefined = undefined;
   previous: MemoryDelivery | undefined = undefined;
   next: MemoryDelivery | undefined = undefined;
   dueAt = 0;
@@ -32,11 +32,11 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
     this.redeliveries = redeliveries;
   }
 
-  /** The same message, to be delivered once more. `failed`: this delivery counts. */
-  successor(failed: boolean): MemoryDelivery {
-    const successor = new MemoryDelivery(this.message, this.redeliveries + (failed ? 1 : 0));
+  /** The same message, to be delivered once more. `counted`: this delivery was an attempt. */
+  successor(counted: boolean): MemoryDelivery {
+    const successor = new MemoryDelivery(this.message, this.redeliveries + (counted ? 1 : 0));
     successor.sequence = this.sequence;
-    successor.keyLane = this.keyLane;
+    successor.keyPartition = this.keyPartition;
     return successor;
   }
 
@@ -47,7 +47,7 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
 
   /** A copy, since other groups and later deliveries get the same message. */
   get body(): Uint8Array {
-    this.#body ??= Buffer.from(this.message.body);
+    this.#body ??= copyBytes(this.message.body);
     return this.#body;
   }
   /** A message that came without an id is known by its position. */
@@ -76,7 +76,7 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
     return this.message.correlationId;
   }
   get partition(): string | undefined {
-    return this.keyLane?.key;
+    return this.keyPartition?.key;
   }
   get position(): string {
     return String(this.message.position);

@@ -1,19 +1,20 @@
 /**
  * Notices a connection on which nothing comes back any more: gRPC would wait for
- * minutes. Asks only while something is owed and nothing at all has been heard.
+ * minutes. Asks only while a call is under way and nothing at all has been heard.
  */
-export class Pulse {
+export class ConnectionMonitor {
   readonly #silenceMs: number;
   readonly #ask: () => Promise<boolean>;
   readonly #onDead: () => void;
   readonly #timer: NodeJS.Timeout;
-  #owed = 0;
+  /** Calls under way. */
+  #calls = 0;
   #heardAt = 0;
   /** Whether there was any answer since it last asked. */
   #heard = false;
   #asking = false;
 
-  /** `ask` answers whether there was any reply within `silenceMs`. */
+  /** `ask` resolves with whether there was any reply within `silenceMs`. */
   constructor(silenceMs: number, ask: () => Promise<boolean>, onDead: () => void) {
     this.#silenceMs = silenceMs;
     this.#ask = ask;
@@ -23,13 +24,13 @@ export class Pulse {
   }
 
   /** A call begins. */
-  owe(): void {
-    if (this.#owed++ === 0) this.#heardAt = performance.now();
+  callStarted(): void {
+    if (this.#calls++ === 0) this.#heardAt = performance.now();
   }
 
   /** It has ended; `answered`: by a reply of whatever kind. */
-  paid(answered: boolean): void {
-    this.#owed--;
+  callEnded(answered: boolean): void {
+    this.#calls--;
     if (!answered) return;
     this.#heardAt = performance.now();
     this.#heard = true;
@@ -40,7 +41,7 @@ export class Pulse {
   }
 
   async #look(): Promise<void> {
-    if (this.#owed === 0 || this.#asking || performance.now() - this.#heardAt < this.#silenceMs) return;
+    if (this.#calls === 0 || this.#asking || performance.now() - this.#heardAt < this.#silenceMs) return;
     this.#asking = true;
     this.#heard = false;
     const answered = await this.#ask();

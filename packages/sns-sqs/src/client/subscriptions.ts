@@ -35,7 +35,7 @@ export class Subscriptions {
     this.#filters = filters;
   }
 
-  /** Feeds a queue from a topic, as it is published: no envelope of SNS around it. Answers the subscription. */
+  /** Feeds a queue from a topic, as it is published: no envelope of SNS around it. Returns the subscription. */
   async make(topic: string, queue: string, filter: Filter | undefined, call: Call): Promise<string> {
     const policy = filter === undefined || !this.#filters ? undefined : policyOf(filter);
     const command = new SubscribeCommand({

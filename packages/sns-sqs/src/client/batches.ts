@@ -1,4 +1,4 @@
-import { EntryError } from "./errors.ts";
+import { EntryError } from "../errors.ts";
 
 /** The most entries of one request, in SQS and SNS alike. */
 export const mostEntries = 10;

@@ -1,11 +1,11 @@
 import { GetTopicAttributesCommand, ListTopicsCommand } from "@aws-sdk/client-sns";
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import { type Address, type Call, MessagingError } from "@waybill/core/spi";
-import type { Clients } from "../clients.ts";
 import { isAwsError } from "../errors.ts";
 import { queueName, topicName } from "../naming.ts";
+import type { Clients } from "./clients.ts";
 
-/** So many queue URLs are kept; reply paths come and go. */
+/** So many queue URLs are kept, and so many topic ARNs: reply paths come and go, and names may be made up. */
 const mostKept = 10_000;
 
 /**
@@ -15,7 +15,7 @@ const mostKept = 10_000;
 const removalMs = 60_000;
 
 /** Where things are: queue URLs and topic ARNs by name, each looked up once until it turns out to be gone. */
-export class Places {
+export class ResourceCache {
   readonly #clients: Clients;
   readonly #queues = new Map<string, string>();
   readonly #topics = new Map<string, string>();
@@ -27,7 +27,7 @@ export class Places {
   #owner: string | undefined;
   readonly #accountId: string | undefined;
 
-  /** @param atOnce A stand-in's queues are gone when they were removed. */
+  /** @param atOnce An emulator's queues are gone when they were removed. */
   constructor(clients: Clients, accountId: string | undefined, atOnce: boolean) {
     this.#clients = clients;
     this.#accountId = accountId;
@@ -76,8 +76,7 @@ export class Places {
 
   rememberQueue(name: string, url: string): void {
     this.#removed.delete(name);
-    if (this.#queues.size >= mostKept) this.#queues.delete(this.#queues.keys().next().value as string);
-    this.#queues.set(name, url);
+    keep(this.#queues, name, url);
   }
 
   /** @throws MessagingError `NOT_FOUND` */
@@ -100,7 +99,7 @@ export class Places {
       if (isAwsError(cause, "NotFound")) return undefined;
       throw cause;
     }
-    this.#topics.set(name, arn);
+    keep(this.#topics, name, arn);
     return arn;
   }
 
@@ -111,7 +110,7 @@ export class Places {
   }
 
   rememberTopic(name: string, arn: string): void {
-    this.#topics.set(name, arn);
+    keep(this.#topics, name, arn);
     const [scheme, partition, , region, account] = arn.split(":");
     this.#partition = `${scheme}:${partition}`;
     this.#owner = `${region}:${account}`;
@@ -142,6 +141,12 @@ export class Places {
     const arn = Topics[0]?.TopicArn;
     if (arn !== undefined) this.rememberTopic(arn.slice(arn.lastIndexOf(":") + 1), arn);
   }
+}
+
+/** The oldest goes where there is no room. */
+function keep(known: Map<string, string>, name: string, value: string): void {
+  if (known.size >= mostKept && !known.has(name)) known.delete(known.keys().next().value as string);
+  known.set(name, value);
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */

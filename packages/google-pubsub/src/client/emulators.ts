@@ -1,24 +1,24 @@
 /** What runs in place of the service: Google's emulator, or `pstest` of its Go client. */
-export type StandIn = "emulator" | "pstest";
+export type Emulator = "emulator" | "pstest";
 
-/** A case that fails for the stand-in's sake: always, or where it is a race of its own `sometimes`. */
-interface StandInQuirk {
+/** A case that fails because of the emulator: always, or where it is a race of its own `sometimes`. */
+interface EmulatorQuirk {
   readonly case: string;
   readonly reason: string;
   readonly failure?: RegExp;
   readonly sometimes?: boolean;
 }
 
-type Manner = Pick<StandInQuirk, "failure" | "sometimes">;
+type Manner = Pick<EmulatorQuirk, "failure" | "sometimes">;
 
-const because = (reason: string, cases: readonly string[], manner: Manner = {}): StandInQuirk[] =>
+const because = (reason: string, cases: readonly string[], manner: Manner = {}): EmulatorQuirk[] =>
   cases.map((id) => ({ ...manner, case: id, reason }));
 
 /** Out of order, and nothing lost. */
 const reorderedOnly = /^\d+ reordered/;
 
 /** What each gets wrong that the service does. */
-export const quirksOf: Readonly<Record<StandIn, readonly StandInQuirk[]>> = {
+export const quirksOf: Readonly<Record<Emulator, readonly EmulatorQuirk[]>> = {
   emulator: [
     ...because(
       "The emulator delivers what comes back behind later messages of its key.",

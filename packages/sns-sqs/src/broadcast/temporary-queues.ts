@@ -7,10 +7,10 @@ import {
   TagQueueCommand,
 } from "@aws-sdk/client-sqs";
 import type { Call } from "@waybill/core/spi";
-import type { Clients } from "../clients.ts";
+import type { Clients } from "../client/clients.ts";
+import type { NewQueues, QueueAttributes } from "../client/new-queues.ts";
 import { isAwsError } from "../errors.ts";
 import { temporaryPrefix } from "../naming.ts";
-import type { NewQueues, QueueAttributes } from "./new-queues.ts";
 
 /** When its client last gave a sign of life, in seconds since the epoch. */
 const seenTag = "waybill-seen";
@@ -48,7 +48,7 @@ export class TemporaryQueues {
     this.#report = report;
   }
 
-  /** Makes it, or finds that it is there. Answers its URL. */
+  /** Makes it, or finds that it is there. Returns its URL. */
   async make(name: string, attributes: QueueAttributes, call: Call): Promise<string> {
     const tags = this.#seenNow();
     const url = await this.#newQueues.make(

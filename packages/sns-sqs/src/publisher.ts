@@ -8,90 +8,90 @@ import {
   stored,
   type WireMessage,
 } from "@waybill/core/spi";
-import { failuresIn, mostEntries, packed, sqsRequestBytes } from "../batches.ts";
-import type { Clients } from "../clients.ts";
-import { isAwsError } from "../errors.ts";
-import { type Encoded, encode } from "../mapping.ts";
-import type { Places } from "../places/places.ts";
-import { deduplicationId, messageGroup } from "./message-group.ts";
+import { failuresIn, mostEntries, packed, sqsRequestBytes } from "./client/batches.ts";
+import type { Clients } from "./client/clients.ts";
+import { messageGroup } from "./client/message-group.ts";
+import type { ResourceCache } from "./client/resource-cache.ts";
+import { isAwsError } from "./errors.ts";
+import { type Encoded, encode } from "./mapping.ts";
 
 /** The longest delay of SQS itself, in seconds. */
 export const longestDelay = 900;
 /** The most requests that one ordered call has under way. */
 const parallelGroups = 10;
 
-interface Parcel {
+interface OutgoingEntry {
   readonly index: number;
   readonly message: WireMessage;
   readonly encoded: Encoded;
 }
 
-/** Where parcels go: one request each call. A rejection means that all of them failed. */
+/** Where entries go: one request each call. A rejection means that all of them failed. */
 interface Channel {
   readonly requestBytes: number;
-  send(parcels: readonly Parcel[]): Promise<readonly PublishOutcome[]>;
+  send(entries: readonly OutgoingEntry[]): Promise<readonly PublishOutcome[]>;
 }
 
 /** Packs messages into requests, and tells of each what became of it. */
-export class Publisher {
+export class SnsSqsPublisher {
   readonly #clients: Clients;
-  readonly #places: Places;
+  readonly #resources: ResourceCache;
   readonly #messageBytes: number;
 
-  constructor(clients: Clients, places: Places, messageBytes: number) {
+  constructor(clients: Clients, resources: ResourceCache, messageBytes: number) {
     this.#clients = clients;
-    this.#places = places;
+    this.#resources = resources;
     this.#messageBytes = messageBytes;
   }
 
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
     const outcomes: PublishOutcome[] = Array.from({ length: batch.length });
     const channel = await this.#channel(to, call);
-    const parcels = this.#encode(to, batch, outcomes);
-    if (to.ordered) await inOrder(channel, parcels, outcomes);
-    else await atOnce(channel, parcels, outcomes);
+    const entries = this.#encode(to, batch, outcomes);
+    if (to.ordered) await inOrder(channel, entries, outcomes);
+    else await atOnce(channel, entries, outcomes);
     const gone = (outcome: PublishOutcome) =>
       !outcome.ok && isAwsError(outcome.cause, "QueueDoesNotExist", "NonExistentQueue", "NotFound");
-    if (outcomes.some(gone)) this.#places.forget(to);
+    if (outcomes.some(gone)) this.#resources.forget(to);
     return outcomes;
   }
 
-  #encode(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): readonly Parcel[] {
+  #encode(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): readonly OutgoingEntry[] {
     const now = Date.now();
-    const parcels: Parcel[] = [];
+    const entries: OutgoingEntry[] = [];
     for (let index = 0; index < batch.length; index++) {
       const message = batch[index] as WireMessage;
       const { delayMs } = message;
       // SNS has no delay, and SQS none beyond a quarter of an hour: the consumer's side waits for the rest.
       const beyond = delayMs > (to.kind === "topic" ? 0 : longestDelay * 1_000);
       const encoded = encode(message, beyond ? now + delayMs : undefined);
-      if (encoded.bytes <= this.#messageBytes) parcels.push({ index, message, encoded });
+      if (encoded.bytes <= this.#messageBytes) entries.push({ index, message, encoded });
       else outcomes[index] = { ok: false, cause: tooLarge(to, encoded.bytes, this.#messageBytes) };
     }
-    return parcels;
+    return entries;
   }
 
   async #channel(to: Address, call: Call): Promise<Channel> {
     const { sns, sqs } = this.#clients;
     const options = { abortSignal: call.signal };
     if (to.kind === "topic") {
-      const TopicArn = await this.#places.topicArn(to, call);
+      const TopicArn = await this.#resources.topicArn(to, call);
       return {
         requestBytes: this.#messageBytes,
-        send: async (parcels) => {
-          const PublishBatchRequestEntries = parcels.map((parcel, place) => snsEntry(to, parcel, place));
+        send: async (entries) => {
+          const PublishBatchRequestEntries = entries.map((entry, place) => snsEntry(to, entry, place));
           const command = new PublishBatchCommand({ TopicArn, PublishBatchRequestEntries });
-          return outcomesOf(failuresIn(await sns.send(command, options), parcels.length));
+          return outcomesOf(failuresIn(await sns.send(command, options), entries.length));
         },
       };
     }
-    const QueueUrl = await this.#places.queueUrl(to, call);
+    const QueueUrl = await this.#resources.queueUrl(to, call);
     return {
       requestBytes: sqsRequestBytes,
-      send: async (parcels) => {
-        const Entries = parcels.map((parcel, place) => sqsEntry(to, parcel, place));
+      send: async (entries) => {
+        const Entries = entries.map((entry, place) => sqsEntry(to, entry, place));
         const command = new SendMessageBatchCommand({ QueueUrl, Entries });
-        return outcomesOf(failuresIn(await sqs.send(command, options), parcels.length));
+        return outcomesOf(failuresIn(await sqs.send(command, options), entries.length));
       },
     };
   }
@@ -100,10 +100,10 @@ export class Publisher {
 /** Where nothing keeps order, all requests leave together. */
 async function atOnce(
   channel: Channel,
-  parcels: readonly Parcel[],
+  entries: readonly OutgoingEntry[],
   outcomes: PublishOutcome[],
 ): Promise<void> {
-  const requests = packed(parcels, ({ encoded }) => encoded.bytes, channel.requestBytes);
+  const requests = packed(entries, ({ encoded }) => encoded.bytes, channel.requestBytes);
   await Promise.all(requests.map((request) => deliver(channel, request, outcomes)));
 }
 
@@ -114,15 +114,15 @@ async function atOnce(
  */
 async function inOrder(
   channel: Channel,
-  parcels: readonly Parcel[],
+  entries: readonly OutgoingEntry[],
   outcomes: PublishOutcome[],
 ): Promise<void> {
-  const groups = new Map<string, Parcel[]>();
-  for (const parcel of parcels) {
-    const group = messageGroup(parcel.message);
+  const groups = new Map<string, OutgoingEntry[]>();
+  for (const entry of entries) {
+    const group = messageGroup(entry.message);
     const waiting = groups.get(group);
-    if (waiting === undefined) groups.set(group, [parcel]);
-    else waiting.push(parcel);
+    if (waiting === undefined) groups.set(group, [entry]);
+    else waiting.push(entry);
   }
   const ready = [...groups.values()].map((waiting) => ({ waiting, next: 0 }));
   const work = async (): Promise<void> => {
@@ -131,7 +131,7 @@ async function inOrder(
       for (let bytes = 0; turn.length < mostEntries; ) {
         const group = ready[0];
         if (group === undefined) break;
-        bytes += (group.waiting[group.next] as Parcel).encoded.bytes;
+        bytes += (group.waiting[group.next] as OutgoingEntry).encoded.bytes;
         if (bytes > channel.requestBytes && turn.length > 0) break;
         turn.push(group);
         ready.shift();
@@ -139,11 +139,11 @@ async function inOrder(
       if (turn.length === 0) return;
       await deliver(
         channel,
-        turn.map(({ waiting, next }) => waiting[next] as Parcel),
+        turn.map(({ waiting, next }) => waiting[next] as OutgoingEntry),
         outcomes,
       );
       for (const group of turn) {
-        const { index } = group.waiting[group.next++] as Parcel;
+        const { index } = group.waiting[group.next++] as OutgoingEntry;
         const outcome = outcomes[index] as PublishOutcome;
         if (!outcome.ok)
           for (const { index } of group.waiting.splice(group.next)) outcomes[index] = notAfter(outcome.cause);
@@ -157,39 +157,44 @@ async function inOrder(
 
 async function deliver(
   channel: Channel,
-  parcels: readonly Parcel[],
+  entries: readonly OutgoingEntry[],
   outcomes: PublishOutcome[],
 ): Promise<void> {
   let answers: readonly PublishOutcome[] | undefined;
   let cause: unknown;
   try {
-    answers = await channel.send(parcels);
+    answers = await channel.send(entries);
   } catch (thrown) {
     cause = thrown;
   }
-  for (let place = 0; place < parcels.length; place++) {
-    outcomes[(parcels[place] as Parcel).index] = answers?.[place] ?? { ok: false, cause };
+  for (let place = 0; place < entries.length; place++) {
+    outcomes[(entries[place] as OutgoingEntry).index] = answers?.[place] ?? { ok: false, cause };
   }
 }
 
-function snsEntry(to: Address, { message, encoded }: Parcel, place: number): PublishBatchRequestEntry {
+function snsEntry(to: Address, { message, encoded }: OutgoingEntry, place: number): PublishBatchRequestEntry {
   return {
     Id: String(place),
     Message: encoded.body,
     MessageAttributes: encoded.attributes,
-    ...(to.ordered ? fifoFields(to, message) : {}),
+    ...(to.ordered ? fifoFields(message) : {}),
   };
 }
 
-function sqsEntry(to: Address, { message, encoded }: Parcel, place: number): SendMessageBatchRequestEntry {
+function sqsEntry(
+  to: Address,
+  { message, encoded }: OutgoingEntry,
+  place: number,
+): SendMessageBatchRequestEntry {
   const entry = { Id: String(place), MessageBody: encoded.body, MessageAttributes: encoded.attributes };
-  if (to.ordered) return { ...entry, ...fifoFields(to, message) };
+  if (to.ordered) return { ...entry, ...fifoFields(message) };
   if (message.delayMs <= 0) return entry;
   return { ...entry, DelaySeconds: Math.min(longestDelay, Math.ceil(message.delayMs / 1_000)) };
 }
 
-function fifoFields(to: Address, message: WireMessage) {
-  return { MessageGroupId: messageGroup(message), MessageDeduplicationId: deduplicationId(to, message) };
+/** By its token AWS knows again, for five minutes, what is sent once more after a lost answer. A redrive has a new one. */
+function fifoFields(message: WireMessage) {
+  return { MessageGroupId: messageGroup(message), MessageDeduplicationId: message.publishToken };
 }
 
 function outcomesOf(failures: readonly (Error | undefined)[]): readonly PublishOutcome[] {

@@ -1,9 +1,11 @@
-import { setTimeout as realTime, setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "@waybill/core/spi";
+import { turn } from "../broker/turn.ts";
 import type { VirtualClock } from "../broker/virtual-clock.ts";
 
+const realTime = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
 /** How long a test waits by default: five seconds of real time, or an hour of virtual time. */
-export const defaultPatienceMs = { real: 5_000, virtual: 3_600_000 };
+export const defaultTimeoutMs = { real: 5_000, virtual: 3_600_000 };
 
 /** How long a handler under a virtual clock may take over something real, such as a file, in milliseconds. */
 const realGraceMs = 1_000;
@@ -20,11 +22,11 @@ export function until(
   clock: Clock,
   condition: () => boolean,
   isBusy: () => boolean,
-  withinMs = defaultPatienceMs[isVirtual(clock) ? "virtual" : "real"],
+  timeoutMs = defaultTimeoutMs[isVirtual(clock) ? "virtual" : "real"],
 ): Promise<boolean> {
   return isVirtual(clock)
-    ? untilVirtual(clock, condition, isBusy, withinMs)
-    : untilReal(condition, Date.now() + withinMs);
+    ? untilVirtual(clock, condition, isBusy, timeoutMs)
+    : untilReal(condition, Date.now() + timeoutMs);
 }
 
 async function untilReal(condition: () => boolean, end: number): Promise<boolean> {
@@ -40,18 +42,18 @@ async function untilVirtual(
   clock: VirtualClock,
   condition: () => boolean,
   isBusy: () => boolean,
-  withinMs: number,
+  timeoutMs: number,
 ): Promise<boolean> {
-  const end = clock.now() + withinMs;
+  const end = clock.now() + timeoutMs;
   const realEnd = Date.now() + realGraceMs;
   await turn();
   while (!condition()) {
     const next = clock.nextTimerAt() ?? Number.POSITIVE_INFINITY;
-    const isPatient = next <= end;
-    if (!isPatient && Date.now() >= realEnd) return false;
+    const isInTime = next <= end;
+    if (!isInTime && Date.now() >= realEnd) return false;
     // A running handler may be waiting for something that no clock of ours moves.
-    if (!isPatient || isBusy()) await realTime(1);
-    if (isPatient && !condition()) await clock.advance(Math.max(0, next - clock.now()));
+    if (!isInTime || isBusy()) await realTime(1);
+    if (isInTime && !condition()) await clock.advance(Math.max(0, next - clock.now()));
   }
   return true;
 }

@@ -1,7 +1,7 @@
 import type { SettleOutcome } from "@waybill/core/spi";
-import type { PubsubDelivery } from "./delivery.ts";
-import { status, statusOf } from "./errors.ts";
-import type { Service } from "./service.ts";
+import type { Service } from "../client/service.ts";
+import type { GooglePubsubDelivery } from "../delivery.ts";
+import { status, statusOf } from "../errors.ts";
 
 /** Ids are about 200 bytes long, and a request has 512 KiB. */
 const mostAtOnce = 1_000;
@@ -9,15 +9,15 @@ const mostAtOnce = 1_000;
 /** Acks deliveries of any subscriptions, and writes down at `indexes` what became of them. */
 export async function acknowledge(
   service: Service,
-  deliveries: readonly PubsubDelivery[],
+  deliveries: readonly GooglePubsubDelivery[],
   indexes: readonly number[],
   outcomes: SettleOutcome[],
 ): Promise<void> {
   const calls: Promise<void>[] = [];
-  for (const places of bySubscription(deliveries)) {
-    for (let start = 0; start < places.length; start += mostAtOnce) {
+  for (const positions of bySubscription(deliveries)) {
+    for (let start = 0; start < positions.length; start += mostAtOnce) {
       calls.push(
-        acknowledgeSome(service, deliveries, indexes, places.slice(start, start + mostAtOnce), outcomes),
+        acknowledgeSome(service, deliveries, indexes, positions.slice(start, start + mostAtOnce), outcomes),
       );
     }
   }
@@ -26,25 +26,25 @@ export async function acknowledge(
 
 async function acknowledgeSome(
   service: Service,
-  deliveries: readonly PubsubDelivery[],
+  deliveries: readonly GooglePubsubDelivery[],
   indexes: readonly number[],
-  places: readonly number[],
+  positions: readonly number[],
   outcomes: SettleOutcome[],
 ): Promise<void> {
-  const some = places.map((place) => deliveries[place] as PubsubDelivery);
+  const some = positions.map((position) => deliveries[position] as GooglePubsubDelivery);
   let cause: unknown;
   try {
     await service.acknowledge(
-      (some[0] as PubsubDelivery).subscription,
+      (some[0] as GooglePubsubDelivery).subscription,
       some.map(({ ackId }) => ackId),
     );
   } catch (thrown) {
     cause = thrown;
   }
   const failures = failuresOf(cause);
-  places.forEach((place, at) => {
-    const failure = failures === undefined ? undefined : failures[(some[at] as PubsubDelivery).ackId];
-    outcomes[indexes[place] as number] =
+  positions.forEach((position, at) => {
+    const failure = failures === undefined ? undefined : failures[(some[at] as GooglePubsubDelivery).ackId];
+    outcomes[indexes[position] as number] =
       cause === undefined || (failures !== undefined && failure === undefined)
         ? "settled"
         : failure === undefined
@@ -83,13 +83,13 @@ function transient(failure: string): Error {
   });
 }
 
-/** Places in the list, those of one subscription together. */
-function bySubscription(deliveries: readonly PubsubDelivery[]): Iterable<number[]> {
+/** Positions in the list, those of one subscription together. */
+function bySubscription(deliveries: readonly GooglePubsubDelivery[]): Iterable<number[]> {
   const found = new Map<string, number[]>();
-  deliveries.forEach(({ subscription }, place) => {
-    const places = found.get(subscription);
-    if (places === undefined) found.set(subscription, [place]);
-    else places.push(place);
+  deliveries.forEach(({ subscription }, position) => {
+    const positions = found.get(subscription);
+    if (positions === undefined) found.set(subscription, [position]);
+    else positions.push(position);
   });
   return found.values();
 }

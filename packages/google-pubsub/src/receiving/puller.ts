@@ -1,5 +1,5 @@
-import { status, statusOf } from "./errors.ts";
-import type { PulledMessage, Service } from "./service.ts";
+import type { PulledMessage, Service } from "../client/service.ts";
+import { status, statusOf } from "../errors.ts";
 
 /** Pauses between looks at an emulator, in milliseconds: short after there was something, then longer. */
 const shortestPauseMs = 5;
@@ -7,7 +7,7 @@ const longestPauseMs = 100;
 /** For how long room that is less than the least waits for more, in milliseconds. */
 const gatheringMs = 100;
 /** Pauses after pulls that failed for a reason that may pass, in milliseconds; one more failure and it is told. */
-const patienceMs: readonly number[] = [100, 200, 400, 800, 1_600];
+const retryPausesMs: readonly number[] = [100, 200, 400, 800, 1_600];
 
 export interface PullerParts {
   readonly service: Service;
@@ -16,7 +16,7 @@ export interface PullerParts {
   /** The most pulls under way at once. */
   readonly most: number;
   /** The least to ask for, so that there are few calls while there is much to do. */
-  readonly least: number;
+  readonly least: () => number;
   /** How many more may be asked for now. */
   readonly room: () => number;
   /** How many are asked for, on top of those before; negative once a pull has ended. */
@@ -47,7 +47,7 @@ export class Puller {
   }
 
   /** There may be room again. */
-  proceed(least = this.#parts.least): void {
+  proceed(least = this.#parts.least()): void {
     const { most, room, onAsked } = this.#parts;
     while (!this.#closed && this.#pause === undefined && this.#underWay.size < most) {
       const free = room();
@@ -90,9 +90,9 @@ export class Puller {
     clearTimeout(this.#pause);
     clearTimeout(this.#gathering);
     // An emulator answers at once, and giving it up would cost what it holds.
-    const patience = setTimeout(() => this.#closing.abort(), this.#parts.polling ? 1_000 : 0);
+    const giveUp = setTimeout(() => this.#closing.abort(), this.#parts.polling ? 1_000 : 0);
     await Promise.all(this.#underWay);
-    clearTimeout(patience);
+    clearTimeout(giveUp);
   }
 
   async #pull(max: number): Promise<void> {
@@ -108,7 +108,7 @@ export class Puller {
     } catch (cause) {
       if (this.#closed || this.#pause !== undefined) return;
       // The service sheds load and moves its servers all the time; what is held stays ours meanwhile.
-      const pauseMs = passing.has(statusOf(cause)) ? patienceMs[this.#failures++] : undefined;
+      const pauseMs = passing.has(statusOf(cause)) ? retryPausesMs[this.#failures++] : undefined;
       if (pauseMs !== undefined) return this.#rest(pauseMs);
       this.#closed = true;
       onFailed(cause);

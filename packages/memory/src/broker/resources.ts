@@ -3,8 +3,8 @@ import { notFound } from "../errors.ts";
 import type { DeliveryQueue } from "./delivery-queue.ts";
 import type { Topic } from "./topic.ts";
 
-/** All that exists on the broker, by brokerName name. */
-export class Places {
+/** All that exists on the broker, by broker name. */
+export class Resources {
   readonly topics = new Map<string, Topic>();
   readonly queues = new Map<string, DeliveryQueue>();
   readonly inboxes = new Map<string, DeliveryQueue>();

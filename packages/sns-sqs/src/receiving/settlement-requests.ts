@@ -4,21 +4,21 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import type { SettleOutcome } from "@waybill/core/spi";
-import { failuresIn, tens } from "../batches.ts";
-import type { SqsDelivery } from "../delivery.ts";
+import { failuresIn, tens } from "../client/batches.ts";
+import type { SnsSqsDelivery } from "../delivery.ts";
 import { saysLost } from "../errors.ts";
 
 /** What SQS is to do with a delivery. */
-export interface Order {
+export interface SettlementRequest {
   /** Where its outcome belongs. */
   readonly index: number;
-  readonly delivery: SqsDelivery;
+  readonly delivery: SnsSqsDelivery;
   /** For how long it is to be invisible; `undefined` to delete it. */
   readonly seconds: number | undefined;
 }
 
-/** Carries out orders on the messages of one queue, ten a request. */
-export class Orders {
+/** Settles and renews the messages of one queue, ten a request. */
+export class SettlementRequests {
   readonly #sqs: SQSClient;
   readonly #url: string;
 
@@ -28,19 +28,20 @@ export class Orders {
   }
 
   /** All at once; what became of each goes to its place in `outcomes`, where "settled" stands before. Never rejects. */
-  async carryOut(orders: readonly Order[], outcomes: SettleOutcome[]): Promise<void> {
-    const deletions = orders.filter(({ seconds }) => seconds === undefined);
-    const others = orders.filter(({ seconds }) => seconds !== undefined);
-    const told = (run: readonly Order[]) => this.#told(run, outcomes);
-    await Promise.all([...tens(deletions).map(told), ...tens(others).map(told)]);
+  async send(requests: readonly SettlementRequest[], outcomes: SettleOutcome[]): Promise<void> {
+    const deletions = requests.filter(({ seconds }) => seconds === undefined);
+    const others = requests.filter(({ seconds }) => seconds !== undefined);
+    const sendRun = (run: readonly SettlementRequest[]) => this.#sendRun(run, outcomes);
+    await Promise.all([...tens(deletions).map(sendRun), ...tens(others).map(sendRun)]);
   }
 
-  async #told(run: readonly Order[], outcomes: SettleOutcome[]): Promise<void> {
+  async #sendRun(run: readonly SettlementRequest[], outcomes: SettleOutcome[]): Promise<void> {
     try {
       const failures = failuresIn(await this.#request(run), run.length);
       for (let place = 0; place < run.length; place++) {
         const cause = failures[place];
-        if (cause !== undefined) outcomes[(run[place] as Order).index] = saysLost(cause) ? "lost" : { cause };
+        if (cause !== undefined)
+          outcomes[(run[place] as SettlementRequest).index] = saysLost(cause) ? "lost" : { cause };
       }
     } catch (cause) {
       for (const { index } of run) outcomes[index] = { cause };
@@ -48,7 +49,7 @@ export class Orders {
   }
 
   /** All of a run are deletions, or none. */
-  #request(run: readonly Order[]) {
+  #request(run: readonly SettlementRequest[]) {
     const QueueUrl = this.#url;
     const entries = run.map(({ delivery }, place) => ({
       Id: String(place),

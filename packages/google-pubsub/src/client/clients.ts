@@ -1,5 +1,5 @@
 import { type ClientConfig, PubSub, v1 } from "@google-cloud/pubsub";
-import type { Settings } from "./options.ts";
+import type { Settings } from "../options.ts";
 
 /** The vendor's objects: the one that users know, and the two generated ones that make single calls. */
 export interface Clients {

@@ -1,18 +1,18 @@
-import type { PubsubDelivery } from "./delivery.ts";
-import type { Service } from "./service.ts";
+import type { Service } from "../client/service.ts";
+import type { GooglePubsubDelivery } from "../delivery.ts";
 
 /** The longest an ack deadline can be moved, in milliseconds. */
 const longestMs = 600_000;
-/** For how much longer than it needs a message is hidden, so that this consumer is the one that lets it out. */
+/** For how much longer than it needs a message is deferred, so that this consumer is the one that lets it out. */
 const graceMs = 2_000;
-/** How much earlier than its end a hiding is renewed, in milliseconds. */
+/** How much earlier than its end a deferral is renewed, in milliseconds. */
 const earlyMs = 30_000;
 /** Due times are grouped by so many milliseconds, for one call each. */
 const grainMs = 20;
 /** Beyond so many, the end of the ack deadline alone lets messages out. */
 const mostRemembered = 50_000;
 
-interface Hidden {
+interface Deferred {
   readonly ackId: string;
   readonly dueAt: number;
 }
@@ -22,10 +22,10 @@ interface Hidden {
  * remembered here, to let messages out to the moment; a consumer that dies leaves
  * them to the deadline, which ends soon after they are due.
  */
-export class Hiding {
+export class DeferredMessages {
   readonly #service: Service;
   readonly #subscription: string;
-  readonly #timers = new Map<number, { timer: NodeJS.Timeout; readonly hidden: Hidden[] }>();
+  readonly #timers = new Map<number, { timer: NodeJS.Timeout; readonly deferred: Deferred[] }>();
   #remembered = 0;
 
   constructor(service: Service, subscription: string) {
@@ -33,22 +33,22 @@ export class Hiding {
     this.#subscription = subscription;
   }
 
-  hide(deliveries: readonly PubsubDelivery[]): void {
-    this.#hide(deliveries.map(({ ackId, dueAt }) => ({ ackId, dueAt })));
+  defer(deliveries: readonly GooglePubsubDelivery[]): void {
+    this.#defer(deliveries.map(({ ackId, dueAt }) => ({ ackId, dueAt })));
   }
 
-  /** Lets all out, for another consumer to hide. */
+  /** Lets all out, for another consumer to defer. */
   async close(): Promise<void> {
     const all = [...this.#timers.values()];
     this.#timers.clear();
     for (const { timer } of all) clearTimeout(timer);
-    await this.#letOut(all.flatMap(({ hidden }) => hidden));
+    await this.#letOut(all.flatMap(({ deferred }) => deferred));
   }
 
-  #hide(hidden: readonly Hidden[]): void {
+  #defer(deferred: readonly Deferred[]): void {
     const now = Date.now();
     const bySeconds = new Map<number, string[]>();
-    for (const each of hidden) {
+    for (const each of deferred) {
       const ms = Math.min(longestMs, each.dueAt - now + graceMs);
       const seconds = Math.max(1, Math.ceil(ms / 1_000));
       const ids = bySeconds.get(seconds);
@@ -57,35 +57,35 @@ export class Hiding {
       this.#remember(each, Math.min(each.dueAt, now + longestMs - earlyMs));
     }
     for (const [seconds, ids] of bySeconds) {
-      // Where this fails the lease ends and the message comes again, to be hidden once more.
+      // Where this fails the lease ends and the message comes again, to be deferred once more.
       this.#service.modifyAckDeadline(this.#subscription, ids, seconds).catch(() => {});
     }
   }
 
-  #remember(hidden: Hidden, until: number): void {
+  #remember(message: Deferred, until: number): void {
     if (this.#remembered >= mostRemembered) return;
     this.#remembered++;
     const at = Math.ceil(until / grainMs) * grainMs;
     const known = this.#timers.get(at);
-    if (known !== undefined) known.hidden.push(hidden);
+    if (known !== undefined) known.deferred.push(message);
     else {
       const timer = setTimeout(() => this.#wake(at), Math.max(0, at - Date.now()));
-      this.#timers.set(at, { timer, hidden: [hidden] });
+      this.#timers.set(at, { timer, deferred: [message] });
     }
   }
 
   #wake(at: number): void {
-    const { hidden = [] } = this.#timers.get(at) ?? {};
+    const { deferred = [] } = this.#timers.get(at) ?? {};
     this.#timers.delete(at);
-    this.#remembered -= hidden.length;
+    this.#remembered -= deferred.length;
     const now = Date.now();
-    void this.#letOut(hidden.filter(({ dueAt }) => dueAt <= now));
-    this.#hide(hidden.filter(({ dueAt }) => dueAt > now));
+    void this.#letOut(deferred.filter(({ dueAt }) => dueAt <= now));
+    this.#defer(deferred.filter(({ dueAt }) => dueAt > now));
   }
 
-  async #letOut(hidden: readonly Hidden[]): Promise<void> {
-    if (hidden.length === 0) return;
-    const ids = hidden.map(({ ackId }) => ackId);
+  async #letOut(deferred: readonly Deferred[]): Promise<void> {
+    if (deferred.length === 0) return;
+    const ids = deferred.map(({ ackId }) => ackId);
     await this.#service.modifyAckDeadline(this.#subscription, ids, 0).catch(() => {});
   }
 }
