@@ -58,7 +58,11 @@ export class MemoryConsumer implements Consumer {
     this.#claim.queue.wake();
   }
 
-  async close({ started }: CloseConsumerOptions): Promise<void> {
+  async close({ started, delayed }: CloseConsumerOptions): Promise<void> {
+    for (const [message, { delayMs, redeliveries }] of delayed) {
+      const delivery = message as MemoryDelivery;
+      if (!this.#ended && this.#holds(delivery)) this.#claim.queue.retry(delivery, delayMs, redeliveries);
+    }
     this.#end(() => this.#member.close(started));
   }
 

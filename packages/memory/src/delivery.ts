@@ -32,9 +32,9 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
     this.redeliveries = redeliveries;
   }
 
-  /** The same message, to be delivered once more. `counted`: this delivery was an attempt. */
-  successor(counted: boolean): MemoryDelivery {
-    const successor = new MemoryDelivery(this.message, this.redeliveries + (counted ? 1 : 0));
+  /** The same message, to be delivered once more. */
+  successor(redeliveries: number): MemoryDelivery {
+    const successor = new MemoryDelivery(this.message, redeliveries);
     successor.sequence = this.sequence;
     successor.keyPartition = this.keyPartition;
     return successor;

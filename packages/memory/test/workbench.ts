@@ -149,6 +149,6 @@ export class TestConsumer {
 
   /** Of what it holds, the handlers of these were called. */
   close(...started: readonly ReceivedMessage[]) {
-    return this.consumer.close({ started: new Set(started) });
+    return this.consumer.close({ started: new Set(started), delayed: new Map() });
   }
 }

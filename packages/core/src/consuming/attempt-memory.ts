@@ -55,7 +55,9 @@ export class AttemptMemory {
     // Another message of the same id, or another copy of it, is counted for itself.
     if (entry.timestamp !== message.timestamp || entry.written !== writtenAttempt(message.headers))
       return undefined;
-    return { ...entry, unknown: Math.max(0, message.redeliveries - entry.redeliveries - 1) };
+    // Counted once more for going back, or as many times as the consumer was told when it closed.
+    const counted = Math.max(entry.redeliveries + 1, entry.nextAttempt - entry.written);
+    return { ...entry, unknown: Math.max(0, message.redeliveries - counted) };
   }
 }
 

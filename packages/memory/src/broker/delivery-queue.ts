@@ -133,8 +133,8 @@ export class DeliveryQueue {
   }
 
   /** To the end of the queue, once the delay is over; with a key to where it was, and its key waits for it. */
-  retry(delivery: MemoryDelivery, delayMs: number): void {
-    const successor = this.#endHold(delivery, true);
+  retry(delivery: MemoryDelivery, delayMs: number, redeliveries = delivery.redeliveries + 1): void {
+    const successor = this.#endHold(delivery, redeliveries);
     if (delivery.keyPartition !== undefined) {
       this.#backlog.park(successor);
       this.#takeBack(this.#heldBehind([successor]), never);
@@ -193,8 +193,11 @@ export class DeliveryQueue {
   /** All in one go, so that they come back in their order. */
   #takeBack(deliveries: readonly MemoryDelivery[], isCounted: (delivery: MemoryDelivery) => boolean): void {
     if (deliveries.length === 0) return;
-    const successors = deliveries.map((delivery) => this.#endHold(delivery, isCounted(delivery)));
-    for (const delivery of this.#heldBehind(successors)) successors.push(this.#endHold(delivery, false));
+    const successors = deliveries.map((delivery) =>
+      this.#endHold(delivery, delivery.redeliveries + (isCounted(delivery) ? 1 : 0)),
+    );
+    for (const delivery of this.#heldBehind(successors))
+      successors.push(this.#endHold(delivery, delivery.redeliveries));
     successors.sort((a, b) => a.sequence - b.sequence);
     this.#restore(successors);
     this.#wakeSoon();
@@ -230,10 +233,10 @@ export class DeliveryQueue {
     );
   }
 
-  #endHold(delivery: MemoryDelivery, counted: boolean): MemoryDelivery {
+  #endHold(delivery: MemoryDelivery, redeliveries: number): MemoryDelivery {
     this.#endLease(delivery);
     delivery.state = "over";
-    return delivery.successor(counted);
+    return delivery.successor(redeliveries);
   }
 
   #endLease(delivery: MemoryDelivery): void {
