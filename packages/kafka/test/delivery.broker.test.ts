@@ -1,3 +1,4 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
@@ -119,7 +120,7 @@ describe("a group", () => {
     const deliveries = await receive(first, 10);
     expect(ids(deliveries)).toEqual(ids(sent));
     expect(await ack(first, deliveries.slice(0, 4))).toEqual(Array(4).fill("settled"));
-    await first.close();
+    await first.close(nothingStarted);
     const second = await consume(connection, group);
     expect(ids(await receive(second, 6))).toEqual(ids(sent.slice(4)));
     expect(await ack(first, deliveries.slice(4))).toEqual(Array(6).fill("lost"));
@@ -138,18 +139,18 @@ describe("a group", () => {
     expect(await receiveFor(other, 1_000)).toEqual([]);
   });
 
-  it("does not pass on what is held back, and all of the rest", async () => {
+  it("does not pass on what is paused, and all of the rest", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const sent = messages(40, (i) => ({ key: `k${i}` }));
     await publish(connection, queue, sent);
     const consumer = await consume(connection, queue, { prefetch: 4 });
     const [first] = await receive(consumer, 1);
-    const held = first?.lane as string;
-    consumer.pausePartitions?.([held]);
+    const paused = first?.partition as string;
+    consumer.pausePartitions?.([paused]);
     const rest = await receiveFor(consumer, 1_500);
     expect(rest.length).toBeGreaterThan(0);
-    expect(rest.some(({ partition }) => partition === held)).toBe(false);
+    expect(rest.some(({ partition }) => partition === paused)).toBe(false);
     consumer.pausePartitions?.([]);
     const all = [
       ...(first === undefined ? [] : [first]),

@@ -1,12 +1,13 @@
-import type { Address } from "@waybill/core/spi";
+import { type Address, nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { KafkaLink } from "../src/client.ts";
-import { type ConsumerContext, GroupConsumer } from "../src/consumer.ts";
-import { Movers } from "../src/delays/movers.ts";
+import type { KafkaLink } from "../src/client/kafka-client.ts";
+import { protocolError } from "../src/client/kafkajs-internals.ts";
+import { KafkaConsumer } from "../src/consumer.ts";
+import { DelayForwarders } from "../src/delays/delay-forwarders.ts";
 import { Orphans } from "../src/groups/orphans.ts";
-import { protocolError } from "../src/kafkajs/internals.ts";
-import { settingsFromObject } from "../src/options.ts";
-import { Publisher } from "../src/publishing/publisher.ts";
+import { readSettings } from "../src/options.ts";
+import { KafkaPublisher } from "../src/publisher.ts";
+import type { ConsumerContext } from "../src/receiving/consumer-context.ts";
 
 const group: Address = {
   kind: "group",
@@ -34,7 +35,7 @@ function behind(unheardOf: Set<string>, committed: Readonly<Record<string, numbe
     close: () => {},
   };
   const context: ConsumerContext = {
-    settings: settingsFromObject({}),
+    settings: readSettings({}),
     control: link as KafkaLink,
     link: () => {
       links++;
@@ -42,15 +43,15 @@ function behind(unheardOf: Set<string>, committed: Readonly<Record<string, numbe
     },
     report: () => {},
     orphans: new Orphans(),
-    isClosed: () => false,
+    signal: new AbortController().signal,
   };
   return { context, links: () => links };
 }
 
 const start = (context: ConsumerContext) =>
-  GroupConsumer.start(
+  KafkaConsumer.start(
     context,
-    { address: group, start: { from: "latest" }, filter: undefined, prefetch: 10 },
+    { address: group, start: { from: "latest" }, filter: undefined, prefetch: 10, prefetchBytes: 1_000 },
     { revoking: async () => {}, revoked: () => {} },
   );
 
@@ -62,7 +63,7 @@ describe("a group's topic for retries that the broker asked has not heard of", (
 
   it("is done without when the group was never declared", async () => {
     const { context } = behind(new Set(["orders..billing..retry"]));
-    await (await start(context)).close();
+    await (await start(context)).close(nothingStarted);
   });
 });
 
@@ -73,13 +74,13 @@ describe("a topic for delayed messages that is not there yet", () => {
     vi.useFakeTimers();
     const unheardOf = new Set(["orders..delayed"]);
     const { context, links } = behind(unheardOf);
-    const movers = new Movers(context, new Publisher(context.control, 1_000));
-    const release = await movers.use(group);
+    const forwarders = new DelayForwarders(context, new KafkaPublisher(context.control, 1_000));
+    const release = await forwarders.use(group);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(links()).toBe(0);
     unheardOf.clear();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(links(), "one mover").toBe(1);
+    expect(links(), "one forwarder").toBe(1);
     vi.useRealTimers();
     await release();
   });
@@ -88,7 +89,7 @@ describe("a topic for delayed messages that is not there yet", () => {
     vi.useFakeTimers();
     const unheardOf = new Set(["orders..delayed"]);
     const { context, links } = behind(unheardOf);
-    const release = await new Movers(context, new Publisher(context.control, 1_000)).use(group);
+    const release = await new DelayForwarders(context, new KafkaPublisher(context.control, 1_000)).use(group);
     await release();
     unheardOf.clear();
     await vi.advanceTimersByTimeAsync(120_000);

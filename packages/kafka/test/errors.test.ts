@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { describe, expect, it } from "vitest";
+import { protocolError } from "../src/client/kafkajs-internals.ts";
 import { classify, errorType, isTransient, LeaderMovedError, UnsupportedFormatError } from "../src/errors.ts";
-import { protocolError } from "../src/kafkajs/internals.ts";
 
 const closed = Object.assign(new Error("Closed connection"), { name: "KafkaJSConnectionClosedError" });
 const named = (name: string) => Object.assign(new Error(name), { name });

@@ -1,4 +1,4 @@
-import type { EncodedAssignment } from "../client.ts";
+import type { EncodedAssignment } from "../client/kafka-client.ts";
 
 /** The name members agree on: all that share a group id must assign alike. */
 export const assignorName = "waybill-cooperative";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock, within } from "@waybill/core/spi";
-import type { KafkaLink, PartitionOffset } from "../client.ts";
+import { ExponentialBackoff, systemClock, within } from "@waybill/core/spi";
+import type { KafkaLink, PartitionOffset } from "../client/kafka-client.ts";
 import { errorType, isTransient } from "../errors.ts";
 import {
   assign,
@@ -31,7 +31,7 @@ export interface GroupEvents {
   /** These are gone. */
   revoked(partitions: readonly TopicPartition[]): void;
   /** Something failed that will be tried again. */
-  trouble(cause: unknown): void;
+  report(cause: unknown): void;
   /** Whether commits get through. While they do not, whatever is handled may have to be handled again. */
   contact(good: boolean): void;
   /** The member cannot go on. */
@@ -43,7 +43,8 @@ const rejoinMarginMs = 10_000;
 const partitionCheckMs = 60_000;
 /** Timers may be late by a little, and must not be later than the broker's. */
 const sessionMarginMs = 250;
-const backoff = { firstMs: 100, mostMs: 1_000 };
+const joinBackoff = { firstMs: 100, maxMs: 1_000 };
+const commitBackoff = { firstMs: 20, maxMs: 500 };
 /** Who gets these was taken for dead, or acts on what is no longer so. */
 const fencing = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"]);
 
@@ -56,7 +57,7 @@ type Signal = "rejoin" | "fenced" | "closing";
  * before it joins again, and so cannot hand a partition over in order.
  *
  * Joins wait at the broker and so have a `link` of their own; heartbeats, commits and
- * the farewell take the shared one.
+ * leaving take the shared one.
  */
 export class GroupMember {
   readonly #link: KafkaLink;
@@ -73,7 +74,7 @@ export class GroupMember {
   readonly #going = new Map<number, AbortController>();
   #partitionCounts = new Map<string, number>();
   #lastContact = Date.now();
-  #lastTrouble: unknown = new Error("The group's coordinator did not answer for a whole session.");
+  #lastFailure: unknown = new Error("The group's coordinator did not answer for a whole session.");
   #joining = false;
   #sessionTimer: NodeJS.Timeout | undefined;
   #signal: Signal | undefined;
@@ -98,9 +99,10 @@ export class GroupMember {
    * Commits what `offsets` names, asked anew before each try since partitions may go
    * meanwhile. Resolves when done, or when nothing is left to commit.
    */
-  async commit(offsets: () => readonly PartitionOffset[], patienceMs: number): Promise<void> {
-    const deadline = Date.now() + patienceMs;
-    for (let waitMs = 20; ; waitMs = Math.min(500, waitMs * 2)) {
+  async commit(offsets: () => readonly PartitionOffset[], timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    const pauses = new ExponentialBackoff(commitBackoff);
+    for (;;) {
       while (this.#syncing !== undefined) await this.#syncing;
       const current = offsets();
       if (current.length === 0) return;
@@ -118,9 +120,10 @@ export class GroupMember {
           if (!isTransient(cause)) throw cause;
           this.#events.contact(false);
         }
+        const waitMs = pauses.next();
         if (Date.now() + waitMs > deadline) throw cause;
+        await sleep(waitMs);
       }
-      await sleep(waitMs);
     }
   }
 
@@ -139,14 +142,15 @@ export class GroupMember {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#closing; ) {
+    const pauses = new ExponentialBackoff(joinBackoff);
+    while (!this.#closing) {
       try {
         this.#signal = undefined;
         this.#joining = true;
         const assigned = await this.#join().finally(() => {
           this.#joining = false;
         });
-        failures = 0;
+        pauses.reset();
         this.#adopt(assigned);
         await this.#signalled();
         if (this.#taken() === "fenced") this.#loseAll();
@@ -155,13 +159,13 @@ export class GroupMember {
         const type = errorType(cause) ?? "";
         if (fencing.has(type)) this.#loseAll();
         else if (type !== "REBALANCE_IN_PROGRESS") {
-          this.#trouble(cause);
+          this.#reportFailure(cause);
           const isOver = Date.now() - this.#lastContact >= this.#settings.sessionTimeoutMs;
           if (isOver || !isTransient(cause)) {
             this.#fail(cause);
             return;
           }
-          await sleep(Math.min(backoff.mostMs, backoff.firstMs * 2 ** failures++));
+          await sleep(pauses.next());
         }
       }
     }
@@ -209,7 +213,7 @@ export class GroupMember {
     return assign(members, counts);
   }
 
-  /** Takes what is new, and begins to let go what is not there any more. */
+  /** Takes what is new, and begins to release what is not there any more. */
   #adopt(assigned: readonly TopicPartition[]): void {
     const wanted = new Map(assigned.map((one) => [nameOf(one), one]));
     const coming = [...wanted].filter(([name]) => !this.#owned.has(name));
@@ -220,12 +224,12 @@ export class GroupMember {
     );
     // Each number on its own: one with a slow handler does not keep the others from moving.
     for (const [number, partitions] of Map.groupBy(going, ({ partition }) => partition)) {
-      void this.#letGo(number, partitions);
+      void this.#release(number, partitions);
     }
   }
 
-  /** Lets partitions of one number go when their handlers are done, and joins again so that others can have them. */
-  async #letGo(number: number, partitions: readonly TopicPartition[]): Promise<void> {
+  /** Releases partitions of one number when their handlers are done, and joins again so that others can have them. */
+  async #release(number: number, partitions: readonly TopicPartition[]): Promise<void> {
     const cancel = new AbortController();
     this.#going.set(number, cancel);
     await within(systemClock, this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions), {
@@ -261,7 +265,7 @@ export class GroupMember {
         } else if (fencing.has(type)) this.#fencedIf(generation);
         else {
           this.#events.contact(false);
-          this.#trouble(cause);
+          this.#reportFailure(cause);
         }
       }
     }
@@ -293,14 +297,14 @@ export class GroupMember {
   #watchSession(): void {
     if (this.#closing) return;
     const left = this.#lastContact + this.#settings.sessionTimeoutMs - sessionMarginMs - Date.now();
-    if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastTrouble);
+    if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastFailure);
     else this.#sessionTimer = setTimeout(() => this.#watchSession(), left > 0 ? left : sessionMarginMs);
   }
 
-  #trouble(cause: unknown): void {
-    this.#lastTrouble = cause;
+  #reportFailure(cause: unknown): void {
+    this.#lastFailure = cause;
     // Coordinators that move are everyday life; the rest deserves a word.
-    if (errorType(cause) === undefined) this.#events.trouble(cause);
+    if (errorType(cause) === undefined) this.#events.report(cause);
   }
 
   #fail(cause: unknown): void {

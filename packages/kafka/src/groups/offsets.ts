@@ -1,6 +1,6 @@
 import type { StartPosition } from "@waybill/core/spi";
 import { MessagingError } from "@waybill/core/spi";
-import type { KafkaLink } from "../client.ts";
+import type { KafkaLink } from "../client/kafka-client.ts";
 import { errorType } from "../errors.ts";
 import { parsePosition } from "../mapping.ts";
 
@@ -60,7 +60,7 @@ export async function declareOffsets(
   start: StartPosition,
 ): Promise<void> {
   // Before the question whether there are any: of two processes that declare at once,
-  // the later then writes offsets that are no later than the other's promise.
+  // the later then writes offsets that are no later than what the other has declared.
   const offsets = await startOffsets(link, topic, start);
   const committed = await link.committedOffsets(groupId, topic, [...offsets.keys()]);
   for (const offset of committed.values()) if (offset >= 0) return;

@@ -1,12 +1,11 @@
 import { type Address, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
-import type { KafkaLink, OutgoingRecord } from "../client.ts";
-import { delayed, rungFor } from "../delays/ladder.ts";
-import { errorType, isTransient, LeaderMovedError } from "../errors.ts";
-import { replyPartition } from "../inbox.ts";
-import { toRecord } from "../mapping.ts";
-import { delayTopic, publishTopic } from "../naming.ts";
-import { recordOverhead } from "../records/encoding.ts";
-import { partitionOfKey, Spreader } from "./partitioner.ts";
+import type { KafkaLink } from "./client/kafka-client.ts";
+import { partitionOfKey, Spreader } from "./client/partitioner.ts";
+import { recordOverhead } from "./client/record-encoding.ts";
+import { delayed, tierOfRecord } from "./delays/delayed-records.ts";
+import { errorType, isTransient, LeaderMovedError } from "./errors.ts";
+import { type OutgoingRecord, toRecord } from "./mapping.ts";
+import { delayTopic, publishTopic, replyPartition } from "./naming.ts";
 
 /** A record on its way, and its place in the batch of whoever sends it. */
 interface Placed {
@@ -15,7 +14,7 @@ interface Placed {
 }
 
 /** What goes to one partition in one request; Kafka takes one record batch for each. */
-interface Bin {
+interface Batch {
   readonly placed: Placed[];
   bytes: number;
 }
@@ -28,7 +27,7 @@ const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
  * sequence numbers go wrong after a failed send, and then confirmed messages are
  * lost. So what is sent again may be there twice, which "at least once" allows.
  */
-export class Publisher {
+export class KafkaPublisher {
   readonly #link: KafkaLink;
   readonly #maxBatchBytes: number;
   readonly #spreaders = new Map<string, Spreader>();
@@ -53,7 +52,7 @@ export class Publisher {
     }
     if (now.length > 0)
       await this.#store(topic, now, outcomes, to.kind === "inbox" ? () => replyPartition : undefined);
-    if (later.length > 0) await this.#store(delayTopic(to), later, outcomes, rungFor);
+    if (later.length > 0) await this.#store(delayTopic(to), later, outcomes, tierOfRecord);
     return outcomes;
   }
 
@@ -96,28 +95,28 @@ export class Publisher {
   }
 
   /** One request cannot carry two batches of a partition, nor a batch above the broker's limit: what is over goes next. */
-  #rounds(placed: readonly Placed[], choose: (record: OutgoingRecord) => number): Map<number, Bin>[] {
-    const rounds: Map<number, Bin>[] = [];
+  #rounds(placed: readonly Placed[], choose: (record: OutgoingRecord) => number): Map<number, Batch>[] {
+    const rounds: Map<number, Batch>[] = [];
     /** For each partition the round it is in: later records never overtake. */
     const current = new Map<number, number>();
     for (const one of placed) {
       const partition = choose(one.record);
       const bytes = recordBytes(one.record);
       let number = current.get(partition) ?? 0;
-      let bin = rounds[number]?.get(partition);
-      if (bin !== undefined && bin.bytes + bytes > this.#maxBatchBytes) {
+      let batch = rounds[number]?.get(partition);
+      if (batch !== undefined && batch.bytes + bytes > this.#maxBatchBytes) {
         number++;
-        bin = undefined;
+        batch = undefined;
       }
-      if (bin === undefined) {
-        bin = { placed: [], bytes: batchOverhead };
-        const round = rounds[number] ?? new Map<number, Bin>();
+      if (batch === undefined) {
+        batch = { placed: [], bytes: batchOverhead };
+        const round = rounds[number] ?? new Map<number, Batch>();
         rounds[number] = round;
-        round.set(partition, bin);
+        round.set(partition, batch);
         current.set(partition, number);
       }
-      bin.placed.push(one);
-      bin.bytes += bytes;
+      batch.placed.push(one);
+      batch.bytes += bytes;
     }
     return rounds;
   }
@@ -125,45 +124,48 @@ export class Publisher {
   async #send(
     topic: string,
     leaders: readonly number[],
-    round: ReadonlyMap<number, Bin>,
+    round: ReadonlyMap<number, Batch>,
     failed: Map<number, unknown>,
     outcomes: PublishOutcome[],
   ): Promise<void> {
-    const byNode = new Map<number, [number, Bin][]>();
-    const tooBig: [number, Bin, unknown][] = [];
-    for (const [partition, bin] of round) {
+    const byNode = new Map<number, [number, Batch][]>();
+    const tooBig: [number, Batch, unknown][] = [];
+    for (const [partition, batch] of round) {
       // What comes after a failed batch of its partition must not be stored before it.
       if (failed.has(partition)) {
-        fail(bin, failed.get(partition), outcomes);
+        fail(batch, failed.get(partition), outcomes);
         continue;
       }
       const node = leaders[partition] ?? -1;
-      const bins = byNode.get(node);
-      if (bins === undefined) byNode.set(node, [[partition, bin]]);
-      else bins.push([partition, bin]);
+      const batches = byNode.get(node);
+      if (batches === undefined) byNode.set(node, [[partition, batch]]);
+      else batches.push([partition, batch]);
     }
     await Promise.all(
-      [...byNode].map(async ([node, bins]) => {
+      [...byNode].map(async ([node, batches]) => {
         try {
           const results = await this.#link.produce(
             node,
             topic,
-            bins.map(([partition, bin]) => ({ partition, records: bin.placed.map(({ record }) => record) })),
+            batches.map(([partition, batch]) => ({
+              partition,
+              records: batch.placed.map(({ record }) => record),
+            })),
           );
-          for (let i = 0; i < bins.length; i++) {
+          for (let i = 0; i < batches.length; i++) {
             const error = results[i]?.error;
             if (error === undefined) continue;
-            const [partition, bin] = bins[i] as [number, Bin];
-            if (tooLarge.has(errorType(error) ?? "")) tooBig.push([partition, bin, error]);
+            const [partition, batch] = batches[i] as [number, Batch];
+            if (tooLarge.has(errorType(error) ?? "")) tooBig.push([partition, batch, error]);
             else {
               failed.set(partition, error);
-              fail(bin, error, outcomes);
+              fail(batch, error, outcomes);
             }
           }
         } catch (cause) {
-          for (const [partition, bin] of bins) {
+          for (const [partition, batch] of batches) {
             failed.set(partition, cause);
-            fail(bin, cause, outcomes);
+            fail(batch, cause, outcomes);
           }
         }
       }),
@@ -178,7 +180,7 @@ export class Publisher {
   async #sendHalves(
     topic: string,
     leaders: readonly number[],
-    [partition, { placed }, error]: readonly [number, Bin, unknown],
+    [partition, { placed }, error]: readonly [number, Batch, unknown],
     failed: Map<number, unknown>,
     outcomes: PublishOutcome[],
   ): Promise<void> {
@@ -228,8 +230,8 @@ function isUnknown(cause: unknown): boolean {
   return errorType(cause) === "UNKNOWN_TOPIC_OR_PARTITION";
 }
 
-function fail(bin: Pick<Bin, "placed">, cause: unknown, outcomes: PublishOutcome[]): void {
-  for (const { index } of bin.placed) outcomes[index] = { ok: false, cause };
+function fail(batch: Pick<Batch, "placed">, cause: unknown, outcomes: PublishOutcome[]): void {
+  for (const { index } of batch.placed) outcomes[index] = { ok: false, cause };
 }
 
 /** An upper bound of what the record takes in its batch. */

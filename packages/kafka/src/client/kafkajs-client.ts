@@ -1,8 +1,8 @@
 import type { Admin, Kafka, Producer } from "kafkajs";
 import kafkajs from "kafkajs";
-import type { KafkaClient } from "../client.ts";
-import type { ClientSettings } from "../options.ts";
-import { KafkajsLink } from "./link.ts";
+import type { ClientSettings } from "./client-settings.ts";
+import type { KafkaClient } from "./kafka-client.ts";
+import { KafkajsLink } from "./kafkajs-link.ts";
 
 /** What `connection.native` holds. */
 export interface KafkaNative {

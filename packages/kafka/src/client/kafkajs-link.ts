@@ -1,4 +1,7 @@
+import { ExponentialBackoff } from "@waybill/core/spi";
 import kafkajs, { type Kafka } from "kafkajs";
+import { errorType } from "../errors.ts";
+import type { ClientSettings } from "./client-settings.ts";
 import type {
   EncodedAssignment,
   FetchedPartition,
@@ -11,9 +14,7 @@ import type {
   PartitionBatch,
   PartitionOffset,
   PartitionResult,
-} from "../client.ts";
-import { errorType } from "../errors.ts";
-import type { ClientSettings } from "../options.ts";
+} from "./kafka-client.ts";
 import {
   apiKeys,
   type Broker,
@@ -22,9 +23,9 @@ import {
   openCluster,
   type ProtocolCall,
   requests,
-} from "./internals.ts";
-import { produceCall, readFetch } from "./messages.ts";
-import { repair, sever } from "./repairs.ts";
+} from "./kafkajs-internals.ts";
+import { produceCall, readFetch } from "./kafkajs-messages.ts";
+import { repair, sever } from "./kafkajs-repairs.ts";
 
 /** How long leaders are taken for granted without an error that says otherwise. */
 const metadataMaxAgeMs = 300_000;
@@ -322,7 +323,8 @@ export class KafkajsLink implements KafkaLink {
   /** Until every broker asked knows a topic that was just made, and its leaders. */
   async #known(topic: string): Promise<void> {
     const deadline = Date.now() + this.#settings.requestTimeoutMs;
-    for (let pauseMs = 10; ; pauseMs = Math.min(500, pauseMs * 2)) {
+    const pauses = new ExponentialBackoff({ firstMs: 10, maxMs: 500 });
+    for (;;) {
       try {
         await this.leaders(topic, true);
         return;
@@ -331,7 +333,7 @@ export class KafkajsLink implements KafkaLink {
         const soon = type === "UNKNOWN_TOPIC_OR_PARTITION" || type === "LEADER_NOT_AVAILABLE";
         if (!soon || Date.now() > deadline) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await new Promise((resolve) => setTimeout(resolve, pauses.next()));
     }
   }
 

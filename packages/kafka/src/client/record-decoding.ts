@@ -1,5 +1,5 @@
-import type { IncomingRecord } from "../client.ts";
 import { UnsupportedFormatError } from "../errors.ts";
+import type { IncomingRecord } from "../mapping.ts";
 
 /** Bytes of a batch before its first record. */
 const batchHead = 61;
@@ -49,7 +49,7 @@ export async function decodeRecords(
         from,
         count: data.readInt32BE(at + 57),
         firstTimestamp: Number(data.readBigInt64BE(at + 27)),
-        // With LogAppendTime the broker's own time stands in for that of every record.
+        // With LogAppendTime the broker's own time counts in place of that of every record.
         appendTime: attributes & 8 ? Number(data.readBigInt64BE(at + 35)) : undefined,
         into: records,
       });
@@ -105,7 +105,7 @@ function readRecords(data: Buffer, batch: Batch): void {
     const key = cursor.bytes();
     const value = cursor.bytes();
     if (offset >= batch.from) {
-      batch.into.push(new Fetched(offset, batch.appendTime ?? timestamp, key, value, data, cursor.at));
+      batch.into.push(new Fetched(offset, batch.appendTime ?? timestamp, key, value, size, data, cursor.at));
     }
     cursor.at = end;
   }
@@ -157,6 +157,7 @@ class Fetched implements IncomingRecord {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  readonly bytes: number;
   readonly #data: Buffer;
   readonly #headersAt: number;
 
@@ -165,6 +166,7 @@ class Fetched implements IncomingRecord {
     timestamp: number,
     key: Buffer | null,
     value: Buffer | null,
+    bytes: number,
     data: Buffer,
     headersAt: number,
   ) {
@@ -172,6 +174,7 @@ class Fetched implements IncomingRecord {
     this.timestamp = timestamp;
     this.key = key;
     this.value = value;
+    this.bytes = bytes;
     this.#data = data;
     this.#headersAt = headersAt;
   }

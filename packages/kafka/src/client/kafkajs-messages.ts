@@ -1,10 +1,10 @@
 import { gzipSync } from "node:zlib";
 import kafkajs from "kafkajs";
-import type { FetchedPartition, PartitionBatch, PartitionResult } from "../client.ts";
 import { UnsupportedFormatError } from "../errors.ts";
-import { type AbortedTransaction, type Decompress, decodeRecords } from "../records/decoding.ts";
-import { encodeRecordBatch } from "../records/encoding.ts";
-import { apiKeys, type ProtocolCall, protocolError } from "./internals.ts";
+import type { FetchedPartition, PartitionBatch, PartitionResult } from "./kafka-client.ts";
+import { apiKeys, type ProtocolCall, protocolError } from "./kafkajs-internals.ts";
+import { type AbortedTransaction, type Decompress, decodeRecords } from "./record-decoding.ts";
+import { encodeRecordBatch } from "./record-encoding.ts";
 
 /** Produce versions 3 to 7 share one request layout (https://kafka.apache.org/protocol#The_Messages_Produce). */
 const produceVersions = { oldest: 3, newest: 7 };

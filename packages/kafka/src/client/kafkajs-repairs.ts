@@ -1,5 +1,5 @@
 import kafkajs from "kafkajs";
-import type { Host } from "../brokers.ts";
+import type { Host } from "./broker-addresses.ts";
 import {
   apiKeys,
   type Broker,
@@ -8,7 +8,7 @@ import {
   type Encoded,
   type RequestQueue,
   requests,
-} from "./internals.ts";
+} from "./kafkajs-internals.ts";
 
 /** Exported by kafkajs, but missing from its types. */
 const { KafkaJSConnectionClosedError: ConnectionClosedError } = kafkajs as unknown as {
@@ -22,8 +22,8 @@ export interface RepairOptions {
 }
 
 /**
- * Mends, for one cluster object, what is known to be wrong in kafkajs 2.2.4. Its
- * prototypes are left alone: an application's own use of kafkajs is its own.
+ * Repairs, for one cluster object, what is known to be wrong in kafkajs 2.2.4. Its
+ * prototypes are not touched: an application's own use of kafkajs is its own.
  */
 export function repair(pool: BrokerPool, options: RepairOptions): void {
   const { bootstrap, connectTimeoutMs, isClosed } = options;

@@ -1,12 +1,10 @@
-import type { ConsumerContext } from "./consumer.ts";
-import { inboxPrefix } from "./naming.ts";
-import type { Publisher } from "./publishing/publisher.ts";
+import { inboxPrefix, replyPartition } from "../naming.ts";
+import type { KafkaPublisher } from "../publisher.ts";
+import type { ConsumerContext } from "../receiving/consumer-context.ts";
 
-/** Replies come here… */
-export const replyPartition = 0;
-/** …and here the owner gives signs of life, so that a sweeper can tell a dead client's topic. */
-const lifePartition = 1;
-const partitions = 2;
+/** Here the owner gives signs of life, so that a sweep can tell a dead client's topic. */
+const lifePartition = replyPartition + 1;
+const partitions = lifePartition + 1;
 /** A sweep is for tidiness; it must not keep a client busy. */
 const sweepAtMost = 20;
 
@@ -23,7 +21,7 @@ export async function makeInbox({ control, settings }: ConsumerContext, topic: s
 /** Shows that the owner of an inbox lives, until the returned function is called. */
 export async function keepAlive(
   { settings, report }: ConsumerContext,
-  publisher: Publisher,
+  publisher: KafkaPublisher,
   topic: string,
 ): Promise<() => void> {
   const sign = async () => {

@@ -1,19 +1,28 @@
-import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
-import type { KafkaLink } from "../client.ts";
-import type { ConsumerContext } from "../consumer.ts";
+import {
+  type Call,
+  type CloseConsumerOptions,
+  type Consumer,
+  PartitionBuffers,
+  type PartitionBuffersOptions,
+  type ReceivedMessage,
+  type Settlement,
+  type SettleOutcome,
+} from "@waybill/core/spi";
+import type { KafkaLink } from "../client/kafka-client.ts";
+import { KafkaDelivery } from "../delivery.ts";
 import { isTransient } from "../errors.ts";
-import { Fetcher } from "./fetcher.ts";
-import { Lane } from "./lane.ts";
-import { Lanes } from "./lanes.ts";
+import type { IncomingRecord } from "../mapping.ts";
+import type { ConsumerContext } from "../receiving/consumer-context.ts";
+import { Fetcher } from "../receiving/fetcher.ts";
+import { KafkaPartition, partitionId } from "../receiving/partition.ts";
 
 /** How often to look for partitions that were added. */
 const partitionCheckMs = 60_000;
 
-export interface ReaderOptions {
+export interface TopicReaderOptions extends PartitionBuffersOptions {
   readonly topic: string;
   /** The partitions to read, and from where. */
   readonly offsets: ReadonlyMap<number, number>;
-  readonly prefetch: number;
   /** Whether partitions that are added later are to be read too. */
   readonly grows: boolean;
   readonly onClose: () => Promise<void>;
@@ -25,44 +34,46 @@ export interface ReaderOptions {
  */
 export class TopicReader implements Consumer {
   readonly #link: KafkaLink;
-  readonly #lanes: Lanes;
+  readonly #partitions: PartitionBuffers<IncomingRecord, KafkaPartition>;
   readonly #fetcher: Fetcher;
   readonly #topic: string;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #onClose: () => Promise<void>;
   #closing: Promise<void> | undefined;
 
-  constructor(context: ConsumerContext, options: ReaderOptions) {
-    const { topic, offsets, prefetch } = options;
+  constructor(context: ConsumerContext, options: TopicReaderOptions) {
+    const { topic, offsets } = options;
     this.#topic = topic;
     this.#onClose = options.onClose;
     this.#link = context.link();
-    this.#lanes = new Lanes(prefetch);
-    this.#fetcher = new Fetcher(this.#link, this.#lanes, {
+    this.#partitions = new PartitionBuffers(options);
+    this.#fetcher = new Fetcher(this.#link, this.#partitions, {
       maxBytes: context.settings.fetchMaxBytes,
-      onTrouble: (cause) => {
+      report: (cause) => {
         if (this.#closing === undefined) context.report(cause);
       },
-      onFailure: (cause) => this.#lanes.fail(cause),
+      onFailure: (cause) => this.#partitions.fail(cause),
     });
-    for (const [partition, offset] of offsets) this.#lanes.add(new Lane(topic, partition, offset));
+    for (const [partition, offset] of offsets) {
+      this.#partitions.add(new KafkaPartition(topic, partition, offset));
+    }
     if (options.grows)
       this.#timer = setInterval(() => void this.#addPartitions(context.control), partitionCheckMs);
   }
 
   receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
-    return this.#lanes.receive(max, call.signal);
+    return this.#partitions.receive(max, call.signal, (from, record) => new KafkaDelivery(from, record));
   }
 
   async settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
     return batch.map(() => (this.#closing === undefined ? "settled" : "lost"));
   }
 
-  pausePartitions(lanes: readonly string[]): void {
-    this.#lanes.hold(lanes);
+  pausePartitions(partitions: readonly string[]): void {
+    this.#partitions.pausePartitions(partitions);
   }
 
-  close(): Promise<void> {
+  close(_: CloseConsumerOptions): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -77,12 +88,13 @@ export class TopicReader implements Consumer {
   async #addPartitions(control: KafkaLink): Promise<void> {
     try {
       for (const partition of (await control.leaders(this.#topic, true)).keys()) {
-        if (this.#lanes.get(this.#topic, partition) !== undefined || this.#closing !== undefined) continue;
+        const isKnown = this.#partitions.get(partitionId(this.#topic, partition)) !== undefined;
+        if (isKnown || this.#closing !== undefined) continue;
         // Younger than this reader, so all of it is new.
-        this.#lanes.add(new Lane(this.#topic, partition, 0));
+        this.#partitions.add(new KafkaPartition(this.#topic, partition, 0));
       }
     } catch (cause) {
-      if (!isTransient(cause)) this.#lanes.fail(cause);
+      if (!isTransient(cause)) this.#partitions.fail(cause);
     }
   }
 }

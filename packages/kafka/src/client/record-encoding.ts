@@ -1,4 +1,4 @@
-import type { OutgoingRecord } from "../client.ts";
+import type { OutgoingRecord } from "../mapping.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** Bytes of a batch before its first record: offset, length, epoch, magic, crc, attributes and counters. */

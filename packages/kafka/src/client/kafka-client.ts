@@ -1,8 +1,10 @@
+import type { IncomingRecord, OutgoingRecord } from "../mapping.ts";
+
 /**
  * The few calls of a Kafka client that this adapter needs: the protocol's own, one
  * promise each, with nothing retried and nothing cached but cluster metadata. All
  * that is policy (batching, group membership, positions, delays) is built on top,
- * so another client can stand in for kafkajs by implementing this file.
+ * so another client can replace kafkajs by implementing this file.
  */
 export interface KafkaClient {
   /** What `connection.native` shows. */
@@ -76,26 +78,6 @@ export interface NewTopic {
   /** -1: the broker's default. */
   readonly replicationFactor: number;
   readonly config: Readonly<Record<string, string>>;
-}
-
-export interface OutgoingRecord {
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array;
-  /** Milliseconds since the epoch. */
-  readonly timestamp: number;
-  /** Name, value, name, value… */
-  readonly headers: readonly string[];
-}
-
-export interface IncomingRecord {
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  /** Name, value, name, value…, decoded as UTF-8 on every call. */
-  headers(): readonly string[];
-  /** Name, value, name, value…, as they are. */
-  rawHeaders(): readonly (string | Buffer | null)[];
 }
 
 export interface PartitionBatch {
