@@ -1,5 +1,5 @@
 import type { Classification } from "@waybill/core/spi";
-import { conditionOf, ownConditions } from "./amqp/amqp-error.ts";
+import { conditionOf, ownConditions } from "./client/amqp-error.ts";
 
 interface VendorError {
   readonly name?: unknown;

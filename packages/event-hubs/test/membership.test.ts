@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sleep, until } from "../../../scripts/testing/deliveries.ts";
-import { MemoryStore } from "../src/checkpoints/memory-store.ts";
-import type { GroupStore } from "../src/checkpoints/store.ts";
+import type { GroupStore } from "../src/groups/checkpoint-store.ts";
 import { GroupMember, type MemberEvents } from "../src/groups/membership.ts";
+import { MemoryStore } from "../src/groups/memory-checkpoint-store.ts";
 
 const partitions = ["0", "1", "2", "3"];
 const group = { namespace: "ns", hub: "hub", consumerGroup: "group" };
@@ -40,7 +40,7 @@ class Player {
         revoked: (lost) => {
           for (const one of lost) this.own.delete(one);
         },
-        trouble: () => {},
+        report: () => {},
         failed: (cause) => this.failures.push(cause),
         ...events,
       },
