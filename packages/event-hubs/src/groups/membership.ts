@@ -19,7 +19,7 @@ export interface MemberSettings {
 export interface MemberEvents {
   /** These are this member's from now on. */
   assigned(partitions: readonly string[]): void;
-  /** This one is to go to someone else. It is this member's until the promise settles, which is waited for within a bound. */
+  /** This one is to go to someone else. It is this member's until the result settles, which is waited for within a bound. */
   revoking(partition: string): Promise<void>;
   /** These are gone. */
   revoked(partitions: readonly string[]): void;
@@ -42,7 +42,7 @@ const leaveTimeoutMs = 2_000;
  * A member of a consumer group, by records in a checkpoint store: the vendor's own,
  * so that its tools and other languages' processors can read them. Its balancer is not
  * used, since it takes partitions from those who are still working on them. Here who has
- * too many lets go when its handlers are done. Members that own nothing yet show
+ * too many releases some when its handlers are done. Members that own nothing yet show
  * themselves in slots, records of a group beside the group.
  */
 export class GroupMember {
@@ -122,7 +122,7 @@ export class GroupMember {
     }
   }
 
-  /** Renews, looks around, and takes or lets go. Returns whether this member has its share. */
+  /** Renews, looks around, and takes or releases. Returns whether this member has its share. */
   async #turn(): Promise<boolean> {
     await this.#renew();
     const { group, partitions, share } = this.#settings;
@@ -148,7 +148,7 @@ export class GroupMember {
     for (const partition of wanted.release) if (!this.#going.has(partition)) void this.#release(partition);
     const open = wanted.claim.filter((partition) => now >= (this.#avoided.get(partition) ?? 0));
     const claimed = await this.#claim(open, records);
-    // What could be had was had; if it is not a fair share yet, others are still to let go.
+    // What could be had was had; if it is not a fair share yet, others are still to release theirs.
     return wanted.fair || (share === "all" && claimed === open.length);
   }
 

@@ -5,15 +5,15 @@ import type { Checkpoint, GroupStore, PartitionOwnership } from "./checkpoint-st
 /**
  * A claim is taken only where the record's tag is the one that the claimant knows.
  * KEYS: the group's ownerships, the hub's groups. ARGV: the group, then partition,
- * known tag and owner of each claim. Answers tag and time for each; an empty tag where refused.
+ * known tag and owner of each claim. Returns tag and time for each; an empty tag where refused.
  */
 const claimScript = `
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local answers = {}
 for i = 2, #ARGV, 3 do
-  local held = redis.call('HGET', KEYS[1], ARGV[i])
-  local tag = held and string.match(held, '^[^|]*') or ''
+  local record = redis.call('HGET', KEYS[1], ARGV[i])
+  local tag = record and string.match(record, '^[^|]*') or ''
   if tag == ARGV[i + 1] then
     local new = tostring(redis.call('HINCRBY', KEYS[1], 'tags', 1))
     redis.call('HSET', KEYS[1], ARGV[i], new .. '|' .. ms .. '|' .. ARGV[i + 2])

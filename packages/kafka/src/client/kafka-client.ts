@@ -2,7 +2,7 @@ import type { IncomingRecord, OutgoingRecord } from "../mapping.ts";
 
 /**
  * The few calls of a Kafka client that this adapter needs: the protocol's own, one
- * promise each, with nothing retried and nothing cached but cluster metadata. All
+ * call each, with nothing retried and nothing cached but cluster metadata. All
  * that is policy (batching, group membership, positions, delays) is built on top,
  * so another client can replace kafkajs by implementing this file.
  */

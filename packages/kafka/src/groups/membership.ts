@@ -26,7 +26,7 @@ export interface GroupSettings {
 export interface GroupEvents {
   /** These are this member's from now on. */
   assigned(partitions: readonly TopicPartition[]): void;
-  /** These are to go to someone else. They are this member's until the promise settles; it is waited for, within a bound. */
+  /** These are to go to someone else. They are this member's until the result settles, which is waited for within a bound. */
   revoking(partitions: readonly TopicPartition[]): Promise<void>;
   /** These are gone. */
   revoked(partitions: readonly TopicPartition[]): void;
