@@ -49,7 +49,7 @@ export function target(url: string, extras: { readonly broker?: BrokerProcess } 
         checkpoints: "memory:",
       }),
     refusedSecret,
-    foreign: () => externalClient(settings),
+    foreign: () => foreignPeer(settings),
     shortLease: { ms: sessionTimeoutMs, driver },
     url: { href, module: import.meta.resolve("@waybill/event-hubs") },
     ...extras,
@@ -63,7 +63,7 @@ function withQuery(url: string, values: Readonly<Record<string, string>>): strin
   return `${base}?${params}`;
 }
 
-async function externalClient(settings: Settings): Promise<ForeignPeer> {
+async function foreignPeer(settings: Settings): Promise<ForeignPeer> {
   const native = new EventHubsNative(settings);
   const producers = new Map<string, EventHubProducerClient>();
   const listeners = new Set<ForeignListener>();

@@ -30,7 +30,7 @@ export function target(url: string, extras: { readonly broker?: BrokerProcess } 
     endpoint,
     refused: () => kafka({ brokers, username: "nobody", password: refusedSecret, mechanism: "plain" }),
     refusedSecret,
-    foreign: () => externalClient(brokers),
+    foreign: () => foreignPeer(brokers),
     shortLease: { ms: sessionTimeoutMs, driver },
     url: { href: shortLived, module: import.meta.resolve("@waybill/kafka") },
     ...extras,
@@ -51,9 +51,9 @@ function detour(brokers: readonly string[], through: Endpoint): Driver {
   });
 }
 
-async function externalClient(brokers: readonly string[]): Promise<ForeignPeer> {
+async function foreignPeer(brokers: readonly string[]): Promise<ForeignPeer> {
   const client = new kafkajs.Kafka({
-    clientId: "external",
+    clientId: "foreign",
     brokers: [...brokers],
     logCreator: () => () => {},
   });
@@ -85,7 +85,7 @@ async function externalClient(brokers: readonly string[]): Promise<ForeignPeer> 
 }
 
 async function listen(client: Kafka, topic: string): Promise<ForeignListener> {
-  const groupId = `external-${crypto.randomUUID()}`;
+  const groupId = `foreign-${crypto.randomUUID()}`;
   const admin = client.admin();
   await admin.connect();
   const ends = await admin.fetchTopicOffsets(topic);
