@@ -10,10 +10,12 @@ import {
   publish,
   receive,
   receiveFor,
+  sleep,
   until,
 } from "../../../scripts/testing/workbench.ts";
 import { classify } from "../src/errors.ts";
 import { MemoryStore } from "../src/groups/memory-checkpoint-store.ts";
+import { EventHubsPartition } from "../src/receiving/partition.ts";
 import { EmulatedBench } from "./emulated.ts";
 
 let bench: EmulatedBench;
@@ -155,6 +157,37 @@ describe("reading", () => {
     expect(ids([...before, ...after]).toSorted()).toEqual(ids(sent).toSorted());
     expect(await receiveFor(consumer, 300), "and nothing twice").toEqual([]);
     expect(bench.lost).toEqual([]);
+  });
+
+  it("takes no more bytes ahead than it may, and gets everything all the same", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue", { ordered: true });
+    const sent = messages(80, (i) => ({ key: `k${i}`, body: new Uint8Array(100_000) }));
+    for (const one of sent) await publish(connection, queue, [one]);
+    const partitions = new Set<EventHubsPartition>();
+    let most = 0;
+    const accept = EventHubsPartition.prototype.accept;
+    vi.spyOn(EventHubsPartition.prototype, "accept").mockImplementation(function (
+      this: EventHubsPartition,
+      ...args
+    ) {
+      accept.apply(this, args);
+      if (this.hub === queue.brokerName) partitions.add(this);
+      most = Math.max(
+        most,
+        [...partitions].reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+    });
+    const prefetchBytes = 3_000_000;
+    const consumer = await consume(connection, queue, { prefetch: 400, prefetchBytes });
+    // At first a message might be as large as they come; after some of them it is known better.
+    const got = [...(await receive(consumer, 30))];
+    await sleep(500);
+    expect(most).toBeGreaterThan(prefetchBytes / 2);
+    got.push(...(await receive(consumer, 50)));
+    expect(most).toBeLessThanOrEqual(prefetchBytes);
+    expect(ids(got).toSorted()).toEqual(ids(sent).toSorted());
+    vi.restoreAllMocks();
   });
 
   it("of a partition that another owner takes is over, and what comes of it cannot be settled", async () => {

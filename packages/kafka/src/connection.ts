@@ -17,7 +17,7 @@ import {
   within,
 } from "@waybill/core/spi";
 import { TopicReader } from "./broadcast/topic-reader.ts";
-import type { KafkaClient, KafkaLink } from "./client/kafka-client.ts";
+import type { ClusterConnections, KafkaClient } from "./client/kafka-client.ts";
 import { KafkaConsumer } from "./consumer.ts";
 import { DelayForwarders } from "./delays/delay-forwarders.ts";
 import { classify, isTransient } from "./errors.ts";
@@ -34,7 +34,7 @@ import { KafkaTopology } from "./topology.ts";
 const deleteTimeoutMs = 2_000;
 
 /**
- * A connection heals itself: each link reconnects on its next call, consumers go on
+ * A connection heals itself: each of its connections to brokers is made anew on its next call, consumers go on
  * where they were, and calls fail meanwhile. So it never says that it is lost.
  */
 export class KafkaConnection implements Connection {
@@ -43,7 +43,7 @@ export class KafkaConnection implements Connection {
   readonly topology: KafkaTopology;
   readonly #client: KafkaClient;
   readonly #context: ConsumerContext;
-  readonly #publishing: KafkaLink;
+  readonly #publishing: ClusterConnections;
   readonly #publisher: KafkaPublisher;
   readonly #delayForwarders: DelayForwarders;
   readonly #consumers = new OpenConsumers();
@@ -57,7 +57,7 @@ export class KafkaConnection implements Connection {
     hooks: ConnectionHooks,
     call: Call,
   ): Promise<KafkaConnection> {
-    const control = client.link();
+    const control = client.newConnections();
     try {
       await unlessGivenUp(control.open(), call.signal);
     } catch (cause) {
@@ -67,7 +67,12 @@ export class KafkaConnection implements Connection {
     return new KafkaConnection(client, settings, hooks, control);
   }
 
-  private constructor(client: KafkaClient, settings: Settings, hooks: ConnectionHooks, control: KafkaLink) {
+  private constructor(
+    client: KafkaClient,
+    settings: Settings,
+    hooks: ConnectionHooks,
+    control: ClusterConnections,
+  ) {
     this.#client = client;
     this.native = client.native;
     const kindOf = (cause: unknown) => classify(cause)?.code ?? "unknown";
@@ -75,14 +80,14 @@ export class KafkaConnection implements Connection {
     this.#context = {
       settings,
       control,
-      link: () => client.link(),
+      newConnections: () => client.newConnections(),
       orphans: new Orphans(),
       signal: this.#closed.signal,
       report: (cause) => {
         if (this.#closing === undefined) reports.report(cause);
       },
     };
-    this.#publishing = client.link();
+    this.#publishing = client.newConnections();
     this.#publisher = new KafkaPublisher(this.#publishing, settings.maxMessageBytes);
     this.#delayForwarders = new DelayForwarders(this.#context, this.#publisher);
     this.topology = new KafkaTopology(this.#context);

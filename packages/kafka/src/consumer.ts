@@ -14,7 +14,7 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
-import type { KafkaLink, PartitionOffset } from "./client/kafka-client.ts";
+import type { ClusterConnections, PartitionOffset } from "./client/kafka-client.ts";
 import { topicExists } from "./client/topic-exists.ts";
 import { KafkaDelivery } from "./delivery.ts";
 import { errorType, isTransient, LeaderMovedError } from "./errors.ts";
@@ -36,7 +36,7 @@ export class KafkaConsumer implements Consumer {
   readonly #context: ConsumerContext;
   readonly #hooks: ConsumerHooks;
   readonly #groupId: string;
-  readonly #link: KafkaLink;
+  readonly #connections: ClusterConnections;
   readonly #partitions: PartitionBuffers<IncomingRecord, KafkaPartition>;
   readonly #fetcher: Fetcher;
   readonly #member: GroupMember;
@@ -63,17 +63,17 @@ export class KafkaConsumer implements Consumer {
     this.#context = context;
     this.#hooks = hooks;
     this.#groupId = groupId(from.address);
-    this.#link = context.link();
+    this.#connections = context.newConnections();
     this.#partitions = new PartitionBuffers(from);
     const onFailure = (cause: unknown) => this.#partitions.fail(cause);
     const report = (cause: unknown) => this.#report(cause);
-    this.#fetcher = new Fetcher(this.#link, this.#partitions, {
+    this.#fetcher = new Fetcher(this.#connections, this.#partitions, {
       maxBytes: settings.fetchMaxBytes,
       report,
       onFailure,
     });
     this.#member = new GroupMember(
-      this.#link,
+      this.#connections,
       control,
       { ...settings, groupId: this.#groupId, topics, orphans: context.orphans },
       {
@@ -127,7 +127,7 @@ export class KafkaConsumer implements Consumer {
     this.#fetcher.close();
     for (const partition of this.#partitions.all) partition.stop("gone");
     // At once, also where a fetch or a join still waits at the broker.
-    this.#link.close();
+    this.#connections.close();
     await within(systemClock, leaveTimeoutMs, this.#member.close());
   }
 
@@ -222,10 +222,10 @@ function stillOurs(furthest: ReadonlyMap<KafkaPartition, number>): readonly Part
 }
 
 /** Whether a group reads a topic of its own for retries. If it has a place in one, a broker that knows none is behind. */
-async function hasRetries(link: KafkaLink, group: Address): Promise<boolean> {
+async function hasRetries(connections: ClusterConnections, group: Address): Promise<boolean> {
   const topic = retryTopic(group);
-  if (await topicExists(link, topic)) return true;
-  const place = (await link.committedOffsets(groupId(group), topic, [0])).get(0) ?? -1;
+  if (await topicExists(connections, topic)) return true;
+  const place = (await connections.committedOffsets(groupId(group), topic, [0])).get(0) ?? -1;
   if (place >= 0) throw new LeaderMovedError(topic);
   return false;
 }

@@ -1,5 +1,5 @@
 import { type Address, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
-import type { KafkaLink } from "./client/kafka-client.ts";
+import type { ClusterConnections } from "./client/kafka-client.ts";
 import { partitionOfKey, Spreader } from "./client/partitioner.ts";
 import { recordOverhead } from "./client/record-encoding.ts";
 import { delayed, tierOfRecord } from "./delays/delayed-records.ts";
@@ -28,12 +28,12 @@ const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
  * lost. So what is sent again may be there twice, which "at least once" allows.
  */
 export class KafkaPublisher {
-  readonly #link: KafkaLink;
+  readonly #connections: ClusterConnections;
   readonly #maxBatchBytes: number;
   readonly #spreaders = new Map<string, Spreader>();
 
-  constructor(link: KafkaLink, maxBatchBytes: number) {
-    this.#link = link;
+  constructor(connections: ClusterConnections, maxBatchBytes: number) {
+    this.#connections = connections;
     this.#maxBatchBytes = maxBatchBytes;
   }
 
@@ -76,7 +76,7 @@ export class KafkaPublisher {
   ): Promise<void> {
     let leaders: readonly number[];
     try {
-      leaders = await this.#link.leaders(topic);
+      leaders = await this.#connections.leaders(topic);
     } catch (cause) {
       for (const { index } of placed) outcomes[index] = { ok: false, cause };
       return;
@@ -144,7 +144,7 @@ export class KafkaPublisher {
     await Promise.all(
       [...byNode].map(async ([node, batches]) => {
         try {
-          const results = await this.#link.produce(
+          const results = await this.#connections.produce(
             node,
             topic,
             batches.map(([partition, batch]) => ({
@@ -205,7 +205,7 @@ export class KafkaPublisher {
     if (!causes.some((cause) => isTransient(cause) || isUnknown(cause))) return;
     let instead: unknown;
     try {
-      await this.#link.leaders(topic, true);
+      await this.#connections.leaders(topic, true);
       instead = new LeaderMovedError(topic);
     } catch (cause) {
       instead = cause;

@@ -1,6 +1,6 @@
 import { type Address, nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { KafkaLink } from "../src/client/kafka-client.ts";
+import type { ClusterConnections } from "../src/client/kafka-client.ts";
 import { protocolError } from "../src/client/kafkajs-internals.ts";
 import { KafkaConsumer } from "../src/consumer.ts";
 import { DelayForwarders } from "../src/delays/delay-forwarders.ts";
@@ -21,8 +21,8 @@ const group: Address = {
 
 /** A connection to a cluster of which one broker answers, and has not heard of some topics. */
 function behind(unheardOf: Set<string>, committed: Readonly<Record<string, number>> = {}) {
-  let links = 0;
-  const link: Partial<KafkaLink> = {
+  let opened = 0;
+  const connections: Partial<ClusterConnections> = {
     leaders: async (topic) => {
       if (unheardOf.has(topic)) throw protocolError(3);
       return [1];
@@ -36,16 +36,16 @@ function behind(unheardOf: Set<string>, committed: Readonly<Record<string, numbe
   };
   const context: ConsumerContext = {
     settings: readSettings({}),
-    control: link as KafkaLink,
-    link: () => {
-      links++;
-      return link as KafkaLink;
+    control: connections as ClusterConnections,
+    newConnections: () => {
+      opened++;
+      return connections as ClusterConnections;
     },
     report: () => {},
     orphans: new Orphans(),
     signal: new AbortController().signal,
   };
-  return { context, links: () => links };
+  return { context, opened: () => opened };
 }
 
 const start = (context: ConsumerContext) =>
@@ -73,14 +73,14 @@ describe("a topic for delayed messages that is not there yet", () => {
   it("is looked for again while somebody consumes, and no longer", async () => {
     vi.useFakeTimers();
     const unheardOf = new Set(["orders..delayed"]);
-    const { context, links } = behind(unheardOf);
+    const { context, opened } = behind(unheardOf);
     const forwarders = new DelayForwarders(context, new KafkaPublisher(context.control, 1_000));
     const release = await forwarders.use(group);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(links()).toBe(0);
+    expect(opened()).toBe(0);
     unheardOf.clear();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(links(), "one forwarder").toBe(1);
+    expect(opened(), "one forwarder").toBe(1);
     vi.useRealTimers();
     await release();
   });
@@ -88,12 +88,12 @@ describe("a topic for delayed messages that is not there yet", () => {
   it("is not looked for when nobody consumes any more", async () => {
     vi.useFakeTimers();
     const unheardOf = new Set(["orders..delayed"]);
-    const { context, links } = behind(unheardOf);
+    const { context, opened } = behind(unheardOf);
     const release = await new DelayForwarders(context, new KafkaPublisher(context.control, 1_000)).use(group);
     await release();
     unheardOf.clear();
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(links()).toBe(0);
+    expect(opened()).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

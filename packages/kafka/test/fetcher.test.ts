@@ -1,6 +1,6 @@
 import { PartitionBuffers } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { FetchedPartition, KafkaLink } from "../src/client/kafka-client.ts";
+import type { ClusterConnections, FetchedPartition } from "../src/client/kafka-client.ts";
 import { protocolError } from "../src/client/kafkajs-internals.ts";
 import type { IncomingRecord } from "../src/mapping.ts";
 import { Fetcher } from "../src/receiving/fetcher.ts";
@@ -13,12 +13,12 @@ afterEach(() => {
 });
 
 /** A fetcher of topic `t` on one broker, of which `cluster` says what is true at the moment. */
-function fetching(cluster: Partial<KafkaLink>, prefetchBytes = 1_000_000) {
+function fetching(cluster: Partial<ClusterConnections>, prefetchBytes = 1_000_000) {
   const partitions = new PartitionBuffers<IncomingRecord, KafkaPartition>({ prefetch: 100, prefetchBytes });
   /** The offsets asked for, by partition. */
   const asked = new Map<number, number[]>();
   const failures: unknown[] = [];
-  const link: Partial<KafkaLink> = {
+  const connections: Partial<ClusterConnections> = {
     leaders: async () => [1],
     ...cluster,
     fetch: async (node, request) => {
@@ -28,7 +28,7 @@ function fetching(cluster: Partial<KafkaLink>, prefetchBytes = 1_000_000) {
       return (await cluster.fetch?.(node, request)) ?? [];
     },
   };
-  const fetcher = new Fetcher(link as KafkaLink, partitions, {
+  const fetcher = new Fetcher(connections as ClusterConnections, partitions, {
     maxBytes: 1_000,
     report: () => {},
     onFailure: (cause) => failures.push(cause),

@@ -227,7 +227,7 @@ describe("when members come and go", () => {
   }, 40_000);
 });
 
-/** A replay may repeat what was not acked; it must not bring anything before what came earlier for the first time. */
+/** A replay may repeat unacked messages; it must not bring anything before what came earlier for the first time. */
 function swaps(numbers: readonly number[]): number {
   let count = 0;
   let highest = -1;

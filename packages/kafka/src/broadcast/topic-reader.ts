@@ -8,7 +8,7 @@ import {
   type Settlement,
   type SettleOutcome,
 } from "@waybill/core/spi";
-import type { KafkaLink } from "../client/kafka-client.ts";
+import type { ClusterConnections } from "../client/kafka-client.ts";
 import { KafkaDelivery } from "../delivery.ts";
 import { isTransient } from "../errors.ts";
 import type { IncomingRecord } from "../mapping.ts";
@@ -33,7 +33,7 @@ export interface TopicReaderOptions extends PartitionBuffersOptions {
  * and reply topics. It commits nothing, so a crash leaves nothing behind.
  */
 export class TopicReader implements Consumer {
-  readonly #link: KafkaLink;
+  readonly #connections: ClusterConnections;
   readonly #partitions: PartitionBuffers<IncomingRecord, KafkaPartition>;
   readonly #fetcher: Fetcher;
   readonly #topic: string;
@@ -45,9 +45,9 @@ export class TopicReader implements Consumer {
     const { topic, offsets } = options;
     this.#topic = topic;
     this.#onClose = options.onClose;
-    this.#link = context.link();
+    this.#connections = context.newConnections();
     this.#partitions = new PartitionBuffers(options);
-    this.#fetcher = new Fetcher(this.#link, this.#partitions, {
+    this.#fetcher = new Fetcher(this.#connections, this.#partitions, {
       maxBytes: context.settings.fetchMaxBytes,
       report: (cause) => {
         if (this.#closing === undefined) context.report(cause);
@@ -81,11 +81,11 @@ export class TopicReader implements Consumer {
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     this.#fetcher.close();
-    this.#link.close();
+    this.#connections.close();
     await this.#onClose();
   }
 
-  async #addPartitions(control: KafkaLink): Promise<void> {
+  async #addPartitions(control: ClusterConnections): Promise<void> {
     try {
       for (const partition of (await control.leaders(this.#topic, true)).keys()) {
         const isKnown = this.#partitions.get(partitionId(this.#topic, partition)) !== undefined;

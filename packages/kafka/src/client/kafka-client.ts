@@ -11,14 +11,15 @@ export interface KafkaClient {
   readonly native: unknown;
   /**
    * A set of connections of its own. Kafka answers the requests of one connection
-   * in order, so what may wait at the broker (a join, a fetch) needs its own link.
+   * in order, so what may wait at the broker (a join, a fetch) needs its own connections.
    */
-  link(): KafkaLink;
-  /** Closes the parts of `native` that were opened. Links are closed by their owners. */
+  newConnections(): ClusterConnections;
+  /** Closes the parts of `native` that were opened. Sets of connections are closed by their owners. */
   close(): Promise<void>;
 }
 
-export interface KafkaLink {
+/** Connections to the brokers of a cluster, made as they are needed. */
+export interface ClusterConnections {
   /** Reaches one of the bootstrap brokers and authenticates. */
   open(): Promise<void>;
   /** Ends every connection at once; calls under way reject. Idempotent. */

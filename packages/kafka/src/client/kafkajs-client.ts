@@ -2,7 +2,7 @@ import type { Admin, Kafka, Producer } from "kafkajs";
 import kafkajs from "kafkajs";
 import type { ClientSettings } from "./client-settings.ts";
 import type { KafkaClient } from "./kafka-client.ts";
-import { KafkajsLink } from "./kafkajs-link.ts";
+import { KafkajsConnections } from "./kafkajs-connections.ts";
 
 /** What `connection.native` holds. */
 export interface KafkaNative {
@@ -37,7 +37,7 @@ export function kafkajsClient(settings: ClientSettings): KafkaClient {
   const native = new LazyNative(kafka);
   return {
     native,
-    link: () => new KafkajsLink(kafka, settings),
+    newConnections: () => new KafkajsConnections(kafka, settings),
     close: () => native.close(),
   };
 }

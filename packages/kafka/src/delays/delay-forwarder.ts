@@ -8,7 +8,7 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
-import type { KafkaLink } from "../client/kafka-client.ts";
+import type { ClusterConnections } from "../client/kafka-client.ts";
 import { errorType, isTransient } from "../errors.ts";
 import type { TopicPartition } from "../groups/assignment.ts";
 import { GroupMember } from "../groups/membership.ts";
@@ -40,7 +40,7 @@ type Source = DelayTierSource<IncomingRecord, KafkaPartition, OutgoingRecord>;
 export class KafkaDelayForwarder {
   readonly #context: ConsumerContext;
   readonly #topic: DelayTopic;
-  readonly #link: KafkaLink;
+  readonly #connections: ClusterConnections;
   readonly #partitions = new PartitionBuffers<IncomingRecord, KafkaPartition>(fetchAhead);
   readonly #fetcher: Fetcher;
   readonly #member: GroupMember;
@@ -53,13 +53,13 @@ export class KafkaDelayForwarder {
     const { settings, control } = context;
     this.#context = context;
     this.#topic = topic;
-    this.#link = context.link();
+    this.#connections = context.newConnections();
     const report = (cause: unknown) => this.#report(cause);
     const onFailure = (cause: unknown) => {
       this.#report(cause);
       void this.close().then(onEnd);
     };
-    this.#fetcher = new Fetcher(this.#link, this.#partitions, {
+    this.#fetcher = new Fetcher(this.#connections, this.#partitions, {
       maxBytes: settings.fetchMaxBytes,
       report,
       onFailure,
@@ -79,7 +79,7 @@ export class KafkaDelayForwarder {
       report,
     });
     this.#member = new GroupMember(
-      this.#link,
+      this.#connections,
       control,
       { ...settings, groupId: topic.groupId, topics: [topic.name], orphans: context.orphans },
       {
@@ -107,7 +107,7 @@ export class KafkaDelayForwarder {
     this.#closed.abort();
     this.#fetcher.close();
     await this.#forwarder.close();
-    this.#link.close();
+    this.#connections.close();
     await within(systemClock, leaveTimeoutMs, this.#member.close());
   }
 

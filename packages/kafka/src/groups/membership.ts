@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExponentialBackoff, systemClock, within } from "@waybill/core/spi";
-import type { KafkaLink, PartitionOffset } from "../client/kafka-client.ts";
+import type { ClusterConnections, PartitionOffset } from "../client/kafka-client.ts";
 import { errorType, isTransient } from "../errors.ts";
 import {
   assign,
@@ -56,12 +56,12 @@ type Signal = "rejoin" | "fenced" | "closing";
  * rebalances. kafkajs's own consumer stops reading altogether for each of them, tells nobody
  * before it joins again, and so cannot hand a partition over in order.
  *
- * Joins wait at the broker and so have a `link` of their own; heartbeats, commits and
- * leaving take the shared one.
+ * Joins wait at the broker and so have connections of their own; heartbeats, commits and
+ * leaving take the shared ones.
  */
 export class GroupMember {
-  readonly #link: KafkaLink;
-  readonly #control: KafkaLink;
+  readonly #connections: ClusterConnections;
+  readonly #control: ClusterConnections;
   readonly #settings: GroupSettings;
   readonly #events: GroupEvents;
   #memberId = "";
@@ -81,8 +81,13 @@ export class GroupMember {
   #wake: (() => void) | undefined;
   #closing = false;
 
-  constructor(link: KafkaLink, control: KafkaLink, settings: GroupSettings, events: GroupEvents) {
-    this.#link = link;
+  constructor(
+    connections: ClusterConnections,
+    control: ClusterConnections,
+    settings: GroupSettings,
+    events: GroupEvents,
+  ) {
+    this.#connections = connections;
     this.#control = control;
     this.#settings = settings;
     this.#events = events;
@@ -127,7 +132,7 @@ export class GroupMember {
     }
   }
 
-  /** Leaves the group, so that its partitions go to others at once. Its own link must be closed before. */
+  /** Leaves the group, so that its partitions go to others at once. Its own connections must be closed before. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
@@ -173,7 +178,7 @@ export class GroupMember {
 
   async #join(): Promise<readonly TopicPartition[]> {
     const { groupId, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#settings;
-    const answer = await this.#link.joinGroup({
+    const answer = await this.#connections.joinGroup({
       groupId,
       memberId: this.#memberId,
       sessionTimeoutMs,
@@ -199,16 +204,18 @@ export class GroupMember {
     return assigned;
   }
 
-  async #sync(answer: Awaited<ReturnType<KafkaLink["joinGroup"]>>): Promise<readonly TopicPartition[]> {
+  async #sync(
+    answer: Awaited<ReturnType<ClusterConnections["joinGroup"]>>,
+  ): Promise<readonly TopicPartition[]> {
     const plan = answer.isLeader ? await this.#plan(answer.members) : new Map();
-    return decodeAssignment(await this.#link.syncGroup(this.#identity(), encodeAssignments(plan)));
+    return decodeAssignment(await this.#connections.syncGroup(this.#identity(), encodeAssignments(plan)));
   }
 
   async #plan(encoded: readonly { readonly memberId: string; readonly metadata: Uint8Array }[]) {
     const members = encoded.map(({ memberId, metadata }) => decodeMember(memberId, metadata));
     const topics = new Set(members.flatMap((member) => member.topics));
     const counts = new Map<string, number>();
-    for (const topic of topics) counts.set(topic, (await this.#link.leaders(topic, true)).length);
+    for (const topic of topics) counts.set(topic, (await this.#connections.leaders(topic, true)).length);
     this.#partitionCounts = counts;
     return assign(members, counts);
   }

@@ -1,4 +1,4 @@
-import type { KafkaLink } from "../client/kafka-client.ts";
+import type { ClusterConnections } from "../client/kafka-client.ts";
 import type { Orphans } from "../groups/orphans.ts";
 import type { Settings } from "../options.ts";
 
@@ -6,9 +6,9 @@ import type { Settings } from "../options.ts";
 export interface ConsumerContext {
   readonly settings: Settings;
   /** For short calls: heartbeats, commits, metadata. */
-  readonly control: KafkaLink;
-  /** Makes a link that the consumer owns. */
-  link(): KafkaLink;
+  readonly control: ClusterConnections;
+  /** A set of connections that the consumer owns. */
+  newConnections(): ClusterConnections;
   /** Something failed in the background that will be tried again. */
   report(cause: unknown): void;
   readonly orphans: Orphans;

@@ -1,5 +1,5 @@
 import { ExponentialBackoff, type PartitionBuffers } from "@waybill/core/spi";
-import type { FetchedPartition, FetchRequest, KafkaLink } from "../client/kafka-client.ts";
+import type { ClusterConnections, FetchedPartition, FetchRequest } from "../client/kafka-client.ts";
 import { errorType, isTransient, LeaderMovedError } from "../errors.ts";
 import type { IncomingRecord } from "../mapping.ts";
 import { type KafkaPartition, partitionId } from "./partition.ts";
@@ -33,7 +33,7 @@ const unknownTopicMs = 5_000;
 
 /** Keeps partitions filled: one fetch at a time from each broker that leads one of them. */
 export class Fetcher {
-  readonly #link: KafkaLink;
+  readonly #connections: ClusterConnections;
   readonly #partitions: Partitions;
   readonly #options: FetcherOptions;
   readonly #leaders = new Map<string, readonly number[]>();
@@ -47,8 +47,8 @@ export class Fetcher {
   #restTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(link: KafkaLink, partitions: Partitions, options: FetcherOptions) {
-    this.#link = link;
+  constructor(connections: ClusterConnections, partitions: Partitions, options: FetcherOptions) {
+    this.#connections = connections;
     this.#partitions = partitions;
     this.#options = options;
     partitions.onRoom = () => this.#pump();
@@ -92,7 +92,7 @@ export class Fetcher {
     this.#busy.add(node);
     for (const partition of partitions) partition.isFetching = true;
     try {
-      const fetched = await this.#link.fetch(node, this.#request(partitions));
+      const fetched = await this.#connections.fetch(node, this.#request(partitions));
       this.#pauses.reset();
       for (const partition of partitions) partition.isFetching = false;
       const outOfRange: [KafkaPartition, unknown][] = [];
@@ -165,8 +165,8 @@ export class Fetcher {
   async #backIntoRange(partition: KafkaPartition, cause: unknown): Promise<void> {
     try {
       const { topic, partition: number } = partition;
-      const earliest = (await this.#link.listOffsets(topic, [number], "earliest")).get(number);
-      const latest = (await this.#link.listOffsets(topic, [number], "latest")).get(number);
+      const earliest = (await this.#connections.listOffsets(topic, [number], "earliest")).get(number);
+      const latest = (await this.#connections.listOffsets(topic, [number], "latest")).get(number);
       if (earliest === undefined || latest === undefined) return;
       if (partition.position >= earliest && partition.position <= latest) {
         this.#failed(new LeaderMovedError(partition.topic), [partition]);
@@ -216,7 +216,7 @@ export class Fetcher {
       if (!this.#leaders.has(partition.topic)) topics.add(partition.topic);
     for (const topic of topics) {
       try {
-        const leaders = await this.#link.leaders(topic, true);
+        const leaders = await this.#connections.leaders(topic, true);
         this.#leaders.set(topic, leaders);
         this.#unknownSince.delete(topic);
         this.#notBefore(backoff.maxMs, topic, leaders);

@@ -3,12 +3,12 @@ import kafkajs, { type Kafka } from "kafkajs";
 import { errorType } from "../errors.ts";
 import type { ClientSettings } from "./client-settings.ts";
 import type {
+  ClusterConnections,
   EncodedAssignment,
   FetchedPartition,
   FetchRequest,
   JoinAnswer,
   JoinRequest,
-  KafkaLink,
   Membership,
   NewTopic,
   PartitionBatch,
@@ -37,8 +37,8 @@ interface CachedLeaders {
   readonly until: number;
 }
 
-/** One set of kafkajs connections. */
-export class KafkajsLink implements KafkaLink {
+/** One set of kafkajs's connections. */
+export class KafkajsConnections implements ClusterConnections {
   readonly #settings: ClientSettings;
   readonly #pool: BrokerPool;
   readonly #leaders = new Map<string, CachedLeaders>();
