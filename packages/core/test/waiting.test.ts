@@ -41,6 +41,19 @@ it("retryTransient gives up on what stays, when its time is over, and when nobod
   expect(vi.getTimerCount()).toBe(0);
 });
 
+it("retryTransient keeps to its time though the clock is set back meanwhile", async () => {
+  let tries = 0;
+  const endless = retryTransient(() => {
+    tries++;
+    return Promise.reject(passing);
+  }, bounds);
+  const rejected = expect(endless).rejects.toBe(passing);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await vi.advanceTimersByTimeAsync(1_100);
+  await rejected;
+  expect(tries).toBeLessThan(8);
+});
+
 it("retryTransient ends its pause when nobody waits any more, and tries no more", async () => {
   const stop = new AbortController();
   let tries = 0;

@@ -85,9 +85,9 @@ export class EventHubsTopology implements Topology {
 
   /** Waits until a hub has come or gone: the service takes seconds for both. */
   async #until(hub: string, state: "there" | "gone", { signal }: Call): Promise<void> {
-    const deadline = Date.now() + this.#context.settings.requestTimeoutMs;
+    const deadline = performance.now() + this.#context.settings.requestTimeoutMs;
     while ((await this.#exists(hub)) !== (state === "there")) {
-      if (Date.now() >= deadline || signal.aborted) {
+      if (performance.now() >= deadline || signal.aborted) {
         throw new AmqpError(ownConditions.timeout, `The hub "${hub}" is not ${state} yet.`);
       }
       await sleep(50);

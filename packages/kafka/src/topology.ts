@@ -150,8 +150,8 @@ export class KafkaTopology implements Topology {
     const { control, settings } = this.#context;
     if (!(await topicExists(control, name))) return;
     await control.deleteTopic(name);
-    const deadline = Date.now() + settings.requestTimeoutMs;
-    while ((await topicExists(control, name)) && Date.now() < deadline) {
+    const deadline = performance.now() + settings.requestTimeoutMs;
+    while ((await topicExists(control, name)) && performance.now() < deadline) {
       await sleep(50);
     }
   }

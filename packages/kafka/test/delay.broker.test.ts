@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ack,
   besides,
+  call,
   consume,
   ids,
   item,
@@ -13,6 +14,7 @@ import {
   receiveFor,
   take,
   topicOf,
+  until,
 } from "../../../scripts/testing/workbench.ts";
 import { KafkaPublisher } from "../src/publisher.ts";
 import { KafkaBench } from "./workbench.ts";
@@ -85,6 +87,23 @@ describe("a delayed message", () => {
     expect(delivery).toMatchObject({ id: retry.id });
     expect({ ...delivery?.headers }).toEqual({ "waybill-attempt": "2" });
     expect(await receiveFor(other, 500)).toEqual([]);
+  });
+
+  it("for a group that was removed holds up nobody behind it", async () => {
+    const connection = await bench.connect();
+    const removed = await bench.made(connection, "group", { group: "removed" });
+    const others = besides(removed, "others");
+    await bench.ensure(connection, item(others));
+    const consumer = await consume(connection, others);
+    await publish(connection, others, [message({ delayMs: 1 })]);
+    await take(consumer, 1);
+    // Both wait in one tier, the one for nobody first.
+    await publish(connection, removed, [message({ delayMs: 700 })]);
+    const late = message({ delayMs: 800 });
+    await publish(connection, others, [late]);
+    await connection.topology.remove([removed], call);
+    expect(ids(await receive(consumer, 1, 5_000))).toEqual([late.id]);
+    await until(() => bench.reports.length > 0);
   });
 
   it("waits for somebody to come, and survives that its forwarder goes", async () => {

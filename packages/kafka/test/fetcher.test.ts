@@ -67,6 +67,25 @@ describe("a partition that is younger than what is known of its topic", () => {
   });
 });
 
+it("a partition is read again after a failure though the clock was set back by an hour", async () => {
+  let failing = true;
+  const { partitions, asked } = fetching({
+    fetch: async () => {
+      if (!failing) return [];
+      failing = false;
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+      setTimeout(() => vi.setSystemTime(Date.now() - 3_600_000), 10);
+      throw protocolError(6);
+    },
+  });
+  partitions.add(new KafkaPartition("t", 0, 7));
+  try {
+    await vi.waitFor(() => expect(asked.get(0)?.length).toBeGreaterThan(2), bounds);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 describe("an offset that the broker does not have", () => {
   /** What is asked for after the broker has refused offset 50 of a partition that reaches so far. */
   async function after(earliest: number, latest: number): Promise<number | undefined> {

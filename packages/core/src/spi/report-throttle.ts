@@ -18,10 +18,9 @@ export class ReportThrottle {
 
   report(cause: unknown): void {
     const kind = this.#kindOf(cause);
-    const now = Date.now();
+    const now = performance.now();
     const reportedAt = this.#reportedAt.get(kind);
-    // A clock that was set back must not silence it for long.
-    if (reportedAt !== undefined && Math.abs(now - reportedAt) < sameKindMs) return;
+    if (reportedAt !== undefined && now - reportedAt < sameKindMs) return;
     this.#reportedAt.set(kind, now);
     this.#report(cause);
   }

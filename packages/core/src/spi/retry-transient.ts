@@ -21,14 +21,14 @@ export async function retryTransient<T>(
   work: () => Promise<T>,
   { timeoutMs, isTransient, signal }: RetryTransientOptions,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   const pauses = new ExponentialBackoff(backoff);
   for (;;) {
     try {
       return await work();
     } catch (cause) {
       const waitMs = pauses.next();
-      if (signal.aborted || !isTransient(cause) || Date.now() + waitMs > deadline) throw cause;
+      if (signal.aborted || !isTransient(cause) || performance.now() + waitMs > deadline) throw cause;
       await sleep(systemClock, waitMs, signal);
       if (signal.aborted) throw cause;
     }

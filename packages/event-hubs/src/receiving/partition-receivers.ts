@@ -61,8 +61,8 @@ export class PartitionReceivers {
       } catch (cause) {
         if (this.#closed || !partition.isOpen) return;
         if (isStolen(cause)) return this.#options.onStolen(partition);
-        if (isMissing(cause)) unknownSince ??= Date.now();
-        const isGone = unknownSince !== undefined && Date.now() - unknownSince >= unknownMs;
+        if (isMissing(cause)) unknownSince ??= performance.now();
+        const isGone = unknownSince !== undefined && performance.now() - unknownSince >= unknownMs;
         if (isGone || !(isTransient(cause) || isMissing(cause))) return this.#options.onFailure(cause);
         this.#options.report(cause);
         await sleep(pauses.next());

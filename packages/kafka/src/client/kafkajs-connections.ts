@@ -71,7 +71,8 @@ export class KafkajsConnections implements ClusterConnections {
 
   leaders(topic: string, refresh = false): Promise<readonly number[]> {
     const cached = this.#leaders.get(topic);
-    if (cached !== undefined && !refresh && Date.now() < cached.until) return Promise.resolve(cached.leaders);
+    if (cached !== undefined && !refresh && performance.now() < cached.until)
+      return Promise.resolve(cached.leaders);
     let looking = this.#looking.get(topic);
     if (looking === undefined) {
       looking = this.#lookUp(topic).finally(() => this.#looking.delete(topic));
@@ -316,13 +317,13 @@ export class KafkajsConnections implements ClusterConnections {
     const found = metadata.topicMetadata.find((one) => one.topic === topic);
     const leaders: number[] = [];
     for (const { partitionId, leader } of found?.partitionMetadata ?? []) leaders[partitionId] = leader;
-    this.#leaders.set(topic, { leaders, until: Date.now() + metadataMaxAgeMs });
+    this.#leaders.set(topic, { leaders, until: performance.now() + metadataMaxAgeMs });
     return leaders;
   }
 
   /** Until every broker asked knows a topic that was just made, and its leaders. */
   async #known(topic: string): Promise<void> {
-    const deadline = Date.now() + this.#settings.requestTimeoutMs;
+    const deadline = performance.now() + this.#settings.requestTimeoutMs;
     const pauses = new ExponentialBackoff({ firstMs: 10, maxMs: 500 });
     for (;;) {
       try {
@@ -331,7 +332,7 @@ export class KafkajsConnections implements ClusterConnections {
       } catch (error) {
         const type = errorType(error);
         const soon = type === "UNKNOWN_TOPIC_OR_PARTITION" || type === "LEADER_NOT_AVAILABLE";
-        if (!soon || Date.now() > deadline) throw error;
+        if (!soon || performance.now() > deadline) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, pauses.next()));
     }

@@ -73,7 +73,7 @@ export class GroupMember {
   /** Numbers of partitions on their way out, and how to stop waiting for them. */
   readonly #going = new Map<number, AbortController>();
   #partitionCounts = new Map<string, number>();
-  #lastContact = Date.now();
+  #lastContact = performance.now();
   #lastFailure: unknown = new Error("The group's coordinator did not answer for a whole session.");
   #joining = false;
   #sessionTimer: NodeJS.Timeout | undefined;
@@ -105,7 +105,7 @@ export class GroupMember {
    * meanwhile. Resolves when done, or when nothing is left to commit.
    */
   async commit(offsets: () => readonly PartitionOffset[], timeoutMs: number): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     const pauses = new ExponentialBackoff(commitBackoff);
     for (;;) {
       while (this.#syncing !== undefined) await this.#syncing;
@@ -113,7 +113,7 @@ export class GroupMember {
       if (current.length === 0) return;
       const generation = this.#generation;
       try {
-        const sentAt = Date.now();
+        const sentAt = performance.now();
         await this.#control.commitOffsets(this.#identity(), current);
         this.#hadContact(sentAt);
         return;
@@ -126,7 +126,7 @@ export class GroupMember {
           this.#events.contact(false);
         }
         const waitMs = pauses.next();
-        if (Date.now() + waitMs > deadline) throw cause;
+        if (performance.now() + waitMs > deadline) throw cause;
         await sleep(waitMs);
       }
     }
@@ -165,7 +165,7 @@ export class GroupMember {
         if (fencing.has(type)) this.#loseAll();
         else if (type !== "REBALANCE_IN_PROGRESS") {
           this.#reportFailure(cause);
-          const isOver = Date.now() - this.#lastContact >= this.#settings.sessionTimeoutMs;
+          const isOver = performance.now() - this.#lastContact >= this.#settings.sessionTimeoutMs;
           if (isOver || !isTransient(cause)) {
             this.#fail(cause);
             return;
@@ -192,7 +192,7 @@ export class GroupMember {
     this.#memberId = answer.memberId;
     this.#generation = answer.generation;
     this.#isLeader = answer.isLeader;
-    this.#lastContact = Date.now();
+    this.#lastContact = performance.now();
     const syncing = this.#sync(answer);
     this.#syncing = syncing
       .catch(() => {})
@@ -200,7 +200,7 @@ export class GroupMember {
         this.#syncing = undefined;
       });
     const assigned = await syncing;
-    this.#lastContact = Date.now();
+    this.#lastContact = performance.now();
     return assigned;
   }
 
@@ -251,12 +251,12 @@ export class GroupMember {
 
   /** Heartbeats, for as long as this is a member: also while a join waits, since the partitions are still being read. */
   async #beat(): Promise<void> {
-    for (let nextCheck = Date.now() + partitionCheckMs; !this.#closing; ) {
+    for (let nextCheck = performance.now() + partitionCheckMs; !this.#closing; ) {
       await sleep(this.#settings.heartbeatIntervalMs);
       if (this.#closing) return;
       const generation = this.#generation;
       if (this.#memberId === "" || generation < 0) continue;
-      const sentAt = Date.now();
+      const sentAt = performance.now();
       try {
         await this.#control.heartbeat(this.#identity());
         this.#hadContact(sentAt);
@@ -303,7 +303,7 @@ export class GroupMember {
    */
   #watchSession(): void {
     if (this.#closing) return;
-    const left = this.#lastContact + this.#settings.sessionTimeoutMs - sessionMarginMs - Date.now();
+    const left = this.#lastContact + this.#settings.sessionTimeoutMs - sessionMarginMs - performance.now();
     if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastFailure);
     else this.#sessionTimer = setTimeout(() => this.#watchSession(), left > 0 ? left : sessionMarginMs);
   }

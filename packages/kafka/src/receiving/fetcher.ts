@@ -62,7 +62,7 @@ export class Fetcher {
 
   #pump(rested = false): void {
     if (this.#closed) return;
-    const now = Date.now();
+    const now = performance.now();
     const wanted = this.#partitions
       .withRoom()
       .filter(({ isFetching, retryAt }) => !isFetching && retryAt <= now);
@@ -189,7 +189,7 @@ export class Fetcher {
     // Leaders that move are everyday life; the rest deserves a word.
     if (type === undefined) this.#options.report(cause);
     const waitMs = this.#pauses.next();
-    const retryAt = Date.now() + waitMs;
+    const retryAt = performance.now() + waitMs;
     for (const partition of partitions) {
       // Never sooner than it was to be: one whose position is not known yet is not to be read at all.
       partition.retryAt = Math.max(partition.retryAt, retryAt);
@@ -237,13 +237,14 @@ export class Fetcher {
       (partition) => partition.topic === topic && leaders[partition.partition] === undefined,
     );
     if (unheardOf.length === 0) return;
-    for (const partition of unheardOf) partition.retryAt = Math.max(partition.retryAt, Date.now() + ms);
+    for (const partition of unheardOf)
+      partition.retryAt = Math.max(partition.retryAt, performance.now() + ms);
     this.#pumpIn(ms);
   }
 
   #isGone(topic: string): boolean {
-    const since = this.#unknownSince.get(topic) ?? Date.now();
+    const since = this.#unknownSince.get(topic) ?? performance.now();
     this.#unknownSince.set(topic, since);
-    return Date.now() - since >= unknownTopicMs;
+    return performance.now() - since >= unknownTopicMs;
   }
 }

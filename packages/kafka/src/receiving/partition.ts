@@ -14,7 +14,7 @@ export class KafkaPartition extends PartitionBuffer<IncomingRecord> {
   position: number;
   /** Part of a fetch under way. */
   isFetching = false;
-  /** Not to be fetched before this time, after a failure; infinity until its position is known. */
+  /** Not to be fetched before this time (of `performance.now()`), after a failure; infinity until its position is known. */
   retryAt = 0;
 
   constructor(topic: string, partition: number, position: number) {
