@@ -117,6 +117,16 @@ describe("the room of a partition", () => {
     expect(idsWithRoom(buffers)).toEqual(["full"]);
   });
 
+  it("is filled and emptied in order, however much comes at once", () => {
+    const buffers = buffersOf(20_000);
+    const buffer = filled(buffers, "a", 0);
+    for (let round = 0; round < 3; round++) {
+      for (let number = 0; number < 3_000; number++) buffer.push({ number, bytes: 2 });
+      for (let number = 0; number < 3_000; number++) expect(buffer.shift()?.number).toBe(number);
+      expect([buffer.buffered, buffer.bytes, buffer.shift()]).toEqual([0, 0, undefined]);
+    }
+  });
+
   it("counts what is buffered, and nothing after the partition is gone", () => {
     const buffers = buffersOf(20);
     const buffer = filled(buffers, "a", 3, 7);

@@ -5,6 +5,9 @@ export interface BufferedItem {
   readonly bytes: number;
 }
 
+/** A queue that has held more than this is given up once it is empty: one burst is not to keep its memory for ever. */
+const largeQueue = 1_024;
+
 /**
  * A partition being read, for as long as it is this consumer's to read, with what was fetched
  * and not handed out. An adapter extends it with how its broker is read.
@@ -20,6 +23,7 @@ export class PartitionBuffer<T extends BufferedItem> {
   isPaused = false;
   #items = new Deque<T>();
   #bytes = 0;
+  #isLarge = false;
 
   constructor(id: string) {
     this.id = id;
@@ -43,6 +47,7 @@ export class PartitionBuffer<T extends BufferedItem> {
   push(item: T): void {
     this.#items.push(item);
     this.#bytes += item.bytes;
+    if (this.#items.size > largeQueue) this.#isLarge = true;
   }
 
   /** The oldest item not handed out, which stays. */
@@ -53,7 +58,9 @@ export class PartitionBuffer<T extends BufferedItem> {
   /** Takes the oldest item. */
   shift(): T | undefined {
     const item = this.#items.shift();
-    if (item !== undefined) this.#bytes -= item.bytes;
+    if (item === undefined) return undefined;
+    this.#bytes -= item.bytes;
+    if (this.#isLarge && this.#items.size === 0) this.#clear();
     return item;
   }
 
@@ -61,7 +68,12 @@ export class PartitionBuffer<T extends BufferedItem> {
   stop(how: "closing" | "gone"): void {
     if (how === "gone") this.isAlive = false;
     this.isClosing = true;
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#items = new Deque();
     this.#bytes = 0;
+    this.#isLarge = false;
   }
 }
