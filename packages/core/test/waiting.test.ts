@@ -5,10 +5,10 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const passing = new Error("passing");
-const patience = {
+const bounds = {
   timeoutMs: 1_000,
   isTransient: (cause: unknown) => cause === passing,
-  isOver: () => false,
+  signal: new AbortController().signal,
 };
 
 it("retryTransient does it again while what stands in the way is passing", async () => {
@@ -17,7 +17,7 @@ it("retryTransient does it again while what stands in the way is passing", async
     if (++tries < 3) throw passing;
     return "done";
   };
-  const result = retryTransient(work, patience);
+  const result = retryTransient(work, bounds);
   await vi.advanceTimersByTimeAsync(500);
   expect(await result).toBe("done");
   expect(tries).toBe(3);
@@ -25,19 +25,49 @@ it("retryTransient does it again while what stands in the way is passing", async
 
 it("retryTransient gives up on what stays, when its time is over, and when nobody waits any more", async () => {
   const stays = new Error("stays");
-  await expect(retryTransient(() => Promise.reject(stays), patience)).rejects.toBe(stays);
+  await expect(retryTransient(() => Promise.reject(stays), bounds)).rejects.toBe(stays);
   await expect(
-    retryTransient(() => Promise.reject(passing), { ...patience, isOver: () => true }),
+    retryTransient(() => Promise.reject(passing), { ...bounds, signal: AbortSignal.abort() }),
   ).rejects.toBe(passing);
   let tries = 0;
   const endless = retryTransient(() => {
     tries++;
     return Promise.reject(passing);
-  }, patience);
+  }, bounds);
   const rejected = expect(endless).rejects.toBe(passing);
   await vi.advanceTimersByTimeAsync(1_100);
   await rejected;
   expect(tries).toBeLessThan(8);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("retryTransient keeps to its time though the clock is set back meanwhile", async () => {
+  let tries = 0;
+  const endless = retryTransient(() => {
+    tries++;
+    return Promise.reject(passing);
+  }, bounds);
+  const rejected = expect(endless).rejects.toBe(passing);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await vi.advanceTimersByTimeAsync(1_100);
+  await rejected;
+  expect(tries).toBeLessThan(8);
+});
+
+it("retryTransient ends its pause when nobody waits any more, and tries no more", async () => {
+  const stop = new AbortController();
+  let tries = 0;
+  const work = () => {
+    tries++;
+    return Promise.reject(passing);
+  };
+  const given = retryTransient(work, { ...bounds, timeoutMs: 60_000, signal: stop.signal });
+  const rejected = expect(given).rejects.toBe(passing);
+  await vi.advanceTimersByTimeAsync(25);
+  const triedBefore = tries;
+  stop.abort();
+  await rejected;
+  expect(tries).toBe(triedBefore);
   expect(vi.getTimerCount()).toBe(0);
 });
 

@@ -3,10 +3,14 @@ import type { Capabilities } from "@waybill/core/spi";
 /** What a message's metadata and framing may take of the service's limit beside body, key and headers. */
 const reservedBytes = 4_096;
 
-/** The longest delay. What waits is written anew at every rung, so a hub's retention does not bound it. */
+/** What an application property takes beside its name and value: type and length of each, at most. */
+const headerOverheadBytes = 10;
+
+/** The longest delay. What waits is written anew in every tier, so a hub's retention does not bound it. */
 const maxDelayMs = 7 * 86_400_000;
 
-export function capabilities(maxMessageBytes: number) {
+/** What Event Hubs offers, where the tier takes messages of so many bytes. */
+export function capabilitiesOf(maxMessageBytes: number) {
   const messageBytes = maxMessageBytes - reservedBytes;
   return {
     features: {
@@ -15,7 +19,7 @@ export function capabilities(maxMessageBytes: number) {
         maxMs: maxDelayMs,
         lateMs: 1_500,
         lateRatio: 0.1,
-        note: "One hub for all that waits, whose partitions are rungs of a ladder; consumers move what is due on. Costs a few writes per message, and waits while no consumer runs.",
+        note: "One hub for all that waits, whose partitions are tiers of delay; consumers forward what is due. Costs a few writes per message, and waits while no consumer runs.",
       },
       ttl: {
         how: "emulated",
@@ -49,8 +53,8 @@ export function capabilities(maxMessageBytes: number) {
     lease: undefined,
     reportsUnrouted: false,
     publishing: { maxMessages: 1_000, maxBytes: messageBytes, inFlight: 4 },
-    limits: { messageBytes, keyBytes: 128 },
+    limits: { messageBytes, keyBytes: 128, headers: { overheadBytes: headerOverheadBytes } },
   } as const satisfies Capabilities;
 }
 
-export type EventHubsCapabilities = ReturnType<typeof capabilities>;
+export type EventHubsCapabilities = ReturnType<typeof capabilitiesOf>;

@@ -13,8 +13,8 @@ import type {
   ForeignPeer,
 } from "@waybill/conformance";
 import type { Driver } from "@waybill/core/spi";
+import { EventHubsNative } from "./client/native.ts";
 import { adapter, eventHubs } from "./index.ts";
-import { EventHubsNative } from "./native.ts";
 import { type Settings, settingsFromUrl } from "./options.ts";
 
 const sessionTimeoutMs = 3_000;

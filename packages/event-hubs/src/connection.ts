@@ -6,30 +6,34 @@ import {
   type Consumer,
   type ConsumerHooks,
   nothingStarted,
+  OpenConsumers,
   type PublishOutcome,
+  ReportThrottle,
   retryTransient,
+  type SharedDelayForwarder,
   type Source,
   systemClock,
   unlessGivenUp,
   type WireMessage,
   within,
 } from "@waybill/core/spi";
-import { AmqpConnection } from "./amqp/amqp-connection.ts";
-import { openStore } from "./checkpoints/store.ts";
-import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
-import { Movers } from "./delays/movers.ts";
+import { HubReader } from "./broadcast/hub-reader.ts";
+import { AmqpConnection } from "./client/amqp-connection.ts";
+import { EventHubsNative } from "./client/native.ts";
+import { EventHubsConsumer } from "./consumer.ts";
+import { sharedForwarder } from "./delays/shared-forwarder.ts";
 import { classify, isTransient } from "./errors.ts";
+import { openStore } from "./groups/open-checkpoint-store.ts";
 import { startsOf } from "./groups/start.ts";
-import { hashOf, isShared, placeOf } from "./naming.ts";
-import { EventHubsNative } from "./native.ts";
+import { hubAddressOf, isShared } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { Publisher } from "./publishing/publisher.ts";
-import { HubReader } from "./reading/reader.ts";
+import { EventHubsPublisher } from "./publisher.ts";
+import type { ConsumerContext } from "./receiving/consumer-context.ts";
+import { replyPartition } from "./replies/reply-partition.ts";
 import { EventHubsTopology } from "./topology.ts";
 
-/** How long the same kind of trouble in the background is not worth another word. */
-const sameNewsMs = 30_000;
-const farewellMs = 3_000;
+/** How long consumers may take to close with their connection. */
+const closeTimeoutMs = 3_000;
 
 /** One AMQP connection for everything. It does not heal itself: when it is lost, core makes a new one. */
 export class EventHubsConnection implements Connection {
@@ -37,10 +41,10 @@ export class EventHubsConnection implements Connection {
   readonly broker = { name: "Azure Event Hubs", version: undefined };
   readonly topology: EventHubsTopology;
   readonly #context: ConsumerContext;
-  readonly #publisher: Publisher;
-  readonly #movers: Movers;
-  readonly #consumers = new Set<Consumer>();
-  readonly #reportedAt = new Map<string, number>();
+  readonly #publisher: EventHubsPublisher;
+  readonly #delayForwarder: SharedDelayForwarder<readonly string[]> | undefined;
+  readonly #consumers = new OpenConsumers();
+  readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
 
   static async open(settings: Settings, hooks: ConnectionHooks, call: Call): Promise<EventHubsConnection> {
@@ -71,17 +75,19 @@ export class EventHubsConnection implements Connection {
     store: ConsumerContext["store"],
   ) {
     this.native = new EventHubsNative(settings);
+    const kindOf = (cause: unknown) => classify(cause)?.code ?? "unknown";
+    const reports = new ReportThrottle(kindOf, (cause) => hooks.report(cause));
     this.#context = {
       settings,
       amqp,
       store,
-      isClosed: () => this.#closing !== undefined,
+      signal: this.#closed.signal,
       report: (cause) => {
-        if (this.#closing === undefined && this.#isNews(cause)) hooks.report(cause);
+        if (this.#closing === undefined) reports.report(cause);
       },
     };
-    this.#publisher = new Publisher(amqp, settings);
-    this.#movers = new Movers(this.#context, this.#publisher);
+    this.#publisher = new EventHubsPublisher(amqp, settings);
+    this.#delayForwarder = sharedForwarder(this.#context, this.#publisher);
     this.topology = new EventHubsTopology(this.#context);
   }
 
@@ -94,11 +100,10 @@ export class EventHubsConnection implements Connection {
   }
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
-    const { requestTimeoutMs } = this.#context.settings;
     const starting = retryTransient(() => this.#start(from, hooks, call), {
-      timeoutMs: requestTimeoutMs,
+      timeoutMs: this.#context.settings.requestTimeoutMs,
       isTransient,
-      isOver: () => call.signal.aborted || this.#closing !== undefined,
+      signal: AbortSignal.any([call.signal, this.#closed.signal]),
     });
     return unlessGivenUp(starting, call.signal, (late) => void late.close(nothingStarted).catch(() => {}));
   }
@@ -108,22 +113,10 @@ export class EventHubsConnection implements Connection {
     return this.#closing;
   }
 
-  /** While the service or the store is away, every link and every try would say so. */
-  #isNews(cause: unknown): boolean {
-    const { code = "unknown" } = classify(cause) ?? {};
-    const now = Date.now();
-    if (now - (this.#reportedAt.get(code) ?? 0) < sameNewsMs) return false;
-    this.#reportedAt.set(code, now);
-    return true;
-  }
-
   async #close(): Promise<void> {
     const { amqp, store, settings } = this.#context;
-    await within(
-      systemClock,
-      farewellMs,
-      Promise.all([...this.#consumers].map((consumer) => consumer.close(nothingStarted))),
-    );
+    this.#closed.abort();
+    await within(systemClock, closeTimeoutMs, this.#consumers.close());
     await amqp.close();
     await this.native.close().catch(() => {});
     // The user's own store is not ours to close: the next connection needs it.
@@ -132,55 +125,39 @@ export class EventHubsConnection implements Connection {
 
   async #start(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { address } = from;
-    if (address.kind === "inbox") return this.#track(await this.#inbox(from));
-    const release = await this.#movers.use();
+    const { settings } = this.#context;
+    if (address.kind === "inbox") return this.#consumers.track(await this.#inbox(from));
+    const release = await this.#delayForwarder?.use();
     try {
-      if (address.kind === "topic") return this.#track(await this.#reader(from), release);
-      if (isShared(address, this.#context.settings)) {
-        await this.topology.makeReadable(placeOf(address, this.#context.settings), call);
+      if (address.kind === "topic") return this.#consumers.track(await this.#reader(from), release);
+      if (isShared(address, settings)) {
+        await this.topology.makeReadable(hubAddressOf(address, settings), call);
       }
-      return this.#track(await GroupConsumer.start(this.#context, from, hooks), release);
+      return this.#consumers.track(await EventHubsConsumer.start(this.#context, from, hooks), release);
     } catch (cause) {
-      await release();
+      await release?.();
       throw cause;
     }
   }
 
-  async #reader({ address, start, prefetch }: Source): Promise<Consumer> {
+  async #reader({ address, start, prefetch, prefetchBytes }: Source): Promise<Consumer> {
     const { amqp, settings } = this.#context;
-    const place = placeOf(address, settings);
-    const { requestTimeoutMs: timeoutMs } = settings;
-    await amqp.hub(place.hub, true);
-    const starts = await startsOf(amqp, { ...place, start, timeoutMs });
-    return HubReader.start(this.#context, { place, starts, prefetch });
+    const from = hubAddressOf(address, settings);
+    await amqp.hub(from.hub, true);
+    const starts = await startsOf(amqp, { ...from, start, timeoutMs: settings.requestTimeoutMs });
+    return HubReader.start(this.#context, { from, starts, prefetch, prefetchBytes });
   }
 
-  async #inbox({ address, prefetch }: Source): Promise<Consumer> {
+  async #inbox({ address, prefetch, prefetchBytes }: Source): Promise<Consumer> {
     const { amqp, settings } = this.#context;
-    const place = placeOf(address, settings);
-    const { requestTimeoutMs: timeoutMs } = settings;
-    const { partitionIds } = await amqp.hub(place.hub, true);
-    const partition = partitionIds[hashOf(address.brokerName) % partitionIds.length] as string;
+    const from = hubAddressOf(address, settings);
+    const { partitionIds } = await amqp.hub(from.hub, true);
     const starts = await startsOf(amqp, {
-      ...place,
+      ...from,
       start: { from: "latest" },
-      partitions: [partition],
-      timeoutMs,
+      partitions: [replyPartition(address.brokerName, partitionIds)],
+      timeoutMs: settings.requestTimeoutMs,
     });
-    return HubReader.start(this.#context, { place, starts, prefetch });
-  }
-
-  /** Closes the consumer with the connection, and lets go of what it used. */
-  #track(consumer: Consumer, release: () => Promise<void> = async () => {}): Consumer {
-    const close = consumer.close.bind(consumer);
-    let closing: Promise<void> | undefined;
-    consumer.close = () => {
-      closing ??= Promise.all([close(nothingStarted), release()]).then(() => {
-        this.#consumers.delete(consumer);
-      });
-      return closing;
-    };
-    this.#consumers.add(consumer);
-    return consumer;
+    return HubReader.start(this.#context, { from, starts, prefetch, prefetchBytes });
   }
 }

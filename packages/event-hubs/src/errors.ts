@@ -1,5 +1,5 @@
 import type { Classification } from "@waybill/core/spi";
-import { conditionOf, ownConditions } from "./amqp/amqp-error.ts";
+import { conditionOf, ownConditions } from "./client/amqp-error.ts";
 
 interface VendorError {
   readonly name?: unknown;
@@ -49,7 +49,7 @@ const byCondition: Readonly<Record<string, Classification>> = {
     code: "UNREACHABLE",
     retryable: false,
     remedy:
-      "What answers there does not speak AMQP 1.0, or wants TLS: check the port and the option `emulator`.",
+      "The server at this address does not speak AMQP 1.0, or wants TLS: check the port and the option `emulator`.",
   },
   "amqp:connection:redirect": { code: "CONNECTION_LOST" },
   "amqp:decode-error": { code: "BROKER_ERROR", retryable: false },

@@ -1,12 +1,12 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
-import { capabilities, type EventHubsCapabilities } from "./capabilities.ts";
+import { capabilitiesOf, type EventHubsCapabilities } from "./capabilities.ts";
 import { EventHubsConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
 import { naming } from "./naming.ts";
-import { type EventHubsOptions, type Settings, settingsFromObject, settingsFromUrl } from "./options.ts";
+import { type EventHubsOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
 
 export type { EventHubsCapabilities } from "./capabilities.ts";
-export type { EventHubsNative } from "./native.ts";
+export type { EventHubsNative } from "./client/native.ts";
 export type { EventHubsOptions } from "./options.ts";
 
 /**
@@ -14,7 +14,7 @@ export type { EventHubsOptions } from "./options.ts";
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
 export function eventHubs(options: EventHubsOptions): Driver<EventHubsCapabilities> {
-  return driver(settingsFromObject(options));
+  return driver(readSettings(options));
 }
 
 /** Lets `connect("eventhubs://…")` find this package. */
@@ -28,7 +28,7 @@ function driver(settings: Settings): Driver<EventHubsCapabilities> {
   return {
     specVersion: "1",
     name: "event-hubs",
-    capabilities: capabilities(settings.maxMessageBytes),
+    capabilities: capabilitiesOf(settings.maxMessageBytes),
     naming,
     connect: (hooks, call) => EventHubsConnection.open(settings, hooks, call),
     classify,

@@ -1,12 +1,30 @@
 import { type Headers, metadataHeaders, type ReceivedMessage, type WireMessage } from "@waybill/core/spi";
-import rhea, { type Message } from "rhea";
-import type { Lane } from "./reading/lane.ts";
 
-const { message: amqp } = rhea;
+/**
+ * An AMQP 1.0 message, its sections and properties under the names of the standard
+ * (http://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html).
+ */
+export interface AmqpMessage {
+  readonly message_id?: unknown;
+  readonly correlation_id?: unknown;
+  readonly content_type?: unknown;
+  /** Milliseconds since the epoch, or a date. */
+  readonly creation_time?: unknown;
+  /** Milliseconds since the epoch, or a date. */
+  readonly absolute_expiry_time?: unknown;
+  readonly reply_to?: unknown;
+  readonly message_annotations?: Readonly<Record<string, unknown>>;
+  readonly application_properties?: Readonly<Record<string, unknown>>;
+  /** On its way out: bytes. As received: bytes, or a section with its `typecode` and `content`. */
+  readonly body?: unknown;
+}
+
+/** What an AMQP message says of its message. */
+export type MessageFields = Omit<ReceivedMessage, "redeliveries" | "partition" | "position" | "native">;
 
 /** Application properties of this adapter's own. */
 export const ownProperties = {
-  /** The one place that a message is for, where others read the same hub. */
+  /** The one group, queue or inbox that a message is for, where others read the same hub. */
   mark: "waybill-eh-for",
   /** When to deliver, milliseconds since the epoch; only while it waits. */
   due: "waybill-eh-due",
@@ -27,24 +45,27 @@ export const annotations = {
   enqueuedTime: "x-opt-enqueued-time",
 } as const;
 
-const poisoned = "__proto__";
+const protoHeader = "__proto__";
 
 /** AMQP symbols are ASCII. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
 const ascii = /^[\x00-\x7f]*$/;
 
-/** A message as an AMQP message, encoded. Metadata has native places; what is ours alone is a property. */
-export function encode(message: WireMessage, own: Readonly<Record<string, string>> | undefined): Buffer {
+/** Metadata has native places in AMQP; what is ours alone (`own`) is a property. */
+export function toAmqpMessage(
+  message: WireMessage,
+  own: Readonly<Record<string, string>> | undefined,
+): AmqpMessage {
   const properties: Record<string, string> = { ...message.headers, ...own };
-  if (Object.hasOwn(properties, poisoned)) {
-    properties[ownProperties.proto] = properties[poisoned] as string;
-    delete properties[poisoned];
+  if (Object.hasOwn(properties, protoHeader)) {
+    properties[ownProperties.proto] = properties[protoHeader] as string;
+    delete properties[protoHeader];
   }
   // The annotation is the native place, but the service may set it for a batch as a whole.
   if (message.key !== undefined) properties[metadataHeaders.key] = message.key;
   const isSymbol = ascii.test(message.contentType);
   if (!isSymbol) properties[metadataHeaders.contentType] = message.contentType;
-  return amqp.encode({
+  return {
     message_id: message.id,
     creation_time: message.timestamp,
     ...(message.contentType !== "" && isSymbol ? { content_type: message.contentType } : {}),
@@ -53,134 +74,84 @@ export function encode(message: WireMessage, own: Readonly<Record<string, string
     ...(message.correlationId === undefined ? {} : { correlation_id: message.correlationId }),
     ...(message.key === undefined ? {} : { message_annotations: { [annotations.key]: message.key } }),
     application_properties: properties,
-    body: amqp.data_section(
-      Buffer.from(message.body.buffer, message.body.byteOffset, message.body.byteLength),
-    ),
-  });
+    body: message.body,
+  };
 }
 
-/** Encoded messages as one batch for the service, to go where the key says. */
-export function encodeBatch(messages: readonly Buffer[], key: string | undefined): Buffer {
-  return amqp.encode({
-    body: amqp.data_sections(messages),
-    ...(key === undefined ? {} : { message_annotations: { [annotations.key]: key } }),
-  });
+/**
+ * The message that an AMQP message brings, also one of an external producer.
+ * @param partitionId `<hub>-<partition>`, from which a message without an id gets one.
+ */
+export function fromAmqpMessage(message: AmqpMessage, partitionId: string): MessageFields {
+  const headers: Record<string, string> = Object.create(null);
+  let contentType = text(message.content_type) ?? "";
+  let key: unknown = message.message_annotations?.[annotations.key];
+  const properties: Readonly<Record<string, unknown>> = message.application_properties ?? {};
+  for (const name in properties) {
+    const value = properties[name];
+    if (name === ownProperties.mark) continue;
+    if (name === metadataHeaders.key) key = value;
+    else if (name === metadataHeaders.contentType && contentType === "") contentType = headerText(value);
+    else headers[name === ownProperties.proto ? protoHeader : name] = headerText(value);
+  }
+  return {
+    id: identifier(message.message_id) || `${partitionId}-${sequenceNumberOf(message)}`,
+    body: bodyOf(message.body),
+    contentType,
+    key: typeof key === "string" ? key : undefined,
+    timestamp: time(message.creation_time) ?? enqueuedAtOf(message),
+    headers: headers as Headers,
+    expiresAt: time(message.absolute_expiry_time),
+    replyTo: text(message.reply_to),
+    correlationId: identifier(message.correlation_id),
+  };
 }
-
-/** What a batch takes beside its messages and, for each of them, the frame of its section. */
-export const batchOverhead = 512;
-export const sectionOverhead = 16;
 
 /** The mark of a message as received; `undefined` where it is for all. */
-export function markOf(message: Message): string | undefined {
-  const mark: unknown = message.application_properties?.[ownProperties.mark];
+export function markOf(message: AmqpMessage): string | undefined {
+  const mark = message.application_properties?.[ownProperties.mark];
   return typeof mark === "string" ? mark : undefined;
 }
 
-export function sequenceNumberOf(message: Message): number {
+export function sequenceNumberOf(message: AmqpMessage): number {
   return Number(message.message_annotations?.[annotations.sequenceNumber]);
 }
 
-export function offsetOf(message: Message): string {
+export function offsetOf(message: AmqpMessage): string {
   return String(message.message_annotations?.[annotations.offset] ?? "-1");
 }
 
-/** A message as core receives it. */
-export class EventHubsDelivery implements ReceivedMessage {
-  readonly id: string;
-  readonly body: Uint8Array;
-  readonly contentType: string;
-  readonly key: string | undefined;
-  readonly timestamp: number;
-  readonly headers: Headers;
-  readonly expiresAt: number | undefined;
-  readonly replyTo: string | undefined;
-  readonly correlationId: string | undefined;
-  /** The claim on the partition under which this came; once it has ended, so has the right to settle. */
-  readonly from: Lane;
-  readonly sequenceNumber: number;
-  readonly #message: Message;
+/** When the service stored it, milliseconds since the epoch; 0 where it does not say. */
+export function enqueuedAtOf(message: AmqpMessage): number {
+  return time(message.message_annotations?.[annotations.enqueuedTime]) ?? 0;
+}
 
-  constructor(from: Lane, message: Message) {
-    const marks = message.message_annotations ?? {};
-    this.#message = message;
-    this.from = from;
-    this.sequenceNumber = sequenceNumberOf(message);
-    this.id = identifier(message.message_id) || `${from.id}-${this.sequenceNumber}`;
-    this.body = bodyOf(message.body);
-    this.timestamp = time(message.creation_time) ?? this.#enqueuedAt;
-    this.expiresAt = time(message.absolute_expiry_time);
-    this.replyTo = text(message.reply_to);
-    this.correlationId = identifier(message.correlation_id);
-    const headers: Record<string, string> = Object.create(null);
-    let contentType = text(message.content_type) ?? "";
-    let key: unknown = marks[annotations.key];
-    const properties: Record<string, unknown> = message.application_properties ?? {};
-    for (const name in properties) {
-      const value = properties[name];
-      if (name === ownProperties.mark) continue;
-      if (name === metadataHeaders.key) key = value;
-      else if (name === metadataHeaders.contentType && contentType === "") contentType = headerText(value);
-      else headers[name === ownProperties.proto ? poisoned : name] = headerText(value);
-    }
-    this.key = typeof key === "string" ? key : undefined;
-    this.headers = headers;
-    this.contentType = contentType;
+/** What a received message takes in memory: its body, and its properties with their names. */
+export function bytesOf(message: AmqpMessage): number {
+  let bytes = bodyOf(message.body).length;
+  const properties: Readonly<Record<string, unknown>> = message.application_properties ?? {};
+  for (const name in properties) {
+    const value = properties[name];
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(headerText(value));
   }
-
-  /** Event Hubs does not count deliveries. */
-  get redeliveries(): number {
-    return 0;
-  }
-
-  get partition(): string {
-    return this.from.id;
-  }
-
-  get position(): string {
-    const { partition } = this.from;
-    return formatPosition({ partition, sequenceNumber: this.sequenceNumber, enqueuedAt: this.#enqueuedAt });
-  }
-
-  get offset(): string {
-    return offsetOf(this.#message);
-  }
-
-  /** The message as the vendor client shows it (`ReceivedEventData`). */
-  get native(): object {
-    const message = this.#message;
-    return {
-      body: this.body,
-      contentType: message.content_type,
-      correlationId: message.correlation_id,
-      messageId: message.message_id,
-      properties: message.application_properties,
-      enqueuedTimeUtc: new Date(this.#enqueuedAt),
-      partitionKey: this.key ?? null,
-      offset: this.offset,
-      sequenceNumber: this.sequenceNumber,
-      systemProperties: message.message_annotations,
-    };
-  }
-
-  get #enqueuedAt(): number {
-    return time(this.#message.message_annotations?.[annotations.enqueuedTime]) ?? 0;
-  }
+  return bytes;
 }
 
 const noBody = new Uint8Array(0);
+const dataSection = 0x75;
+const sequenceSection = 0x76;
 
 /** Data sections are bytes; what other producers put into a value or a sequence is shown as JSON. */
 function bodyOf(body: unknown): Uint8Array {
   if (body === undefined || body === null) return noBody;
-  const section = body as { typecode?: unknown; content?: unknown; multiple?: unknown };
-  if (section.typecode === 0x75) {
+  const section = body as { typecode?: unknown; content?: unknown };
+  if (section.typecode === dataSection) {
     if (Buffer.isBuffer(section.content)) return section.content;
     if (Array.isArray(section.content)) return Buffer.concat(section.content.filter(Buffer.isBuffer));
     return noBody;
   }
-  if (Buffer.isBuffer(body)) return body;
-  const value = section.typecode === 0x76 ? section.content : body;
+  if (body instanceof Uint8Array) return body;
+  const value = section.typecode === sequenceSection ? section.content : body;
   return Buffer.from(typeof value === "string" ? value : headerText(value));
 }
 

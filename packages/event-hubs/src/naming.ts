@@ -16,22 +16,22 @@ export const naming: NamingRule = {
 };
 
 /** Where an address is: which messages of which hub, and who reads them. */
-export interface Place {
+export interface HubAddress {
   readonly hub: string;
   readonly consumerGroup: string;
   /**
-   * What messages carry that are for this place alone; `undefined` for those that carry nothing.
-   * In lower case where the service tells no case apart: two spellings are one place, and neither
+   * What messages carry that are for this address alone; `undefined` for those that carry nothing.
+   * In lower case where the service tells no case apart: two spellings are one address, and neither
    * may pass over what is for the other.
    */
   readonly mark: string | undefined;
-  /** Whether what carries no mark is for this place too. */
+  /** Whether what carries no mark is for this address too. */
   readonly takesUnmarked: boolean;
 }
 
-type PlaceSettings = Pick<Settings, "deadLetters" | "deadLetterHub" | "replyHub" | "readGroup">;
+type HubAddressSettings = Pick<Settings, "deadLetters" | "deadLetterHub" | "replyHub" | "readGroup">;
 
-export function placeOf(address: Address, settings: PlaceSettings): Place {
+export function hubAddressOf(address: Address, settings: HubAddressSettings): HubAddress {
   const { kind, brokerName } = address;
   switch (kind) {
     case "topic":
@@ -62,7 +62,7 @@ export function placeOf(address: Address, settings: PlaceSettings): Place {
   }
 }
 
-/** Whether this queue has no hub of its own: dead letters share one, since a namespace has few. */
+/** Whether this queue has no hub of its own: dead-letter queues share one, since a namespace has few. */
 export function isShared(
   { kind, brokerName }: Address,
   { deadLetters }: Pick<Settings, "deadLetters">,
@@ -80,9 +80,4 @@ function hashed(shown: string, name: string): string {
   const digest = createHash("sha256").update(name).digest("hex").slice(0, 24);
   const start = shown.replace(/[^A-Za-z0-9.-]/g, "").slice(0, longestGroup - digest.length - 3);
   return `g${start.replace(/\.+$/, "")}${derivedSeparator}${digest}`;
-}
-
-/** A number for a text that is the same everywhere. */
-export function hashOf(text: string): number {
-  return createHash("sha256").update(text).digest().readUInt32BE(0);
 }

@@ -7,8 +7,8 @@ import {
   option,
   readOptions,
 } from "@waybill/core/spi";
-import { type Access, accessOf, splitUrl } from "./access.ts";
-import type { AzureCredential } from "./amqp/tokens.ts";
+import { type Access, accessOf, splitUrl } from "./client/access.ts";
+import type { AzureCredential } from "./client/tokens.ts";
 
 /** Every option of the adapter. An object takes them all; a URL's query those that are text. */
 export const optionTable = {
@@ -67,11 +67,11 @@ export const optionTable = {
     { min: 16_384, max: 20_971_520 },
   ),
   deadLetters: option.oneOf(
-    "Whether all dead letters of the namespace share one hub, or each source has its own.",
+    "Whether all dead-letter queues of the namespace share one hub, or each has its own.",
     ["shared", "own"],
     "shared",
   ),
-  deadLetterHub: option.string("The hub of shared dead letters.", "waybill..dead"),
+  deadLetterHub: option.string("The hub of shared dead-letter queues.", "waybill..dead"),
   delayHub: option.string("The hub of delayed messages and retries.", "waybill..delayed"),
   replyHub: option.string("The hub of replies.", "waybill..replies"),
   readGroup: option.string(
@@ -108,6 +108,7 @@ export const optionTable = {
 /** What `eventHubs()` takes. */
 export type EventHubsOptions = OptionInput<typeof optionTable>;
 
+/** What the options come to. */
 export interface Settings extends Access {
   readonly checkpoints: string | undefined;
   readonly checkpointStore: CheckpointStore | undefined;
@@ -128,18 +129,25 @@ export interface Settings extends Access {
   readonly requestTimeoutMs: number;
 }
 
-/** Reads `eventhubs://[keyName:key@]<namespace>[:port][?option=value…]`. */
+/**
+ * Reads `eventhubs://[keyName:key@]<namespace>[:port][?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(url: string, env: Readonly<Record<string, string | undefined>>): Settings {
   const { query, ...given } = splitUrl(url);
   checkGivenOnce("event-hubs", given, query);
-  return readSettings({ object: given, query, env });
+  return settingsFrom({ object: given, query, env });
 }
 
-export function settingsFromObject(options: EventHubsOptions): Settings {
-  return readSettings({ object: options });
+/**
+ * Reads what `eventHubs()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
+export function readSettings(options: EventHubsOptions): Settings {
+  return settingsFrom({ object: options });
 }
 
-function readSettings(sources: OptionSources): Settings {
+function settingsFrom(sources: OptionSources): Settings {
   const values = readOptions("event-hubs", optionTable, sources);
   const { namespace, keyName, key, connectionString, credential, emulator, endpoint, transport, ...rest } =
     values;

@@ -2,19 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Address,
   type Call,
+  delayTierHoldsMs,
   retryTransient,
   type Topology,
   type TopologyItem,
   type TopologyState,
 } from "@waybill/core/spi";
-import { AmqpError, ownConditions } from "./amqp/amqp-error.ts";
-import { noStore } from "./checkpoints/store.ts";
-import type { ConsumerContext } from "./consumer.ts";
-import { rungHoldsMs } from "./delays/ladder.ts";
+import { AmqpError, ownConditions } from "./client/amqp-error.ts";
+import { ManagementApi } from "./client/management-api.ts";
 import { isMissing, isTransient } from "./errors.ts";
+import { noStore } from "./groups/checkpoint-store.ts";
 import { declareStart } from "./groups/start.ts";
-import { ManagementApi } from "./management-api.ts";
-import { defaultGroup, isShared, type Place, placeOf } from "./naming.ts";
+import { defaultGroup, type HubAddress, hubAddressOf, isShared } from "./naming.ts";
+import type { ConsumerContext } from "./receiving/consumer-context.ts";
 
 /** As many as every tier allows: five clients can read each. */
 const replyPartitions = 32;
@@ -45,32 +45,32 @@ export class EventHubsTopology implements Topology {
   }
 
   /** Makes the consumer group by which a shared queue is read: only who reads it needs one. */
-  async makeReadable({ hub, consumerGroup }: Place, call: Call): Promise<void> {
+  async makeReadable({ hub, consumerGroup }: HubAddress, call: Call): Promise<void> {
     await this.#retryTransient(call, () => this.#group(hub, consumerGroup, call));
   }
 
   #retryTransient<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
-    const { settings, isClosed } = this.#context;
+    const { settings, signal: closed } = this.#context;
     return retryTransient(work, {
       timeoutMs: settings.requestTimeoutMs,
       isTransient,
-      isOver: () => signal.aborted || isClosed(),
+      signal: AbortSignal.any([signal, closed]),
     });
   }
 
   async #ensure({ address, start }: TopologyItem, call: Call): Promise<void> {
     const { settings, amqp, store } = this.#context;
-    const place = placeOf(address, settings);
-    await this.#hub(place.hub, address.kind === "inbox" ? replyPartitions : settings.partitions, call);
+    const at = hubAddressOf(address, settings);
+    await this.#hub(at.hub, address.kind === "inbox" ? replyPartitions : settings.partitions, call);
     if (address.kind === "inbox" || isShared(address, settings)) return;
-    await this.#hub(settings.delayHub, rungHoldsMs.length, call);
+    await this.#hub(settings.delayHub, delayTierHoldsMs.length, call);
     if (address.kind === "topic") return;
     if (store === undefined) throw noStore();
-    await this.#group(place.hub, place.consumerGroup, call);
+    await this.#group(at.hub, at.consumerGroup, call);
     await declareStart(
       amqp,
       store,
-      { namespace: settings.namespace, hub: place.hub, consumerGroup: place.consumerGroup },
+      { namespace: settings.namespace, hub: at.hub, consumerGroup: at.consumerGroup },
       address.kind === "queue" ? fromTheBeginning : start,
       settings.requestTimeoutMs,
     );
@@ -85,9 +85,9 @@ export class EventHubsTopology implements Topology {
 
   /** Waits until a hub has come or gone: the service takes seconds for both. */
   async #until(hub: string, state: "there" | "gone", { signal }: Call): Promise<void> {
-    const deadline = Date.now() + this.#context.settings.requestTimeoutMs;
+    const deadline = performance.now() + this.#context.settings.requestTimeoutMs;
     while ((await this.#exists(hub)) !== (state === "there")) {
-      if (Date.now() >= deadline || signal.aborted) {
+      if (performance.now() >= deadline || signal.aborted) {
         throw new AmqpError(ownConditions.timeout, `The hub "${hub}" is not ${state} yet.`);
       }
       await sleep(50);
@@ -112,8 +112,8 @@ export class EventHubsTopology implements Topology {
 
   async #inspect(address: Address, { signal }: Call): Promise<TopologyState> {
     const { settings } = this.#context;
-    const place = placeOf(address, settings);
-    if (!(await this.#exists(place.hub))) return { address, exists: false, differences: [] };
+    const at = hubAddressOf(address, settings);
+    if (!(await this.#exists(at.hub))) return { address, exists: false, differences: [] };
     if (address.kind === "inbox" || isShared(address, settings)) {
       return { address, exists: true, differences: [] };
     }
@@ -123,15 +123,14 @@ export class EventHubsTopology implements Topology {
     }
     if (address.kind === "topic") return { address, exists: true, differences };
     const isQueue = address.kind === "queue";
-    const backlog = await this.#backlog(place, isQueue);
+    const backlog = await this.#backlog(at, isQueue);
     const exists =
-      isQueue ||
-      (backlog !== undefined && (await this.#api.hasGroup(place.hub, place.consumerGroup, signal)));
+      isQueue || (backlog !== undefined && (await this.#api.hasGroup(at.hub, at.consumerGroup, signal)));
     return { address, exists, differences, ...(exists ? { backlog: backlog ?? 0 } : {}) };
   }
 
   /** How many messages a group has before it; `undefined` if it has no place in the hub, unless it would begin with the first. */
-  async #backlog({ hub, consumerGroup }: Place, fromEarliest: boolean): Promise<number | undefined> {
+  async #backlog({ hub, consumerGroup }: HubAddress, fromEarliest: boolean): Promise<number | undefined> {
     const { amqp, store, settings } = this.#context;
     if (store === undefined) throw noStore();
     const checkpoints = await store.listCheckpoints(settings.namespace, hub, consumerGroup);
@@ -154,7 +153,7 @@ export class EventHubsTopology implements Topology {
   async #remove(address: Address, call: Call): Promise<void> {
     const { signal } = call;
     const { settings, amqp, store } = this.#context;
-    const { hub, consumerGroup } = placeOf(address, settings);
+    const { hub, consumerGroup } = hubAddressOf(address, settings);
     const { namespace } = settings;
     // Replies of all clients share a hub, and one of them leaves nothing behind in it.
     if (address.kind === "inbox") return;

@@ -15,7 +15,7 @@ function settle(start: ReadonlyMap<string, readonly string[]>): Map<string, read
         owners.set(partition, me);
       }
       for (const partition of release) {
-        expect(owners.get(partition), "what is let go was ours").toBe(me);
+        expect(owners.get(partition), "what is released was ours").toBe(me);
         owners.delete(partition);
       }
       moved ||= claim.length + release.length > 0;
@@ -61,7 +61,7 @@ describe("sharing partitions", () => {
   });
 
   it("counts owners that show themselves only by what they own", () => {
-    const owners = new Map(partitions.map((partition) => [partition, "foreign"]));
+    const owners = new Map(partitions.map((partition) => [partition, "external"]));
     expect(plan({ me: "a", partitions, owners, members: [] })).toEqual({
       claim: [],
       release: [],
@@ -74,7 +74,7 @@ describe("sharing partitions", () => {
     expect(new Set(["one", "two", "three", "four"].map(first)).size).toBeGreaterThan(1);
   });
 
-  it("where whoever comes first has all, takes what is free and lets nothing go", () => {
+  it("where whoever comes first has all, takes what is free and releases nothing", () => {
     const owners = new Map([
       ["0", "a"],
       ["1", "b"],

@@ -1,8 +1,8 @@
 import { MessagingError } from "@azure/event-hubs";
 import { describe, expect, it } from "vitest";
-import { AmqpError } from "../src/amqp/amqp-error.ts";
+import { AmqpError } from "../src/client/amqp-error.ts";
+import { ManagementError } from "../src/client/management-api.ts";
 import { classify, isMissing, isStolen, isTransient } from "../src/errors.ts";
-import { ManagementError } from "../src/management-api.ts";
 
 const amqp = (condition: string, cause?: unknown) => new AmqpError(condition, "said the service", cause);
 const system = (code: string) => Object.assign(new Error(code), { code });

@@ -1,18 +1,21 @@
 import rhea, { type Message } from "rhea";
 import { describe, expect, it } from "vitest";
 import { message } from "../../../scripts/testing/messages.ts";
+import { encodeBatch, encodeMessage } from "../src/client/message-encoding.ts";
+import { EventHubsDelivery } from "../src/delivery.ts";
 import {
-  EventHubsDelivery,
-  encode,
-  encodeBatch,
+  type AmqpMessage,
+  bytesOf,
   formatPosition,
+  fromAmqpMessage,
   markOf,
   ownProperties,
   parsePosition,
+  toAmqpMessage,
 } from "../src/mapping.ts";
-import { Lane } from "../src/reading/lane.ts";
+import { EventHubsPartition } from "../src/receiving/partition.ts";
 
-const lane = new Lane("orders", "3", -1);
+const from = new EventHubsPartition("orders", "3", 1_000);
 const service = {
   "x-opt-sequence-number": 7,
   "x-opt-offset": "4096",
@@ -21,14 +24,16 @@ const service = {
 
 const decode = (payload: Buffer) => rhea.message.decode(payload) as unknown as Message;
 
+const encode = (...given: Parameters<typeof toAmqpMessage>) => encodeMessage(toAmqpMessage(...given));
+
 /** As the service hands it out: with its annotations added. */
 function delivered(payload: Buffer): EventHubsDelivery {
   const decoded = decode(payload);
   decoded.message_annotations = { ...decoded.message_annotations, ...service };
-  return new EventHubsDelivery(lane, decoded);
+  return new EventHubsDelivery(from, decoded as unknown as AmqpMessage);
 }
 
-const foreign = (fields: object) => delivered(rhea.message.encode(fields));
+const external = (fields: object) => delivered(rhea.message.encode(fields));
 
 describe("mapping", () => {
   it("brings every field back as it was", () => {
@@ -49,7 +54,7 @@ describe("mapping", () => {
       },
     });
     const got = delivered(encode(sent, undefined));
-    const { delayMs: __, headers, body, ...rest } = sent;
+    const { delayMs: _, publishToken: __, headers, body, ...rest } = sent;
     expect(got).toMatchObject(rest);
     expect(Buffer.from(got.body).equals(body)).toBe(true);
     expect(Object.entries(got.headers).toSorted()).toEqual(Object.entries(headers).toSorted());
@@ -74,9 +79,9 @@ describe("mapping", () => {
     );
   });
 
-  it("marks what is for one place alone, and does not show the mark", () => {
+  it("marks what is for one address alone, and does not show the mark", () => {
     const payload = encode(message(), { [ownProperties.mark]: "billing" });
-    expect(markOf(decode(payload))).toBe("billing");
+    expect(markOf(decode(payload) as unknown as AmqpMessage)).toBe("billing");
     expect(delivered(payload).headers).toEqual({});
   });
 
@@ -94,19 +99,19 @@ describe("mapping", () => {
   });
 
   it("takes messages from producers that know nothing of it", () => {
-    const plain = foreign({ body: rhea.message.data_section(Buffer.from("hello")) });
+    const plain = external({ body: rhea.message.data_section(Buffer.from("hello")) });
     expect(plain).toMatchObject({
       id: "orders-3-7",
       contentType: "",
       key: undefined,
       timestamp: 1_700_000_000_000,
     });
-    expect(Buffer.from(foreign({ body: "text" }).body).toString()).toBe("text");
-    expect(Buffer.from(foreign({ body: { a: [1] } }).body).toString()).toBe('{"a":[1]}');
+    expect(Buffer.from(external({ body: "text" }).body).toString()).toBe("text");
+    expect(Buffer.from(external({ body: { a: [1] } }).body).toString()).toBe('{"a":[1]}');
     expect(
-      foreign({ body: rhea.message.data_sections([Buffer.from("a"), Buffer.from("b")]) }).body,
+      external({ body: rhea.message.data_sections([Buffer.from("a"), Buffer.from("b")]) }).body,
     ).toHaveLength(2);
-    const odd = foreign({
+    const odd = external({
       message_id: 42,
       correlation_id: Buffer.from([1, 2]),
       creation_time: -5,
@@ -128,7 +133,7 @@ describe("mapping", () => {
   it("takes times that no calendar has", () => {
     const beyond = 9e15;
     const typed = rhea.types.wrap_timestamp(beyond) as never;
-    const odd = foreign({
+    const odd = external({
       creation_time: beyond as never,
       absolute_expiry_time: beyond as never,
       application_properties: { at: typed },
@@ -136,7 +141,21 @@ describe("mapping", () => {
     expect(odd.headers).toEqual({ at: "" });
     expect(odd.expiresAt).toBeUndefined();
     expect(odd.native).toMatchObject({ sequenceNumber: 7 });
-    expect(foreign({ body: typed }).body).toHaveLength(0);
+    expect(external({ body: typed }).body).toHaveLength(0);
+  });
+
+  it("needs no client for what comes from elsewhere, such as a serverless event", () => {
+    const sent = message({ key: "k", headers: { a: "1" } });
+    const fields = fromAmqpMessage(toAmqpMessage(sent, undefined), "orders-3");
+    expect(fields).toMatchObject({ id: sent.id, key: "k", timestamp: sent.timestamp });
+    expect(Buffer.from(fields.body).equals(sent.body)).toBe(true);
+  });
+
+  it("knows what a message takes in memory", () => {
+    const size = (fields: Parameters<typeof message>[0]) =>
+      bytesOf(decode(encode(message(fields), undefined)) as unknown as AmqpMessage);
+    expect(size({ body: new Uint8Array(1_000), headers: { kéy: "välue" } })).toBe(1_000 + 4 + 6);
+    expect(bytesOf({})).toBe(0);
   });
 
   it("reads positions that it wrote, and no others", () => {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sleep, until } from "../../../scripts/testing/deliveries.ts";
-import { MemoryStore } from "../src/checkpoints/memory-store.ts";
-import type { GroupStore } from "../src/checkpoints/store.ts";
+import type { GroupStore } from "../src/groups/checkpoint-store.ts";
 import { GroupMember, type MemberEvents } from "../src/groups/membership.ts";
+import { MemoryStore } from "../src/groups/memory-checkpoint-store.ts";
 
 const partitions = ["0", "1", "2", "3"];
 const group = { namespace: "ns", hub: "hub", consumerGroup: "group" };
@@ -40,7 +40,7 @@ class Player {
         revoked: (lost) => {
           for (const one of lost) this.own.delete(one);
         },
-        trouble: () => {},
+        report: () => {},
         failed: (cause) => this.failures.push(cause),
         ...events,
       },
@@ -70,7 +70,7 @@ class Flaky extends MemoryStore {
 
 /** A store that has done what it was asked before it says so. */
 class SlowToAnswer extends MemoryStore {
-  held = false;
+  isHeldUp = false;
   #answer: Promise<void> | undefined;
 
   /** Keeps back the answers to those who renew several records, until what it returns is called. */
@@ -83,7 +83,7 @@ class SlowToAnswer extends MemoryStore {
   override async claimOwnership(...[claims]: Parameters<MemoryStore["claimOwnership"]>) {
     const claimed = await super.claimOwnership(claims);
     if (this.#answer !== undefined && claims.length > 1) {
-      this.held = true;
+      this.isHeldUp = true;
       await this.#answer;
     }
     return claimed;
@@ -148,7 +148,7 @@ describe("members of a group", () => {
     expect([...second.own].toSorted()).toEqual(going.toSorted());
   });
 
-  it("let go of what was just being renewed, so that nobody waits for its session", async () => {
+  it("release what was just being renewed, so that nobody waits for its session", async () => {
     const store = new SlowToAnswer();
     const done = Promise.withResolvers<void>();
     const going: string[] = [];
@@ -162,7 +162,7 @@ describe("members of a group", () => {
     const second = new Player(store, settings);
     await until(() => going.length === 2);
     const answer = store.holdRenewals();
-    await until(() => store.held);
+    await until(() => store.isHeldUp);
     done.resolve();
     await until(() => first.own.size === 2);
     answer();

@@ -1,6 +1,6 @@
 import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
-import { groupName, naming, placeOf } from "../src/naming.ts";
+import { groupName, hubAddressOf, naming } from "../src/naming.ts";
 
 const address = (kind: Address["kind"], brokerName: string, brokerGroup?: string): Address => ({
   kind,
@@ -40,9 +40,9 @@ describe("names", () => {
   });
 });
 
-describe("places", () => {
+describe("hub addresses", () => {
   it("of a topic's groups are its hub, each with what is for it alone", () => {
-    expect(placeOf(address("group", "orders", "billing"), settings)).toEqual({
+    expect(hubAddressOf(address("group", "orders", "billing"), settings)).toEqual({
       hub: "orders",
       consumerGroup: "billing",
       mark: "billing",
@@ -54,29 +54,29 @@ describe("places", () => {
     const long = `Billing-${"x".repeat(60)}`;
     for (const group of ["Billing", long, "Billing_"]) {
       const [one, other] = [group, group.toLowerCase()].map((name) =>
-        placeOf(address("group", "orders", name), settings),
+        hubAddressOf(address("group", "orders", name), settings),
       );
       expect(one?.consumerGroup.toLowerCase()).toBe(other?.consumerGroup.toLowerCase());
       expect(one?.mark).toBe(other?.mark);
     }
     const dead = ["Orders..Billing..dead", "orders..billing..dead"].map((name) =>
-      placeOf(address("queue", name), settings),
+      hubAddressOf(address("queue", name), settings),
     );
     expect(dead[0]).toEqual(dead[1]);
   });
 
-  it("of dead letters are one hub for all, or one each", () => {
+  it("of dead-letter queues are one hub for all, or one each", () => {
     const dead = address("queue", "orders..billing..dead");
-    expect(placeOf(dead, settings)).toMatchObject({
+    expect(hubAddressOf(dead, settings)).toMatchObject({
       hub: "waybill..dead",
       mark: dead.brokerName,
       takesUnmarked: false,
     });
-    expect(placeOf(dead, { ...settings, deadLetters: "own" })).toMatchObject({
+    expect(hubAddressOf(dead, { ...settings, deadLetters: "own" })).toMatchObject({
       hub: dead.brokerName,
       mark: undefined,
     });
-    const other = placeOf(address("queue", "orders..shipping..dead"), settings);
-    expect(other.consumerGroup).not.toBe(placeOf(dead, settings).consumerGroup);
+    const other = hubAddressOf(address("queue", "orders..shipping..dead"), settings);
+    expect(other.consumerGroup).not.toBe(hubAddressOf(dead, settings).consumerGroup);
   });
 });

@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { openStore } from "../src/checkpoints/store.ts";
+import { openStore } from "../src/groups/open-checkpoint-store.ts";
 import { adapter, eventHubs } from "../src/index.ts";
-import { settingsFromObject, settingsFromUrl } from "../src/options.ts";
+import { readSettings, settingsFromUrl } from "../src/options.ts";
 
 const key = "c2VjcmV0L2tleSs9";
 const connectionString = `Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=root;SharedAccessKey=${key};EntityPath=orders`;
@@ -34,7 +34,7 @@ describe("options", () => {
   it("take a key with any sign, percent-encoded", async () => {
     const { tokens } = settingsFromUrl(`eventhubs://root:${encodeURIComponent(key)}@shop`, {});
     const { text } = await tokens("sb://shop.servicebus.windows.net/orders");
-    const same = await settingsFromObject({ namespace: "shop", keyName: "root", key }).tokens(
+    const same = await readSettings({ namespace: "shop", keyName: "root", key }).tokens(
       "sb://shop.servicebus.windows.net/orders",
     );
     expect(text.replace(/se=\d+/, "").split("&")[0]).toBe(same.text.replace(/se=\d+/, "").split("&")[0]);
@@ -43,7 +43,7 @@ describe("options", () => {
   });
 
   it("take a connection string, whose hub stands for its rights", () => {
-    const settings = settingsFromObject({ connectionString });
+    const settings = readSettings({ connectionString });
     expect(settings.namespace).toBe("shop.servicebus.windows.net");
     expect(settings.entity).toBe("orders");
     expect(settingsFromUrl("eventhubs:", { EVENTHUBS_CONNECTION_STRING: connectionString }).namespace).toBe(
@@ -77,7 +77,7 @@ describe("options", () => {
 
   it("refuse checkpoints that are no URL, and show nothing of what they are", async () => {
     const checkpoints = `https://account:${key}@no host/container`;
-    const settings = settingsFromObject({ namespace: "shop", checkpoints });
+    const settings = readSettings({ namespace: "shop", checkpoints });
     const cause = await openStore(settings).catch((error: unknown) => error);
     expect(cause).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(inspect(cause)).not.toContain(key);

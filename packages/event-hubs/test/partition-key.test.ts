@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
-import { partitionOfKey } from "../src/publishing/partition-key.ts";
+import { partitionOfKey } from "../src/client/partition-key.ts";
 
 const root = dirname(createRequire(import.meta.url).resolve("@azure/event-hubs/package.json"));
 const { mapPartitionKeyToId } = await import(

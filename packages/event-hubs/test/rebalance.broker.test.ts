@@ -1,3 +1,4 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
@@ -19,7 +20,7 @@ afterEach(() => bench.end());
 const keyed = (count: number) => messages(count, (i) => ({ key: `k${i}` }));
 
 describe("when members come and go", () => {
-  it("a lane is let go only after its handlers are done, and is gone before another has it", async () => {
+  it("a partition is released only after its handlers are done, and is gone before another has it", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue", { ordered: true });
     const sent = keyed(40);
@@ -28,30 +29,35 @@ describe("when members come and go", () => {
     const going: string[] = [];
     const running = Promise.withResolvers<void>();
     const first = await consume(connection, queue, {
-      revoking: async (lanes) => {
-        going.push(...lanes);
+      revoking: async (partitions) => {
+        going.push(...partitions);
         await running.promise;
-        for (const lane of lanes) events.push(`${lane} done`);
+        for (const partition of partitions) events.push(`${partition} done`);
       },
-      revoked: (lanes) => {
-        for (const lane of lanes) events.push(`${lane} gone`);
+      revoked: (partitions) => {
+        for (const partition of partitions) events.push(`${partition} gone`);
       },
     });
     const deliveries = await receive(first, 40);
     const second = await consume(await bench.connect(), queue);
     await until(() => going.length === 2);
-    expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
-    const moved = deliveries.filter(({ lane }) => going.includes(lane as string));
+    expect(await receiveFor(second, 1_000), "nobody else reads it while it is being released").toEqual([]);
+    const moved = deliveries.filter(({ partition }) => going.includes(partition as string));
     const settled = moved.filter(({ partition }) => partition === going[0]);
     expect(await ack(first, settled)).toEqual(settled.map(() => "settled"));
     running.resolve();
     const rest = moved.filter((one) => !settled.includes(one));
     expect(ids(await receive(second, rest.length)).toSorted()).toEqual(ids(rest).toSorted());
-    for (const lane of going) {
-      expect(events.filter((event) => event.startsWith(lane))).toEqual([`${lane} done`, `${lane} gone`]);
+    for (const partition of going) {
+      expect(events.filter((event) => event.startsWith(partition))).toEqual([
+        `${partition} done`,
+        `${partition} gone`,
+      ]);
     }
-    const kept = deliveries.filter(({ lane }) => !going.includes(lane as string));
-    expect(await ack(first, kept), "lanes that stay are not disturbed").toEqual(kept.map(() => "settled"));
+    const kept = deliveries.filter(({ partition }) => !going.includes(partition as string));
+    expect(await ack(first, kept), "partitions that stay are not disturbed").toEqual(
+      kept.map(() => "settled"),
+    );
     expect(await ack(first, rest)).toEqual(rest.map(() => "lost"));
   });
 
@@ -65,7 +71,7 @@ describe("when members come and go", () => {
     await publish(connection, queue, sent);
     await receive(first, 20);
     const second = await consume(await bench.connect(), queue);
-    await first.close();
+    await first.close(nothingStarted);
     expect(ids(await receive(second, 20, 10_000)).toSorted()).toEqual(ids(sent).toSorted());
     expect(await receiveFor(second, 500)).toEqual([]);
   });
@@ -87,7 +93,7 @@ describe("when members come and go", () => {
     const sent = messages(5);
     await publish(connection, topic, sent);
     expect(ids(await take(other, 5)).toSorted()).toEqual(ids(sent).toSorted());
-    await other.close();
+    await other.close(nothingStarted);
     const [state] = await connection.topology.inspect([shipping], call);
     expect(state, "what was for others is done with").toMatchObject({ exists: true, backlog: 0 });
   });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { AmqpConnection } from "../src/amqp/amqp-connection.ts";
+import type { AmqpConnection } from "../src/client/amqp-connection.ts";
 import { classify } from "../src/errors.ts";
 import { startsOf } from "../src/groups/start.ts";
 

@@ -3,10 +3,14 @@ import type { Capabilities } from "@waybill/core/spi";
 /** What a message's metadata and framing may take of the broker's limit beside body, key and headers. */
 const reservedBytes = 2_048;
 
+/** What a record takes for each header beside its name and value: the two lengths, at most. */
+const headerOverheadBytes = 10;
+
 /** The longest delay: as long as Kafka keeps what nobody reads, by default. */
 const maxDelayMs = 7 * 86_400_000;
 
-export function capabilities(maxMessageBytes: number) {
+/** What Kafka offers, where the broker takes messages of so many bytes. */
+export function capabilitiesOf(maxMessageBytes: number) {
   return {
     features: {
       delay: {
@@ -14,7 +18,7 @@ export function capabilities(maxMessageBytes: number) {
         maxMs: maxDelayMs,
         lateMs: 1_000,
         lateRatio: 0.1,
-        note: "A delay topic whose partitions are rungs of a ladder; consumers move what is due on to its topic. Costs a few writes per message, and waits while no consumer runs.",
+        note: "A delay topic whose partitions are tiers of delay; consumers forward what is due to its topic. Costs a few writes per message, and waits while no consumer runs.",
       },
       ttl: { how: "emulated", note: "A header; what has expired is dropped on receipt." },
       ordering: { how: "native", note: "The key picks the partition, by the Java client's hash." },
@@ -39,8 +43,11 @@ export function capabilities(maxMessageBytes: number) {
     lease: undefined,
     reportsUnrouted: false,
     publishing: { maxMessages: 1_000, maxBytes: maxMessageBytes - reservedBytes, inFlight: 1 },
-    limits: { messageBytes: maxMessageBytes - reservedBytes },
+    limits: {
+      messageBytes: maxMessageBytes - reservedBytes,
+      headers: { overheadBytes: headerOverheadBytes },
+    },
   } as const satisfies Capabilities;
 }
 
-export type KafkaCapabilities = ReturnType<typeof capabilities>;
+export type KafkaCapabilities = ReturnType<typeof capabilitiesOf>;

@@ -9,7 +9,7 @@ import type {
 } from "@waybill/conformance";
 import type { Driver } from "@waybill/core/spi";
 import kafkajs, { type Kafka } from "kafkajs";
-import { parseBrokers, splitUrl } from "./brokers.ts";
+import { parseBrokers, splitUrl } from "./client/broker-addresses.ts";
 import { adapter, kafka } from "./index.ts";
 
 /** The shortest that brokers allow by default (group.min.session.timeout.ms). */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Address,
   type Call,
@@ -7,29 +6,35 @@ import {
   type Consumer,
   type ConsumerHooks,
   nothingStarted,
+  OpenConsumers,
   type PublishOutcome,
+  ReportThrottle,
   retryTransient,
   type Source,
+  systemClock,
   unlessGivenUp,
   type WireMessage,
+  within,
 } from "@waybill/core/spi";
-import type { KafkaClient, KafkaLink } from "./client.ts";
-import { type ConsumerContext, GroupConsumer } from "./consumer.ts";
-import { Movers } from "./delays/movers.ts";
+import { TopicReader } from "./broadcast/topic-reader.ts";
+import type { ClusterConnections, KafkaClient } from "./client/kafka-client.ts";
+import { KafkaConsumer } from "./consumer.ts";
+import { DelayForwarders } from "./delays/delay-forwarders.ts";
 import { classify, isTransient } from "./errors.ts";
-import { TopicReader } from "./fetching/reader.ts";
 import { startOffsets } from "./groups/offsets.ts";
 import { Orphans } from "./groups/orphans.ts";
-import { keepAlive, makeInbox, replyPartition, sweepInboxes } from "./inbox.ts";
+import { replyPartition } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { Publisher } from "./publishing/publisher.ts";
+import { KafkaPublisher } from "./publisher.ts";
+import type { ConsumerContext } from "./receiving/consumer-context.ts";
+import { keepAlive, makeInbox, sweepInboxes } from "./replies/inbox.ts";
 import { KafkaTopology } from "./topology.ts";
 
-/** How long the same kind of trouble in the background is not worth another word. */
-const sameNewsMs = 30_000;
+/** How long deleting a reply topic may take when its client closes. */
+const deleteTimeoutMs = 2_000;
 
 /**
- * A connection heals itself: each link reconnects on its next call, consumers go on
+ * A connection heals itself: each of its connections to brokers is made anew on its next call, consumers go on
  * where they were, and calls fail meanwhile. So it never says that it is lost.
  */
 export class KafkaConnection implements Connection {
@@ -38,11 +43,11 @@ export class KafkaConnection implements Connection {
   readonly topology: KafkaTopology;
   readonly #client: KafkaClient;
   readonly #context: ConsumerContext;
-  readonly #publishing: KafkaLink;
-  readonly #publisher: Publisher;
-  readonly #movers: Movers;
-  readonly #consumers = new Set<Consumer>();
-  readonly #reportedAt = new Map<string, number>();
+  readonly #publishing: ClusterConnections;
+  readonly #publisher: KafkaPublisher;
+  readonly #delayForwarders: DelayForwarders;
+  readonly #consumers = new OpenConsumers();
+  readonly #closed = new AbortController();
   #swept = false;
   #closing: Promise<void> | undefined;
 
@@ -52,7 +57,7 @@ export class KafkaConnection implements Connection {
     hooks: ConnectionHooks,
     call: Call,
   ): Promise<KafkaConnection> {
-    const control = client.link();
+    const control = client.newConnections();
     try {
       await unlessGivenUp(control.open(), call.signal);
     } catch (cause) {
@@ -62,22 +67,29 @@ export class KafkaConnection implements Connection {
     return new KafkaConnection(client, settings, hooks, control);
   }
 
-  private constructor(client: KafkaClient, settings: Settings, hooks: ConnectionHooks, control: KafkaLink) {
+  private constructor(
+    client: KafkaClient,
+    settings: Settings,
+    hooks: ConnectionHooks,
+    control: ClusterConnections,
+  ) {
     this.#client = client;
     this.native = client.native;
+    const kindOf = (cause: unknown) => classify(cause)?.code ?? "unknown";
+    const reports = new ReportThrottle(kindOf, (cause) => hooks.report(cause));
     this.#context = {
       settings,
       control,
-      link: () => client.link(),
+      newConnections: () => client.newConnections(),
       orphans: new Orphans(),
-      isClosed: () => this.#closing !== undefined,
+      signal: this.#closed.signal,
       report: (cause) => {
-        if (this.#closing === undefined && this.#isNews(cause)) hooks.report(cause);
+        if (this.#closing === undefined) reports.report(cause);
       },
     };
-    this.#publishing = client.link();
-    this.#publisher = new Publisher(this.#publishing, settings.maxMessageBytes);
-    this.#movers = new Movers(this.#context, this.#publisher);
+    this.#publishing = client.newConnections();
+    this.#publisher = new KafkaPublisher(this.#publishing, settings.maxMessageBytes);
+    this.#delayForwarders = new DelayForwarders(this.#context, this.#publisher);
     this.topology = new KafkaTopology(this.#context);
   }
 
@@ -86,11 +98,10 @@ export class KafkaConnection implements Connection {
   }
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
-    const { requestTimeoutMs } = this.#context.settings;
     const starting = retryTransient(() => this.#start(from, hooks), {
-      timeoutMs: requestTimeoutMs,
+      timeoutMs: this.#context.settings.requestTimeoutMs,
       isTransient,
-      isOver: () => call.signal.aborted || this.#closing !== undefined,
+      signal: AbortSignal.any([call.signal, this.#closed.signal]),
     });
     return unlessGivenUp(starting, call.signal, (late) => void late.close(nothingStarted).catch(() => {}));
   }
@@ -100,44 +111,38 @@ export class KafkaConnection implements Connection {
     return this.#closing;
   }
 
-  /** While a broker is away, every link and every try would say so. */
-  #isNews(cause: unknown): boolean {
-    const { code = "unknown" } = classify(cause) ?? {};
-    const now = Date.now();
-    if (now - (this.#reportedAt.get(code) ?? 0) < sameNewsMs) return false;
-    this.#reportedAt.set(code, now);
-    return true;
-  }
-
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#consumers].map((consumer) => consumer.close(nothingStarted)));
+    this.#closed.abort();
+    await this.#consumers.close();
     this.#publishing.close();
     this.#context.control.close();
     await this.#client.close();
   }
 
   async #start(from: Source, hooks: ConsumerHooks): Promise<Consumer> {
-    if (from.address.kind === "inbox") return this.#track(await this.#inbox(from));
-    const release = await this.#movers.use(from.address);
+    if (from.address.kind === "inbox") return this.#consumers.track(await this.#inbox(from));
+    const release = await this.#delayForwarders.use(from.address);
     try {
       const consumer =
         from.address.kind === "topic"
           ? await this.#reader(from)
-          : await GroupConsumer.start(this.#context, from, hooks);
-      return this.#track(consumer, release);
+          : await KafkaConsumer.start(this.#context, from, hooks);
+      return this.#consumers.track(consumer, release);
     } catch (cause) {
       await release();
       throw cause;
     }
   }
 
-  async #reader({ address, start, prefetch }: Source): Promise<Consumer> {
+  async #reader(from: Source): Promise<Consumer> {
+    const { address, start, prefetch, prefetchBytes } = from;
     const topic = address.brokerName;
     const offsets = await startOffsets(this.#context.control, topic, start);
-    return new TopicReader(this.#context, { topic, offsets, prefetch, grows: true, onClose: async () => {} });
+    const onClose = async () => {};
+    return new TopicReader(this.#context, { topic, offsets, prefetch, prefetchBytes, grows: true, onClose });
   }
 
-  async #inbox({ address, prefetch }: Source): Promise<Consumer> {
+  async #inbox({ address, prefetch, prefetchBytes }: Source): Promise<Consumer> {
     const { control } = this.#context;
     const topic = address.brokerName;
     await makeInbox(this.#context, topic);
@@ -150,25 +155,10 @@ export class KafkaConnection implements Connection {
     }
     const onClose = async () => {
       stopSigns();
-      await Promise.race([
-        control.deleteTopic(topic).catch((cause: unknown) => this.#context.report(cause)),
-        sleep(2_000),
-      ]);
-    };
-    return new TopicReader(this.#context, { topic, offsets, prefetch, grows: false, onClose });
-  }
-
-  /** Closes the consumer with the connection, and lets go of what it used. */
-  #track(consumer: Consumer, release: () => Promise<void> = async () => {}): Consumer {
-    const close = consumer.close.bind(consumer);
-    let closing: Promise<void> | undefined;
-    consumer.close = () => {
-      closing ??= Promise.all([close(nothingStarted), release()]).then(() => {
-        this.#consumers.delete(consumer);
+      await within(systemClock, deleteTimeoutMs, control.deleteTopic(topic), {
+        onFailure: (cause) => this.#context.report(cause),
       });
-      return closing;
     };
-    this.#consumers.add(consumer);
-    return consumer;
+    return new TopicReader(this.#context, { topic, offsets, prefetch, prefetchBytes, grows: false, onClose });
   }
 }

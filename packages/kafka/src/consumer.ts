@@ -1,52 +1,48 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type {
-  Address,
-  Call,
-  Consumer,
-  ConsumerHooks,
-  ReceivedMessage,
-  Settlement,
-  SettleOutcome,
-  Source,
+import {
+  type Address,
+  type Call,
+  type CloseConsumerOptions,
+  type Consumer,
+  type ConsumerHooks,
+  ExponentialBackoff,
+  PartitionBuffers,
+  type ReceivedMessage,
+  type Settlement,
+  type SettleOutcome,
+  type Source,
+  systemClock,
+  within,
 } from "@waybill/core/spi";
-import type { KafkaLink, PartitionOffset } from "./client.ts";
+import type { ClusterConnections, PartitionOffset } from "./client/kafka-client.ts";
+import { topicExists } from "./client/topic-exists.ts";
+import { KafkaDelivery } from "./delivery.ts";
 import { errorType, isTransient, LeaderMovedError } from "./errors.ts";
-import { Fetcher } from "./fetching/fetcher.ts";
-import { Lane } from "./fetching/lane.ts";
-import { Lanes } from "./fetching/lanes.ts";
 import type { TopicPartition } from "./groups/assignment.ts";
 import { GroupMember } from "./groups/membership.ts";
 import { declareOffsets } from "./groups/offsets.ts";
-import type { Orphans } from "./groups/orphans.ts";
-import type { KafkaDelivery } from "./mapping.ts";
+import type { IncomingRecord } from "./mapping.ts";
 import { groupId, retryTopic } from "./naming.ts";
-import type { Settings } from "./options.ts";
+import type { ConsumerContext } from "./receiving/consumer-context.ts";
+import { Fetcher } from "./receiving/fetcher.ts";
+import { KafkaPartition, partitionId } from "./receiving/partition.ts";
 
-export interface ConsumerContext {
-  readonly settings: Settings;
-  /** For short calls: heartbeats, commits, metadata. */
-  readonly control: KafkaLink;
-  /** Makes a link that the consumer owns. */
-  link(): KafkaLink;
-  report(cause: unknown): void;
-  readonly orphans: Orphans;
-  isClosed(): boolean;
-}
-
-const backoff = { firstMs: 50, mostMs: 1_000 };
+const backoff = { firstMs: 50, maxMs: 1_000 };
+/** How long leaving the group may take. */
+const leaveTimeoutMs = 2_000;
 
 /** A member of a group, or one of the consumers of a queue. */
-export class GroupConsumer implements Consumer {
+export class KafkaConsumer implements Consumer {
   readonly #context: ConsumerContext;
   readonly #hooks: ConsumerHooks;
   readonly #groupId: string;
-  readonly #link: KafkaLink;
-  readonly #lanes: Lanes;
+  readonly #connections: ClusterConnections;
+  readonly #partitions: PartitionBuffers<IncomingRecord, KafkaPartition>;
   readonly #fetcher: Fetcher;
   readonly #member: GroupMember;
   #closing: Promise<void> | undefined;
 
-  static async start(context: ConsumerContext, from: Source, hooks: ConsumerHooks): Promise<GroupConsumer> {
+  static async start(context: ConsumerContext, from: Source, hooks: ConsumerHooks): Promise<KafkaConsumer> {
     const { control } = context;
     const { address } = from;
     const topics = [address.brokerName];
@@ -54,39 +50,39 @@ export class GroupConsumer implements Consumer {
     const start = address.kind === "queue" ? ({ from: "earliest" } as const) : from.start;
     await declareOffsets(control, groupId(address), address.brokerName, start);
     if (address.kind === "group" && (await hasRetries(control, address))) topics.push(retryTopic(address));
-    return new GroupConsumer(context, hooks, groupId(address), topics, from.prefetch);
+    return new KafkaConsumer(context, from, hooks, topics);
   }
 
   private constructor(
     context: ConsumerContext,
+    from: Source,
     hooks: ConsumerHooks,
-    id: string,
     topics: readonly string[],
-    prefetch: number,
   ) {
     const { settings, control } = context;
     this.#context = context;
     this.#hooks = hooks;
-    this.#groupId = id;
-    this.#link = context.link();
-    this.#lanes = new Lanes(prefetch);
-    const onFailure = (cause: unknown) => this.#lanes.fail(cause);
-    const onTrouble = (cause: unknown) => this.#report(cause);
-    this.#fetcher = new Fetcher(this.#link, this.#lanes, {
+    this.#groupId = groupId(from.address);
+    this.#connections = context.newConnections();
+    this.#partitions = new PartitionBuffers(from);
+    const onFailure = (cause: unknown) => this.#partitions.fail(cause);
+    const report = (cause: unknown) => this.#report(cause);
+    this.#fetcher = new Fetcher(this.#connections, this.#partitions, {
       maxBytes: settings.fetchMaxBytes,
-      onTrouble,
+      report,
       onFailure,
     });
     this.#member = new GroupMember(
-      this.#link,
+      this.#connections,
       control,
-      { ...settings, groupId: id, topics, orphans: context.orphans },
+      { ...settings, groupId: this.#groupId, topics, orphans: context.orphans },
       {
-        assigned: (partitions) => this.#take(partitions),
-        revoking: (partitions) => this.#letGo(partitions),
+        assigned: (partitions) => this.#begin(partitions),
+        revoking: (partitions) => this.#release(partitions),
         revoked: (partitions) => this.#drop(partitions),
-        trouble: onTrouble,
-        contact: (good) => this.#lanes.pause(!good),
+        report,
+        // What is handed out while commits do not get through would have to be repeated.
+        contact: (isGood) => this.#partitions.suspend(!isGood),
         failed: onFailure,
       },
     );
@@ -94,14 +90,14 @@ export class GroupConsumer implements Consumer {
   }
 
   receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
-    return this.#lanes.receive(max, call.signal);
+    return this.#partitions.receive(max, call.signal, (from, record) => new KafkaDelivery(from, record));
   }
 
   async settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
-    const furthest = new Map<Lane, number>();
+    const furthest = new Map<KafkaPartition, number>();
     for (const { delivery } of batch) {
       const { from, offset } = delivery as KafkaDelivery;
-      if (!from.alive) continue;
+      if (!from.isAlive) continue;
       const known = furthest.get(from);
       if (known === undefined || known <= offset) furthest.set(from, offset + 1);
     }
@@ -113,60 +109,59 @@ export class GroupConsumer implements Consumer {
     }
     return batch.map(({ delivery }) => {
       const { from } = delivery as KafkaDelivery;
-      return !from.alive || !furthest.has(from) ? "lost" : (failure ?? "settled");
+      return !from.isAlive || !furthest.has(from) ? "lost" : (failure ?? "settled");
     });
   }
 
-  pausePartitions(lanes: readonly string[]): void {
-    this.#lanes.hold(lanes);
+  pausePartitions(partitions: readonly string[]): void {
+    this.#partitions.pausePartitions(partitions);
   }
 
-  close(): Promise<void> {
+  /** Kafka counts no deliveries, so handing back costs no attempt, whatever had been started. */
+  close(_: CloseConsumerOptions): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
     this.#fetcher.close();
-    for (const lane of this.#lanes.all) lane.stop("gone");
+    for (const partition of this.#partitions.all) partition.stop("gone");
     // At once, also where a fetch or a join still waits at the broker.
-    this.#link.close();
-    await Promise.race([this.#member.close(), sleep(2_000)]);
+    this.#connections.close();
+    await within(systemClock, leaveTimeoutMs, this.#member.close());
   }
 
   /** Begins to read partitions, each from where the group left off. */
-  #take(partitions: readonly TopicPartition[]): void {
-    const lanes = partitions.map(({ topic, partition }) => new Lane(topic, partition, -1));
-    for (const lane of lanes) {
-      lane.retryAt = Number.POSITIVE_INFINITY;
-      this.#lanes.add(lane);
+  #begin(assigned: readonly TopicPartition[]): void {
+    const partitions = assigned.map(({ topic, partition }) => new KafkaPartition(topic, partition, -1));
+    for (const partition of partitions) {
+      partition.retryAt = Number.POSITIVE_INFINITY;
+      this.#partitions.add(partition);
     }
-    for (const [topic, own] of Map.groupBy(lanes, (lane) => lane.topic)) void this.#open(topic, own);
+    for (const [topic, own] of Map.groupBy(partitions, (partition) => partition.topic))
+      void this.#open(topic, own);
   }
 
-  async #open(topic: string, lanes: readonly Lane[]): Promise<void> {
-    for (
-      let waitMs = backoff.firstMs;
-      this.#closing === undefined;
-      waitMs = Math.min(backoff.mostMs, waitMs * 2)
-    ) {
-      const wanted = lanes.filter((lane) => lane.open);
+  async #open(topic: string, partitions: readonly KafkaPartition[]): Promise<void> {
+    const pauses = new ExponentialBackoff(backoff);
+    while (this.#closing === undefined) {
+      const wanted = partitions.filter(({ isOpen }) => isOpen);
       if (wanted.length === 0) return;
       try {
         const offsets = await this.#positions(topic, wanted);
-        for (const lane of wanted) {
-          lane.position = offsets.get(lane.partition) ?? 0;
-          lane.retryAt = 0;
+        for (const partition of wanted) {
+          partition.position = offsets.get(partition.partition) ?? 0;
+          partition.retryAt = 0;
         }
-        this.#lanes.onRoom();
+        this.#partitions.onRoom();
         return;
       } catch (cause) {
         if (!isTransient(cause)) {
-          this.#lanes.fail(cause);
+          this.#partitions.fail(cause);
           return;
         }
         if (errorType(cause) === undefined) this.#report(cause);
-        await sleep(waitMs);
+        await sleep(pauses.next());
       }
     }
   }
@@ -176,16 +171,16 @@ export class GroupConsumer implements Consumer {
    * got its offsets when it was declared: it is read from its beginning. That is
    * committed at once, so that it holds after a crash too.
    */
-  async #positions(topic: string, lanes: readonly Lane[]): Promise<ReadonlyMap<number, number>> {
+  async #positions(topic: string, wanted: readonly KafkaPartition[]): Promise<ReadonlyMap<number, number>> {
     const { control, settings } = this.#context;
-    const partitions = lanes.map(({ partition }) => partition);
-    const offsets = await control.committedOffsets(this.#groupId, topic, partitions);
-    const fresh = partitions.filter((partition) => (offsets.get(partition) ?? -1) < 0);
+    const numbers = wanted.map(({ partition }) => partition);
+    const offsets = await control.committedOffsets(this.#groupId, topic, numbers);
+    const fresh = numbers.filter((partition) => (offsets.get(partition) ?? -1) < 0);
     if (fresh.length > 0) {
       const earliest = await control.listOffsets(topic, fresh, "earliest");
       const commits = [...earliest].map(([partition, offset]) => ({ topic, partition, offset }));
       await this.#member.commit(
-        () => commits.filter(({ partition }) => this.#lanes.get(topic, partition)?.alive === true),
+        () => commits.filter((one) => this.#partitions.get(partitionId(topic, one.partition))?.isAlive),
         settings.requestTimeoutMs,
       );
       for (const [partition, offset] of earliest) offsets.set(partition, offset);
@@ -193,23 +188,25 @@ export class GroupConsumer implements Consumer {
     return offsets;
   }
 
-  #letGo(partitions: readonly TopicPartition[]): Promise<void> {
-    const lanes = this.#of(partitions);
-    for (const lane of lanes) lane.stop("closing");
-    return this.#hooks.revoking(lanes.map(({ id }) => id));
+  #release(going: readonly TopicPartition[]): Promise<void> {
+    const partitions = this.#of(going);
+    for (const partition of partitions) partition.stop("closing");
+    return this.#hooks.revoking(partitions.map(({ id }) => id));
   }
 
-  #drop(partitions: readonly TopicPartition[]): void {
-    const lanes = this.#of(partitions);
-    for (const lane of lanes) {
-      lane.stop("gone");
-      this.#lanes.delete(lane);
+  #drop(gone: readonly TopicPartition[]): void {
+    const partitions = this.#of(gone);
+    for (const partition of partitions) {
+      partition.stop("gone");
+      this.#partitions.delete(partition);
     }
-    if (this.#closing === undefined) this.#hooks.revoked(lanes.map(({ id }) => id));
+    if (this.#closing === undefined) this.#hooks.revoked(partitions.map(({ id }) => id));
   }
 
-  #of(partitions: readonly TopicPartition[]): readonly Lane[] {
-    return partitions.flatMap(({ topic, partition }) => this.#lanes.get(topic, partition) ?? []);
+  #of(partitions: readonly TopicPartition[]): readonly KafkaPartition[] {
+    return partitions.flatMap(
+      ({ topic, partition }) => this.#partitions.get(partitionId(topic, partition)) ?? [],
+    );
   }
 
   #report(cause: unknown): void {
@@ -217,29 +214,18 @@ export class GroupConsumer implements Consumer {
   }
 }
 
-function stillOurs(furthest: ReadonlyMap<Lane, number>): readonly PartitionOffset[] {
+function stillOurs(furthest: ReadonlyMap<KafkaPartition, number>): readonly PartitionOffset[] {
   const offsets: PartitionOffset[] = [];
-  for (const [{ alive, topic, partition }, offset] of furthest)
-    if (alive) offsets.push({ topic, partition, offset });
+  for (const [{ isAlive, topic, partition }, offset] of furthest)
+    if (isAlive) offsets.push({ topic, partition, offset });
   return offsets;
 }
 
 /** Whether a group reads a topic of its own for retries. If it has a place in one, a broker that knows none is behind. */
-async function hasRetries(link: KafkaLink, group: Address): Promise<boolean> {
+async function hasRetries(connections: ClusterConnections, group: Address): Promise<boolean> {
   const topic = retryTopic(group);
-  if (await exists(link, topic)) return true;
-  const place = (await link.committedOffsets(groupId(group), topic, [0])).get(0) ?? -1;
+  if (await topicExists(connections, topic)) return true;
+  const place = (await connections.committedOffsets(groupId(group), topic, [0])).get(0) ?? -1;
   if (place >= 0) throw new LeaderMovedError(topic);
   return false;
-}
-
-/** Whether a topic that a consumer can do without is there. */
-export async function exists(link: KafkaLink, topic: string): Promise<boolean> {
-  try {
-    await link.leaders(topic, true);
-    return true;
-  } catch (cause) {
-    if (errorType(cause) === "UNKNOWN_TOPIC_OR_PARTITION") return false;
-    throw cause;
-  }
 }

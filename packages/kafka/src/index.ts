@@ -1,18 +1,22 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
-import { capabilities, type KafkaCapabilities } from "./capabilities.ts";
+import { capabilitiesOf, type KafkaCapabilities } from "./capabilities.ts";
+import { kafkajsClient } from "./client/kafkajs-client.ts";
 import { KafkaConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
-import { kafkajsClient } from "./kafkajs/client.ts";
 import { naming } from "./naming.ts";
-import { type KafkaOptions, type Settings, settingsFromObject, settingsFromUrl } from "./options.ts";
+import { type KafkaOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
 
 export type { KafkaCapabilities } from "./capabilities.ts";
-export type { KafkaNative } from "./kafkajs/client.ts";
-export type { KafkaOptions, OpenSocket } from "./options.ts";
+export type { OpenSocket } from "./client/client-settings.ts";
+export type { KafkaNative } from "./client/kafkajs-client.ts";
+export type { KafkaOptions } from "./options.ts";
 
-/** Apache Kafka, through kafkajs. Does no I/O until it is connected. */
+/**
+ * Apache Kafka, through kafkajs. Does no I/O until it is connected.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function kafka(options: KafkaOptions = {}): Driver<KafkaCapabilities> {
-  return driver(settingsFromObject(options));
+  return driver(readSettings(options));
 }
 
 /** Lets `connect("kafka://…")` find this package. */
@@ -26,7 +30,7 @@ function driver(settings: Settings): Driver<KafkaCapabilities> {
   return {
     specVersion: "1",
     name: "kafka",
-    capabilities: capabilities(settings.maxMessageBytes),
+    capabilities: capabilitiesOf(settings.maxMessageBytes),
     naming,
     connect: (hooks, call) => KafkaConnection.open(kafkajsClient(settings), settings, hooks, call),
     classify,

@@ -1,6 +1,32 @@
 import { type Headers, metadataHeaders, type ReceivedMessage, type WireMessage } from "@waybill/core/spi";
-import type { IncomingRecord, OutgoingRecord } from "./client.ts";
-import type { Lane } from "./fetching/lane.ts";
+
+/** A record as it is to be stored. */
+export interface OutgoingRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** Name, value, name, value… */
+  readonly headers: readonly string[];
+}
+
+/** A record as it was read. */
+export interface IncomingRecord {
+  readonly offset: number;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** What it takes in its batch, once that is unpacked. */
+  readonly bytes: number;
+  /** Name, value, name, value…, decoded as UTF-8 on every call. */
+  headers(): readonly string[];
+  /** Name, value, name, value…, as they are. */
+  rawHeaders(): readonly (string | Buffer | null)[];
+}
+
+/** What a record says of its message. */
+export type RecordFields = Omit<ReceivedMessage, "redeliveries" | "partition" | "position" | "native">;
 
 /**
  * How far a message's timestamp may be from now to be the record's own. Brokers refuse
@@ -10,7 +36,7 @@ import type { Lane } from "./fetching/lane.ts";
  */
 const timestampToleranceMs = 60_000;
 
-/** Body, key and timestamp have native places in Kafka; all else is a header. */
+/** Body, key and timestamp have native places in Kafka; all else is a header. `now` is in milliseconds since the epoch. */
 export function toRecord(message: WireMessage, now: number): OutgoingRecord {
   const headers = [metadataHeaders.id, message.id];
   if (message.contentType !== "") headers.push(metadataHeaders.contentType, message.contentType);
@@ -30,98 +56,59 @@ export function toRecord(message: WireMessage, now: number): OutgoingRecord {
 
 const noBody = new Uint8Array(0);
 
-/** A record as core receives it. Of a header given twice the last counts; a tombstone has an empty body. */
-export class KafkaDelivery implements ReceivedMessage {
-  readonly id: string;
-  readonly body: Uint8Array;
-  readonly contentType: string;
-  readonly key: string | undefined;
-  readonly timestamp: number;
-  readonly headers: Headers;
-  readonly expiresAt: number | undefined;
-  readonly replyTo: string | undefined;
-  readonly correlationId: string | undefined;
-  /** The claim on the partition under which this came; once it has ended, so has the right to settle. */
-  readonly from: Lane;
-  readonly offset: number;
-  readonly #record: IncomingRecord;
-
-  constructor(from: Lane, record: IncomingRecord) {
-    const headers: Record<string, string> = Object.create(null);
-    let id: string | undefined;
-    let contentType = "";
-    let timestamp: number | undefined;
-    let expiresAt: number | undefined;
-    let replyTo: string | undefined;
-    let correlationId: string | undefined;
-    const flat = record.headers();
-    for (let i = 0; i < flat.length; i += 2) {
-      const name = flat[i] as string;
-      const value = flat[i + 1] as string;
-      switch (name) {
-        case metadataHeaders.id:
-          id = value;
-          break;
-        case metadataHeaders.contentType:
-          contentType = value;
-          break;
-        case metadataHeaders.timestamp:
-          timestamp = wholeNumber(value);
-          break;
-        case metadataHeaders.expiresAt:
-          expiresAt = wholeNumber(value);
-          break;
-        case metadataHeaders.replyTo:
-          replyTo = value;
-          break;
-        case metadataHeaders.correlationId:
-          correlationId = value;
-          break;
-        default:
-          headers[name] = value;
-      }
+/**
+ * A record's message. Of a header given twice the last counts; a tombstone has an empty body.
+ * @param partitionId `<topic>-<partition>`, from which a record without an id gets one.
+ */
+export function fromRecord(
+  record: Omit<IncomingRecord, "bytes" | "rawHeaders">,
+  partitionId: string,
+): RecordFields {
+  const headers: Record<string, string> = Object.create(null);
+  let id: string | undefined;
+  let contentType = "";
+  let timestamp: number | undefined;
+  let expiresAt: number | undefined;
+  let replyTo: string | undefined;
+  let correlationId: string | undefined;
+  const flat = record.headers();
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i] as string;
+    const value = flat[i + 1] as string;
+    switch (name) {
+      case metadataHeaders.id:
+        id = value;
+        break;
+      case metadataHeaders.contentType:
+        contentType = value;
+        break;
+      case metadataHeaders.timestamp:
+        timestamp = wholeNumber(value);
+        break;
+      case metadataHeaders.expiresAt:
+        expiresAt = wholeNumber(value);
+        break;
+      case metadataHeaders.replyTo:
+        replyTo = value;
+        break;
+      case metadataHeaders.correlationId:
+        correlationId = value;
+        break;
+      default:
+        headers[name] = value;
     }
-    this.id = id || `${from.id}-${record.offset}`;
-    this.body = record.value ?? noBody;
-    this.contentType = contentType;
-    this.key = record.key === null ? undefined : record.key.toString();
-    this.timestamp = timestamp ?? Math.max(0, record.timestamp);
-    this.headers = headers;
-    this.expiresAt = expiresAt;
-    this.replyTo = replyTo;
-    this.correlationId = correlationId;
-    this.from = from;
-    this.offset = record.offset;
-    this.#record = record;
   }
-
-  /** Kafka does not count deliveries. */
-  get redeliveries(): number {
-    return 0;
-  }
-
-  get partition(): string {
-    return this.from.id;
-  }
-
-  get position(): string {
-    const { offset, timestamp } = this.#record;
-    return formatPosition({ partition: this.from.partition, offset, timestamp: Math.max(0, timestamp) });
-  }
-
-  /** The message as kafkajs shows it. */
-  get native(): object {
-    const { offset, timestamp, key, value } = this.#record;
-    const { topic, partition } = this.from;
-    const headers: Record<string, unknown> = Object.create(null);
-    const flat = this.#record.rawHeaders();
-    for (let i = 0; i < flat.length; i += 2) {
-      const name = flat[i] as string;
-      const known = headers[name];
-      headers[name] = known === undefined ? flat[i + 1] : [known, flat[i + 1]].flat();
-    }
-    return { topic, partition, offset: String(offset), timestamp: String(timestamp), key, value, headers };
-  }
+  return {
+    id: id || `${partitionId}-${record.offset}`,
+    body: record.value ?? noBody,
+    contentType,
+    key: record.key === null ? undefined : record.key.toString(),
+    timestamp: timestamp ?? Math.max(0, record.timestamp),
+    headers: headers as Headers,
+    expiresAt,
+    replyTo,
+    correlationId,
+  };
 }
 
 function wholeNumber(text: string): number | undefined {

@@ -20,6 +20,9 @@ export const naming: NamingRule = {
 
 export const inboxPrefix = `waybill${derivedSeparator}inbox${derivedSeparator}`;
 
+/** The partition of an inbox that replies come to. */
+export const replyPartition = 0;
+
 /** The topic that a publish to this address goes to. */
 export function publishTopic(to: Address): string {
   return to.kind === "group" ? retryTopic(to) : to.brokerName;
@@ -42,7 +45,7 @@ export function groupId(address: Address): string {
   return `${address.brokerName}:queue`;
 }
 
-/** The group of those who move delayed messages on when they are due. */
+/** The group of those who forward delayed messages when they are due. */
 export function delayGroupId(address: Address): string {
   return `${address.brokerName}:delayed`;
 }

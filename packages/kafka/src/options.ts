@@ -1,5 +1,4 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import {
   checkGivenOnce,
   MessagingError,
@@ -9,12 +8,11 @@ import {
   readOptions,
 } from "@waybill/core/spi";
 import type { SASLOptions } from "kafkajs";
-import { type Host, parseBrokers, splitUrl } from "./brokers.ts";
+import { parseBrokers, splitUrl } from "./client/broker-addresses.ts";
+import type { ClientSettings, OpenSocket } from "./client/client-settings.ts";
+import { socketFactory } from "./client/socket-factory.ts";
 
 const day = 86_400_000;
-
-/** Opens a TCP connection to a broker, as `net.connect` does: for tunnels and proxies. */
-export type OpenSocket = (to: Host) => Socket;
 
 /** Every option of the adapter. An object takes them all; a URL's query those that are text. */
 export const optionTable = {
@@ -115,23 +113,7 @@ export const optionTable = {
 /** What `kafka()` takes. */
 export type KafkaOptions = OptionInput<typeof optionTable>;
 
-/** What the client underneath needs. */
-export interface ClientSettings {
-  readonly brokers: readonly Host[];
-  readonly clientId: string;
-  readonly ssl: ConnectionOptions | true | undefined;
-  readonly sasl: SASLOptions | undefined;
-  readonly socketFactory: (args: {
-    host: string;
-    port: number;
-    ssl?: ConnectionOptions;
-    onConnect: () => void;
-  }) => Socket;
-  readonly compression: "none" | "gzip";
-  readonly connectTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-}
-
+/** What the options come to. */
 export interface Settings extends ClientSettings {
   readonly partitions: number;
   readonly replicationFactor: number;
@@ -144,7 +126,10 @@ export interface Settings extends ClientSettings {
   readonly inboxIdleMs: number;
 }
 
-/** Reads `kafka://[user:password@]host[:port][,host[:port]…][?option=value…]`; `kafkas:` turns TLS on. */
+/**
+ * Reads `kafka://[user:password@]host[:port][,host[:port]…][?option=value…]`; `kafkas:` turns TLS on.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(url: string, env: Readonly<Record<string, string | undefined>>): Settings {
   const { brokers, query, username, password, tls } = splitUrl(url);
   const object = {
@@ -154,14 +139,18 @@ export function settingsFromUrl(url: string, env: Readonly<Record<string, string
     ...(tls ? { ssl: true } : {}),
   };
   checkGivenOnce("kafka", object, query);
-  return readSettings({ object, query, env });
+  return settingsFrom({ object, query, env });
 }
 
-export function settingsFromObject(options: KafkaOptions): Settings {
-  return readSettings({ object: options });
+/**
+ * Reads what `kafka()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
+export function readSettings(options: KafkaOptions): Settings {
+  return settingsFrom({ object: options });
 }
 
-function readSettings(sources: OptionSources): Settings {
+function settingsFrom(sources: OptionSources): Settings {
   const values = readOptions("kafka", optionTable, sources);
   const { ssl, tls, sasl, username, password, mechanism, openSocket, ...rest } = values;
   if (ssl === false && tls !== undefined) throw conflict("ssl=false", "tls");
@@ -196,29 +185,4 @@ function conflict(one: string, other: string): MessagingError {
   return new MessagingError("INVALID_ARGUMENT", `Options ${one} and ${other} of kafka exclude each other.`, {
     remedy: "Keep one of the two.",
   });
-}
-
-const keepAliveMs = 30_000;
-
-/** As kafkajs's own, but without Nagle's delay, and over a connection of the application's making if it likes. */
-function socketFactory(
-  open: OpenSocket = ({ host, port }) => connectTcp({ host, port }),
-): ClientSettings["socketFactory"] {
-  return ({ host, port, ssl, onConnect }) => {
-    const plain = open({ host, port });
-    plain.setNoDelay(true);
-    plain.setKeepAlive(true, keepAliveMs);
-    if (ssl === undefined || ssl === null) {
-      if (plain.connecting) plain.once("connect", onConnect);
-      else queueMicrotask(onConnect);
-      return plain;
-    }
-    const details = typeof ssl === "object" ? ssl : {};
-    const secure = connectTls(
-      { ...(isIP(host) ? {} : { servername: host }), ...details, socket: plain },
-      onConnect,
-    );
-    plain.on("error", (error) => secure.destroy(error));
-    return secure;
-  };
 }

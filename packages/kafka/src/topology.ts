@@ -2,18 +2,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Address,
   type Call,
+  delayTierHoldsMs,
   retryTransient,
   type Topology,
   type TopologyItem,
   type TopologyState,
 } from "@waybill/core/spi";
-import type { ConsumerContext } from "./consumer.ts";
-import { exists } from "./consumer.ts";
-import { rungHoldsMs } from "./delays/ladder.ts";
+import { topicExists } from "./client/topic-exists.ts";
 import { errorType, isTransient } from "./errors.ts";
 import { declareOffsets } from "./groups/offsets.ts";
-import { makeInbox } from "./inbox.ts";
 import { delayGroupId, delayTopic, groupId, retryTopic } from "./naming.ts";
+import type { ConsumerContext } from "./receiving/consumer-context.ts";
+import { makeInbox } from "./replies/inbox.ts";
 
 const fromTheBeginning = { from: "earliest" } as const;
 
@@ -38,11 +38,11 @@ export class KafkaTopology implements Topology {
   }
 
   #retryTransient<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
-    const { settings, isClosed } = this.#context;
+    const { settings, signal: closed } = this.#context;
     return retryTransient(work, {
       timeoutMs: settings.requestTimeoutMs,
       isTransient,
-      isOver: () => signal.aborted || isClosed(),
+      signal: AbortSignal.any([signal, closed]),
     });
   }
 
@@ -50,10 +50,10 @@ export class KafkaTopology implements Topology {
     const { control, settings } = this.#context;
     if (address.kind === "inbox") return makeInbox(this.#context, address.brokerName);
     const count = await this.#topic(address.brokerName, settings.partitions, settings.topicConfig);
-    await this.#topic(delayTopic(address), rungHoldsMs.length, {
+    await this.#topic(delayTopic(address), delayTierHoldsMs.length, {
       ...settings.topicConfig,
       "cleanup.policy": "delete",
-      // One clock for what enters a rung, so that its order is that of time.
+      // One clock for what enters a tier, so that its order is that of time.
       "message.timestamp.type": "LogAppendTime",
     });
     if (address.kind === "queue") {
@@ -72,7 +72,7 @@ export class KafkaTopology implements Topology {
   /** Makes a topic if it is not there. Resolves with its number of partitions. */
   async #topic(name: string, partitions: number, config: Readonly<Record<string, string>>): Promise<number> {
     const { control, settings } = this.#context;
-    if (!(await exists(control, name))) {
+    if (!(await topicExists(control, name))) {
       const { replicationFactor } = settings;
       await control.createTopic({ name, partitions, replicationFactor, config });
       // Leaders are named before they serve; a publish should not run into that.
@@ -80,7 +80,7 @@ export class KafkaTopology implements Topology {
       await retryTransient(() => control.listOffsets(name, all, "latest"), {
         timeoutMs: settings.requestTimeoutMs,
         isTransient,
-        isOver: this.#context.isClosed,
+        signal: this.#context.signal,
       });
     }
     return (await control.leaders(name)).length;
@@ -88,10 +88,10 @@ export class KafkaTopology implements Topology {
 
   async #inspect(address: Address): Promise<TopologyState> {
     const { control } = this.#context;
-    if (!(await exists(control, address.brokerName))) return { address, exists: false, differences: [] };
+    if (!(await topicExists(control, address.brokerName))) return { address, exists: false, differences: [] };
     if (address.kind === "inbox") return { address, exists: true, differences: [] };
     const differences: string[] = [];
-    if (!(await exists(control, delayTopic(address)))) {
+    if (!(await topicExists(control, delayTopic(address)))) {
       differences.push(`The topic "${delayTopic(address)}" for delayed messages is missing.`);
     }
     if (address.kind === "topic") return { address, exists: true, differences };
@@ -100,7 +100,7 @@ export class KafkaTopology implements Topology {
     let backlog = main ?? 0;
     if (address.kind === "group") {
       const retries = retryTopic(address);
-      if (await exists(control, retries))
+      if (await topicExists(control, retries))
         backlog += (await this.#backlog(groupId(address), retries, false)) ?? 0;
       else differences.push(`The topic "${retries}" for the group's retries is missing.`);
     }
@@ -148,10 +148,10 @@ export class KafkaTopology implements Topology {
   /** Resolves when it is gone for those who ask, too. */
   async #deleteTopic(name: string): Promise<void> {
     const { control, settings } = this.#context;
-    if (!(await exists(control, name))) return;
+    if (!(await topicExists(control, name))) return;
     await control.deleteTopic(name);
-    const deadline = Date.now() + settings.requestTimeoutMs;
-    while ((await exists(control, name)) && Date.now() < deadline) {
+    const deadline = performance.now() + settings.requestTimeoutMs;
+    while ((await topicExists(control, name)) && performance.now() < deadline) {
       await sleep(50);
     }
   }

@@ -1,7 +1,9 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ack,
   besides,
+  call,
   consume,
   ids,
   item,
@@ -12,8 +14,9 @@ import {
   receiveFor,
   take,
   topicOf,
+  until,
 } from "../../../scripts/testing/workbench.ts";
-import { Publisher } from "../src/publishing/publisher.ts";
+import { KafkaPublisher } from "../src/publisher.ts";
 import { KafkaBench } from "./workbench.ts";
 
 const bench = new KafkaBench();
@@ -27,7 +30,7 @@ describe("a delayed message", () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const consumer = await consume(connection, queue);
-    // Whoever moves what is due has joined its group, and so has the consumer: only delays are measured.
+    // Whoever forwards what is due has joined its group, and so has the consumer: only delays are measured.
     await publish(connection, queue, [message({ delayMs: 1 })]);
     await take(consumer, 1);
     const delays = [60_000, 9_000, 5_300, 4_200, 2_500, 1_000, 999, 400, 100, 1];
@@ -64,7 +67,7 @@ describe("a delayed message", () => {
       await consume(await bench.connect(), two),
       await consume(connection, topic),
     ];
-    // Long enough for the two movers to have shared out their rungs.
+    // Long enough for the two forwarders to have shared out their tiers.
     const late = message({ delayMs: 3_000 });
     await publish(connection, topic, [late]);
     for (const consumer of consumers) expect(ids(await receive(consumer, 1))).toEqual([late.id]);
@@ -86,30 +89,47 @@ describe("a delayed message", () => {
     expect(await receiveFor(other, 500)).toEqual([]);
   });
 
-  it("waits for somebody to come, and survives that its mover goes", async () => {
+  it("for a group that was removed holds up nobody behind it", async () => {
+    const connection = await bench.connect();
+    const removed = await bench.made(connection, "group", { group: "removed" });
+    const others = besides(removed, "others");
+    await bench.ensure(connection, item(others));
+    const consumer = await consume(connection, others);
+    await publish(connection, others, [message({ delayMs: 1 })]);
+    await take(consumer, 1);
+    // Both wait in one tier, the one for nobody first.
+    await publish(connection, removed, [message({ delayMs: 700 })]);
+    const late = message({ delayMs: 800 });
+    await publish(connection, others, [late]);
+    await connection.topology.remove([removed], call);
+    expect(ids(await receive(consumer, 1, 5_000))).toEqual([late.id]);
+    await until(() => bench.reports.length > 0);
+  });
+
+  it("waits for somebody to come, and survives that its forwarder goes", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const sent = messages(200, () => ({ delayMs: 5_000 }));
     await publish(connection, queue, sent);
     const first = await consume(connection, queue);
     expect(await receiveFor(first, 1_000)).toEqual([]);
-    await first.close();
+    await first.close(nothingStarted);
     const second = await consume(connection, queue, { prefetch: 1_000 });
     const seen = await receive(second, 200);
     expect(ids(seen).toSorted()).toEqual(ids(sent).toSorted());
     expect(await receiveFor(second, 500)).toEqual([]);
   });
 
-  it("is not moved once more if its mover closes before it has heard that it arrived", async () => {
+  it("is not forwarded once more if its forwarder closes before it has heard that it arrived", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const first = message({ key: "k", delayMs: 1 });
-    const moving = await bench.connect();
-    const { stored, hear } = holdBackAnswer(queue.brokerName);
-    await consume(moving, queue);
+    const forwarding = await bench.connect();
+    const { stored, hear } = delayAnswer(queue.brokerName);
+    await consume(forwarding, queue);
     await publish(connection, queue, [first]);
     await stored;
-    const closed = moving.close();
+    const closed = forwarding.close();
     setTimeout(hear, 300);
     await closed;
     const consumer = await consume(connection, queue);
@@ -118,14 +138,14 @@ describe("a delayed message", () => {
     expect(ids(await receive(consumer, 2))).toEqual([first.id, second.id]);
   });
 
-  it("is not moved once more if its rung goes to another process just then", async () => {
+  it("is not forwarded once more if its tier goes to another process just then", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const consumer = await consume(connection, queue);
-    // On the fourth rung of nine, which is not among the first three that the oldest of three movers keeps.
+    // In the fourth tier of nine, which is not among the first three that the oldest of three forwarders keeps.
     const sent = message({ delayMs: 4_000 });
     await publish(connection, queue, [sent]);
-    const { stored, hear } = holdBackAnswer(queue.brokerName);
+    const { stored, hear } = delayAnswer(queue.brokerName);
     await stored;
     expect(ids(await take(consumer, 1))).toEqual([sent.id]);
     const others = [await bench.connect(), await bench.connect()].map((other) => consume(other, queue));
@@ -137,15 +157,18 @@ describe("a delayed message", () => {
 });
 
 /** What is stored next in a topic is stored, and whoever stores it does not hear of it until it may. */
-function holdBackAnswer(topic: string): { stored: Promise<void>; hear: () => void } {
+function delayAnswer(topic: string): { stored: Promise<void>; hear: () => void } {
   const stored = Promise.withResolvers<void>();
   const heard = Promise.withResolvers<void>();
-  const store = Publisher.prototype.store;
-  let held = false;
-  vi.spyOn(Publisher.prototype, "store").mockImplementation(async function (this: Publisher, ...args) {
+  const store = KafkaPublisher.prototype.store;
+  let isDelayed = false;
+  vi.spyOn(KafkaPublisher.prototype, "store").mockImplementation(async function (
+    this: KafkaPublisher,
+    ...args
+  ) {
     const outcomes = await store.apply(this, args);
-    if (held || args[0] !== topic) return outcomes;
-    held = true;
+    if (isDelayed || args[0] !== topic) return outcomes;
+    isDelayed = true;
     stored.resolve();
     await heard.promise;
     return outcomes;

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { nothingStarted } from "@waybill/core/spi";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ack,
   besides,
@@ -11,13 +12,18 @@ import {
   publish,
   receive,
   receiveFor,
+  sleep,
   topicOf,
 } from "../../../scripts/testing/workbench.ts";
 import { classify } from "../src/errors.ts";
+import { KafkaPartition } from "../src/receiving/partition.ts";
 import { KafkaBench } from "./workbench.ts";
 
 const bench = new KafkaBench();
-afterEach(() => bench.end());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await bench.end();
+});
 
 describe("a message", () => {
   it("comes back as it was sent", async () => {
@@ -119,7 +125,7 @@ describe("a group", () => {
     const deliveries = await receive(first, 10);
     expect(ids(deliveries)).toEqual(ids(sent));
     expect(await ack(first, deliveries.slice(0, 4))).toEqual(Array(4).fill("settled"));
-    await first.close();
+    await first.close(nothingStarted);
     const second = await consume(connection, group);
     expect(ids(await receive(second, 6))).toEqual(ids(sent.slice(4)));
     expect(await ack(first, deliveries.slice(4))).toEqual(Array(6).fill("lost"));
@@ -138,18 +144,46 @@ describe("a group", () => {
     expect(await receiveFor(other, 1_000)).toEqual([]);
   });
 
-  it("does not pass on what is held back, and all of the rest", async () => {
+  it("fetches no more bytes ahead than it may, and gets everything all the same", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const sent = messages(40, (i) => ({ key: `k${i}`, body: Buffer.alloc(400_000) }));
+    for (const one of sent) await publish(connection, queue, [one]);
+    const partitions = new Set<KafkaPartition>();
+    let most = 0;
+    const append = KafkaPartition.prototype.append;
+    vi.spyOn(KafkaPartition.prototype, "append").mockImplementation(function (this: KafkaPartition, ...args) {
+      append.apply(this, args);
+      if (this.topic === queue.brokerName) partitions.add(this);
+      most = Math.max(
+        most,
+        [...partitions].reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+    });
+    const prefetchBytes = 4_000_000;
+    const consumer = await consume(connection, queue, { prefetch: 400, prefetchBytes });
+    const got = [...(await receive(consumer, 1))];
+    await sleep(1_000);
+    expect(most).toBeGreaterThan(prefetchBytes / 2);
+    // A partition's last batch may be one too many.
+    expect(most).toBeLessThan(prefetchBytes + 4 * 410_000);
+    got.push(...(await receive(consumer, 39)));
+    expect(ids(got).toSorted()).toEqual(ids(sent).toSorted());
+    expect(most).toBeLessThan(prefetchBytes + 4 * 410_000);
+  });
+
+  it("does not pass on what is paused, and all of the rest", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const sent = messages(40, (i) => ({ key: `k${i}` }));
     await publish(connection, queue, sent);
     const consumer = await consume(connection, queue, { prefetch: 4 });
     const [first] = await receive(consumer, 1);
-    const held = first?.lane as string;
-    consumer.pausePartitions?.([held]);
+    const paused = first?.partition as string;
+    consumer.pausePartitions?.([paused]);
     const rest = await receiveFor(consumer, 1_500);
     expect(rest.length).toBeGreaterThan(0);
-    expect(rest.some(({ partition }) => partition === held)).toBe(false);
+    expect(rest.some(({ partition }) => partition === paused)).toBe(false);
     consumer.pausePartitions?.([]);
     const all = [
       ...(first === undefined ? [] : [first]),

@@ -1,12 +1,13 @@
-import type { Address } from "@waybill/core/spi";
+import { type Address, nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { KafkaLink } from "../src/client.ts";
-import { type ConsumerContext, GroupConsumer } from "../src/consumer.ts";
-import { Movers } from "../src/delays/movers.ts";
+import type { ClusterConnections } from "../src/client/kafka-client.ts";
+import { protocolError } from "../src/client/kafkajs-internals.ts";
+import { KafkaConsumer } from "../src/consumer.ts";
+import { DelayForwarders } from "../src/delays/delay-forwarders.ts";
 import { Orphans } from "../src/groups/orphans.ts";
-import { protocolError } from "../src/kafkajs/internals.ts";
-import { settingsFromObject } from "../src/options.ts";
-import { Publisher } from "../src/publishing/publisher.ts";
+import { readSettings } from "../src/options.ts";
+import { KafkaPublisher } from "../src/publisher.ts";
+import type { ConsumerContext } from "../src/receiving/consumer-context.ts";
 
 const group: Address = {
   kind: "group",
@@ -20,8 +21,8 @@ const group: Address = {
 
 /** A connection to a cluster of which one broker answers, and has not heard of some topics. */
 function behind(unheardOf: Set<string>, committed: Readonly<Record<string, number>> = {}) {
-  let links = 0;
-  const link: Partial<KafkaLink> = {
+  let opened = 0;
+  const connections: Partial<ClusterConnections> = {
     leaders: async (topic) => {
       if (unheardOf.has(topic)) throw protocolError(3);
       return [1];
@@ -34,23 +35,23 @@ function behind(unheardOf: Set<string>, committed: Readonly<Record<string, numbe
     close: () => {},
   };
   const context: ConsumerContext = {
-    settings: settingsFromObject({}),
-    control: link as KafkaLink,
-    link: () => {
-      links++;
-      return link as KafkaLink;
+    settings: readSettings({}),
+    control: connections as ClusterConnections,
+    newConnections: () => {
+      opened++;
+      return connections as ClusterConnections;
     },
     report: () => {},
     orphans: new Orphans(),
-    isClosed: () => false,
+    signal: new AbortController().signal,
   };
-  return { context, links: () => links };
+  return { context, opened: () => opened };
 }
 
 const start = (context: ConsumerContext) =>
-  GroupConsumer.start(
+  KafkaConsumer.start(
     context,
-    { address: group, start: { from: "latest" }, filter: undefined, prefetch: 10 },
+    { address: group, start: { from: "latest" }, filter: undefined, prefetch: 10, prefetchBytes: 1_000 },
     { revoking: async () => {}, revoked: () => {} },
   );
 
@@ -62,7 +63,7 @@ describe("a group's topic for retries that the broker asked has not heard of", (
 
   it("is done without when the group was never declared", async () => {
     const { context } = behind(new Set(["orders..billing..retry"]));
-    await (await start(context)).close();
+    await (await start(context)).close(nothingStarted);
   });
 });
 
@@ -72,14 +73,14 @@ describe("a topic for delayed messages that is not there yet", () => {
   it("is looked for again while somebody consumes, and no longer", async () => {
     vi.useFakeTimers();
     const unheardOf = new Set(["orders..delayed"]);
-    const { context, links } = behind(unheardOf);
-    const movers = new Movers(context, new Publisher(context.control, 1_000));
-    const release = await movers.use(group);
+    const { context, opened } = behind(unheardOf);
+    const forwarders = new DelayForwarders(context, new KafkaPublisher(context.control, 1_000));
+    const release = await forwarders.use(group);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(links()).toBe(0);
+    expect(opened()).toBe(0);
     unheardOf.clear();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(links(), "one mover").toBe(1);
+    expect(opened(), "one forwarder").toBe(1);
     vi.useRealTimers();
     await release();
   });
@@ -87,12 +88,12 @@ describe("a topic for delayed messages that is not there yet", () => {
   it("is not looked for when nobody consumes any more", async () => {
     vi.useFakeTimers();
     const unheardOf = new Set(["orders..delayed"]);
-    const { context, links } = behind(unheardOf);
-    const release = await new Movers(context, new Publisher(context.control, 1_000)).use(group);
+    const { context, opened } = behind(unheardOf);
+    const release = await new DelayForwarders(context, new KafkaPublisher(context.control, 1_000)).use(group);
     await release();
     unheardOf.clear();
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(links()).toBe(0);
+    expect(opened()).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { describe, expect, it } from "vitest";
+import { protocolError } from "../src/client/kafkajs-internals.ts";
 import { classify, errorType, isTransient, LeaderMovedError, UnsupportedFormatError } from "../src/errors.ts";
-import { protocolError } from "../src/kafkajs/internals.ts";
 
 const closed = Object.assign(new Error("Closed connection"), { name: "KafkaJSConnectionClosedError" });
 const named = (name: string) => Object.assign(new Error(name), { name });
@@ -19,7 +19,7 @@ describe("kafkajs's errors", () => {
       true,
     ],
     ["host unknown", connection("Connection error: getaddrinfo ENOTFOUND", "ENOTFOUND"), "UNREACHABLE", true],
-    ["nobody answers", connection("Connection timeout"), "UNREACHABLE", true],
+    ["broker unreachable", connection("Connection timeout"), "UNREACHABLE", true],
     ["refused, tried again", retried(connection("x", "ECONNREFUSED")), "UNREACHABLE", true],
     ["wrong certificate", connection("x", "DEPTH_ZERO_SELF_SIGNED_CERT"), "UNREACHABLE", false],
     ["reset", connection("Connection error: read ECONNRESET", "ECONNRESET"), "CONNECTION_LOST", true],

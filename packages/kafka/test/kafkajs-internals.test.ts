@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { describe, expect, it } from "vitest";
-import { openCluster, protocolError, requests } from "../src/kafkajs/internals.ts";
-import { repair } from "../src/kafkajs/repairs.ts";
+import { openCluster, protocolError, requests } from "../src/client/kafkajs-internals.ts";
+import { repair } from "../src/client/kafkajs-repairs.ts";
 
 const kafka = () => new kafkajs.Kafka({ brokers: ["127.0.0.1:1"], logCreator: () => () => {} });
 

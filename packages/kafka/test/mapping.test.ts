@@ -1,24 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { message } from "../../../scripts/testing/messages.ts";
-import type { IncomingRecord } from "../src/client.ts";
-import { Lane } from "../src/fetching/lane.ts";
-import { formatPosition, KafkaDelivery, parsePosition, toRecord } from "../src/mapping.ts";
+import { KafkaDelivery } from "../src/delivery.ts";
+import type { IncomingRecord } from "../src/mapping.ts";
+import { formatPosition, fromRecord, parsePosition, toRecord } from "../src/mapping.ts";
+import { KafkaPartition } from "../src/receiving/partition.ts";
 
-const lane = new Lane("orders", 2, 0);
+const from = new KafkaPartition("orders", 2, 0);
 
 function received(record: Partial<IncomingRecord>, headers: readonly string[] = []): KafkaDelivery {
-  return new KafkaDelivery(lane, {
+  return new KafkaDelivery(from, {
     offset: 7,
     timestamp: 1_000,
     key: null,
     value: null,
+    bytes: 0,
     headers: () => headers,
     rawHeaders: () => headers,
     ...record,
   });
 }
 
-describe("a foreign record", () => {
+describe("an external client's record", () => {
   it("has its place for an id, and no content type", () => {
     const delivery = received({ value: Buffer.from("x"), key: Buffer.from("k") }, ["a", "1", "a", "2"]);
     expect(delivery).toMatchObject({
@@ -71,6 +73,25 @@ describe("our own", () => {
     const { id, contentType, expiresAt, replyTo, correlationId } = sent;
     expect(back).toMatchObject({ id, contentType, expiresAt, replyTo, correlationId, key: "k" });
     expect({ ...back.headers }).toEqual({ a: "1" });
+  });
+});
+
+describe("a record of another source, such as a serverless event", () => {
+  it("is mapped without a client and without a partition being read", () => {
+    const sent = message({ key: "k", headers: { a: "1" } });
+    const record = toRecord(sent, sent.timestamp);
+    const fields = fromRecord(
+      {
+        offset: 3,
+        timestamp: record.timestamp,
+        key: Buffer.from(record.key ?? []),
+        value: Buffer.from(record.value),
+        headers: () => record.headers,
+      },
+      "orders-1",
+    );
+    expect(fields).toMatchObject({ id: sent.id, key: "k", timestamp: sent.timestamp });
+    expect({ ...fields.headers }).toEqual({ a: "1" });
   });
 });
 

@@ -1,7 +1,7 @@
 import { MessagingError } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
 import { adapter, kafka } from "../src/index.ts";
-import { settingsFromObject, settingsFromUrl } from "../src/options.ts";
+import { readSettings, settingsFromUrl } from "../src/options.ts";
 
 const codeOf = (work: () => unknown): string => {
   try {
@@ -68,7 +68,7 @@ describe("a kafka URL", () => {
 describe("kafka()", () => {
   it("takes objects that a URL cannot carry", () => {
     const sasl = { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: "" }) } as const;
-    const settings = settingsFromObject({ brokers: ["one"], tls: { servername: "x" }, sasl });
+    const settings = readSettings({ brokers: ["one"], tls: { servername: "x" }, sasl });
     expect(settings.ssl).toEqual({ servername: "x" });
     expect(settings.sasl).toBe(sasl);
   });

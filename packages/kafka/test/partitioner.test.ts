@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
-import { murmur2, partitionOfKey, Spreader } from "../src/publishing/partitioner.ts";
+import { murmur2, partitionOfKey, Spreader } from "../src/client/partitioner.ts";
 
 const kafkajsMurmur2 = createRequire(import.meta.url)("kafkajs/src/producer/partitioners/default/murmur2.js");
 

@@ -1,10 +1,10 @@
 import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
 import { messages } from "../../../scripts/testing/messages.ts";
-import type { KafkaLink, PartitionBatch, PartitionResult } from "../src/client.ts";
+import type { ClusterConnections, PartitionBatch, PartitionResult } from "../src/client/kafka-client.ts";
+import { protocolError } from "../src/client/kafkajs-internals.ts";
 import { errorType } from "../src/errors.ts";
-import { protocolError } from "../src/kafkajs/internals.ts";
-import { Publisher } from "../src/publishing/publisher.ts";
+import { KafkaPublisher } from "../src/publisher.ts";
 
 const to: Address = {
   kind: "queue",
@@ -17,9 +17,9 @@ const to: Address = {
 };
 
 /** A cluster of two brokers with a topic of four partitions; `answer` says what becomes of each batch. */
-function link(answer: (batch: PartitionBatch, request: number) => unknown, known = true) {
+function cluster(answer: (batch: PartitionBatch, request: number) => unknown, known = true) {
   const requests: { readonly node: number; readonly batches: readonly PartitionBatch[] }[] = [];
-  const fake: Pick<KafkaLink, "leaders" | "produce"> = {
+  const scripted: Pick<ClusterConnections, "leaders" | "produce"> = {
     leaders: async () => {
       if (known) return [1, 2, 1, 2];
       throw protocolError(3);
@@ -31,7 +31,7 @@ function link(answer: (batch: PartitionBatch, request: number) => unknown, known
       );
     },
   };
-  return { link: fake as KafkaLink, requests };
+  return { connections: scripted as ClusterConnections, requests };
 }
 
 const keyed = (count: number, size = 10) =>
@@ -39,8 +39,8 @@ const keyed = (count: number, size = 10) =>
 
 describe("publishing", () => {
   it("sends one batch per partition and one request per broker", async () => {
-    const { link: fake, requests } = link(() => undefined);
-    const outcomes = await new Publisher(fake, 1_000_000).publish(to, messages(100));
+    const { connections: scripted, requests } = cluster(() => undefined);
+    const outcomes = await new KafkaPublisher(scripted, 1_000_000).publish(to, messages(100));
     expect(outcomes.every(({ ok }) => ok)).toBe(true);
     expect(requests.map(({ node }) => node).toSorted()).toEqual([1, 2]);
     expect(
@@ -49,8 +49,10 @@ describe("publishing", () => {
   });
 
   it("does not go over the batch limit, and not past a failure", async () => {
-    const { link: fake, requests } = link((_, request) => (request === 2 ? protocolError(19) : undefined));
-    const outcomes = await new Publisher(fake, 1_000).publish(to, keyed(9, 250));
+    const { connections: scripted, requests } = cluster((_, request) =>
+      request === 2 ? protocolError(19) : undefined,
+    );
+    const outcomes = await new KafkaPublisher(scripted, 1_000).publish(to, keyed(9, 250));
     expect(outcomes.map(({ ok }) => ok)).toEqual([
       true,
       true,
@@ -66,23 +68,23 @@ describe("publishing", () => {
   });
 
   it("halves a batch that is too large for the topic, and fails only what is too large alone", async () => {
-    const { link: fake } = link(({ records }) =>
+    const { connections: scripted } = cluster(({ records }) =>
       records.length > 2 || records.some(({ value }) => value.length > 500) ? protocolError(10) : undefined,
     );
     const batch = [...keyed(3), ...keyed(1, 600), ...keyed(5)];
-    const outcomes = await new Publisher(fake, 1_000_000).publish(to, batch);
+    const outcomes = await new KafkaPublisher(scripted, 1_000_000).publish(to, batch);
     expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, true, false, true, true, true, true, true]);
   });
 
   it("takes a partition that its broker disowns for one that moves", async () => {
-    const { link: fake } = link(() => protocolError(3));
-    const [outcome] = await new Publisher(fake, 1_000_000).publish(to, keyed(1));
+    const { connections: scripted } = cluster(() => protocolError(3));
+    const [outcome] = await new KafkaPublisher(scripted, 1_000_000).publish(to, keyed(1));
     expect(errorType(outcome?.ok === false && outcome.cause)).toBe("LEADER_NOT_AVAILABLE");
   });
 
   it("fails all for a topic that is not there", async () => {
-    const { link: fake, requests } = link(() => undefined, false);
-    const outcomes = await new Publisher(fake, 1_000_000).publish(to, keyed(2));
+    const { connections: scripted, requests } = cluster(() => undefined, false);
+    const outcomes = await new KafkaPublisher(scripted, 1_000_000).publish(to, keyed(2));
     expect(outcomes.map((outcome) => errorType(outcome.ok === false && outcome.cause))).toEqual([
       "UNKNOWN_TOPIC_OR_PARTITION",
       "UNKNOWN_TOPIC_OR_PARTITION",

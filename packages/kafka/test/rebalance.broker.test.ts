@@ -1,4 +1,4 @@
-import type { ReceivedMessage } from "@waybill/core/spi";
+import { nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ack,
@@ -18,7 +18,7 @@ const bench = new KafkaBench();
 afterEach(() => bench.end());
 
 describe("when members come and go", () => {
-  it("a lane is let go only after its handlers are done, and is gone before another has it", async () => {
+  it("a partition is released only after its handlers are done, and is gone before another has it", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const sent = messages(40, (i) => ({ key: `k${i}` }));
@@ -31,13 +31,13 @@ describe("when members come and go", () => {
     });
     const going: string[] = [];
     const first = await consume(connection, queue, {
-      revoking: async (lanes) => {
-        going.push(...lanes);
+      revoking: async (partitions) => {
+        going.push(...partitions);
         await running;
-        for (const lane of lanes) events.push(`${lane} done`);
+        for (const partition of partitions) events.push(`${partition} done`);
       },
-      revoked: (lanes) => {
-        for (const lane of lanes) events.push(`${lane} gone`);
+      revoked: (partitions) => {
+        for (const partition of partitions) events.push(`${partition} gone`);
       },
     });
     const deliveries = await receive(first, 40);
@@ -45,29 +45,34 @@ describe("when members come and go", () => {
     const second = await consume(other, queue);
     await until(() => going.length === 2);
 
-    expect(await receiveFor(second, 1_000), "nobody else reads it while it is being let go").toEqual([]);
+    expect(await receiveFor(second, 1_000), "nobody else reads it while it is being released").toEqual([]);
     const done = deliveries.filter(({ partition }) => going.includes(partition as string));
     const half = done.slice(0, Math.floor(done.length / 2)).filter(({ partition }) => partition === going[0]);
     expect(await ack(first, half)).toEqual(half.map(() => "settled"));
     finish();
     const again = await receive(second, done.length - half.length);
-    for (const lane of going)
-      expect(events.filter((event) => event.startsWith(lane))).toEqual([`${lane} done`, `${lane} gone`]);
+    for (const partition of going)
+      expect(events.filter((event) => event.startsWith(partition))).toEqual([
+        `${partition} done`,
+        `${partition} gone`,
+      ]);
     expect(ids(again).toSorted()).toEqual(ids(done.filter((one) => !half.includes(one))).toSorted());
 
-    const kept = deliveries.filter(({ lane }) => !going.includes(lane as string));
-    expect(await ack(first, kept), "lanes that stay are not disturbed").toEqual(kept.map(() => "settled"));
+    const kept = deliveries.filter(({ partition }) => !going.includes(partition as string));
+    expect(await ack(first, kept), "partitions that stay are not disturbed").toEqual(
+      kept.map(() => "settled"),
+    );
     expect(await ack(first, done)).toEqual(done.map(() => "lost"));
     expect(await receiveFor(second, 500)).toEqual([]);
   });
 
-  it("a lane whose handler takes its time does not keep the others from moving", async () => {
+  it("a partition whose handler takes its time does not keep the others from moving", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const stuck = new Set<string>();
     const first = await consume(connection, queue, {
-      revoking: (lanes) =>
-        lanes.some((lane) => stuck.has(lane)) ? new Promise(() => {}) : Promise.resolve(),
+      revoking: (partitions) =>
+        partitions.some((partition) => stuck.has(partition)) ? new Promise(() => {}) : Promise.resolve(),
     });
     await publish(
       connection,
@@ -85,19 +90,19 @@ describe("when members come and go", () => {
       messages(40, (i) => ({ key: `k${i}` })),
     );
     const moved = [...(await receive(second, 1)), ...(await receiveFor(second, 1_000))];
-    const lanes = new Set(moved.map(({ partition }) => partition));
-    expect([...lanes]).toEqual([`${queue.brokerName}-2`]);
+    const partitions = new Set(moved.map(({ partition }) => partition));
+    expect([...partitions]).toEqual([`${queue.brokerName}-2`]);
   });
 
   it("what a closed member had goes to the others at once", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     let moved = 0;
-    const revoked = (lanes: readonly string[]) => {
-      moved += lanes.length;
+    const revoked = (partitions: readonly string[]) => {
+      moved += partitions.length;
     };
     const first = await consume(connection, queue, { revoked });
-    // It has all partitions before another joins: only then are there some to be let go.
+    // It has all partitions before another joins: only then are there some to be released.
     const everywhere = () => messages(40, (i) => ({ key: `k${i}` }));
     await publish(connection, queue, everywhere());
     await take(first, 40);
@@ -112,7 +117,7 @@ describe("when members come and go", () => {
       return new Set([...ids(mine), ...ids(theirs)]).size === 40;
     });
     const before = Date.now();
-    await first.close();
+    await first.close(nothingStarted);
     const handedOver = await receive(second, mine.length);
     expect(ids(handedOver).toSorted()).toEqual(ids(mine).toSorted());
     // Not only when its session, of six seconds, would have been over.
@@ -134,19 +139,19 @@ describe("when members come and go", () => {
       const gone = new Set<string>();
       const consumer = await consume(connection, queue, {
         prefetch: 10,
-        revoking: async (lanes) => {
-          for (const lane of lanes) gone.add(lane);
-          await Promise.all(lanes.map((lane) => drain.get(lane)));
+        revoking: async (partitions) => {
+          for (const partition of partitions) gone.add(partition);
+          await Promise.all(partitions.map((partition) => drain.get(partition)));
         },
-        revoked: (lanes) => {
-          for (const lane of lanes) gone.delete(lane);
+        revoked: (partitions) => {
+          for (const partition of partitions) gone.delete(partition);
         },
       });
       const stop = new AbortController();
       const handle = async (delivery: ReceivedMessage) => {
         const key = delivery.key as string;
-        const lane = delivery.lane as string;
-        if (gone.has(lane) || stop.signal.aborted) return;
+        const partition = delivery.partition as string;
+        if (gone.has(partition) || stop.signal.aborted) return;
         if (running.has(key)) overlaps.push(key);
         running.add(key);
         await sleep(2);
@@ -160,10 +165,10 @@ describe("when members come and go", () => {
       const loop = (async () => {
         while (!stop.signal.aborted) {
           for (const delivery of await consumer.receive(5, { signal: stop.signal })) {
-            const lane = delivery.lane as string;
+            const partition = delivery.partition as string;
             drain.set(
-              lane,
-              (drain.get(lane) ?? Promise.resolve()).then(() => handle(delivery)),
+              partition,
+              (drain.get(partition) ?? Promise.resolve()).then(() => handle(delivery)),
             );
           }
           await Promise.all(drain.values());
@@ -172,7 +177,7 @@ describe("when members come and go", () => {
       return async () => {
         stop.abort();
         await loop;
-        await consumer.close();
+        await consumer.close(nothingStarted);
       };
     };
 
@@ -208,7 +213,7 @@ describe("when members come and go", () => {
   it("a member that is gone without a word is replaced when its session is over", async () => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
-    const crashable = await bench.connectMortal();
+    const crashable = await bench.connectCrashable();
     const lost = await consume(crashable.connection, queue);
     await publish(
       connection,
@@ -222,7 +227,7 @@ describe("when members come and go", () => {
   }, 40_000);
 });
 
-/** A replay may repeat what was not acked; it must not bring anything before what came earlier for the first time. */
+/** A replay may repeat unacked messages; it must not bring anything before what came earlier for the first time. */
 function swaps(numbers: readonly number[]): number {
   let count = 0;
   let highest = -1;

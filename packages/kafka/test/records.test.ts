@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { OutgoingRecord } from "../src/client.ts";
-import { crc32c } from "../src/records/crc32c.ts";
-import { decodeRecords } from "../src/records/decoding.ts";
-import { encodeRecordBatch } from "../src/records/encoding.ts";
+import { crc32c } from "../src/client/crc32c.ts";
+import { decodeRecords } from "../src/client/record-decoding.ts";
+import { encodeRecordBatch } from "../src/client/record-encoding.ts";
+import type { OutgoingRecord } from "../src/mapping.ts";
 
 const load = createRequire(import.meta.url);
 const Decoder = load("kafkajs/src/protocol/decoder.js");

@@ -1,4 +1,4 @@
-import type { WireMessage } from "@waybill/core/spi";
+import { nothingStarted, type WireMessage } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   besides,
@@ -79,7 +79,7 @@ describe("an inbox", () => {
     const reply = message({ correlationId: "c" });
     await publish(other, inbox, [reply]);
     expect(ids(await receive(consumer, 1))).toEqual([reply.id]);
-    await consumer.close();
+    await consumer.close(nothingStarted);
     // Brokers learn of a deletion one after the other.
     await until(async () => (await other.topology.inspect([inbox], call))[0]?.exists === false);
     // What a broker tells of is gone a moment before what it stores into.
@@ -88,7 +88,7 @@ describe("an inbox", () => {
 
   it("of a dead client is swept away by a later one", async () => {
     const dead = { ...bench.address("inbox"), brokerName: `${inboxPrefix}${crypto.randomUUID()}` };
-    const crashable = await bench.connectMortal({ inboxIdleMs: 60_000 });
+    const crashable = await bench.connectCrashable({ inboxIdleMs: 60_000 });
     await consume(crashable.connection, dead);
     crashable.kill();
     const connection = await bench.connect({ inboxIdleMs: 60_000 });
@@ -100,7 +100,7 @@ describe("an inbox", () => {
       const consumer = await consume(connection, inbox);
       await until(async () => (await connection.topology.inspect([dead], call))[0]?.exists === false);
       expect((await connection.topology.inspect([inbox], call))[0]?.exists).toBe(true);
-      await consumer.close();
+      await consumer.close(nothingStarted);
     } finally {
       Date.now = now;
     }

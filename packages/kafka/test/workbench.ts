@@ -18,7 +18,7 @@ export class KafkaBench extends Workbench<KafkaOptions> {
   }
 
   /** A connection that can be made to vanish, as if its process had died. */
-  async connectMortal(options: KafkaOptions = {}): Promise<{ connection: Connection; kill: () => void }> {
+  async connectCrashable(options: KafkaOptions = {}): Promise<{ connection: Connection; kill: () => void }> {
     const sockets = new Set<Socket>();
     let dead = false;
     const connection = await this.connect({

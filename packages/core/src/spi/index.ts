@@ -19,6 +19,12 @@ export {
 } from "./capabilities.ts";
 export { deadLetterHeaders } from "./dead-letter-headers.ts";
 export {
+  DelayForwarder,
+  type DelayForwarderOptions,
+  type DelayTierSource,
+} from "./delay-forwarder.ts";
+export { delayTierFor, delayTierHoldsMs, leavesDelayTierAt } from "./delay-tiers.ts";
+export {
   type Call,
   type Classification,
   type CloseConsumerOptions,
@@ -31,6 +37,13 @@ export {
   nothingStarted,
 } from "./driver.ts";
 export {
+  type DelayedMessage,
+  type DelayStore,
+  DueMessageRouter,
+  type DueMessageRouterOptions,
+} from "./due-message-router.ts";
+export { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
+export {
   type Headers,
   metadataHeaders,
   type ReceivedMessage,
@@ -38,6 +51,7 @@ export {
   type WireMessage,
 } from "./message.ts";
 export { checkPortableName, derivedSeparator, type NamingRule } from "./naming.ts";
+export { OpenConsumers } from "./open-consumers.ts";
 export {
   checkGivenOnce,
   type Option,
@@ -48,8 +62,12 @@ export {
   option,
   readOptions,
 } from "./options.ts";
+export { type BufferedItem, PartitionBuffer } from "./partition-buffer.ts";
+export { PartitionBuffers, type PartitionBuffersOptions } from "./partition-buffers.ts";
 export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
+export { ReportThrottle } from "./report-throttle.ts";
 export { type RetryTransientOptions, retryTransient } from "./retry-transient.ts";
 export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
+export { SharedDelayForwarder, type SharedDelayForwarderOptions } from "./shared-delay-forwarder.ts";
 export type { Topology, TopologyItem, TopologyState } from "./topology.ts";
 export { givenUp, unlessGivenUp } from "./unless-given-up.ts";

@@ -1,29 +1,36 @@
+import { systemClock } from "../runtime/clock.ts";
+import { sleep } from "../runtime/sleep.ts";
+import { ExponentialBackoff } from "./exponential-backoff.ts";
+
 export interface RetryTransientOptions {
   /** When to stop trying again, in milliseconds from now. */
   readonly timeoutMs: number;
-  /** Whether what stands in the way passes by itself. */
+  /** Whether the cause passes by itself, so that the same call may succeed later. */
   readonly isTransient: (cause: unknown) => boolean;
-  /** Whether nobody waits for it any more. */
-  readonly isOver: () => boolean;
+  /** Fires when nobody waits for the result any more: no further try is made, and no pause goes on. */
+  readonly signal: AbortSignal;
 }
 
-const pause = { firstMs: 20, mostMs: 500 };
+const backoff = { firstMs: 20, maxMs: 500 };
 
 /**
- * Does it again while what stands in the way is passing: what was just made may not be
- * known everywhere yet, nor right after a broker has started. Rejects with the last cause.
+ * Repeats `work` while it fails for a transient cause: what was just made may not be known
+ * everywhere yet, nor right after a broker has started. Rejects with the last cause.
  */
 export async function retryTransient<T>(
   work: () => Promise<T>,
-  { timeoutMs, isTransient, isOver }: RetryTransientOptions,
+  { timeoutMs, isTransient, signal }: RetryTransientOptions,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (let waitMs = pause.firstMs; ; waitMs = Math.min(pause.mostMs, waitMs * 2)) {
+  const deadline = performance.now() + timeoutMs;
+  const pauses = new ExponentialBackoff(backoff);
+  for (;;) {
     try {
       return await work();
     } catch (cause) {
-      if (isOver() || !isTransient(cause) || Date.now() + waitMs > deadline) throw cause;
+      const waitMs = pauses.next();
+      if (signal.aborted || !isTransient(cause) || performance.now() + waitMs > deadline) throw cause;
+      await sleep(systemClock, waitMs, signal);
+      if (signal.aborted) throw cause;
     }
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }

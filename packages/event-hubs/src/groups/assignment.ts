@@ -11,7 +11,7 @@ export interface View {
 export interface Plan {
   /** Free ones to take, as many as are fair. */
   readonly claim: readonly string[];
-  /** Own ones to let go, so that others have their share. */
+  /** Own ones to release, so that others have their share. */
   readonly release: readonly string[];
   /** Whether this member has its share. */
   readonly fair: boolean;
@@ -19,20 +19,20 @@ export interface Plan {
 
 /**
  * Everyone gets as many partitions as the others, or one more; those that have most
- * keep the one more. Nobody takes from a living member: who has too many lets go.
+ * keep the one more. Nobody takes from a living member: who has too many releases some.
  */
 export function plan({ me, partitions, owners, members }: View): Plan {
-  const held = new Map<string, string[]>([[me, []]]);
-  for (const member of members) held.set(member, []);
+  const ownedBy = new Map<string, string[]>([[me, []]]);
+  for (const member of members) ownedBy.set(member, []);
   const free: string[] = [];
   for (const partition of partitions) {
     const owner = owners.get(partition);
     if (owner === undefined) free.push(partition);
-    else if (held.has(owner)) held.get(owner)?.push(partition);
-    else held.set(owner, [partition]);
+    else if (ownedBy.has(owner)) ownedBy.get(owner)?.push(partition);
+    else ownedBy.set(owner, [partition]);
   }
-  const mine = held.get(me) as string[];
-  const quota = quotaOf(me, held, partitions.length);
+  const mine = ownedBy.get(me) as string[];
+  const quota = quotaOf(me, ownedBy, partitions.length);
   return {
     claim: turned(free, me).slice(0, Math.max(0, quota - mine.length)),
     release: mine.slice(quota),
@@ -49,8 +49,8 @@ export function planAll({ me, partitions, owners }: View): Plan {
   return { claim, release: [], fair: claim.length === 0 };
 }
 
-function quotaOf(me: string, held: ReadonlyMap<string, readonly string[]>, count: number): number {
-  const order = [...held].sort(([a, x], [b, y]) => y.length - x.length || (a < b ? -1 : 1));
+function quotaOf(me: string, ownedBy: ReadonlyMap<string, readonly string[]>, count: number): number {
+  const order = [...ownedBy].sort(([a, x], [b, y]) => y.length - x.length || (a < b ? -1 : 1));
   const rank = order.findIndex(([member]) => member === me);
   return Math.floor(count / order.length) + (rank < count % order.length ? 1 : 0);
 }

@@ -1,16 +1,16 @@
-import type { GroupId, GroupStore } from "../checkpoints/store.ts";
-import type { Lane } from "../reading/lane.ts";
+import type { EventHubsPartition } from "../receiving/partition.ts";
+import type { GroupId, GroupStore } from "./checkpoint-store.ts";
 
-/** How far a lane is done. */
-export interface Mark {
-  readonly lane: Lane;
+/** How far a partition is done. */
+export interface Progress {
+  readonly partition: EventHubsPartition;
   readonly sequenceNumber: number;
   readonly offset: string;
 }
 
-interface Book {
+interface WriteState {
   /** The furthest that is not in the store yet. */
-  pending: Mark | undefined;
+  pending: Progress | undefined;
   writing: Promise<void> | undefined;
   timer: NodeJS.Timeout | undefined;
   writtenAt: number;
@@ -29,99 +29,100 @@ export class Checkpointer {
   readonly #store: GroupStore;
   readonly #group: GroupId;
   readonly #intervalMs: number;
-  readonly #onTrouble: (cause: unknown) => void;
-  readonly #books = new Map<Lane, Book>();
+  readonly #report: (cause: unknown) => void;
+  readonly #states = new Map<EventHubsPartition, WriteState>();
 
-  constructor(store: GroupStore, group: GroupId, intervalMs: number, onTrouble: (cause: unknown) => void) {
+  constructor(store: GroupStore, group: GroupId, intervalMs: number, report: (cause: unknown) => void) {
     this.#store = store;
     this.#group = group;
     this.#intervalMs = intervalMs;
-    this.#onTrouble = onTrouble;
+    this.#report = report;
   }
 
-  /** To be written within the interval. Answers why the lane's last write failed, if it did. */
-  record(mark: Mark): { readonly cause: unknown } | undefined {
-    const book = this.#bookOf(mark.lane);
-    if (book.pending === undefined || book.pending.sequenceNumber < mark.sequenceNumber) book.pending = mark;
-    this.#schedule(mark.lane, book, this.#intervalMs);
-    return book.failure;
+  /** To be written within the interval. Returns why the partition's last write failed, if it did. */
+  record(progress: Progress): { readonly cause: unknown } | undefined {
+    const state = this.#stateOf(progress.partition);
+    if (state.pending === undefined || state.pending.sequenceNumber < progress.sequenceNumber)
+      state.pending = progress;
+    this.#schedule(progress.partition, state, this.#intervalMs);
+    return state.failure;
   }
 
-  /** Resolves when what is recorded of these lanes is written, or has failed once more. */
-  async flush(lanes: Iterable<Lane>): Promise<void> {
+  /** Resolves when what is recorded of these partitions is written, or has failed once more. */
+  async flush(partitions: Iterable<EventHubsPartition>): Promise<void> {
     await Promise.all(
-      [...lanes].map(async (lane) => {
-        const book = this.#books.get(lane);
-        if (book === undefined) return;
-        await book.writing;
-        await this.#write(lane, book);
+      [...partitions].map(async (partition) => {
+        const state = this.#states.get(partition);
+        if (state === undefined) return;
+        await state.writing;
+        await this.#write(partition, state);
       }),
     );
   }
 
-  /** The lane is someone else's: nothing more is written for it. */
-  forget(lane: Lane): void {
-    const book = this.#books.get(lane);
-    this.#books.delete(lane);
-    if (book !== undefined) {
-      clearTimeout(book.timer);
-      book.pending = undefined;
+  /** The partition is someone else's: nothing more is written for it. */
+  forget(partition: EventHubsPartition): void {
+    const state = this.#states.get(partition);
+    this.#states.delete(partition);
+    if (state !== undefined) {
+      clearTimeout(state.timer);
+      state.pending = undefined;
     }
   }
 
-  #bookOf(lane: Lane): Book {
-    let book = this.#books.get(lane);
-    if (book === undefined) {
-      book = {
+  #stateOf(partition: EventHubsPartition): WriteState {
+    let state = this.#states.get(partition);
+    if (state === undefined) {
+      state = {
         pending: undefined,
         writing: undefined,
         timer: undefined,
         writtenAt: Number.NEGATIVE_INFINITY,
         failure: undefined,
       };
-      this.#books.set(lane, book);
+      this.#states.set(partition, state);
     }
-    return book;
+    return state;
   }
 
-  #schedule(lane: Lane, book: Book, intervalMs: number): void {
-    if (book.timer !== undefined || book.writing !== undefined || book.pending === undefined) return;
-    const waitMs = book.writtenAt + intervalMs - performance.now();
-    if (waitMs <= 0) void this.#write(lane, book);
-    else book.timer = setTimeout(() => void this.#write(lane, book), waitMs);
+  #schedule(partition: EventHubsPartition, state: WriteState, intervalMs: number): void {
+    if (state.timer !== undefined || state.writing !== undefined || state.pending === undefined) return;
+    const waitMs = state.writtenAt + intervalMs - performance.now();
+    if (waitMs <= 0) void this.#write(partition, state);
+    else state.timer = setTimeout(() => void this.#write(partition, state), waitMs);
   }
 
-  #write(lane: Lane, book: Book): Promise<void> {
-    clearTimeout(book.timer);
-    book.timer = undefined;
-    const mark = book.pending;
-    if (mark === undefined || book.writing !== undefined) return book.writing ?? Promise.resolve();
-    book.pending = undefined;
-    book.writtenAt = performance.now();
-    book.writing = this.#store
+  #write(partition: EventHubsPartition, state: WriteState): Promise<void> {
+    clearTimeout(state.timer);
+    state.timer = undefined;
+    const progress = state.pending;
+    if (progress === undefined || state.writing !== undefined) return state.writing ?? Promise.resolve();
+    state.pending = undefined;
+    state.writtenAt = performance.now();
+    state.writing = this.#store
       .updateCheckpoint({
         fullyQualifiedNamespace: this.#group.namespace,
         eventHubName: this.#group.hub,
         consumerGroup: this.#group.consumerGroup,
-        partitionId: lane.partition,
-        sequenceNumber: mark.sequenceNumber,
-        offset: mark.offset,
+        partitionId: partition.partition,
+        sequenceNumber: progress.sequenceNumber,
+        offset: progress.offset,
       })
       .then(
         () => {
-          book.failure = undefined;
+          state.failure = undefined;
         },
         (cause: unknown) => {
-          if (book.failure === undefined) this.#onTrouble(cause);
-          book.failure = { cause };
-          if (this.#books.get(lane) === book) book.pending ??= mark;
+          if (state.failure === undefined) this.#report(cause);
+          state.failure = { cause };
+          if (this.#states.get(partition) === state) state.pending ??= progress;
         },
       )
       .then(() => {
-        book.writing = undefined;
-        const isFine = book.failure === undefined;
-        this.#schedule(lane, book, isFine ? this.#intervalMs : Math.max(againMs, this.#intervalMs));
+        state.writing = undefined;
+        const isFine = state.failure === undefined;
+        this.#schedule(partition, state, isFine ? this.#intervalMs : Math.max(againMs, this.#intervalMs));
       });
-    return book.writing;
+    return state.writing;
   }
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { derivedSeparator, systemClock, within } from "@waybill/core/spi";
-import type { GroupId, GroupStore, PartitionOwnership } from "../checkpoints/store.ts";
 import { type Plan, plan, planAll } from "./assignment.ts";
+import type { GroupId, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
+import { OwnerLiveness } from "./owner-liveness.ts";
 import { renewedOf } from "./renewal.ts";
-import { Vitality } from "./vitality.ts";
 
 export interface MemberSettings {
   readonly group: GroupId;
@@ -19,12 +19,12 @@ export interface MemberSettings {
 export interface MemberEvents {
   /** These are this member's from now on. */
   assigned(partitions: readonly string[]): void;
-  /** This one is to go to someone else. It is this member's until the promise settles, which is waited for within a bound. */
+  /** This one is to go to someone else. It is this member's until the result settles, which is waited for within a bound. */
   revoking(partition: string): Promise<void>;
   /** These are gone. */
   revoked(partitions: readonly string[]): void;
   /** Something failed that will be tried again. */
-  trouble(cause: unknown): void;
+  report(cause: unknown): void;
   /** The store was out of reach for a whole session: others may have the partitions by now. */
   failed(cause: unknown): void;
 }
@@ -35,13 +35,14 @@ const soonMs = 100;
 const marginMs = 250;
 /** Renewed several times in a session, so that one failure does not end it. */
 const renewalsPerSession = 4;
-const farewellMs = 2_000;
+/** How long giving the partitions back may take. */
+const leaveTimeoutMs = 2_000;
 
 /**
  * A member of a consumer group, by records in a checkpoint store: the vendor's own,
  * so that its tools and other languages' processors can read them. Its balancer is not
  * used, since it takes partitions from those who are still working on them. Here who has
- * too many lets go when its handlers are done. Members that own nothing yet show
+ * too many releases some when its handlers are done. Members that own nothing yet show
  * themselves in slots, records of a group beside the group.
  */
 export class GroupMember {
@@ -51,12 +52,12 @@ export class GroupMember {
   readonly #events: MemberEvents;
   readonly #owned = new Map<string, PartitionOwnership>();
   readonly #going = new Map<string, AbortController>();
-  readonly #owners: Vitality;
-  readonly #slots: Vitality;
+  readonly #owners: OwnerLiveness;
+  readonly #slots: OwnerLiveness;
   #slot: PartitionOwnership | undefined;
   /** When the last renewal that succeeded was sent: others begin to count later. */
   #renewedAt = Number.NEGATIVE_INFINITY;
-  #lastTrouble: unknown = new Error("The checkpoint store did not answer for a whole session.");
+  #lastFailure: unknown = new Error("The checkpoint store did not answer for a whole session.");
   #pause = soonMs;
   #wasFair = false;
   /** Partitions that another reader took without asking, and until when they are left to it. */
@@ -70,8 +71,8 @@ export class GroupMember {
     this.#store = store;
     this.#settings = settings;
     this.#events = events;
-    this.#owners = new Vitality(settings.sessionTimeoutMs);
-    this.#slots = new Vitality(settings.sessionTimeoutMs);
+    this.#owners = new OwnerLiveness(settings.sessionTimeoutMs);
+    this.#slots = new OwnerLiveness(settings.sessionTimeoutMs);
   }
 
   start(): void {
@@ -92,16 +93,16 @@ export class GroupMember {
     clearTimeout(this.#sessionTimer);
     for (const cancel of this.#going.values()) cancel.abort();
     this.#wake?.();
-    await within(systemClock, farewellMs, this.#farewell());
+    await within(systemClock, leaveTimeoutMs, this.#leave());
   }
 
-  async #farewell(): Promise<void> {
+  async #leave(): Promise<void> {
     await this.#running;
     const records = [...this.#owned.values()];
     this.#owned.clear();
     if (this.#slot !== undefined) records.push(this.#slot);
     this.#slot = undefined;
-    await Promise.all(records.map((record) => this.#disown(record)));
+    await Promise.all(records.map((record) => this.#giveBack(record)));
   }
 
   async #run(): Promise<void> {
@@ -113,15 +114,15 @@ export class GroupMember {
         else this.#pause = this.#wasFair ? soonMs : Math.min(balanceIntervalMs, this.#pause * 1.5);
         this.#wasFair = fair;
       } catch (cause) {
-        this.#lastTrouble = cause;
-        if (!this.#closing) this.#events.trouble(cause);
+        this.#lastFailure = cause;
+        if (!this.#closing) this.#events.report(cause);
         this.#pause = Math.min(1_000, this.#pause * 2);
       }
       await this.#rest(this.#pause);
     }
   }
 
-  /** Renews, looks around, and takes or lets go. Answers whether this member has its share. */
+  /** Renews, looks around, and takes or releases. Returns whether this member has its share. */
   async #turn(): Promise<boolean> {
     await this.#renew();
     const { group, partitions, share } = this.#settings;
@@ -144,10 +145,10 @@ export class GroupMember {
     if (share === "fair" && this.#slot === undefined) await this.#takeSlot(slots, members);
     const view = { me: this.id, partitions, owners, members: members.map(({ ownerId }) => ownerId) };
     const wanted: Plan = share === "fair" ? plan(view) : planAll(view);
-    for (const partition of wanted.release) if (!this.#going.has(partition)) void this.#letGo(partition);
+    for (const partition of wanted.release) if (!this.#going.has(partition)) void this.#release(partition);
     const open = wanted.claim.filter((partition) => now >= (this.#avoided.get(partition) ?? 0));
     const claimed = await this.#claim(open, records);
-    // What could be had was had; if it is not a fair share yet, others are still to let go.
+    // What could be had was had; if it is not a fair share yet, others are still to release theirs.
     return wanted.fair || (share === "all" && claimed === open.length);
   }
 
@@ -163,7 +164,7 @@ export class GroupMember {
       const record = renewed.get(partitionId);
       if (!this.#owned.has(partitionId)) {
         // It was given back meanwhile, by a tag that this renewal has made old.
-        if (record !== undefined) void this.#disown(record);
+        if (record !== undefined) void this.#giveBack(record);
       } else if (record === undefined) lost.push(partitionId);
       else this.#owned.set(partitionId, record);
     }
@@ -219,7 +220,7 @@ export class GroupMember {
     };
   }
 
-  async #letGo(partition: string): Promise<void> {
+  async #release(partition: string): Promise<void> {
     const cancel = new AbortController();
     this.#going.set(partition, cancel);
     await within(systemClock, this.#settings.rebalanceTimeoutMs, this.#events.revoking(partition), {
@@ -230,17 +231,17 @@ export class GroupMember {
     if (cancel.signal.aborted || record === undefined) return;
     this.#owned.delete(partition);
     this.#events.revoked([partition]);
-    await this.#disown(record);
-    this.#hurry();
+    await this.#giveBack(record);
+    this.#lookSoon();
   }
 
   /** A record without an owner is free for anyone (as in the vendor's own processors). */
-  async #disown(record: PartitionOwnership): Promise<void> {
+  async #giveBack(record: PartitionOwnership): Promise<void> {
     try {
       await this.#store.claimOwnership([{ ...record, ownerId: "" }]);
     } catch (cause) {
       // It runs out by itself.
-      if (!this.#closing) this.#events.trouble(cause);
+      if (!this.#closing) this.#events.report(cause);
     }
   }
 
@@ -266,10 +267,10 @@ export class GroupMember {
     if (this.#closing) return;
     if (this.#owned.size === 0) return;
     this.#lose([...this.#owned.keys()]);
-    this.#events.failed(this.#lastTrouble);
+    this.#events.failed(this.#lastFailure);
   }
 
-  #hurry(): void {
+  #lookSoon(): void {
     this.#pause = soonMs;
     this.#wake?.();
   }

@@ -1,7 +1,7 @@
-import type { GroupStore, PartitionOwnership } from "../checkpoints/store.ts";
+import type { GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
 
 /**
- * Claims own records again; answers those that are still their owner's, by partition. A record whose
+ * Claims own records again; returns those that are still their owner's, by partition. A record whose
  * tag is not the one we know may be ours all the same: an earlier renewal was stored and its answer
  * lost, or it failed for another partition of the same call. So what was refused is looked at.
  */

@@ -1,11 +1,10 @@
 import { MessagingError, type StartPosition } from "@waybill/core/spi";
-import type { Message } from "rhea";
-import type { AmqpConnection } from "../amqp/amqp-connection.ts";
-import { AmqpError, ownConditions } from "../amqp/amqp-error.ts";
-import type { PartitionInfo } from "../amqp/hub-info.ts";
-import type { GroupId, GroupStore } from "../checkpoints/store.ts";
-import { annotations, parsePosition, sequenceNumberOf } from "../mapping.ts";
+import type { AmqpConnection } from "../client/amqp-connection.ts";
+import { AmqpError, ownConditions } from "../client/amqp-error.ts";
+import type { PartitionInfo } from "../client/hub-info.ts";
+import { type AmqpMessage, annotations, parsePosition, sequenceNumberOf } from "../mapping.ts";
 import { defaultGroup } from "../naming.ts";
+import type { GroupId, GroupStore } from "./checkpoint-store.ts";
 
 /** Where reading of a partition begins: behind this message. -1: at the very beginning. */
 export interface Start {
@@ -85,7 +84,7 @@ function firstMessage(
   address: string,
   selector: string,
   timeoutMs: number,
-): Promise<Message> {
+): Promise<AmqpMessage> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => end(() => reject(new AmqpError(ownConditions.timeout, `No message from ${address} in time.`))),
@@ -128,7 +127,7 @@ export async function declareStart(
   if ((await store.listCheckpoints(namespace, hub, consumerGroup)).length > 0) return;
   const starts = await startsOf(amqp, { hub, start, timeoutMs });
   // Once more, now that the places are known: of two processes that declare at once, the
-  // later then writes places that are no later than what the other has promised.
+  // later then writes places that are no later than what the other has declared.
   if ((await store.listCheckpoints(namespace, hub, consumerGroup)).length > 0) return;
   await Promise.all(
     [...starts].map(([partitionId, { sequenceNumber, offset }]) =>

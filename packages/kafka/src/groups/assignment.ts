@@ -1,4 +1,4 @@
-import type { EncodedAssignment } from "../client.ts";
+import type { EncodedAssignment } from "../client/kafka-client.ts";
 
 /** The name members agree on: all that share a group id must assign alike. */
 export const assignorName = "waybill-cooperative";
@@ -64,14 +64,14 @@ function fairTarget(
   owners: ReadonlyMap<number, string>,
   count: number,
 ): ReadonlyMap<number, string> {
-  const held = new Map<string, number[]>(memberIds.map((id) => [id, []]));
-  for (let number = 0; number < count; number++) held.get(owners.get(number) ?? "")?.push(number);
-  const byHoldings = [...held].sort(([a, x], [b, y]) => y.length - x.length || (a < b ? -1 : 1));
+  const ownedBy = new Map<string, number[]>(memberIds.map((id) => [id, []]));
+  for (let number = 0; number < count; number++) ownedBy.get(owners.get(number) ?? "")?.push(number);
+  const mostFirst = [...ownedBy].sort(([a, x], [b, y]) => y.length - x.length || (a < b ? -1 : 1));
   const base = Math.floor(count / memberIds.length);
   let extra = count % memberIds.length;
   const target = new Map<number, string>();
   const room: string[] = [];
-  for (const [memberId, numbers] of byHoldings) {
+  for (const [memberId, numbers] of mostFirst) {
     const quota = base + (extra > 0 ? 1 : 0);
     if (extra > 0) extra--;
     for (const number of numbers.slice(0, quota)) target.set(number, memberId);

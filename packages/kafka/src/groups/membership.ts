@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock, within } from "@waybill/core/spi";
-import type { KafkaLink, PartitionOffset } from "../client.ts";
+import { ExponentialBackoff, systemClock, within } from "@waybill/core/spi";
+import type { ClusterConnections, PartitionOffset } from "../client/kafka-client.ts";
 import { errorType, isTransient } from "../errors.ts";
 import {
   assign,
@@ -26,12 +26,12 @@ export interface GroupSettings {
 export interface GroupEvents {
   /** These are this member's from now on. */
   assigned(partitions: readonly TopicPartition[]): void;
-  /** These are to go to someone else. They are this member's until the promise settles; it is waited for, within a bound. */
+  /** These are to go to someone else. They are this member's until the result settles, which is waited for within a bound. */
   revoking(partitions: readonly TopicPartition[]): Promise<void>;
   /** These are gone. */
   revoked(partitions: readonly TopicPartition[]): void;
   /** Something failed that will be tried again. */
-  trouble(cause: unknown): void;
+  report(cause: unknown): void;
   /** Whether commits get through. While they do not, whatever is handled may have to be handled again. */
   contact(good: boolean): void;
   /** The member cannot go on. */
@@ -43,7 +43,8 @@ const rejoinMarginMs = 10_000;
 const partitionCheckMs = 60_000;
 /** Timers may be late by a little, and must not be later than the broker's. */
 const sessionMarginMs = 250;
-const backoff = { firstMs: 100, mostMs: 1_000 };
+const joinBackoff = { firstMs: 100, maxMs: 1_000 };
+const commitBackoff = { firstMs: 20, maxMs: 500 };
 /** Who gets these was taken for dead, or acts on what is no longer so. */
 const fencing = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"]);
 
@@ -55,12 +56,12 @@ type Signal = "rejoin" | "fenced" | "closing";
  * rebalances. kafkajs's own consumer stops reading altogether for each of them, tells nobody
  * before it joins again, and so cannot hand a partition over in order.
  *
- * Joins wait at the broker and so have a `link` of their own; heartbeats, commits and
- * the farewell take the shared one.
+ * Joins wait at the broker and so have connections of their own; heartbeats, commits and
+ * leaving take the shared ones.
  */
 export class GroupMember {
-  readonly #link: KafkaLink;
-  readonly #control: KafkaLink;
+  readonly #connections: ClusterConnections;
+  readonly #control: ClusterConnections;
   readonly #settings: GroupSettings;
   readonly #events: GroupEvents;
   #memberId = "";
@@ -72,16 +73,21 @@ export class GroupMember {
   /** Numbers of partitions on their way out, and how to stop waiting for them. */
   readonly #going = new Map<number, AbortController>();
   #partitionCounts = new Map<string, number>();
-  #lastContact = Date.now();
-  #lastTrouble: unknown = new Error("The group's coordinator did not answer for a whole session.");
+  #lastContact = performance.now();
+  #lastFailure: unknown = new Error("The group's coordinator did not answer for a whole session.");
   #joining = false;
   #sessionTimer: NodeJS.Timeout | undefined;
   #signal: Signal | undefined;
   #wake: (() => void) | undefined;
   #closing = false;
 
-  constructor(link: KafkaLink, control: KafkaLink, settings: GroupSettings, events: GroupEvents) {
-    this.#link = link;
+  constructor(
+    connections: ClusterConnections,
+    control: ClusterConnections,
+    settings: GroupSettings,
+    events: GroupEvents,
+  ) {
+    this.#connections = connections;
     this.#control = control;
     this.#settings = settings;
     this.#events = events;
@@ -98,15 +104,16 @@ export class GroupMember {
    * Commits what `offsets` names, asked anew before each try since partitions may go
    * meanwhile. Resolves when done, or when nothing is left to commit.
    */
-  async commit(offsets: () => readonly PartitionOffset[], patienceMs: number): Promise<void> {
-    const deadline = Date.now() + patienceMs;
-    for (let waitMs = 20; ; waitMs = Math.min(500, waitMs * 2)) {
+  async commit(offsets: () => readonly PartitionOffset[], timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    const pauses = new ExponentialBackoff(commitBackoff);
+    for (;;) {
       while (this.#syncing !== undefined) await this.#syncing;
       const current = offsets();
       if (current.length === 0) return;
       const generation = this.#generation;
       try {
-        const sentAt = Date.now();
+        const sentAt = performance.now();
         await this.#control.commitOffsets(this.#identity(), current);
         this.#hadContact(sentAt);
         return;
@@ -118,13 +125,14 @@ export class GroupMember {
           if (!isTransient(cause)) throw cause;
           this.#events.contact(false);
         }
-        if (Date.now() + waitMs > deadline) throw cause;
+        const waitMs = pauses.next();
+        if (performance.now() + waitMs > deadline) throw cause;
+        await sleep(waitMs);
       }
-      await sleep(waitMs);
     }
   }
 
-  /** Leaves the group, so that its partitions go to others at once. Its own link must be closed before. */
+  /** Leaves the group, so that its partitions go to others at once. Its own connections must be closed before. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
@@ -139,14 +147,15 @@ export class GroupMember {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#closing; ) {
+    const pauses = new ExponentialBackoff(joinBackoff);
+    while (!this.#closing) {
       try {
         this.#signal = undefined;
         this.#joining = true;
         const assigned = await this.#join().finally(() => {
           this.#joining = false;
         });
-        failures = 0;
+        pauses.reset();
         this.#adopt(assigned);
         await this.#signalled();
         if (this.#taken() === "fenced") this.#loseAll();
@@ -155,13 +164,13 @@ export class GroupMember {
         const type = errorType(cause) ?? "";
         if (fencing.has(type)) this.#loseAll();
         else if (type !== "REBALANCE_IN_PROGRESS") {
-          this.#trouble(cause);
-          const isOver = Date.now() - this.#lastContact >= this.#settings.sessionTimeoutMs;
+          this.#reportFailure(cause);
+          const isOver = performance.now() - this.#lastContact >= this.#settings.sessionTimeoutMs;
           if (isOver || !isTransient(cause)) {
             this.#fail(cause);
             return;
           }
-          await sleep(Math.min(backoff.mostMs, backoff.firstMs * 2 ** failures++));
+          await sleep(pauses.next());
         }
       }
     }
@@ -169,7 +178,7 @@ export class GroupMember {
 
   async #join(): Promise<readonly TopicPartition[]> {
     const { groupId, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#settings;
-    const answer = await this.#link.joinGroup({
+    const answer = await this.#connections.joinGroup({
       groupId,
       memberId: this.#memberId,
       sessionTimeoutMs,
@@ -183,7 +192,7 @@ export class GroupMember {
     this.#memberId = answer.memberId;
     this.#generation = answer.generation;
     this.#isLeader = answer.isLeader;
-    this.#lastContact = Date.now();
+    this.#lastContact = performance.now();
     const syncing = this.#sync(answer);
     this.#syncing = syncing
       .catch(() => {})
@@ -191,25 +200,27 @@ export class GroupMember {
         this.#syncing = undefined;
       });
     const assigned = await syncing;
-    this.#lastContact = Date.now();
+    this.#lastContact = performance.now();
     return assigned;
   }
 
-  async #sync(answer: Awaited<ReturnType<KafkaLink["joinGroup"]>>): Promise<readonly TopicPartition[]> {
+  async #sync(
+    answer: Awaited<ReturnType<ClusterConnections["joinGroup"]>>,
+  ): Promise<readonly TopicPartition[]> {
     const plan = answer.isLeader ? await this.#plan(answer.members) : new Map();
-    return decodeAssignment(await this.#link.syncGroup(this.#identity(), encodeAssignments(plan)));
+    return decodeAssignment(await this.#connections.syncGroup(this.#identity(), encodeAssignments(plan)));
   }
 
   async #plan(encoded: readonly { readonly memberId: string; readonly metadata: Uint8Array }[]) {
     const members = encoded.map(({ memberId, metadata }) => decodeMember(memberId, metadata));
     const topics = new Set(members.flatMap((member) => member.topics));
     const counts = new Map<string, number>();
-    for (const topic of topics) counts.set(topic, (await this.#link.leaders(topic, true)).length);
+    for (const topic of topics) counts.set(topic, (await this.#connections.leaders(topic, true)).length);
     this.#partitionCounts = counts;
     return assign(members, counts);
   }
 
-  /** Takes what is new, and begins to let go what is not there any more. */
+  /** Takes what is new, and begins to release what is not there any more. */
   #adopt(assigned: readonly TopicPartition[]): void {
     const wanted = new Map(assigned.map((one) => [nameOf(one), one]));
     const coming = [...wanted].filter(([name]) => !this.#owned.has(name));
@@ -220,12 +231,12 @@ export class GroupMember {
     );
     // Each number on its own: one with a slow handler does not keep the others from moving.
     for (const [number, partitions] of Map.groupBy(going, ({ partition }) => partition)) {
-      void this.#letGo(number, partitions);
+      void this.#release(number, partitions);
     }
   }
 
-  /** Lets partitions of one number go when their handlers are done, and joins again so that others can have them. */
-  async #letGo(number: number, partitions: readonly TopicPartition[]): Promise<void> {
+  /** Releases partitions of one number when their handlers are done, and joins again so that others can have them. */
+  async #release(number: number, partitions: readonly TopicPartition[]): Promise<void> {
     const cancel = new AbortController();
     this.#going.set(number, cancel);
     await within(systemClock, this.#settings.rebalanceTimeoutMs, this.#events.revoking(partitions), {
@@ -240,12 +251,12 @@ export class GroupMember {
 
   /** Heartbeats, for as long as this is a member: also while a join waits, since the partitions are still being read. */
   async #beat(): Promise<void> {
-    for (let nextCheck = Date.now() + partitionCheckMs; !this.#closing; ) {
+    for (let nextCheck = performance.now() + partitionCheckMs; !this.#closing; ) {
       await sleep(this.#settings.heartbeatIntervalMs);
       if (this.#closing) return;
       const generation = this.#generation;
       if (this.#memberId === "" || generation < 0) continue;
-      const sentAt = Date.now();
+      const sentAt = performance.now();
       try {
         await this.#control.heartbeat(this.#identity());
         this.#hadContact(sentAt);
@@ -261,7 +272,7 @@ export class GroupMember {
         } else if (fencing.has(type)) this.#fencedIf(generation);
         else {
           this.#events.contact(false);
-          this.#trouble(cause);
+          this.#reportFailure(cause);
         }
       }
     }
@@ -292,15 +303,15 @@ export class GroupMember {
    */
   #watchSession(): void {
     if (this.#closing) return;
-    const left = this.#lastContact + this.#settings.sessionTimeoutMs - sessionMarginMs - Date.now();
-    if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastTrouble);
+    const left = this.#lastContact + this.#settings.sessionTimeoutMs - sessionMarginMs - performance.now();
+    if (left <= 0 && this.#generation >= 0) this.#fail(this.#lastFailure);
     else this.#sessionTimer = setTimeout(() => this.#watchSession(), left > 0 ? left : sessionMarginMs);
   }
 
-  #trouble(cause: unknown): void {
-    this.#lastTrouble = cause;
+  #reportFailure(cause: unknown): void {
+    this.#lastFailure = cause;
     // Coordinators that move are everyday life; the rest deserves a word.
-    if (errorType(cause) === undefined) this.#events.trouble(cause);
+    if (errorType(cause) === undefined) this.#events.report(cause);
   }
 
   #fail(cause: unknown): void {

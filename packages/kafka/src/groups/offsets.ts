@@ -1,22 +1,22 @@
 import type { StartPosition } from "@waybill/core/spi";
 import { MessagingError } from "@waybill/core/spi";
-import type { KafkaLink } from "../client.ts";
+import type { ClusterConnections } from "../client/kafka-client.ts";
 import { errorType } from "../errors.ts";
 import { parsePosition } from "../mapping.ts";
 
 /** The offset of every partition at which reading begins. */
 export async function startOffsets(
-  link: KafkaLink,
+  connections: ClusterConnections,
   topic: string,
   start: StartPosition,
 ): Promise<Map<number, number>> {
-  const partitions = [...(await link.leaders(topic, true)).keys()];
+  const partitions = [...(await connections.leaders(topic, true)).keys()];
   switch (start.from) {
     case "earliest":
     case "latest":
-      return link.listOffsets(topic, partitions, start.from);
+      return connections.listOffsets(topic, partitions, start.from);
     case "time":
-      return offsetsAtTime(link, topic, partitions, start.timestamp);
+      return offsetsAtTime(connections, topic, partitions, start.timestamp);
     case "position": {
       const position = parsePosition(start.position);
       if (position === undefined) {
@@ -28,7 +28,7 @@ export async function startOffsets(
           },
         );
       }
-      const offsets = await offsetsAtTime(link, topic, partitions, position.timestamp);
+      const offsets = await offsetsAtTime(connections, topic, partitions, position.timestamp);
       if (offsets.has(position.partition)) offsets.set(position.partition, position.offset);
       return offsets;
     }
@@ -37,14 +37,14 @@ export async function startOffsets(
 
 /** Where a partition has nothing that late, its end. */
 async function offsetsAtTime(
-  link: KafkaLink,
+  connections: ClusterConnections,
   topic: string,
   partitions: readonly number[],
   timestamp: number,
 ): Promise<Map<number, number>> {
   // The ends first: what arrives between the two questions is then not passed over.
-  const ends = await link.listOffsets(topic, partitions, "latest");
-  const offsets = await link.listOffsets(topic, partitions, timestamp);
+  const ends = await connections.listOffsets(topic, partitions, "latest");
+  const offsets = await connections.listOffsets(topic, partitions, timestamp);
   for (const [partition, offset] of offsets) if (offset < 0) offsets.set(partition, ends.get(partition) ?? 0);
   return offsets;
 }
@@ -54,18 +54,18 @@ async function offsetsAtTime(
  * members do. A group that has one keeps it.
  */
 export async function declareOffsets(
-  link: KafkaLink,
+  connections: ClusterConnections,
   groupId: string,
   topic: string,
   start: StartPosition,
 ): Promise<void> {
   // Before the question whether there are any: of two processes that declare at once,
-  // the later then writes offsets that are no later than the other's promise.
-  const offsets = await startOffsets(link, topic, start);
-  const committed = await link.committedOffsets(groupId, topic, [...offsets.keys()]);
+  // the later then writes offsets that are no later than what the other has declared.
+  const offsets = await startOffsets(connections, topic, start);
+  const committed = await connections.committedOffsets(groupId, topic, [...offsets.keys()]);
   for (const offset of committed.values()) if (offset >= 0) return;
   try {
-    await link.commitOffsets(
+    await connections.commitOffsets(
       { groupId, memberId: "", generation: -1 },
       [...offsets].map(([partition, offset]) => ({ topic, partition, offset })),
     );

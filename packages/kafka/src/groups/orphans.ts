@@ -1,5 +1,5 @@
 /**
- * Ids of members that could not say goodbye, by group. The broker counts them as
+ * Ids of members that could not leave, by group. The broker counts them as
  * members until their session is over, and lets nobody have their partitions; whoever
  * joins the group next from here takes over such an id, and needs not wait.
  */

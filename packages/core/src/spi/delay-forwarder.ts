@@ -1,0 +1,168 @@
+import { systemClock } from "../runtime/clock.ts";
+import { within } from "../runtime/within.ts";
+import { leavesDelayTierAt } from "./delay-tiers.ts";
+import type { DelayedMessage, DueMessageRouter } from "./due-message-router.ts";
+import { ExponentialBackoff } from "./exponential-backoff.ts";
+import type { BufferedItem, PartitionBuffer } from "./partition-buffer.ts";
+import type { PartitionBuffers } from "./partition-buffers.ts";
+
+/** How an adapter reads the tiers of its delay topic. */
+export interface DelayTierSource<T, B, M> {
+  /** Finds where reading of a tier begins, and begins it. Called again after a failure. */
+  open(partition: B): Promise<void>;
+  /** The number of the tier that this partition is. */
+  tierOf(partition: B): number;
+  read(partition: B, item: T): DelayedMessage<M>;
+  /** Records that this item and all before it are stored elsewhere. */
+  commit(partition: B, last: T): Promise<void>;
+}
+
+export interface DelayForwarderOptions<T extends BufferedItem, B extends PartitionBuffer<T>, M> {
+  readonly buffers: PartitionBuffers<T, B>;
+  readonly source: DelayTierSource<T, B, M>;
+  readonly router: Pick<DueMessageRouter<M>, "route">;
+  /** Something failed that will be tried again. */
+  report(cause: unknown): void;
+}
+
+/** Forwarded together, so that a burst costs few requests. */
+const maxAtOnce = 500;
+const backoff = { firstMs: 100, maxMs: 2_000 };
+/** Timers have a bound; a tier that wakes for nothing harms nobody. */
+const longestRestMs = 60_000;
+/** What is under way when a forwarder closes gets this long to arrive and be committed. */
+const finishTimeoutMs = 1_500;
+
+interface Rest {
+  readonly untilArrival: boolean;
+  readonly end: () => void;
+}
+
+/**
+ * Forwards delayed messages when their time has come: to the next tier, or to where they belong.
+ * A message is confirmed at its next place before its last one is committed; after a crash in
+ * between it is there twice.
+ */
+export class DelayForwarder<T extends BufferedItem, B extends PartitionBuffer<T>, M> {
+  readonly #options: DelayForwarderOptions<T, B, M>;
+  readonly #resting = new Map<B, Rest>();
+  readonly #working = new Map<B, Promise<void>>();
+  #isClosing = false;
+
+  constructor(options: DelayForwarderOptions<T, B, M>) {
+    this.#options = options;
+    options.buffers.onArrival = (partition) => {
+      const rest = this.#resting.get(partition);
+      if (rest?.untilArrival) rest.end();
+    };
+  }
+
+  /** This tier is ours from now on. */
+  begin(partition: B): void {
+    if (this.#isClosing) return;
+    this.#options.buffers.add(partition);
+    const work = this.#work(partition).finally(() => this.#working.delete(partition));
+    this.#working.set(partition, work);
+  }
+
+  /** Takes up nothing more, and waits until what is under way is committed: the next forwarder would repeat it. */
+  async finish(partitions: Iterable<B>): Promise<void> {
+    const finishing: (Promise<void> | undefined)[] = [];
+    for (const partition of partitions) {
+      partition.stop("closing");
+      this.#resting.get(partition)?.end();
+      finishing.push(this.#working.get(partition));
+    }
+    await Promise.all(finishing);
+  }
+
+  /** This tier is someone else's. */
+  end(partition: B): void {
+    partition.stop("gone");
+    this.#options.buffers.delete(partition);
+    this.#resting.get(partition)?.end();
+  }
+
+  /** Finishes all tiers, within a bound, and ends them. Never rejects. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const { buffers } = this.#options;
+    await within(systemClock, finishTimeoutMs, this.finish(buffers.all));
+    for (const partition of [...buffers.all]) this.end(partition);
+  }
+
+  async #work(partition: B): Promise<void> {
+    const { source, report } = this.#options;
+    const pauses = new ExponentialBackoff(backoff);
+    let uncommitted: T | undefined;
+    for (let isOpened = false; partition.isOpen; ) {
+      try {
+        if (!isOpened) await source.open(partition);
+        isOpened = true;
+        const { last, waitMs } = await this.#forwardDue(partition);
+        uncommitted = last ?? uncommitted;
+        if (uncommitted !== undefined && partition.isAlive) {
+          await source.commit(partition, uncommitted);
+          uncommitted = undefined;
+        }
+        pauses.reset();
+        if (waitMs > 0) await this.#rest(partition, waitMs, waitMs === Number.POSITIVE_INFINITY);
+      } catch (cause) {
+        report(cause);
+        await this.#rest(partition, pauses.next(), false);
+      }
+    }
+  }
+
+  /** Forwards what is due. Resolves with the last of it, and after how many milliseconds the next one is; 0 for now. */
+  async #forwardDue(partition: B): Promise<{ readonly last: T | undefined; readonly waitMs: number }> {
+    const { buffers, source } = this.#options;
+    const now = Date.now();
+    const tier = source.tierOf(partition);
+    const due: DelayedMessage<M>[] = [];
+    let last: T | undefined;
+    let waitMs = Number.POSITIVE_INFINITY;
+    while (due.length < maxAtOnce) {
+      const item = partition.peek();
+      if (item === undefined) break;
+      const delayed = source.read(partition, item);
+      waitMs = leavesDelayTierAt(delayed, tier) - now;
+      if (waitMs > 0) break;
+      due.push(delayed);
+      last = item;
+      partition.shift();
+    }
+    if (last === undefined) return { last, waitMs };
+    buffers.onRoom();
+    await this.#route(partition, due);
+    return { last, waitMs: 0 };
+  }
+
+  /** Until it has succeeded: these are no longer buffered, and a later commit would pass over them. */
+  async #route(partition: B, due: readonly DelayedMessage<M>[]): Promise<void> {
+    const pauses = new ExponentialBackoff(backoff);
+    for (;;) {
+      try {
+        return await this.#options.router.route(due);
+      } catch (cause) {
+        if (!partition.isOpen) throw cause;
+        this.#options.report(cause);
+        await this.#rest(partition, pauses.next(), false);
+      }
+    }
+  }
+
+  /** Until the time is over, the tier goes to someone else or, if that is asked, something arrives. */
+  #rest(partition: B, ms: number, untilArrival: boolean): Promise<void> {
+    if (!partition.isOpen || (untilArrival && partition.buffered > 0)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#resting.delete(partition);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.min(ms, longestRestMs));
+      this.#resting.set(partition, { untilArrival, end });
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import { PartitionBuffer } from "@waybill/core/spi";
+import type { IncomingRecord } from "../mapping.ts";
+
+/** What core knows a partition by. */
+export function partitionId(topic: string, partition: number): string {
+  return `${topic}-${partition}`;
+}
+
+/** A partition being read, and from where. */
+export class KafkaPartition extends PartitionBuffer<IncomingRecord> {
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset to fetch next. */
+  position: number;
+  /** Part of a fetch under way. */
+  isFetching = false;
+  /** Not to be fetched before this time (of `performance.now()`), after a failure; infinity until its position is known. */
+  retryAt = 0;
+
+  constructor(topic: string, partition: number, position: number) {
+    super(partitionId(topic, partition));
+    this.topic = topic;
+    this.partition = partition;
+    this.position = position;
+  }
+
+  append(records: readonly IncomingRecord[], nextOffset: number): void {
+    this.position = nextOffset;
+    for (const record of records) this.push(record);
+  }
+}
