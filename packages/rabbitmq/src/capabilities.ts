@@ -1,5 +1,5 @@
 import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybill/core/spi";
-import { longestDelayMs } from "./delays/levels.ts";
+import { longestDelayMs } from "./delays/tiers.ts";
 import type { Settings } from "./options.ts";
 
 const positions: ReplaySupport["from"] = ["earliest", "time", "position"];

@@ -10,11 +10,11 @@ import {
   within,
 } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage, Options } from "amqplib";
-import { AmqpDelivery, Unsettled } from "./delivery.ts";
+import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
 import { channelLost } from "./errors.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
-const closeMs = 5_000;
+const closeTimeoutMs = 5_000;
 
 /**
  * Acks wait for the end of this turn of the event loop, or until they are this part
@@ -36,15 +36,15 @@ export interface ConsumerOptions {
   /** Whether the topic keeps its messages, so that a delivery has a place in it. */
   readonly retained: boolean;
   /** For a message that is not to be handed out: `true` acks it here. */
-  readonly skip?: (delivery: AmqpDelivery) => boolean;
+  readonly skip?: (delivery: RabbitmqDelivery) => boolean;
 }
 
 /** Consumes one queue on a channel of its own. */
-export class AmqpConsumer implements Consumer {
+export class RabbitmqConsumer implements Consumer {
   readonly #channel: Channel;
   readonly #options: ConsumerOptions;
-  readonly #queue = new PushQueue<AmqpDelivery>();
-  readonly #unsettled = new Unsettled();
+  readonly #queue = new PushQueue<RabbitmqDelivery>();
+  readonly #unsettled = new UnsettledDeliveries();
   readonly #autoAck: boolean;
   #tag: string | undefined;
   #error: unknown;
@@ -87,7 +87,7 @@ export class AmqpConsumer implements Consumer {
   settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
     const outcomes: SettleOutcome[] = [];
     for (const { delivery } of batch) {
-      const own = delivery as AmqpDelivery;
+      const own = delivery as RabbitmqDelivery;
       if (own.owner !== this || this.#dead) {
         outcomes.push("lost");
         continue;
@@ -107,7 +107,7 @@ export class AmqpConsumer implements Consumer {
   }
 
   /** The oldest delivery that is not settled. */
-  get oldest(): AmqpDelivery | undefined {
+  get oldest(): RabbitmqDelivery | undefined {
     return this.#unsettled.first;
   }
 
@@ -134,7 +134,7 @@ export class AmqpConsumer implements Consumer {
   readonly #onMessage = (message: ConsumeMessage | null): void => {
     if (message === null) return this.#lose(cancelled(this.#options.queue));
     if (this.#dead) return;
-    const delivery = new AmqpDelivery(message, this, this.#options.retained);
+    const delivery = new RabbitmqDelivery(message, this, this.#options.retained);
     if (this.#options.skip?.(delivery) === true) {
       this.#channel.ack(message);
       return;
@@ -158,7 +158,7 @@ export class AmqpConsumer implements Consumer {
     // Of one that the broker has ended only the channel is left, and what is unsettled there goes back with it.
     if (!this.#dead) await this.#leave();
     // If the other side has closed it meanwhile, all of it has gone back already.
-    await within(systemClock, closeMs, this.#channel.close());
+    await within(systemClock, closeTimeoutMs, this.#channel.close());
   }
 
   async #leave(): Promise<void> {
@@ -166,7 +166,7 @@ export class AmqpConsumer implements Consumer {
     this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
     if (this.#tag === undefined) return;
     const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
-    await within(systemClock, closeMs, leaving);
+    await within(systemClock, closeTimeoutMs, leaving);
   }
 
   /**

@@ -1,21 +1,21 @@
 import { type Headers, metadataHeaders, type ReceivedMessage } from "@waybill/core/spi";
 import type { ConsumeMessage } from "amqplib";
 import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
-import { positionOf } from "./replay/position.ts";
+import { positionOf } from "./receiving/position.ts";
 
 /**
  * A delivery, and its place in the list of what its channel has not settled. What
  * it says of itself is read from amqplib's message when it is asked for.
  */
-export class AmqpDelivery implements ReceivedMessage {
+export class RabbitmqDelivery implements ReceivedMessage {
   readonly native: ConsumeMessage;
   readonly body: Uint8Array;
   /** The channel's number for it; means nothing on another channel. */
   readonly tag: number;
   /** The consumer it belongs to, until it is settled or lost. */
   owner: object | undefined;
-  previous: AmqpDelivery | undefined;
-  next: AmqpDelivery | undefined;
+  previous: RabbitmqDelivery | undefined;
+  next: RabbitmqDelivery | undefined;
   readonly #retained: boolean;
   #headers: Headers | undefined;
   #timestamp: number | undefined;
@@ -84,22 +84,22 @@ export class AmqpDelivery implements ReceivedMessage {
 }
 
 /** What a channel has delivered and not settled, in the order of its tags; any of it can be taken out at once. */
-export class Unsettled {
-  #first: AmqpDelivery | undefined;
-  #last: AmqpDelivery | undefined;
+export class UnsettledDeliveries {
+  #first: RabbitmqDelivery | undefined;
+  #last: RabbitmqDelivery | undefined;
 
-  get first(): AmqpDelivery | undefined {
+  get first(): RabbitmqDelivery | undefined {
     return this.#first;
   }
 
-  add(delivery: AmqpDelivery): void {
+  add(delivery: RabbitmqDelivery): void {
     delivery.previous = this.#last;
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
   }
 
-  remove(delivery: AmqpDelivery): void {
+  remove(delivery: RabbitmqDelivery): void {
     const { previous, next } = delivery;
     if (previous === undefined) this.#first = next;
     else previous.next = next;

@@ -2,8 +2,8 @@ import { EventEmitter } from "node:events";
 import type { Call, ReceivedMessage } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { describe, expect, it } from "vitest";
-import { AmqpConsumer } from "../src/consumer.ts";
-import { endOfPast, PastFirst } from "../src/replay/past-first.ts";
+import { RabbitmqConsumer } from "../src/consumer.ts";
+import { endOfPast, PastFirst } from "../src/groups/past-first.ts";
 
 const call: Call = { signal: new AbortController().signal };
 type Deliver = (message: ConsumeMessage | null) => void;
@@ -26,7 +26,7 @@ async function consumer(queue = "jobs") {
       channel.emit("close");
     },
   });
-  const amqp = new AmqpConsumer(channel as unknown as Channel, {
+  const amqp = new RabbitmqConsumer(channel as unknown as Channel, {
     queue,
     prefetch: 10,
     consume: {},

@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
-import { command, type RedisClient } from "./client.ts";
+import { command, type RedisClient } from "./client/redis-client.ts";
+import { mostIds } from "./client/script.ts";
+import { ackAndRemove, ackOwned, type Token } from "./client/scripts/ack.ts";
+import { retry } from "./client/scripts/retry.ts";
+import type { DelayForwarder } from "./delays/delay-forwarder.ts";
 import type { RedisDelivery, Side } from "./delivery.ts";
-import type { Intake } from "./intake/intake.ts";
-import type { GroupKeys } from "./keys.ts";
-import { Inlet } from "./reading/inlet.ts";
-import type { Reader } from "./reading/reader.ts";
-import { ackAndRemove, ackOwned, type Token } from "./scripts/ack.ts";
-import { retry } from "./scripts/retry.ts";
-import { mostIds } from "./scripts/script.ts";
-import type { DelayMover } from "./upkeep/delay-mover.ts";
+import type { Intake } from "./groups/intake.ts";
+import type { GroupKeys } from "./naming.ts";
+import type { BlockingReader } from "./receiving/blocking-reader.ts";
+import { FetchBuffer } from "./receiving/fetch-buffer.ts";
 
 /** How long closing waits for a read to end, and then for the hand-back, in milliseconds. */
-const patienceMs = 5_000;
+const closeTimeoutMs = 5_000;
 
-export interface GroupConsumerParts {
+export interface RedisConsumerParts {
   readonly keys: GroupKeys;
   readonly consumer: string;
   readonly commands: RedisClient;
-  readonly reader: Reader;
-  readonly mover: DelayMover;
+  readonly reader: BlockingReader;
+  readonly forwarder: DelayForwarder;
   /** Something was settled, so that there may be something to trim. */
   readonly onSettled: () => void;
   /** Reading failed for good. */
@@ -29,13 +29,13 @@ export interface GroupConsumerParts {
 }
 
 /** A member of a group, or one of a queue's consumers. */
-export class GroupConsumer implements Consumer {
-  readonly #parts: GroupConsumerParts;
+export class RedisConsumer implements Consumer {
+  readonly #parts: RedisConsumerParts;
   readonly #intake: Intake;
-  readonly #inlet = new Inlet<RedisDelivery>();
+  readonly #fetched = new FetchBuffer<RedisDelivery>();
   #closing: Promise<void> | undefined;
 
-  constructor(parts: GroupConsumerParts, intake: Intake) {
+  constructor(parts: RedisConsumerParts, intake: Intake) {
     this.#parts = parts;
     this.#intake = intake;
   }
@@ -51,12 +51,12 @@ export class GroupConsumer implements Consumer {
 
   async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
-    return this.#inlet.receive(max, call.signal, this.#fetch);
+    return this.#fetched.receive(max, call.signal, this.#fetch);
   }
 
   /** What was fetched and not received is not this member's any more. */
   forget(): void {
-    this.#inlet.clear();
+    this.#fetched.clear();
   }
 
   async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
@@ -101,7 +101,7 @@ export class GroupConsumer implements Consumer {
       if (settlement.outcome === "retry") {
         retried.push({ entry: delivery.entry, count: delivery.count, delayMs: settlement.delayMs });
         retriedAt.push(i);
-        this.#parts.mover.expect(settlement.delayMs);
+        this.#parts.forwarder.expect(settlement.delayMs);
       } else if (this.#intake.trusts(delivery, now)) {
         trusted.push(delivery.entry);
         trustedAt.push(i);
@@ -135,18 +135,18 @@ export class GroupConsumer implements Consumer {
   }
 
   async #close(): Promise<void> {
-    const { reader, mover } = this.#parts;
-    mover.stop();
-    const ended = Promise.all([this.#intake.interrupt(), this.#inlet.idle()]);
-    await Promise.race([ended, sleep(patienceMs, undefined, { ref: false })]);
+    const { reader, forwarder } = this.#parts;
+    forwarder.stop();
+    const ended = Promise.all([this.#intake.interrupt(), this.#fetched.idle()]);
+    await Promise.race([ended, sleep(closeTimeoutMs, undefined, { ref: false })]);
     reader.close();
-    this.#inlet.clear();
+    this.#fetched.clear();
     const handedBack = await Promise.race([
-      this.#intake.leave(this.#inlet.failed).then(
+      this.#intake.leave(this.#fetched.failed).then(
         () => true,
         () => false,
       ),
-      sleep(patienceMs, false, { ref: false }),
+      sleep(closeTimeoutMs, false, { ref: false }),
     ]);
     this.#parts.onClosed(handedBack);
   }

@@ -1,7 +1,7 @@
 import { metadataHeaders, type WireMessage } from "@waybill/core/spi";
+import type { MessagePackWriter } from "./client/message-pack.ts";
 import { noHeaders, RedisDelivery } from "./delivery.ts";
-import { timeOf } from "./entry-id.ts";
-import type { Packer } from "./packer.ts";
+import { timeOf } from "./receiving/entry-id.ts";
 
 /**
  * How a message lies in a stream entry: the body in a field of its own, headers
@@ -9,7 +9,7 @@ import type { Packer } from "./packer.ts";
  * These three share a field because each field costs a reader about as much as
  * the whole entry does.
  */
-const packedField = "waybill";
+const summaryField = "waybill";
 
 /** Fields that the scripts write on what they move, and that are no headers. Known there by these names. */
 export const movedFields = { redeliveries: "waybill-redeliveries", origin: "waybill-origin" } as const;
@@ -20,7 +20,7 @@ const headerEscape = "header:";
 /** Entries of more fields do not fit on the stack of Redis' Lua. */
 export const mostHeaders = 2_000;
 
-const packedBytes = Buffer.from(packedField);
+const summaryBytes = Buffer.from(summaryField);
 const space = 0x20;
 const dash = 0x2d;
 
@@ -38,7 +38,7 @@ export class EntryMapping {
   }
 
   /** Appends the fields of a message as one array. The caller has checked `mostHeaders`. */
-  encode(message: WireMessage, names: readonly string[], packer: Packer): void {
+  encode(message: WireMessage, names: readonly string[], writer: MessagePackWriter): void {
     const { key, expiresAt, replyTo, correlationId, id } = message;
     const packable = isWord(id);
     const extra =
@@ -47,17 +47,17 @@ export class EntryMapping {
       (expiresAt === undefined ? 0 : 1) +
       (replyTo === undefined ? 0 : 1) +
       (correlationId === undefined ? 0 : 1);
-    packer.array(2 * (2 + extra + names.length));
-    packer.text(this.#bodyField);
-    packer.bytes(message.body);
-    packer.text(packedField);
-    packer.text(`${message.timestamp} ${packable ? id : "-"} ${message.contentType}`);
-    if (!packable) pair(packer, metadataHeaders.id, id);
-    if (key !== undefined) pair(packer, metadataHeaders.key, key);
-    if (expiresAt !== undefined) pair(packer, metadataHeaders.expiresAt, String(expiresAt));
-    if (replyTo !== undefined) pair(packer, metadataHeaders.replyTo, replyTo);
-    if (correlationId !== undefined) pair(packer, metadataHeaders.correlationId, correlationId);
-    for (const name of names) pair(packer, this.#fieldOf(name), message.headers[name] as string);
+    writer.array(2 * (2 + extra + names.length));
+    writer.text(this.#bodyField);
+    writer.bytes(message.body);
+    writer.text(summaryField);
+    writer.text(`${message.timestamp} ${packable ? id : "-"} ${message.contentType}`);
+    if (!packable) pair(writer, metadataHeaders.id, id);
+    if (key !== undefined) pair(writer, metadataHeaders.key, key);
+    if (expiresAt !== undefined) pair(writer, metadataHeaders.expiresAt, String(expiresAt));
+    if (replyTo !== undefined) pair(writer, metadataHeaders.replyTo, replyTo);
+    if (correlationId !== undefined) pair(writer, metadataHeaders.correlationId, correlationId);
+    for (const name of names) pair(writer, this.#fieldOf(name), message.headers[name] as string);
   }
 
   decode(entry: string, fields: readonly Buffer[]): RedisDelivery {
@@ -68,7 +68,7 @@ export class EntryMapping {
       const name = fields[i] as Buffer;
       const value = fields[i + 1] as Buffer;
       if (body === undefined && same(name, this.#bodyBytes)) body = value;
-      else if (same(name, packedBytes)) this.#unpack(value, delivery);
+      else if (same(name, summaryBytes)) this.#unpack(value, delivery);
       else {
         const text = name.toString();
         if (readMetadata(delivery, text, value)) continue;
@@ -91,7 +91,7 @@ export class EntryMapping {
   #fieldOf(header: string): string {
     const taken =
       header === this.#bodyField ||
-      header === packedField ||
+      header === summaryField ||
       header === metadataHeaders.contentType ||
       header.startsWith(headerEscape);
     return taken ? headerEscape + header : header;
@@ -117,9 +117,9 @@ export class EntryMapping {
   }
 }
 
-function pair(packer: Packer, name: string, value: string): void {
-  packer.text(name);
-  packer.text(value);
+function pair(writer: MessagePackWriter, name: string, value: string): void {
+  writer.text(name);
+  writer.text(value);
 }
 
 /** Puts a metadata field where it belongs; `false`: it is a header. */

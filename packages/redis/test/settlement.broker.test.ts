@@ -1,3 +1,4 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, expect, it } from "vitest";
 import {
   ack,
@@ -81,7 +82,7 @@ it("hands back on close at once, uncounted, and in a name that is gone from the 
   expect(await receive(leaving, 20)).toHaveLength(20);
   const waiting = receive(staying, 20);
   const started = performance.now();
-  await leaving.close();
+  await leaving.close(nothingStarted);
   const received = await waiting;
   // Long before the lease is over.
   expect(performance.now() - started).toBeLessThan(10_000);
