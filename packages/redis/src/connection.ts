@@ -17,12 +17,13 @@ import { StreamConsumer } from "./broadcast/stream-consumer.ts";
 import { command, createClient, open, type RedisClient } from "./client/redis-client.ts";
 import { ensureStream } from "./client/scripts/ensure.ts";
 import { follow } from "./client/scripts/follow.ts";
-import { leave } from "./client/scripts/hand-back.ts";
+import { handBack, handBackInPlace } from "./client/scripts/hand-back.ts";
 import { join } from "./client/scripts/join.ts";
 import { release } from "./client/scripts/lock.ts";
 import { inspectServer, type ServerInfo, warning } from "./client/server.ts";
 import { RedisConsumer } from "./consumer.ts";
 import { DelayForwarder } from "./delays/delay-forwarder.ts";
+import type { StartedEntries } from "./delivery.ts";
 import { isReplyError } from "./errors.ts";
 import { CompetingIntake } from "./groups/competing.ts";
 import { ExclusiveIntake, onlyPartition } from "./groups/exclusive.ts";
@@ -173,9 +174,9 @@ export class RedisConnection implements Connection {
       onSettled: () => {
         if (!keys.owned) this.#trimmer.touch(address);
       },
-      onClosed: (handedBack: boolean) => {
+      onClosed: (started: StartedEntries | undefined) => {
         this.#consumers.delete(member);
-        if (!handedBack) this.#memory.lostConsumers.add(keys.lock, consumer);
+        if (started !== undefined) this.#memory.lostConsumers.add(keys.lock, { consumer, started });
       },
     };
     const member: RedisConsumer = new RedisConsumer(parts, intake);
@@ -186,10 +187,13 @@ export class RedisConnection implements Connection {
   /** Does for consumers of a lost connection what they could not do themselves. */
   async #handBackForLost(address: Address, keys: GroupKeys): Promise<void> {
     const { lostConsumers } = this.#memory;
-    for (const consumer of lostConsumers.of(keys.lock)) {
-      if (address.ordered) await release(this.#commands, keys.lock, consumer);
-      else await leave(this.#commands, keys, consumer, true);
-      lostConsumers.settled(keys.lock, consumer);
+    for (const lost of lostConsumers.of(keys.lock)) {
+      const { consumer, started } = lost;
+      if (address.ordered) {
+        await handBackInPlace(this.#commands, keys, consumer, started);
+        await release(this.#commands, keys.lock, consumer);
+      } else await handBack(this.#commands, keys, consumer, started);
+      lostConsumers.handedBack(keys.lock, lost);
     }
   }
 

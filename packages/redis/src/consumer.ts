@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
+import type {
+  Call,
+  CloseConsumerOptions,
+  Consumer,
+  ReceivedMessage,
+  Settlement,
+  SettleOutcome,
+} from "@waybill/core/spi";
 import { command, type RedisClient } from "./client/redis-client.ts";
 import { mostIds } from "./client/script.ts";
 import { ackAndRemove, ackOwned, type Token } from "./client/scripts/ack.ts";
 import { retry } from "./client/scripts/retry.ts";
 import type { DelayForwarder } from "./delays/delay-forwarder.ts";
-import type { RedisDelivery, Side } from "./delivery.ts";
+import type { RedisDelivery, Side, StartedEntries } from "./delivery.ts";
 import type { Intake } from "./groups/intake.ts";
 import type { GroupKeys } from "./naming.ts";
 import type { BlockingReader } from "./receiving/blocking-reader.ts";
@@ -24,8 +31,8 @@ export interface RedisConsumerParts {
   readonly onSettled: () => void;
   /** Reading failed for good. */
   readonly onFailed: (cause: unknown) => void;
-  /** It is closed; `handedBack` tells whether the broker knows. */
-  readonly onClosed: (handedBack: boolean) => void;
+  /** It is closed. `started` is given if what it held could not be handed back. */
+  readonly onClosed: (started: StartedEntries | undefined) => void;
 }
 
 /** A member of a group, or one of a queue's consumers. */
@@ -33,6 +40,7 @@ export class RedisConsumer implements Consumer {
   readonly #parts: RedisConsumerParts;
   readonly #intake: Intake;
   readonly #fetched = new FetchBuffer<RedisDelivery>();
+  readonly #started: Record<Side, string[]> = { main: [], returns: [] };
   #closing: Promise<void> | undefined;
 
   constructor(parts: RedisConsumerParts, intake: Intake) {
@@ -75,7 +83,12 @@ export class RedisConsumer implements Consumer {
     return this.#closing === undefined ? this.#intake.extend(batch as readonly RedisDelivery[]) : [];
   }
 
-  close(): Promise<void> {
+  close({ started }: CloseConsumerOptions): Promise<void> {
+    // A connection that closes knows of no handlers; whoever does may come later.
+    for (const message of started) {
+      const { side, entry } = message as RedisDelivery;
+      this.#started[side].push(entry);
+    }
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -142,13 +155,13 @@ export class RedisConsumer implements Consumer {
     reader.close();
     this.#fetched.clear();
     const handedBack = await Promise.race([
-      this.#intake.leave(this.#fetched.failed).then(
+      this.#intake.handBack(this.#started).then(
         () => true,
         () => false,
       ),
       sleep(closeTimeoutMs, false, { ref: false }),
     ]);
-    this.#parts.onClosed(handedBack);
+    this.#parts.onClosed(handedBack ? undefined : this.#started);
   }
 }
 

@@ -3,6 +3,9 @@ import type { Headers, ReceivedMessage } from "@waybill/core/spi";
 /** Which of a group's two streams an entry is in. */
 export type Side = "main" | "returns";
 
+/** The ids of entries whose handler was called, by the stream they are in. */
+export type StartedEntries = Readonly<Record<Side, readonly string[]>>;
+
 /** What decoding fills in; a new object costs less than a copy of one. */
 export class RedisDelivery implements ReceivedMessage {
   id = "";

@@ -91,6 +91,45 @@ it("hands back on close at once, uncounted, and in a name that is gone from the 
   expect(names.length).toBeLessThan(2);
 });
 
+it.each([
+  { kind: "queue", ordered: false },
+  { kind: "group", ordered: false },
+  { kind: "queue", ordered: true },
+] as const)(
+  "counts on close what was started, and nothing else, however often ($kind, ordered: $ordered)",
+  async ({ kind, ordered }) => {
+    const connection = await bench.connect();
+    const address = await bench.made(connection, kind, { ordered });
+    const sent = messages(300);
+    await publish(connection, kind === "group" ? topicOf(address) : address, sent);
+    const startedBefore = new Map<string, number>();
+    for (let deployment = 0; deployment < 20; deployment++) {
+      const consumer = await consume(connection, address, { prefetch: 1_000 });
+      const received = await receive(consumer, 300);
+      expect(received).toHaveLength(300);
+      for (const { id, redeliveries } of received) expect(redeliveries).toBe(startedBefore.get(id) ?? 0);
+      const started = new Set(received.slice(0, 3));
+      await consumer.close({ started });
+      for (const { id } of started) startedBefore.set(id, (startedBefore.get(id) ?? 0) + 1);
+    }
+    expect(startedBefore.size).toBeGreaterThan(0);
+  },
+);
+
+it("hands back uncounted what was fetched and never received", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue");
+  await publish(connection, queue, messages(100));
+  for (let deployment = 0; deployment < 3; deployment++) {
+    const consumer = await consume(connection, queue);
+    await receive(consumer, 1);
+    await consumer.close(nothingStarted);
+  }
+  const last = await consume(connection, queue);
+  const received = await receive(last, 100);
+  expect(received.map(({ redeliveries }) => redeliveries)).toEqual(new Array(100).fill(0));
+});
+
 it("gives a message whose lease ran out to another member, and the late settle acks nothing", async () => {
   const connection = await bench.connect({ leaseMs: 1_500 });
   const queue = await bench.made(connection, "queue");

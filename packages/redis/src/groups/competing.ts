@@ -1,8 +1,8 @@
 import { mostIds } from "../client/script.ts";
 import { claim } from "../client/scripts/claim.ts";
 import { extend } from "../client/scripts/extend.ts";
-import { leave } from "../client/scripts/hand-back.ts";
-import type { RedisDelivery, Side } from "../delivery.ts";
+import { handBack } from "../client/scripts/hand-back.ts";
+import type { RedisDelivery, Side, StartedEntries } from "../delivery.ts";
 import type { StreamKeys } from "../naming.ts";
 import { fresh, takenOver } from "../receiving/deliveries.ts";
 import type { Intake, IntakeContext } from "./intake.ts";
@@ -112,9 +112,9 @@ export class CompetingIntake implements Intake {
     return own.filter((_, index) => lost.has(index));
   }
 
-  leave(broken: boolean): Promise<void> {
+  handBack(started: StartedEntries): Promise<void> {
     const { commands, keys, consumer } = this.#context;
-    return leave(commands, keys, consumer, broken);
+    return handBack(commands, keys, consumer, started);
   }
 
   /** What has been idle for longer than its lease: its consumer is dead, or has given up on it. */

@@ -3,7 +3,7 @@ import { claim, type RawEntry } from "../client/scripts/claim.ts";
 import { handBackInPlace } from "../client/scripts/hand-back.ts";
 import { hold, release, renew } from "../client/scripts/lock.ts";
 import { take } from "../client/scripts/take.ts";
-import type { RedisDelivery, Side } from "../delivery.ts";
+import type { RedisDelivery, Side, StartedEntries } from "../delivery.ts";
 import { fresh, takenOver } from "../receiving/deliveries.ts";
 import type { Intake, IntakeContext } from "./intake.ts";
 
@@ -54,10 +54,10 @@ export class ExclusiveIntake implements Intake {
     return [];
   }
 
-  async leave(broken: boolean): Promise<void> {
+  async handBack(started: StartedEntries): Promise<void> {
     const { commands, keys, consumer } = this.#context;
     clearInterval(this.#renewal);
-    if (!broken) await handBackInPlace(commands, keys, consumer);
+    await handBackInPlace(commands, keys, consumer, started);
     await release(commands, keys.lock, consumer);
   }
 

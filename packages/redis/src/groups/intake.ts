@@ -1,5 +1,5 @@
 import type { RedisClient } from "../client/redis-client.ts";
-import type { RedisDelivery } from "../delivery.ts";
+import type { RedisDelivery, StartedEntries } from "../delivery.ts";
 import type { EntryMapping } from "../mapping.ts";
 import type { GroupKeys } from "../naming.ts";
 import type { BlockingReader } from "../receiving/blocking-reader.ts";
@@ -14,8 +14,8 @@ export interface Intake {
   trusts(delivery: RedisDelivery, now: number): boolean;
   /** Renews leases, where deliveries have their own; resolves with those that are somebody else's. */
   extend(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]>;
-  /** Hands back what was not settled. `broken`: it ends because something failed. */
-  leave(broken: boolean): Promise<void>;
+  /** Hands back what was not settled. Only the deliveries of `started` count. */
+  handBack(started: StartedEntries): Promise<void>;
 }
 
 /** What both kinds of intake work with. */

@@ -32,10 +32,6 @@ export class FetchBuffer<T> {
     this.#items = [];
   }
 
-  get failed(): boolean {
-    return this.#failure !== undefined;
-  }
-
   /** Resolves when no fetch is under way. */
   async idle(): Promise<void> {
     await this.#fetching;
