@@ -35,6 +35,7 @@ import { type GroupKeys, groupKeys, topicKeys } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { RedisPublisher } from "./publisher.ts";
 import { BlockingReader } from "./receiving/blocking-reader.ts";
+import { ReadBudget } from "./receiving/read-budget.ts";
 import { inboxLifeMs, RedisTopology, startId } from "./topology.ts";
 
 /** A reader without a group holds back trimming for this long after its last sign of life, in milliseconds. */
@@ -130,9 +131,9 @@ export class RedisConnection implements Connection {
     const { kind } = from.address;
     const reader = await BlockingReader.open(this.#settings, this.#commands, call.signal);
     try {
-      if (kind === "inbox") return await this.#openInbox(from.address, reader);
+      if (kind === "inbox") return await this.#openInbox(from, reader);
       if (kind === "topic") return await this.#follow(from, reader);
-      return await this.#join(from.address, reader, hooks);
+      return await this.#join(from, reader, hooks);
     } catch (cause) {
       reader.close();
       throw cause;
@@ -144,7 +145,9 @@ export class RedisConnection implements Connection {
     return this.#closing;
   }
 
-  async #join(address: Address, reader: BlockingReader, hooks: ConsumerHooks): Promise<Consumer> {
+  async #join(from: Source, reader: BlockingReader, hooks: ConsumerHooks): Promise<Consumer> {
+    const { address } = from;
+    const budget = new ReadBudget(from);
     const keys = groupKeys(address);
     const commands = this.#commands;
     await join(commands, keys);
@@ -157,6 +160,7 @@ export class RedisConnection implements Connection {
       commands,
       mapping: this.#mapping,
       leaseMs: this.#settings.leaseMs,
+      budget,
     };
     const intake = address.ordered
       ? new ExclusiveIntake(context, () => {
@@ -169,6 +173,7 @@ export class RedisConnection implements Connection {
       consumer,
       commands,
       reader,
+      budget,
       forwarder: new DelayForwarder(commands, [keys.returns, keys.main], this.#report),
       onFailed: this.#onFailed,
       onSettled: () => {
@@ -197,7 +202,8 @@ export class RedisConnection implements Connection {
     }
   }
 
-  async #follow({ address, start }: Source, reader: BlockingReader): Promise<Consumer> {
+  async #follow(from: Source, reader: BlockingReader): Promise<Consumer> {
+    const { address, start } = from;
     const keys = topicKeys(address.brokerName);
     const name = randomUUID();
     const keep = (position: string) => follow(this.#commands, keys, name, position, readerLifeMs);
@@ -212,6 +218,7 @@ export class RedisConnection implements Connection {
       stream: address.brokerName,
       reader,
       mapping: this.#mapping,
+      budget: new ReadBudget(from),
       after,
       keep: { everyMs: readerLifeMs / 6, run: keep },
       remove: () => {
@@ -224,7 +231,8 @@ export class RedisConnection implements Connection {
     return consumer;
   }
 
-  async #openInbox(address: Address, reader: BlockingReader): Promise<Consumer> {
+  async #openInbox(from: Source, reader: BlockingReader): Promise<Consumer> {
+    const { address } = from;
     const stream = address.brokerName;
     const keep = () => ensureStream(this.#commands, stream, inboxLifeMs);
     await keep();
@@ -232,6 +240,7 @@ export class RedisConnection implements Connection {
       stream,
       reader,
       mapping: this.#mapping,
+      budget: new ReadBudget(from),
       after: "0-0",
       keep: { everyMs: inboxLifeMs / 3, run: keep },
       // What is read is done with: nobody else reads here.

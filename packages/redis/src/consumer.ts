@@ -17,6 +17,7 @@ import type { Intake } from "./groups/intake.ts";
 import type { GroupKeys } from "./naming.ts";
 import type { BlockingReader } from "./receiving/blocking-reader.ts";
 import { FetchBuffer } from "./receiving/fetch-buffer.ts";
+import type { ReadBudget } from "./receiving/read-budget.ts";
 
 /** How long closing waits for a read to end, and then for the hand-back, in milliseconds. */
 const closeTimeoutMs = 5_000;
@@ -27,6 +28,7 @@ export interface RedisConsumerParts {
   readonly commands: RedisClient;
   readonly reader: BlockingReader;
   readonly forwarder: DelayForwarder;
+  readonly budget: ReadBudget;
   /** Something was settled, so that there may be something to trim. */
   readonly onSettled: () => void;
   /** Reading failed for good. */
@@ -59,12 +61,19 @@ export class RedisConsumer implements Consumer {
 
   async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
-    return this.#fetched.receive(max, call.signal, this.#fetch);
+    const received = await this.#fetched.receive(max, call.signal, this.#fetch);
+    const now = performance.now();
+    const isStale = (delivery: RedisDelivery) => !this.#intake.isLeased(delivery, now);
+    // What waited here for longer than its lease, because nobody asked, is another's by now or soon.
+    if (!received.some(isStale)) return received;
+    this.#release(received.filter(isStale));
+    return received.filter((delivery) => !isStale(delivery));
   }
 
   /** What was fetched and not received is not this member's any more. */
   forget(): void {
-    this.#fetched.clear();
+    this.#fetched.remove();
+    this.#parts.budget.releaseAll();
   }
 
   async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
@@ -75,12 +84,24 @@ export class RedisConsumer implements Consumer {
         await this.#settleSide(side, batch, start, Math.min(batch.length, start + mostIds), outcomes);
       }
     }
+    this.#release(batch.map(({ delivery }) => delivery as RedisDelivery));
     this.#parts.onSettled();
     return outcomes;
   }
 
   async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
-    return this.#closing === undefined ? this.#intake.extend(batch as readonly RedisDelivery[]) : [];
+    if (this.#closing !== undefined) return [];
+    // What core has not received yet is leased too, and core does not know of it.
+    const held = [...(batch as readonly RedisDelivery[]), ...this.#fetched.items];
+    const lost = new Set(await this.#intake.extend(held));
+    if (lost.size === 0) return [];
+    this.#fetched.remove((delivery) => lost.has(delivery));
+    this.#release([...lost]);
+    return batch.filter((delivery) => lost.has(delivery as RedisDelivery));
+  }
+
+  #release(deliveries: readonly RedisDelivery[]): void {
+    for (const delivery of deliveries) this.#parts.budget.released(delivery);
   }
 
   close({ started }: CloseConsumerOptions): Promise<void> {
@@ -153,7 +174,7 @@ export class RedisConsumer implements Consumer {
     const ended = Promise.all([this.#intake.interrupt(), this.#fetched.idle()]);
     await Promise.race([ended, sleep(closeTimeoutMs, undefined, { ref: false })]);
     reader.close();
-    this.#fetched.clear();
+    this.#fetched.remove();
     const handedBack = await Promise.race([
       this.#intake.handBack(this.#started).then(
         () => true,

@@ -30,6 +30,10 @@ export class RedisDelivery implements ReceivedMessage {
   count = 1;
   /** A moment (by `performance.now`) that was not after the lease began. */
   leasedAt = 0;
+  /** The length of all its fields' names and values. */
+  bytes = 0;
+  /** The epoch of the read budget that it counts in; 0: in none. */
+  heldSince = 0;
 
   constructor(entry: string, fields: readonly Buffer[]) {
     this.entry = entry;

@@ -64,9 +64,11 @@ export class EntryMapping {
     const delivery = new RedisDelivery(entry, fields);
     let body: Buffer | undefined;
     let headers: Record<string, string> | undefined;
+    let bytes = 0;
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const name = fields[i] as Buffer;
       const value = fields[i + 1] as Buffer;
+      bytes += name.length + value.length;
       if (body === undefined && same(name, this.#bodyBytes)) body = value;
       else if (same(name, summaryBytes)) this.#unpack(value, delivery);
       else {
@@ -83,6 +85,7 @@ export class EntryMapping {
       delivery.body = body;
       if (headers !== undefined) delivery.headers = headers;
     }
+    delivery.bytes = bytes;
     if (delivery.id === "") delivery.id = delivery.origin ?? entry;
     if (delivery.timestamp === 0) delivery.timestamp = timeOf(delivery.origin ?? entry);
     return delivery;

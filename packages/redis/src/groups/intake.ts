@@ -3,13 +3,16 @@ import type { RedisDelivery, StartedEntries } from "../delivery.ts";
 import type { EntryMapping } from "../mapping.ts";
 import type { GroupKeys } from "../naming.ts";
 import type { BlockingReader } from "../receiving/blocking-reader.ts";
+import type { ReadBudget } from "../receiving/read-budget.ts";
 
 /** How a group's messages are got: by competing for them, or as the one active member. */
 export interface Intake {
-  /** Waits a few seconds at most; resolves with 1 to `max` deliveries, or none. */
+  /** Waits a few seconds at most; resolves with deliveries, or none. More than `max` only if they were read ahead. */
   fetch(max: number): Promise<readonly RedisDelivery[]>;
   /** Ends a wait early, and waits no more. Resolves when nothing is read on the quiet. */
   interrupt(): Promise<void>;
+  /** Whether the delivery may still be this consumer's: one whose lease has run out is not to be handed out. */
+  isLeased(delivery: RedisDelivery, now: number): boolean;
   /** Whether the delivery is certainly still this consumer's, so that nobody need be asked. */
   trusts(delivery: RedisDelivery, now: number): boolean;
   /** Renews leases, where deliveries have their own; resolves with those that are somebody else's. */
@@ -27,4 +30,5 @@ export interface IntakeContext {
   readonly commands: RedisClient;
   readonly mapping: EntryMapping;
   readonly leaseMs: number;
+  readonly budget: ReadBudget;
 }

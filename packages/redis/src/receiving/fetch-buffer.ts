@@ -28,8 +28,18 @@ export class FetchBuffer<T> {
     this.#wake?.();
   }
 
-  clear(): void {
-    this.#items = [];
+  /** Takes away all that nobody has received, or what of it matches. */
+  remove(matches: (item: T) => boolean = () => true): readonly T[] {
+    const removed: T[] = [];
+    const kept: T[] = [];
+    for (const item of this.#items) (matches(item) ? removed : kept).push(item);
+    this.#items = kept;
+    return removed;
+  }
+
+  /** What nobody has received yet. */
+  get items(): readonly T[] {
+    return this.#items;
   }
 
   /** Resolves when no fetch is under way. */
