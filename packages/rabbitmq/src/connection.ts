@@ -21,7 +21,9 @@ import { destroySocket, openConnection } from "./client/node-connection.ts";
 import { type ConsumerOptions, RabbitmqConsumer } from "./consumer.ts";
 import { Delays } from "./delays/delays.ts";
 import { Backfill } from "./groups/backfill.ts";
+import { type HandBack, nackCounts } from "./groups/hand-back.ts";
 import { PastFirst } from "./groups/past-first.ts";
+import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import { liveName, pastName, queueName, streamName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { RabbitmqPublisher } from "./publisher.ts";
@@ -31,12 +33,18 @@ import { RabbitmqTopology } from "./topology.ts";
 /** How long the broker may take to confirm that a connection closes. */
 const closeTimeoutMs = 5_000;
 
+/** What outlives a connection. */
+export interface DriverMemory {
+  readonly uncounted: UncountedDeliveries;
+}
+
 /**
  * Two AMQP connections: one that consumes and declares, and one that publishes,
  * made when it is first needed. If one is lost, so is the other.
  */
 export class RabbitmqConnection implements Connection {
   readonly #settings: Settings;
+  readonly #memory: DriverMemory;
   readonly #hooks: ConnectionHooks;
   readonly #models = new Set<ChannelModel>();
   readonly #consumers = new Set<Consumer>();
@@ -49,8 +57,13 @@ export class RabbitmqConnection implements Connection {
   #lost = false;
 
   /** Connects and logs in; rejects if the broker cannot be reached, refuses, or the call is given up first. */
-  static async open(settings: Settings, hooks: ConnectionHooks, call: Call): Promise<RabbitmqConnection> {
-    const connection = new RabbitmqConnection(settings, hooks);
+  static async open(
+    settings: Settings,
+    memory: DriverMemory,
+    hooks: ConnectionHooks,
+    call: Call,
+  ): Promise<RabbitmqConnection> {
+    const connection = new RabbitmqConnection(settings, memory, hooks);
     const opening = connection.#open();
     try {
       await unlessGivenUp(opening, call.signal);
@@ -61,8 +74,9 @@ export class RabbitmqConnection implements Connection {
     return connection;
   }
 
-  private constructor(settings: Settings, hooks: ConnectionHooks) {
+  private constructor(settings: Settings, memory: DriverMemory, hooks: ConnectionHooks) {
     this.#settings = settings;
+    this.#memory = memory;
     this.#hooks = hooks;
   }
 
@@ -112,8 +126,11 @@ export class RabbitmqConnection implements Connection {
     return this.#closing;
   }
 
-  async #consume({ address, start, prefetch }: Source): Promise<Consumer> {
-    const plain = { prefetch, consume: {}, exclusiveOrder: address.ordered, retained: address.retained };
+  async #consume({ address, start, prefetch, prefetchBytes }: Source): Promise<Consumer> {
+    const { retained } = address;
+    const handBack = this.#handBackTo(address);
+    const { uncounted } = this.#memory;
+    const plain = { prefetch, prefetchBytes, consume: {}, handBack, uncounted, retained };
     switch (address.kind) {
       case "queue":
         return this.#start({ ...plain, queue: queueName(address) });
@@ -164,10 +181,18 @@ export class RabbitmqConnection implements Connection {
       await prepare?.(channel);
       await consumer.start();
     } catch (cause) {
-      await consumer.close();
+      await consumer.close(nothingStarted);
       throw cause;
     }
     return consumer;
+  }
+
+  #handBackTo({ kind, ordered }: Address): HandBack {
+    const ofMembers = kind === "queue" || kind === "group";
+    if (ofMembers && ordered) return { how: "close" };
+    const counts = this.#settings.queueType === "quorum" && nackCounts(this.broker.version);
+    if (!ofMembers || !counts) return { how: "nack" };
+    return { how: "copy", publishing: () => this.#publishingModel() };
   }
 
   #publishingModel(): Promise<ChannelModel> {

@@ -1,6 +1,14 @@
 import { type Headers, metadataHeaders, type ReceivedMessage } from "@waybill/core/spi";
 import type { ConsumeMessage } from "amqplib";
-import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
+import {
+  contentTypeOf,
+  countIn,
+  fromHeaders,
+  handedBackHeader,
+  textOf,
+  timeIn,
+  timestampOf,
+} from "./mapping.ts";
 import { positionOf } from "./receiving/position.ts";
 
 /**
@@ -19,6 +27,8 @@ export class RabbitmqDelivery implements ReceivedMessage {
   readonly #retained: boolean;
   #headers: Headers | undefined;
   #timestamp: number | undefined;
+  /** Deliveries that the broker counted and no handler saw. */
+  uncounted = 0;
 
   constructor(message: ConsumeMessage, owner: object, retained: boolean) {
     this.native = message;
@@ -71,7 +81,9 @@ export class RabbitmqDelivery implements ReceivedMessage {
 
   /** A quorum queue counts. A classic one only tells that there was a delivery before, which says too little. */
   get redeliveries(): number {
-    return countIn(this.native.properties, "x-delivery-count");
+    const { properties } = this.native;
+    const counted = countIn(properties, "x-delivery-count") - this.uncounted;
+    return countIn(properties, handedBackHeader) + Math.max(0, counted);
   }
 
   get partition(): undefined {
@@ -87,9 +99,21 @@ export class RabbitmqDelivery implements ReceivedMessage {
 export class UnsettledDeliveries {
   #first: RabbitmqDelivery | undefined;
   #last: RabbitmqDelivery | undefined;
+  #size = 0;
 
   get first(): RabbitmqDelivery | undefined {
     return this.#first;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All of them, in order. */
+  get all(): readonly RabbitmqDelivery[] {
+    const all: RabbitmqDelivery[] = [];
+    for (let next = this.#first; next !== undefined; next = next.next) all.push(next);
+    return all;
   }
 
   add(delivery: RabbitmqDelivery): void {
@@ -97,10 +121,12 @@ export class UnsettledDeliveries {
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
+    this.#size++;
   }
 
   remove(delivery: RabbitmqDelivery): void {
     const { previous, next } = delivery;
+    this.#size--;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;

@@ -1,7 +1,8 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
 import { capabilitiesOf } from "./capabilities.ts";
-import { RabbitmqConnection } from "./connection.ts";
+import { type DriverMemory, RabbitmqConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
+import { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import { naming } from "./naming.ts";
 import { type RabbitmqOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
 
@@ -21,12 +22,13 @@ export const adapter: Adapter = {
 };
 
 function driverWith(settings: Settings): Driver<RabbitmqCapabilities> {
+  const memory: DriverMemory = { uncounted: new UncountedDeliveries() };
   return {
     specVersion: "1",
     name: "rabbitmq",
     capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => RabbitmqConnection.open(settings, hooks, call),
+    connect: (hooks, call) => RabbitmqConnection.open(settings, memory, hooks, call),
     classify,
   };
 }

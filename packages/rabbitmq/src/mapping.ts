@@ -34,6 +34,12 @@ const longestShort = 255;
 /** Carries a header whose own name RabbitMQ or amqplib would not leave alone. */
 const escaped = "waybill-header-";
 
+/**
+ * On a message that a closing consumer handed back as a copy: how often it had been
+ * delivered before, to handlers. What the broker counts begins anew with a copy.
+ */
+export const handedBackHeader = "waybill-redeliveries";
+
 /** A content type too long for its property; `content-type` itself may be a header of the sender's. */
 const longContentType = `${escaped}${metadataHeaders.contentType}`;
 
@@ -68,6 +74,7 @@ const notTheSenders = new Set<string>([
   metadataHeaders.replyTo,
   metadataHeaders.correlationId,
   longContentType,
+  handedBackHeader,
 ]);
 
 /** The properties to publish a message with. */

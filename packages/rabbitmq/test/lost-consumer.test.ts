@@ -1,9 +1,10 @@
 import { EventEmitter } from "node:events";
-import type { Call, ReceivedMessage } from "@waybill/core/spi";
+import { type Call, nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { describe, expect, it } from "vitest";
 import { RabbitmqConsumer } from "../src/consumer.ts";
 import { endOfPast, PastFirst } from "../src/groups/past-first.ts";
+import { UncountedDeliveries } from "../src/groups/uncounted-deliveries.ts";
 
 const call: Call = { signal: new AbortController().signal };
 type Deliver = (message: ConsumeMessage | null) => void;
@@ -30,7 +31,9 @@ async function consumer(queue = "jobs") {
     queue,
     prefetch: 10,
     consume: {},
-    exclusiveOrder: false,
+    prefetchBytes: 64_000_000,
+    handBack: { how: "nack" },
+    uncounted: new UncountedDeliveries(),
     retained: true,
   });
   await amqp.start();
@@ -57,14 +60,14 @@ describe("a consumer that the broker has ended", () => {
     await amqp.settle(ack(second as ReceivedMessage));
     deliver(null);
     await expect(amqp.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND", retryable: true });
-    await amqp.close();
+    await amqp.close(nothingStarted);
     expect(told).toEqual(["close"]);
   });
 
   it("leaves a channel alone that has closed", async () => {
     const { amqp, channel, told } = await consumer();
     channel.emit("close");
-    await amqp.close();
+    await amqp.close(nothingStarted);
     expect(told).toEqual([]);
   });
 });

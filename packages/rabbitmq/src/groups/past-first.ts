@@ -1,4 +1,12 @@
-import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
+import {
+  type Call,
+  type CloseConsumerOptions,
+  type Consumer,
+  nothingStarted,
+  type ReceivedMessage,
+  type Settlement,
+  type SettleOutcome,
+} from "@waybill/core/spi";
 import type { RabbitmqConsumer } from "../consumer.ts";
 import type { RabbitmqDelivery } from "../delivery.ts";
 
@@ -64,10 +72,10 @@ export class PastFirst implements Consumer {
     return outcomes;
   }
 
-  close(): Promise<void> {
+  close(options: CloseConsumerOptions): Promise<void> {
     this.#closed = true;
     this.#settled?.();
-    return this.#current.close();
+    return this.#current.close(options);
   }
 
   /** The past's queue is deleted before its end is acked: without that mark the next member would wait for it. */
@@ -77,8 +85,8 @@ export class PastFirst implements Consumer {
     const present = await this.#openPresent();
     this.#current = present;
     this.#inPast = false;
-    await past.close();
-    if (this.#closed) await present.close();
+    await past.close(nothingStarted);
+    if (this.#closed) await present.close(nothingStarted);
   }
 
   #nextSettlement(signal: AbortSignal): Promise<void> {

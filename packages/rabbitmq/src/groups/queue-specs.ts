@@ -3,6 +3,9 @@ import type { Options } from "amqplib";
 import { deadSuffix, queueName, streamName } from "../naming.ts";
 import type { Settings } from "../options.ts";
 
+/** In an ordered queue every hand-back counts, so that a count says little of failures. */
+const orderedLimitFactor = 50;
+
 /** A queue as it is to be declared. */
 export interface QueueSpec {
   readonly name: string;
@@ -20,7 +23,7 @@ export function queueSpec(address: Address, settings: Settings): QueueSpec {
   if (address.ordered) wanted["x-single-active-consumer"] = true;
   if (settings.queueType === "quorum") {
     // The backstop for what fails before anyone can count. At-least-once needs both.
-    wanted["x-delivery-limit"] = settings.deliveryLimit;
+    wanted["x-delivery-limit"] = settings.deliveryLimit * (address.ordered ? orderedLimitFactor : 1);
     wanted["x-dead-letter-exchange"] = "";
     wanted["x-dead-letter-routing-key"] = name + deadSuffix;
     wanted["x-dead-letter-strategy"] = "at-least-once";
