@@ -129,7 +129,7 @@ export class RabbitmqConsumer implements Consumer {
         continue;
       }
       this.#unsettled.remove(own);
-      if (own.uncounted > 0) this.#options.uncounted.forget(this.#options.queue, own.id);
+      this.#forgetUncounted(own);
       this.#unacked.push(own.tag);
       outcomes.push("settled");
     }
@@ -180,11 +180,15 @@ export class RabbitmqConsumer implements Consumer {
     if (message.fields.redelivered)
       delivery.uncounted = this.#options.uncounted.of(this.#options.queue, delivery.id);
     this.#queue.push(delivery);
-    const change = this.#prefetch?.arrived(message.content.length, this.#unsettled.size);
+    if (this.#closing === undefined) this.#adapt(message.content.length);
+  };
+
+  #adapt(bodyBytes: number): void {
+    const change = this.#prefetch?.arrived(bodyBytes, this.#unsettled.size);
     if (change === undefined) return;
     const before = this.#resizing;
     this.#resizing = before === undefined ? this.#resize(change) : before.then(() => this.#resize(change));
-  };
+  }
 
   /** The broker takes back what was not settled, so what core was not given yet must not be given any more. */
   #lose(cause: unknown): void {
@@ -200,12 +204,7 @@ export class RabbitmqConsumer implements Consumer {
   async #close(started: ReadonlySet<ReceivedMessage>): Promise<void> {
     if (this.#channelClosed) return;
     // Of one that the broker has ended only the channel is left, and what is unsettled there goes back with it.
-    if (!this.#dead)
-      await within(
-        systemClock,
-        closeTimeoutMs,
-        this.#handBack(started).catch(() => undefined),
-      );
+    if (!this.#dead) await within(systemClock, closeTimeoutMs, this.#handBack(started));
     // If the other side has closed it meanwhile, all of it has gone back already.
     await within(systemClock, closeTimeoutMs, this.#channel.close());
   }
@@ -221,13 +220,20 @@ export class RabbitmqConsumer implements Consumer {
     await this.#resizing;
     // What was on its way while we cancelled has come when that is answered.
     await Promise.all([...this.#tags].map((tag) => this.#channel.cancel(tag)));
+    this.#ack();
     const unsettled = this.#unsettled.all;
     this.#lose(closed());
     if (this.#autoAck || unsettled.length === 0) return;
     if (handBack.how === "copy") {
       await handBackCopies(this.#channel, queue, unsettled, started, handBack.publishing);
+      // A copy's count begins anew.
+      for (const delivery of unsettled) this.#forgetUncounted(delivery);
     } else nackAll(this.#channel, unsettled, started);
     this.#returned = [];
+  }
+
+  #forgetUncounted({ uncounted, id }: RabbitmqDelivery): void {
+    if (uncounted > 0) this.#options.uncounted.forget(this.#options.queue, id);
   }
 
   /** What went back with the channel was counted by the broker, also where no handler had seen it. */

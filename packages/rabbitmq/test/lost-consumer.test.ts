@@ -22,6 +22,7 @@ async function consumer(queue = "jobs") {
     ack: () => void told.push("ack"),
     cancel: async () => void told.push("cancel"),
     nackAll: () => void told.push("nack all"),
+    reject: ({ fields }: ConsumeMessage) => void told.push(`reject ${fields.deliveryTag}`),
     close: async () => {
       told.push("close");
       channel.emit("close");
@@ -50,6 +51,42 @@ function message(deliveryTag: number, type?: string): ConsumeMessage {
 }
 
 const ack = (delivery: ReceivedMessage) => [{ delivery, outcome: "ack" as const }];
+
+describe("a consumer that closes", () => {
+  it("rejects what was started, which counts, and nacks the others, which does not", async () => {
+    const { amqp, deliver, told } = await consumer();
+    for (let tag = 1; tag <= 4; tag++) deliver(message(tag));
+    const [, second] = await amqp.receive(2, call);
+    await amqp.close({ started: new Set([second as ReceivedMessage]) });
+    expect(told).toEqual(["cancel", "reject 2", "nack all", "close"]);
+  });
+
+  it("tells the broker of what was settled while it closes", async () => {
+    const { amqp, deliver, told } = await consumer();
+    deliver(message(1));
+    const [first] = await amqp.receive(1, call);
+    const closing = amqp.close(nothingStarted);
+    expect(await amqp.settle(ack(first as ReceivedMessage))).toEqual(["settled"]);
+    await closing;
+    expect(told).toEqual(["cancel", "ack", "close"]);
+  });
+});
+
+describe("what does not count", () => {
+  it("is known by its queue and id until it is settled, and for so many only", () => {
+    const uncounted = new UncountedDeliveries();
+    uncounted.add("jobs", "a");
+    uncounted.add("jobs", "a");
+    expect([uncounted.of("jobs", "a"), uncounted.of("other", "a")]).toEqual([2, 0]);
+    uncounted.subtract("jobs", "a");
+    expect(uncounted.of("jobs", "a")).toBe(1);
+    uncounted.forget("jobs", "a");
+    for (let n = 0; n < 30_000; n++) uncounted.add("jobs", `${n}`);
+    expect([uncounted.of("jobs", "a"), uncounted.of("jobs", "0"), uncounted.of("jobs", "29999")]).toEqual([
+      0, 0, 1,
+    ]);
+  });
+});
 
 describe("a consumer that the broker has ended", () => {
   it("closes its channel, which holds what was not settled, and acks nothing more", async () => {

@@ -17,8 +17,13 @@ export const movedFields = { redeliveries: "waybill-redeliveries", origin: "wayb
 /** Before a header whose name would be taken for something else. */
 const headerEscape = "header:";
 
-/** Entries of more fields do not fit on the stack of Redis' Lua. */
+/**
+ * The most headers of an application's: Redis' Lua has 8,000 values on its stack, an entry
+ * takes two for each header, and scripts need some of their own.
+ */
 export const mostHeaders = 2_000;
+/** With those that core adds to what failed. */
+export const mostHeadersInAll = mostHeaders + 200;
 
 const summaryBytes = Buffer.from(summaryField);
 const space = 0x20;
@@ -37,7 +42,7 @@ export class EntryMapping {
     this.#bodyBytes = Buffer.from(bodyField);
   }
 
-  /** Appends the fields of a message as one array. The caller has checked `mostHeaders`. */
+  /** Appends the fields of a message as one array. The caller has checked `mostHeadersInAll`. */
   encode(message: WireMessage, names: readonly string[], writer: MessagePackWriter): void {
     const { key, expiresAt, replyTo, correlationId, id } = message;
     const packable = isWord(id);

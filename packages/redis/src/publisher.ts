@@ -9,7 +9,7 @@ import { MessagePackWriter } from "./client/message-pack.ts";
 import { command, type RedisClient } from "./client/redis-client.ts";
 import { type Published, publish, publishDelayed } from "./client/scripts/publish.ts";
 import { replyError } from "./errors.ts";
-import { type EntryMapping, mostHeaders } from "./mapping.ts";
+import { type EntryMapping, mostHeadersInAll } from "./mapping.ts";
 import { type StreamKeys, targetKeys } from "./naming.ts";
 import type { Settings } from "./options.ts";
 
@@ -54,7 +54,7 @@ export class RedisPublisher {
     for (const index of indexes) {
       const message = batch[index] as WireMessage;
       const own = Object.keys(message.headers);
-      if (own.length > mostHeaders) outcomes[index] = { ok: false, cause: tooManyHeaders(own.length) };
+      if (own.length > mostHeadersInAll) outcomes[index] = { ok: false, cause: tooManyHeaders(own.length) };
       else {
         packed.push(index);
         names.push(own);
@@ -125,10 +125,10 @@ function absent(to: Address): MessagingError {
 function tooManyHeaders(count: number): MessagingError {
   return new MessagingError(
     "INVALID_HEADER",
-    `A message has ${count} headers; Redis scripts can carry ${mostHeaders}.`,
+    `A message has ${count} headers; Redis scripts can carry ${mostHeadersInAll}.`,
     {
       remedy: "Put what belongs together in one header, or in the body.",
-      details: { count, limit: mostHeaders },
+      details: { count, limit: mostHeadersInAll },
     },
   );
 }

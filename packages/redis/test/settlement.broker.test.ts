@@ -229,3 +229,23 @@ it("ends a receive when its signal fires, and loses nothing of what arrives then
   await publish(connection, queue, messages(1));
   expect(await receive(consumer, 1)).toHaveLength(1);
 });
+
+it("carries as many headers as it says, and what core adds to a failure, through every script", async () => {
+  const driver = bench.driver();
+  const connection = await bench.connect({}, driver);
+  const queue = await bench.made(connection, "queue");
+  const { maxCount } = driver.capabilities.limits.headers;
+  const headers = Object.fromEntries(Array.from({ length: maxCount + 200 }, (_, n) => [`h${n}`, "x"]));
+  await publish(connection, queue, [message({ headers, delayMs: 50 })]);
+  const consumer = await consume(connection, queue);
+  const first = await receive(consumer, 1);
+  await retry(consumer, first, 50);
+  const second = await receive(consumer, 1);
+  expect(Object.keys(second[0]?.headers ?? {})).toHaveLength(maxCount + 200);
+  await consumer.close({ started: new Set(second) });
+  const last = await receive(await consume(connection, queue), 1);
+  expect(last[0]?.redeliveries).toBe(2);
+  expect(
+    await connection.publish(queue, [message({ headers: { ...headers, more: "" } })], call),
+  ).toMatchObject([{ ok: false, cause: { code: "INVALID_HEADER" } }]);
+});
