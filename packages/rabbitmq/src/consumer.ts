@@ -67,6 +67,8 @@ export class RabbitmqConsumer implements Consumer {
   readonly #ackEvery: number;
   #ackLater: ReturnType<typeof setImmediate> | undefined;
   #acked = false;
+  /** Resolves with whether the acks that wait were written. */
+  #acking: PromiseWithResolvers<boolean> | undefined;
   #closing: Promise<void> | undefined;
   /** What went back with the channel, so that the broker has counted it. */
   #returned: readonly RabbitmqDelivery[] = [];
@@ -134,8 +136,11 @@ export class RabbitmqConsumer implements Consumer {
       outcomes.push("settled");
     }
     if (this.#unacked.length >= this.#ackEvery) this.#ack();
-    else if (this.#unacked.length > 0) this.#ackLater ??= setImmediate(this.#ack);
-    return Promise.resolve(outcomes);
+    if (this.#unacked.length === 0) return Promise.resolve(outcomes);
+    this.#ackLater ??= setImmediate(this.#ack);
+    this.#acking ??= Promise.withResolvers();
+    // Settled once it is written: what a channel takes with it was not.
+    return this.#acking.promise.then((written) => (written ? outcomes : outcomes.map(() => "lost")));
   }
 
   close({ started }: CloseConsumerOptions): Promise<void> {
@@ -155,6 +160,7 @@ export class RabbitmqConsumer implements Consumer {
     if (this.#unacked.length === 0) return;
     const limit = this.#unsettled.first?.tag ?? Number.POSITIVE_INFINITY;
     let upTo = 0;
+    let written = true;
     try {
       for (const tag of this.#unacked) {
         if (tag > limit) this.#channel.ack(byTag(tag));
@@ -163,9 +169,12 @@ export class RabbitmqConsumer implements Consumer {
       if (upTo > 0) this.#channel.ack(byTag(upTo), true);
     } catch {
       // The channel is closing under us, and its end will be told; what it held comes again.
+      written = false;
     }
     this.#unacked = [];
     this.#acked = true;
+    this.#acking?.resolve(written);
+    this.#acking = undefined;
   };
 
   readonly #onMessage = (message: ConsumeMessage | null): void => {
@@ -195,6 +204,8 @@ export class RabbitmqConsumer implements Consumer {
     if (this.#dead) return;
     this.#dead = true;
     clearImmediate(this.#ackLater);
+    this.#acking?.resolve(false);
+    this.#acking = undefined;
     if (!this.#autoAck) this.#returned = this.#unsettled.all;
     this.#unsettled.clear();
     if (!this.#autoAck) this.#queue.remove(() => true);

@@ -72,6 +72,20 @@ describe("a consumer that closes", () => {
   });
 });
 
+describe("settling", () => {
+  it("is over when the ack is written, and has failed if the channel goes before", async () => {
+    const { amqp, channel, deliver, told } = await consumer();
+    for (let tag = 1; tag <= 2; tag++) deliver(message(tag));
+    const [first, second] = await amqp.receive(2, call);
+    expect(await amqp.settle(ack(first as ReceivedMessage))).toEqual(["settled"]);
+    expect(told).toEqual(["ack"]);
+    const settling = amqp.settle(ack(second as ReceivedMessage));
+    channel.emit("close");
+    expect(await settling).toEqual(["lost"]);
+    expect(told).toEqual(["ack"]);
+  });
+});
+
 describe("what does not count", () => {
   it("is known by its queue and id until it is settled, and for so many only", () => {
     const uncounted = new UncountedDeliveries();
@@ -94,8 +108,9 @@ describe("a consumer that the broker has ended", () => {
     deliver(message(1));
     deliver(message(2));
     const [, second] = await amqp.receive(2, call);
-    await amqp.settle(ack(second as ReceivedMessage));
+    const settling = amqp.settle(ack(second as ReceivedMessage));
     deliver(null);
+    expect(await settling).toEqual(["lost"]);
     await expect(amqp.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND", retryable: true });
     await amqp.close(nothingStarted);
     expect(told).toEqual(["close"]);
