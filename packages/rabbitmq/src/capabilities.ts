@@ -1,5 +1,5 @@
-import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybill/core/spi";
-import { longestDelayMs } from "./delays/levels.ts";
+import type { Capabilities, DelaySupport, HeaderRules, ReplaySupport, Support } from "@waybill/core/spi";
+import { longestDelayMs } from "./delays/tiers.ts";
 import type { Settings } from "./options.ts";
 
 const positions: ReplaySupport["from"] = ["earliest", "time", "position"];
@@ -38,10 +38,12 @@ const requestReply: Support = { how: "native", note: "An exclusive queue per cli
 
 /**
  * amqplib encodes all headers of a message into one buffer of 64 KiB (its
- * `defs.js`), metadata and failure headers included: so the rest is kept free for
- * those, and for six bytes with every header.
+ * `defs.js`), metadata and failure headers included: so the rest is kept free for those.
  */
 const headerBytes = 48 * 1024;
+
+/** In the table a name has one byte for its length, and a value five for its type and length. */
+const headers: HeaderRules = { overheadBytes: 6, nameBytes: 255 };
 
 export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessageBytes">) {
   return {
@@ -57,6 +59,6 @@ export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessag
       maxBytes: Math.max(4 * 1024 * 1024, settings.maxMessageBytes),
       inFlight: 8,
     },
-    limits: { messageBytes: settings.maxMessageBytes, headerBytes, keyBytes: 2_048 },
+    limits: { messageBytes: settings.maxMessageBytes, headerBytes, keyBytes: 2_048, headers },
   } as const satisfies Capabilities;
 }

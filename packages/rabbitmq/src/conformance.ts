@@ -33,8 +33,8 @@ export function target(url: string, extras: { readonly broker?: BrokerProcess } 
 function driverFor(url: string, through: Endpoint | undefined): Driver {
   if (through === undefined) return adapter.fromUrl(url, {});
   const detour = url.replace(/^(amqps?:\/\/(?:[^@/]*@)?)[^/?]*/, `$1${through.host}:${through.port}`);
-  const impatient = "heartbeatSeconds=2&connectTimeoutMs=5000";
-  return adapter.fromUrl(`${detour}${detour.includes("?") ? "&" : "?"}${impatient}`, {});
+  const shortTimeouts = "heartbeatSeconds=2&connectTimeoutMs=5000";
+  return adapter.fromUrl(`${detour}${detour.includes("?") ? "&" : "?"}${shortTimeouts}`, {});
 }
 
 function withPassword(url: string, password: string): string {
@@ -78,7 +78,7 @@ async function listen(model: ChannelModel, { kind, brokerName }: Address): Promi
     if (message === null) return;
     const entries = Object.entries(message.properties.headers ?? {});
     const headers = Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
-    // AMQP has no place for an ordering key; the header documented for it stands in.
+    // AMQP has no place for an ordering key; it travels in the header documented for it.
     const key = headers[metadataHeaders.key];
     messages.push({ body: message.content, headers, ...(key === undefined ? {} : { key }) });
     channel.ack(message);

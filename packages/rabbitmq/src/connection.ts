@@ -16,66 +16,82 @@ import {
   within,
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
-import { AmqpConsumer, type ConsumerOptions } from "./consumer.ts";
-import { Control } from "./declarations/control.ts";
+import { Control } from "./client/control.ts";
+import { destroySocket, openConnection } from "./client/node-connection.ts";
+import { type ConsumerOptions, RabbitmqConsumer } from "./consumer.ts";
 import { Delays } from "./delays/delays.ts";
+import { Backfill } from "./groups/backfill.ts";
+import { type HandBack, nackCounts } from "./groups/hand-back.ts";
+import { PastFirst } from "./groups/past-first.ts";
+import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import { liveName, pastName, queueName, streamName } from "./naming.ts";
-import { destroySocket, openConnection } from "./node-connection.ts";
 import type { Settings } from "./options.ts";
-import { Publisher } from "./publishing/publisher.ts";
-import { Backfill } from "./replay/backfill.ts";
-import { PastFirst } from "./replay/past-first.ts";
-import { streamStart } from "./replay/position.ts";
-import { AmqpTopology } from "./topology.ts";
+import { RabbitmqPublisher } from "./publisher.ts";
+import { streamStart } from "./receiving/position.ts";
+import { RabbitmqTopology } from "./topology.ts";
 
-/** How long the broker may take to say goodbye. */
-const closeMs = 5_000;
+/** How long the broker may take to confirm that a connection closes. */
+const closeTimeoutMs = 5_000;
 
-export async function connectRabbitmq(
-  settings: Settings,
-  hooks: ConnectionHooks,
-  call: Call,
-): Promise<Connection> {
-  const connection = new AmqpConnection(settings, hooks);
-  const opening = connection.open();
-  try {
-    await unlessGivenUp(opening, call.signal);
-  } catch (cause) {
-    void opening.catch(() => undefined).then(() => connection.close());
-    throw cause;
-  }
-  return connection;
+/** What outlives a connection. */
+export interface DriverMemory {
+  readonly uncounted: UncountedDeliveries;
 }
 
 /**
  * Two AMQP connections: one that consumes and declares, and one that publishes,
  * made when it is first needed. If one is lost, so is the other.
  */
-class AmqpConnection implements Connection {
+export class RabbitmqConnection implements Connection {
   readonly #settings: Settings;
+  readonly #memory: DriverMemory;
   readonly #hooks: ConnectionHooks;
   readonly #models = new Set<ChannelModel>();
   readonly #consumers = new Set<Consumer>();
   #main: ChannelModel | undefined;
   #publishing: Promise<ChannelModel> | undefined;
   #control: Control | undefined;
-  #publisher: Publisher | undefined;
-  #topology: AmqpTopology | undefined;
+  #publisher: RabbitmqPublisher | undefined;
+  #topology: RabbitmqTopology | undefined;
   #closing: Promise<void> | undefined;
   #lost = false;
 
-  constructor(settings: Settings, hooks: ConnectionHooks) {
+  /** Connects and logs in; rejects if the broker cannot be reached, refuses, or the call is given up first. */
+  static async open(
+    settings: Settings,
+    memory: DriverMemory,
+    hooks: ConnectionHooks,
+    call: Call,
+  ): Promise<RabbitmqConnection> {
+    const connection = new RabbitmqConnection(settings, memory, hooks);
+    const opening = connection.#open();
+    try {
+      await unlessGivenUp(opening, call.signal);
+    } catch (cause) {
+      void opening.catch(() => undefined).then(() => connection.close());
+      throw cause;
+    }
+    return connection;
+  }
+
+  private constructor(settings: Settings, memory: DriverMemory, hooks: ConnectionHooks) {
     this.#settings = settings;
+    this.#memory = memory;
     this.#hooks = hooks;
   }
 
-  async open(): Promise<void> {
+  async #open(): Promise<void> {
     this.#main = await this.#connect("consuming");
     const control = new Control(this.#main);
     const delays = new Delays(control);
     this.#control = control;
-    this.#publisher = new Publisher(() => this.#publishingModel(), control, delays);
-    this.#topology = new AmqpTopology(control, delays, new Backfill(control, this.#settings), this.#settings);
+    this.#publisher = new RabbitmqPublisher(() => this.#publishingModel(), control, delays);
+    this.#topology = new RabbitmqTopology(
+      control,
+      delays,
+      new Backfill(control, this.#settings),
+      this.#settings,
+    );
   }
 
   /** amqplib's connection that consumes and declares. */
@@ -88,7 +104,7 @@ class AmqpConnection implements Connection {
     return { name: String(product), version: version === undefined ? undefined : String(version) };
   }
 
-  get topology(): AmqpTopology {
+  get topology(): RabbitmqTopology {
     return opened(this.#topology);
   }
 
@@ -110,8 +126,11 @@ class AmqpConnection implements Connection {
     return this.#closing;
   }
 
-  async #consume({ address, start, prefetch }: Source): Promise<Consumer> {
-    const plain = { prefetch, consume: {}, exclusiveOrder: address.ordered, retained: address.retained };
+  async #consume({ address, start, prefetch, prefetchBytes }: Source): Promise<Consumer> {
+    const { retained } = address;
+    const handBack = this.#handBackTo(address);
+    const { uncounted } = this.#memory;
+    const plain = { prefetch, prefetchBytes, consume: {}, handBack, uncounted, retained };
     switch (address.kind) {
       case "queue":
         return this.#start({ ...plain, queue: queueName(address) });
@@ -152,20 +171,28 @@ class AmqpConnection implements Connection {
   async #start(
     options: ConsumerOptions,
     prepare?: (channel: Channel) => Promise<unknown>,
-  ): Promise<AmqpConsumer> {
+  ): Promise<RabbitmqConsumer> {
     const channel = await this.native.createChannel();
     channel.on("handler-error", (error) => this.#hooks.report(error));
-    const consumer = new AmqpConsumer(channel, options);
+    const consumer = new RabbitmqConsumer(channel, options);
     this.#consumers.add(consumer);
     channel.on("close", () => this.#consumers.delete(consumer));
     try {
       await prepare?.(channel);
       await consumer.start();
     } catch (cause) {
-      await consumer.close();
+      await consumer.close(nothingStarted);
       throw cause;
     }
     return consumer;
+  }
+
+  #handBackTo({ kind, ordered }: Address): HandBack {
+    const ofMembers = kind === "queue" || kind === "group";
+    if (ofMembers && ordered) return { how: "close" };
+    const counts = this.#settings.queueType === "quorum" && nackCounts(this.broker.version);
+    if (!ofMembers || !counts) return { how: "nack" };
+    return { how: "copy", publishing: () => this.#publishingModel() };
   }
 
   #publishingModel(): Promise<ChannelModel> {
@@ -210,7 +237,7 @@ class AmqpConnection implements Connection {
   }
 
   async #closeModel(model: ChannelModel): Promise<void> {
-    await within(systemClock, closeMs, model.close());
+    await within(systemClock, closeTimeoutMs, model.close());
     destroySocket(model);
   }
 }

@@ -1,5 +1,6 @@
 import {
   type Call,
+  type CloseConsumerOptions,
   type Consumer,
   MessagingError,
   PushQueue,
@@ -10,11 +11,15 @@ import {
   within,
 } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage, Options } from "amqplib";
-import { AmqpDelivery, Unsettled } from "./delivery.ts";
+import { byTag } from "./client/by-tag.ts";
+import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
 import { channelLost } from "./errors.ts";
+import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
+import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
+import { AdaptivePrefetch } from "./receiving/adaptive-prefetch.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
-const closeMs = 5_000;
+const closeTimeoutMs = 5_000;
 
 /**
  * Acks wait for the end of this turn of the event loop, or until they are this part
@@ -25,28 +30,35 @@ const ackShare = 8;
 export interface ConsumerOptions {
   readonly queue: string;
   readonly prefetch: number;
+  /** The most bytes to have the broker push, as far as it can be told. */
+  readonly prefetchBytes: number;
   readonly consume: Options.Consume;
   /**
-   * Only one member of the group is active. What such a member gives back must be
-   * in the queue before the next one becomes active, and that is so only when its
-   * channel closes in one go (seen on 4.0: after `basic.cancel` the next member is
-   * given what follows, and what comes back is delivered behind that).
+   * How it hands back what is unsettled. Where only one member of the group is active
+   * it must be by closing the channel: what such a member gives back must be in the
+   * queue before the next one becomes active (seen on 4.0: after `basic.cancel` the
+   * next member is given what follows, and what comes back is delivered behind that).
    */
-  readonly exclusiveOrder: boolean;
+  readonly handBack: HandBack;
+  /** What this process knows of deliveries that do not count. */
+  readonly uncounted: UncountedDeliveries;
   /** Whether the topic keeps its messages, so that a delivery has a place in it. */
   readonly retained: boolean;
   /** For a message that is not to be handed out: `true` acks it here. */
-  readonly skip?: (delivery: AmqpDelivery) => boolean;
+  readonly skip?: (delivery: RabbitmqDelivery) => boolean;
 }
 
 /** Consumes one queue on a channel of its own. */
-export class AmqpConsumer implements Consumer {
+export class RabbitmqConsumer implements Consumer {
   readonly #channel: Channel;
   readonly #options: ConsumerOptions;
-  readonly #queue = new PushQueue<AmqpDelivery>();
-  readonly #unsettled = new Unsettled();
+  readonly #queue = new PushQueue<RabbitmqDelivery>();
+  readonly #unsettled = new UnsettledDeliveries();
   readonly #autoAck: boolean;
-  #tag: string | undefined;
+  readonly #tags = new Set<string>();
+  readonly #prefetch: AdaptivePrefetch | undefined;
+  #resizing: Promise<void> | undefined;
+  #addedTag: string | undefined;
   #error: unknown;
   #dead = false;
   #channelClosed = false;
@@ -55,12 +67,21 @@ export class AmqpConsumer implements Consumer {
   readonly #ackEvery: number;
   #ackLater: ReturnType<typeof setImmediate> | undefined;
   #acked = false;
+  /** Resolves with whether the acks that wait were written. */
+  #acking: PromiseWithResolvers<boolean> | undefined;
   #closing: Promise<void> | undefined;
+  /** What went back with the channel, so that the broker has counted it. */
+  #returned: readonly RabbitmqDelivery[] = [];
+  #told = false;
 
   constructor(channel: Channel, options: ConsumerOptions) {
     this.#channel = channel;
     this.#options = options;
-    this.#autoAck = options.consume.noAck === true;
+    const { noAck, exclusive, arguments: special } = options.consume;
+    this.#autoAck = noAck === true;
+    // A second consumer would stand by, be refused, or read a stream of its own.
+    const mayHaveTwo = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
+    this.#prefetch = mayHaveTwo ? new AdaptivePrefetch(options) : undefined;
     this.#ackEvery = Math.ceil(options.prefetch / ackShare);
     channel.on("error", (error) => {
       this.#error = error;
@@ -72,12 +93,29 @@ export class AmqpConsumer implements Consumer {
   }
 
   async start(): Promise<void> {
-    const { queue, prefetch, consume } = this.#options;
+    await this.#consume(this.#prefetch?.first ?? this.#options.prefetch);
+  }
+
+  async #consume(prefetch: number): Promise<string> {
+    const { queue, consume } = this.#options;
     // Both on their way at once: one round trip.
     const prefetching = this.#autoAck ? undefined : this.#channel.prefetch(Math.min(prefetch, 65_535));
     const consuming = this.#channel.consume(queue, this.#onMessage, consume);
     const [{ consumerTag }] = await Promise.all([consuming, prefetching]);
-    this.#tag = consumerTag;
+    this.#tags.add(consumerTag);
+    return consumerTag;
+  }
+
+  async #resize(change: { readonly add: number } | "cancel"): Promise<void> {
+    try {
+      if (change !== "cancel") this.#addedTag = await this.#consume(change.add);
+      else if (this.#addedTag !== undefined) {
+        await this.#channel.cancel(this.#addedTag);
+        this.#tags.delete(this.#addedTag);
+      }
+    } catch {
+      // The channel's end will be told.
+    }
   }
 
   receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
@@ -87,27 +125,31 @@ export class AmqpConsumer implements Consumer {
   settle(batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> {
     const outcomes: SettleOutcome[] = [];
     for (const { delivery } of batch) {
-      const own = delivery as AmqpDelivery;
+      const own = delivery as RabbitmqDelivery;
       if (own.owner !== this || this.#dead) {
         outcomes.push("lost");
         continue;
       }
       this.#unsettled.remove(own);
+      this.#forgetUncounted(own);
       this.#unacked.push(own.tag);
       outcomes.push("settled");
     }
     if (this.#unacked.length >= this.#ackEvery) this.#ack();
-    else if (this.#unacked.length > 0) this.#ackLater ??= setImmediate(this.#ack);
-    return Promise.resolve(outcomes);
+    if (this.#unacked.length === 0) return Promise.resolve(outcomes);
+    this.#ackLater ??= setImmediate(this.#ack);
+    this.#acking ??= Promise.withResolvers();
+    // Settled once it is written: what a channel takes with it was not.
+    return this.#acking.promise.then((written) => (written ? outcomes : outcomes.map(() => "lost")));
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  close({ started }: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(started);
+    return this.#closing.then(() => this.#tellUncounted(started));
   }
 
   /** The oldest delivery that is not settled. */
-  get oldest(): AmqpDelivery | undefined {
+  get oldest(): RabbitmqDelivery | undefined {
     return this.#unsettled.first;
   }
 
@@ -118,6 +160,7 @@ export class AmqpConsumer implements Consumer {
     if (this.#unacked.length === 0) return;
     const limit = this.#unsettled.first?.tag ?? Number.POSITIVE_INFINITY;
     let upTo = 0;
+    let written = true;
     try {
       for (const tag of this.#unacked) {
         if (tag > limit) this.#channel.ack(byTag(tag));
@@ -126,59 +169,96 @@ export class AmqpConsumer implements Consumer {
       if (upTo > 0) this.#channel.ack(byTag(upTo), true);
     } catch {
       // The channel is closing under us, and its end will be told; what it held comes again.
+      written = false;
     }
     this.#unacked = [];
     this.#acked = true;
+    this.#acking?.resolve(written);
+    this.#acking = undefined;
   };
 
   readonly #onMessage = (message: ConsumeMessage | null): void => {
     if (message === null) return this.#lose(cancelled(this.#options.queue));
     if (this.#dead) return;
-    const delivery = new AmqpDelivery(message, this, this.#options.retained);
+    const delivery = new RabbitmqDelivery(message, this, this.#options.retained);
     if (this.#options.skip?.(delivery) === true) {
       this.#channel.ack(message);
       return;
     }
     if (!this.#autoAck) this.#unsettled.add(delivery);
+    if (message.fields.redelivered)
+      delivery.uncounted = this.#options.uncounted.of(this.#options.queue, delivery.id);
     this.#queue.push(delivery);
+    if (this.#closing === undefined) this.#adapt(message.content.length);
   };
+
+  #adapt(bodyBytes: number): void {
+    const change = this.#prefetch?.arrived(bodyBytes, this.#unsettled.size);
+    if (change === undefined) return;
+    const before = this.#resizing;
+    this.#resizing = before === undefined ? this.#resize(change) : before.then(() => this.#resize(change));
+  }
 
   /** The broker takes back what was not settled, so what core was not given yet must not be given any more. */
   #lose(cause: unknown): void {
     if (this.#dead) return;
     this.#dead = true;
     clearImmediate(this.#ackLater);
+    this.#acking?.resolve(false);
+    this.#acking = undefined;
+    if (!this.#autoAck) this.#returned = this.#unsettled.all;
     this.#unsettled.clear();
     if (!this.#autoAck) this.#queue.remove(() => true);
     this.#queue.fail(cause);
   }
 
-  async #close(): Promise<void> {
+  async #close(started: ReadonlySet<ReceivedMessage>): Promise<void> {
     if (this.#channelClosed) return;
     // Of one that the broker has ended only the channel is left, and what is unsettled there goes back with it.
-    if (!this.#dead) await this.#leave();
+    if (!this.#dead) await within(systemClock, closeTimeoutMs, this.#handBack(started));
     // If the other side has closed it meanwhile, all of it has gone back already.
-    await within(systemClock, closeMs, this.#channel.close());
+    await within(systemClock, closeTimeoutMs, this.#channel.close());
   }
 
-  async #leave(): Promise<void> {
+  async #handBack(started: ReadonlySet<ReceivedMessage>): Promise<void> {
     this.#ack();
-    this.#lose(new MessagingError("CLOSED", "The consumer is closed."));
-    if (this.#tag === undefined) return;
-    const leaving = this.#options.exclusiveOrder ? this.#awaitAcks() : this.#giveBack(this.#tag);
-    await within(systemClock, closeMs, leaving);
+    const { handBack, queue } = this.#options;
+    if (handBack.how === "close") {
+      this.#lose(closed());
+      return this.#awaitAcks();
+    }
+    this.#queue.fail(closed());
+    await this.#resizing;
+    // What was on its way while we cancelled has come when that is answered.
+    await Promise.all([...this.#tags].map((tag) => this.#channel.cancel(tag)));
+    this.#ack();
+    const unsettled = this.#unsettled.all;
+    this.#lose(closed());
+    if (this.#autoAck || unsettled.length === 0) return;
+    if (handBack.how === "copy") {
+      await handBackCopies(this.#channel, queue, unsettled, started, handBack.publishing);
+      // A copy's count begins anew.
+      for (const delivery of unsettled) this.#forgetUncounted(delivery);
+    } else nackAll(this.#channel, unsettled, started);
+    this.#returned = [];
   }
 
-  /**
-   * From RabbitMQ 4.3 on a nack is not counted as a failed delivery, while a closed
-   * channel is. A cancel waits for the acks before it.
-   */
-  async #giveBack(tag: string): Promise<void> {
-    const cancelling = this.#channel.cancel(tag);
-    if (!this.#autoAck) this.#channel.nackAll(true);
-    await cancelling;
-    // What was on its way while we cancelled.
-    if (!this.#autoAck) this.#channel.nackAll(true);
+  #forgetUncounted({ uncounted, id }: RabbitmqDelivery): void {
+    if (uncounted > 0) this.#options.uncounted.forget(this.#options.queue, id);
+  }
+
+  /** What went back with the channel was counted by the broker, also where no handler had seen it. */
+  #tellUncounted(started: ReadonlySet<ReceivedMessage>): void {
+    const { uncounted, queue } = this.#options;
+    for (const delivery of this.#returned) {
+      const id: unknown = delivery.native.properties.messageId;
+      if (typeof id !== "string") continue;
+      // A connection that closes knows of no handlers; whoever does may come later.
+      const counts = started.has(delivery);
+      if (!counts && !this.#told) uncounted.add(queue, id);
+      else if (counts && this.#told) uncounted.subtract(queue, id);
+    }
+    this.#told = true;
   }
 
   /**
@@ -188,15 +268,14 @@ export class AmqpConsumer implements Consumer {
    * takes its turn behind the first acks, and its end behind the others.
    */
   async #awaitAcks(): Promise<void> {
-    if (!this.#acked) return;
+    if (!this.#acked || this.#tags.size === 0) return;
     const { consumerTag } = await this.#channel.consume(this.#options.queue, () => undefined);
     await this.#channel.cancel(consumerTag);
   }
 }
 
-/** amqplib reads nothing else of a message that is acked. */
-function byTag(deliveryTag: number): ConsumeMessage {
-  return { fields: { deliveryTag } } as ConsumeMessage;
+function closed(): MessagingError {
+  return new MessagingError("CLOSED", "The consumer is closed.");
 }
 
 function cancelled(queue: string): MessagingError {

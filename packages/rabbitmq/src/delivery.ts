@@ -1,24 +1,34 @@
 import { type Headers, metadataHeaders, type ReceivedMessage } from "@waybill/core/spi";
 import type { ConsumeMessage } from "amqplib";
-import { contentTypeOf, countIn, fromHeaders, textOf, timeIn, timestampOf } from "./mapping.ts";
-import { positionOf } from "./replay/position.ts";
+import {
+  contentTypeOf,
+  countIn,
+  fromHeaders,
+  handedBackHeader,
+  textOf,
+  timeIn,
+  timestampOf,
+} from "./mapping.ts";
+import { positionOf } from "./receiving/position.ts";
 
 /**
  * A delivery, and its place in the list of what its channel has not settled. What
  * it says of itself is read from amqplib's message when it is asked for.
  */
-export class AmqpDelivery implements ReceivedMessage {
+export class RabbitmqDelivery implements ReceivedMessage {
   readonly native: ConsumeMessage;
   readonly body: Uint8Array;
   /** The channel's number for it; means nothing on another channel. */
   readonly tag: number;
   /** The consumer it belongs to, until it is settled or lost. */
   owner: object | undefined;
-  previous: AmqpDelivery | undefined;
-  next: AmqpDelivery | undefined;
+  previous: RabbitmqDelivery | undefined;
+  next: RabbitmqDelivery | undefined;
   readonly #retained: boolean;
   #headers: Headers | undefined;
   #timestamp: number | undefined;
+  /** Deliveries that the broker counted and no handler saw. */
+  uncounted = 0;
 
   constructor(message: ConsumeMessage, owner: object, retained: boolean) {
     this.native = message;
@@ -71,7 +81,9 @@ export class AmqpDelivery implements ReceivedMessage {
 
   /** A quorum queue counts. A classic one only tells that there was a delivery before, which says too little. */
   get redeliveries(): number {
-    return countIn(this.native.properties, "x-delivery-count");
+    const { properties } = this.native;
+    const counted = countIn(properties, "x-delivery-count") - this.uncounted;
+    return countIn(properties, handedBackHeader) + Math.max(0, counted);
   }
 
   get partition(): undefined {
@@ -84,23 +96,37 @@ export class AmqpDelivery implements ReceivedMessage {
 }
 
 /** What a channel has delivered and not settled, in the order of its tags; any of it can be taken out at once. */
-export class Unsettled {
-  #first: AmqpDelivery | undefined;
-  #last: AmqpDelivery | undefined;
+export class UnsettledDeliveries {
+  #first: RabbitmqDelivery | undefined;
+  #last: RabbitmqDelivery | undefined;
+  #size = 0;
 
-  get first(): AmqpDelivery | undefined {
+  get first(): RabbitmqDelivery | undefined {
     return this.#first;
   }
 
-  add(delivery: AmqpDelivery): void {
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All of them, in order. */
+  get all(): readonly RabbitmqDelivery[] {
+    const all: RabbitmqDelivery[] = [];
+    for (let next = this.#first; next !== undefined; next = next.next) all.push(next);
+    return all;
+  }
+
+  add(delivery: RabbitmqDelivery): void {
     delivery.previous = this.#last;
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
+    this.#size++;
   }
 
-  remove(delivery: AmqpDelivery): void {
+  remove(delivery: RabbitmqDelivery): void {
     const { previous, next } = delivery;
+    this.#size--;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;

@@ -1,9 +1,10 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
 import { capabilitiesOf } from "./capabilities.ts";
-import { connectRabbitmq } from "./connection.ts";
+import { type DriverMemory, RabbitmqConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
+import { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import { naming } from "./naming.ts";
-import { type RabbitmqOptions, type Settings, settingsFromUrl, settingsOf } from "./options.ts";
+import { type RabbitmqOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
 
 export type { RabbitmqOptions } from "./options.ts";
 
@@ -11,7 +12,7 @@ export type RabbitmqCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /** A driver for RabbitMQ 4. Does no I/O. */
 export function rabbitmq(options: RabbitmqOptions = {}): Driver<RabbitmqCapabilities> {
-  return driverWith(settingsOf(options));
+  return driverWith(readSettings(options));
 }
 
 export const adapter: Adapter = {
@@ -21,12 +22,13 @@ export const adapter: Adapter = {
 };
 
 function driverWith(settings: Settings): Driver<RabbitmqCapabilities> {
+  const memory: DriverMemory = { uncounted: new UncountedDeliveries() };
   return {
     specVersion: "1",
     name: "rabbitmq",
     capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => connectRabbitmq(settings, hooks, call),
+    connect: (hooks, call) => RabbitmqConnection.open(settings, memory, hooks, call),
     classify,
   };
 }

@@ -1,11 +1,44 @@
 import { type Headers, metadataHeaders, type WireMessage } from "@waybill/core/spi";
-import type { Message, MessageProperties, Options } from "amqplib";
+
+/** The properties of a message that came in, as an AMQP 0-9-1 client gives them. Nothing in them is to be trusted. */
+export interface IncomingProperties {
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  readonly messageId?: unknown;
+  readonly contentType?: unknown;
+  readonly timestamp?: unknown;
+  readonly replyTo?: unknown;
+  readonly correlationId?: unknown;
+}
+
+/** As much of an incoming message as the mapping reads. */
+export interface IncomingMessage {
+  readonly properties: IncomingProperties;
+}
+
+/** The properties of a message on its way out. What is undefined is left out of the frame. */
+export interface OutgoingProperties {
+  readonly persistent: true;
+  readonly mandatory: true;
+  readonly headers: Record<string, string>;
+  /** In whole seconds, as AMQP has it. */
+  readonly timestamp: number;
+  readonly messageId: string | undefined;
+  readonly contentType: string | undefined;
+  readonly replyTo: string | undefined;
+  readonly correlationId: string | undefined;
+}
 
 /** AMQP properties other than headers are short strings: at most 255 bytes of UTF-8. */
 const longestShort = 255;
 
 /** Carries a header whose own name RabbitMQ or amqplib would not leave alone. */
 const escaped = "waybill-header-";
+
+/**
+ * On a message that a closing consumer handed back as a copy: how often it had been
+ * delivered before, to handlers. What the broker counts begins anew with a copy.
+ */
+export const handedBackHeader = "waybill-redeliveries";
 
 /** A content type too long for its property; `content-type` itself may be a header of the sender's. */
 const longContentType = `${escaped}${metadataHeaders.contentType}`;
@@ -41,10 +74,11 @@ const notTheSenders = new Set<string>([
   metadataHeaders.replyTo,
   metadataHeaders.correlationId,
   longContentType,
+  handedBackHeader,
 ]);
 
-/** What amqplib is to be given for a message. It passes over what is undefined. */
-export function toProperties(message: WireMessage): Options.Publish {
+/** The properties to publish a message with. */
+export function toProperties(message: WireMessage): OutgoingProperties {
   const { id, contentType, key, timestamp, expiresAt, replyTo, correlationId } = message;
   // AMQP timestamps are whole seconds: other readers get those, ours the header.
   const headers: Record<string, string> = { [metadataHeaders.timestamp]: String(timestamp) };
@@ -61,7 +95,7 @@ export function toProperties(message: WireMessage): Options.Publish {
     contentType: contentType === "" ? undefined : short(contentType, headers, longContentType),
     replyTo: short(replyTo, headers, metadataHeaders.replyTo),
     correlationId: short(correlationId, headers, metadataHeaders.correlationId),
-  } as Options.Publish;
+  };
 }
 
 /** The text if AMQP has room for it as a property; if not, it goes into a header. */
@@ -121,8 +155,8 @@ export function toText(value: unknown): string {
     const { "!": type, value: inner } = value as { readonly "!"?: unknown; readonly value?: unknown };
     if (type === "timestamp") return String(inner);
     if (type === "decimal") {
-      const { digits, places } = inner as { readonly digits: number; readonly places: number };
-      return (digits / 10 ** places).toFixed(Math.min(places, 100));
+      const { digits, places: scale } = inner as { readonly digits: number; readonly places: number };
+      return (digits / 10 ** scale).toFixed(Math.min(scale, 100));
     }
     return JSON.stringify(value) ?? "";
   } catch {
@@ -131,21 +165,21 @@ export function toText(value: unknown): string {
   }
 }
 
-/** A string property or, failing that, the metadata header that stands in for it. */
-export function textOf(property: unknown, message: Message, header: string): string | undefined {
+/** A string property or, failing that, the metadata header used in its absence. */
+export function textOf(property: unknown, message: IncomingMessage, header: string): string | undefined {
   if (typeof property === "string") return property;
   const value = message.properties.headers?.[header];
   return typeof value === "string" ? value : undefined;
 }
 
-export function contentTypeOf(message: Message): string {
+export function contentTypeOf(message: IncomingMessage): string {
   return textOf(message.properties.contentType, message, `${escaped}${metadataHeaders.contentType}`) ?? "";
 }
 
 const latestTime = 8_640_000_000_000_000;
 
-/** When it was published; of a foreign message without a timestamp nobody knows. */
-export function timestampOf(properties: MessageProperties): number | undefined {
+/** When it was published; of an external message without a timestamp nobody knows. */
+export function timestampOf(properties: IncomingProperties): number | undefined {
   const exact = timeIn(properties.headers?.[metadataHeaders.timestamp]);
   if (exact !== undefined) return exact;
   const { timestamp } = properties;
@@ -162,7 +196,7 @@ export function timeIn(header: unknown): number | undefined {
 }
 
 /** A count that the broker keeps in a header. */
-export function countIn(properties: MessageProperties, header: string): number {
+export function countIn(properties: IncomingProperties, header: string): number {
   const value = properties.headers?.[header];
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }

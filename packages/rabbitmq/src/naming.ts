@@ -1,7 +1,7 @@
 import { type Address, derivedSeparator, type NamingRule } from "@waybill/core/spi";
 
 /**
- * AMQP names are at most 255 bytes (a short string). A group's dead letter is
+ * AMQP names are at most 255 bytes (a short string). A group's dead-letter queue is
  * `<topic>..<group>..dead`, so each name by itself may have 120.
  */
 const longest = 120;
@@ -43,6 +43,6 @@ export const copyingName = (queue: string) => own(queue, "copying");
 export const copyLockName = (queue: string) => own(queue, "lock");
 
 /** Shared by all that waits on this virtual host. */
-export const delayName = (levelMs: number) => own("waybill", `delay.${levelMs}`);
+export const delayName = (tierMs: number) => own("waybill", `delay.${tierMs}`);
 export const dueExchange = own("waybill", "due");
 export const undeliverableName = own("waybill", "undeliverable");

@@ -61,7 +61,7 @@ export const optionTable = {
     "quorum",
   ),
   deliveryLimit: option.integer(
-    "After how many failed deliveries the broker itself moves a message to the dead letter (quorum queues).",
+    "After how many failed deliveries the broker itself moves a message to the dead-letter queue (quorum queues).",
     20,
     { min: 1, max: 1_000_000 },
   ),
@@ -91,7 +91,7 @@ export const optionTable = {
 export type RabbitmqOptions = OptionInput<typeof optionTable>;
 export type Settings = OptionValues<typeof optionTable>;
 
-export function settingsOf(options: RabbitmqOptions): Settings {
+export function readSettings(options: RabbitmqOptions): Settings {
   return checked(readOptions("rabbitmq", optionTable, { object: options }));
 }
 

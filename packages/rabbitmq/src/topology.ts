@@ -8,26 +8,20 @@ import {
   unlessGivenUp,
 } from "@waybill/core/spi";
 import type { Replies } from "amqplib";
-import type { Control } from "./declarations/control.ts";
-import {
-  adopt,
-  type Difference,
-  differenceIn,
-  isTolerable,
-  sentenceFor,
-} from "./declarations/inequivalence.ts";
-import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./declarations/queue-specs.ts";
+import type { Control } from "./client/control.ts";
+import { adopt, type Difference, differenceIn, isTolerable, sentenceFor } from "./client/inequivalence.ts";
 import type { Delays } from "./delays/delays.ts";
+import type { Backfill } from "./groups/backfill.ts";
+import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./groups/queue-specs.ts";
 import { copyingName, deadSuffix, pastName, queueName, streamName } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import type { Backfill } from "./replay/backfill.ts";
 
 /** More settings than any declaration has: a broker that words its refusals anew is not asked for ever. */
 const mostDifferences = 16;
 
 const atOnce = 16;
 
-export class AmqpTopology implements Topology {
+export class RabbitmqTopology implements Topology {
   readonly #control: Control;
   readonly #delays: Delays;
   readonly #backfill: Backfill;
@@ -88,7 +82,7 @@ export class AmqpTopology implements Topology {
   async #ensureQueue(address: Address): Promise<void> {
     const spec = queueSpec(address, this.#settings);
     const dead = spec.options.arguments["x-dead-letter-routing-key"];
-    // Before the queue that needs it: a dead letter without a place to go waits three minutes for another try.
+    // Before the queue that needs it: a dead-lettered message without a queue to go to waits three minutes for another try.
     if (typeof dead === "string") await this.#makeQueue(deadSpec(dead, this.#settings));
     await this.#makeQueue(spec);
   }
@@ -97,7 +91,7 @@ export class AmqpTopology implements Topology {
     refuseMismatch(`The queue "${spec.name}"`, await this.#brokenIn(spec));
   }
 
-  /** In what the queue breaks a promise; it is made if it is not there. */
+  /** How the queue differs in a way that breaks a guarantee; it is made if it is not there. */
   async #brokenIn(spec: QueueSpec): Promise<readonly Difference[]> {
     const ofStream = spec.options.arguments["x-queue-type"] === "stream";
     return (await this.#queueDifferences(spec)).filter((difference) => !isTolerable(difference, ofStream));
@@ -177,7 +171,7 @@ export class AmqpTopology implements Topology {
       await channel.deleteQueue(pastName(queue));
       await channel.deleteQueue(copyingName(queue));
     });
-    // Letters are someone's work: they go when they are removed by name, or when there are none.
+    // Dead-lettered messages are someone's work: their queue goes when it is removed by name, or when it is empty.
     if (queue.endsWith(deadSuffix)) return;
     if (await this.#isUnused(queue + deadSuffix))
       await this.#control.run((channel) => channel.deleteQueue(queue + deadSuffix));
@@ -190,9 +184,9 @@ export class AmqpTopology implements Topology {
     // The broker counts none as well when the queue's leader is too busy to answer
     // (rabbit_quorum_queue:stat/2 waits 250 ms). A get has no such way out.
     const looking = this.#control.run(async (channel) => {
-      const letter = await channel.get(queue);
-      if (letter !== false) channel.nack(letter);
-      return letter === false && isIdle(await channel.checkQueue(queue));
+      const found = await channel.get(queue);
+      if (found !== false) channel.nack(found);
+      return found === false && isIdle(await channel.checkQueue(queue));
     });
     return (await this.#control.found(() => looking)) ?? false;
   }

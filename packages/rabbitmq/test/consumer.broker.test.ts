@@ -1,4 +1,4 @@
-import type { Consumer, ReceivedMessage } from "@waybill/core/spi";
+import { type Consumer, nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   call,
@@ -12,7 +12,7 @@ import {
   texts,
   until,
 } from "../../../scripts/testing/workbench.ts";
-import { destroySocket } from "../src/node-connection.ts";
+import { destroySocket } from "../src/client/node-connection.ts";
 import { RabbitmqBench } from "./workbench.ts";
 
 const bench = new RabbitmqBench();
@@ -39,7 +39,7 @@ describe("settling", () => {
     expect(await ack(consumer, at(7), at(2), at(3))).toEqual(["settled", "settled", "settled"]);
     expect(await ack(consumer, at(0), at(1))).toEqual(["settled", "settled"]);
     expect(await ack(consumer, at(2))).toEqual(["lost"]);
-    await consumer.close();
+    await consumer.close(nothingStarted);
     expect(await ack(consumer, at(9))).toEqual(["lost"]);
     const replacement = await consume(connection, queue);
     expect(texts(await take(replacement, 5)).sort()).toEqual(["4", "5", "6", "8", "9"]);
@@ -62,7 +62,7 @@ describe("settling", () => {
     const consumer = await consume(connection, queue);
     await receive(consumer, 3);
     const replacement = await consume(connection, queue);
-    await consumer.close();
+    await consumer.close(nothingStarted);
     expect(texts(await take(replacement, 20))).toEqual(numbers(20).map((_, n) => `${n}`));
   });
 
@@ -82,7 +82,7 @@ describe("settling", () => {
     }
   });
 
-  it("moves what never ends well to the dead letter after the delivery limit", async () => {
+  it("moves what never ends well to the dead-letter queue after the delivery limit", async () => {
     const connection = await bench.connect({ deliveryLimit: 2 });
     const queue = bench.address("queue");
     const dead = bench.address("queue", { name: `${queue.name}..dead` });
@@ -94,10 +94,10 @@ describe("settling", () => {
       expect(await receive(consumer, 1)).toHaveLength(1);
       destroySocket(crashable.native as never);
     }
-    const letters = await consume(connection, dead);
-    const [letter] = await take(letters, 1);
-    expect(text(letter as ReceivedMessage)).toBe("poison");
-    expect(Object.keys(letter?.headers ?? {})).toEqual([]);
+    const deadLettered = await consume(connection, dead);
+    const [moved] = await take(deadLettered, 1);
+    expect(text(moved as ReceivedMessage)).toBe("poison");
+    expect(Object.keys(moved?.headers ?? {})).toEqual([]);
   });
 
   it("rejects the receive of a consumer whose queue was deleted", async () => {
@@ -130,7 +130,7 @@ describe.each([false, true])("closing right behind many acks (ordered: %s)", (or
           if (received.length % 7 === 0) await new Promise(setImmediate);
         }
       }
-      await consumer.close();
+      await consumer.close(nothingStarted);
     }
     expect(new Set(received).size).toBe(500);
     if (ordered) expect(received).toEqual(numbers(500).map((_, n) => `${n}`));
@@ -147,7 +147,7 @@ describe("order", () => {
     const got = await receive(first, 10);
     await ack(first, ...got.slice(0, 4));
     expect(await take(second, 1, 300)).toEqual([]);
-    await first.close();
+    await first.close(nothingStarted);
     expect(texts(await take(second, 26))).toEqual(numbers(26).map((_, n) => `${n + 4}`));
   });
 
@@ -174,7 +174,7 @@ describe("ephemeral sources", () => {
     const consumer = await consume(connection, topic);
     expect(await connection.publish(topic, [message({ body: "live" })], call)).toEqual([{ ok: true }]);
     expect(texts(await take(consumer, 1))).toEqual(["live"]);
-    await consumer.close();
+    await consumer.close(nothingStarted);
     expect(await connection.publish(topic, [message({ body: "gone" })], call)).toEqual([
       { ok: true, unrouted: true },
     ]);
@@ -187,7 +187,7 @@ describe("ephemeral sources", () => {
     const responder = await bench.connect();
     expect(await responder.publish(inbox, [message({ body: "reply" })], call)).toEqual([{ ok: true }]);
     expect(texts(await receive(consumer, 1))).toEqual(["reply"]);
-    await consumer.close();
+    await consumer.close(nothingStarted);
     const [late] = await responder.publish(inbox, [message({ body: "late" })], call);
     expect(late).toMatchObject({ ok: false, cause: { code: "NOT_FOUND" } });
   });

@@ -1,7 +1,7 @@
 import type { ChannelModel } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
 import { call, consume, item, message, take, text, topicOf } from "../../../scripts/testing/workbench.ts";
-import { levelFor } from "../src/delays/levels.ts";
+import { tierFor } from "../src/delays/tiers.ts";
 import { delayName } from "../src/naming.ts";
 import { RabbitmqBench } from "./workbench.ts";
 
@@ -55,7 +55,7 @@ describe("delays", () => {
     const publish = (body: string) => connection.publish(queue, [message({ body, delayMs })], call);
     const removeLevel = async () => {
       const channel = await (connection.native as ChannelModel).createChannel();
-      await channel.deleteQueue(delayName(levelFor(delayMs)));
+      await channel.deleteQueue(delayName(tierFor(delayMs)));
     };
     expect(await publish("1")).toEqual([{ ok: true }]);
     await removeLevel();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { adopt, differenceIn, isTolerable, sentenceFor } from "../src/declarations/inequivalence.ts";
+import { adopt, differenceIn, isTolerable, sentenceFor } from "../src/client/inequivalence.ts";
 
 /** As RabbitMQ 4.0.5 and amqplib 2.3.1 word it. */
 const refused = (detail: string) =>

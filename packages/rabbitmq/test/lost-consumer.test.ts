@@ -1,9 +1,10 @@
 import { EventEmitter } from "node:events";
-import type { Call, ReceivedMessage } from "@waybill/core/spi";
+import { type Call, nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { describe, expect, it } from "vitest";
-import { AmqpConsumer } from "../src/consumer.ts";
-import { endOfPast, PastFirst } from "../src/replay/past-first.ts";
+import { RabbitmqConsumer } from "../src/consumer.ts";
+import { endOfPast, PastFirst } from "../src/groups/past-first.ts";
+import { UncountedDeliveries } from "../src/groups/uncounted-deliveries.ts";
 
 const call: Call = { signal: new AbortController().signal };
 type Deliver = (message: ConsumeMessage | null) => void;
@@ -21,16 +22,19 @@ async function consumer(queue = "jobs") {
     ack: () => void told.push("ack"),
     cancel: async () => void told.push("cancel"),
     nackAll: () => void told.push("nack all"),
+    reject: ({ fields }: ConsumeMessage) => void told.push(`reject ${fields.deliveryTag}`),
     close: async () => {
       told.push("close");
       channel.emit("close");
     },
   });
-  const amqp = new AmqpConsumer(channel as unknown as Channel, {
+  const amqp = new RabbitmqConsumer(channel as unknown as Channel, {
     queue,
     prefetch: 10,
     consume: {},
-    exclusiveOrder: false,
+    prefetchBytes: 64_000_000,
+    handBack: { how: "nack" },
+    uncounted: new UncountedDeliveries(),
     retained: true,
   });
   await amqp.start();
@@ -48,23 +52,74 @@ function message(deliveryTag: number, type?: string): ConsumeMessage {
 
 const ack = (delivery: ReceivedMessage) => [{ delivery, outcome: "ack" as const }];
 
+describe("a consumer that closes", () => {
+  it("rejects what was started, which counts, and nacks the others, which does not", async () => {
+    const { amqp, deliver, told } = await consumer();
+    for (let tag = 1; tag <= 4; tag++) deliver(message(tag));
+    const [, second] = await amqp.receive(2, call);
+    await amqp.close({ started: new Set([second as ReceivedMessage]) });
+    expect(told).toEqual(["cancel", "reject 2", "nack all", "close"]);
+  });
+
+  it("tells the broker of what was settled while it closes", async () => {
+    const { amqp, deliver, told } = await consumer();
+    deliver(message(1));
+    const [first] = await amqp.receive(1, call);
+    const closing = amqp.close(nothingStarted);
+    expect(await amqp.settle(ack(first as ReceivedMessage))).toEqual(["settled"]);
+    await closing;
+    expect(told).toEqual(["cancel", "ack", "close"]);
+  });
+});
+
+describe("settling", () => {
+  it("is over when the ack is written, and has failed if the channel goes before", async () => {
+    const { amqp, channel, deliver, told } = await consumer();
+    for (let tag = 1; tag <= 2; tag++) deliver(message(tag));
+    const [first, second] = await amqp.receive(2, call);
+    expect(await amqp.settle(ack(first as ReceivedMessage))).toEqual(["settled"]);
+    expect(told).toEqual(["ack"]);
+    const settling = amqp.settle(ack(second as ReceivedMessage));
+    channel.emit("close");
+    expect(await settling).toEqual(["lost"]);
+    expect(told).toEqual(["ack"]);
+  });
+});
+
+describe("what does not count", () => {
+  it("is known by its queue and id until it is settled, and for so many only", () => {
+    const uncounted = new UncountedDeliveries();
+    uncounted.add("jobs", "a");
+    uncounted.add("jobs", "a");
+    expect([uncounted.of("jobs", "a"), uncounted.of("other", "a")]).toEqual([2, 0]);
+    uncounted.subtract("jobs", "a");
+    expect(uncounted.of("jobs", "a")).toBe(1);
+    uncounted.forget("jobs", "a");
+    for (let n = 0; n < 30_000; n++) uncounted.add("jobs", `${n}`);
+    expect([uncounted.of("jobs", "a"), uncounted.of("jobs", "0"), uncounted.of("jobs", "29999")]).toEqual([
+      0, 0, 1,
+    ]);
+  });
+});
+
 describe("a consumer that the broker has ended", () => {
   it("closes its channel, which holds what was not settled, and acks nothing more", async () => {
     const { amqp, deliver, told } = await consumer();
     deliver(message(1));
     deliver(message(2));
     const [, second] = await amqp.receive(2, call);
-    await amqp.settle(ack(second as ReceivedMessage));
+    const settling = amqp.settle(ack(second as ReceivedMessage));
     deliver(null);
+    expect(await settling).toEqual(["lost"]);
     await expect(amqp.receive(1, call)).rejects.toMatchObject({ code: "NOT_FOUND", retryable: true });
-    await amqp.close();
+    await amqp.close(nothingStarted);
     expect(told).toEqual(["close"]);
   });
 
   it("leaves a channel alone that has closed", async () => {
     const { amqp, channel, told } = await consumer();
     channel.emit("close");
-    await amqp.close();
+    await amqp.close(nothingStarted);
     expect(told).toEqual([]);
   });
 });

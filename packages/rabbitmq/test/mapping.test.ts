@@ -1,13 +1,13 @@
 import type { ConsumeMessage } from "amqplib";
 import { describe, expect, it } from "vitest";
 import { message } from "../../../scripts/testing/messages.ts";
-import { AmqpDelivery } from "../src/delivery.ts";
+import { RabbitmqDelivery } from "../src/delivery.ts";
 import { fromHeaders, tooLongName, toProperties, toText } from "../src/mapping.ts";
 
-function delivered(properties: Record<string, unknown>, retained = false): AmqpDelivery {
+function delivered(properties: Record<string, unknown>, retained = false): RabbitmqDelivery {
   const fields = { deliveryTag: 4, consumerTag: "tag", redelivered: false, exchange: "", routingKey: "q" };
   const native = { content: Buffer.from("x"), fields, properties } as unknown as ConsumeMessage;
-  return new AmqpDelivery(native, {}, retained);
+  return new RabbitmqDelivery(native, {}, retained);
 }
 
 describe("to the wire", () => {

@@ -8,7 +8,7 @@ it("takes portable names as they are, within what AMQP has room for", () => {
   expect(naming.toBrokerName("a".repeat(121), "queue")).toBeUndefined();
   expect(naming.toBrokerName("amq.orders", "topic")).toBeUndefined();
   const dead = [..."abc"]
-    .map((letter) => letter.repeat(120))
+    .map((character) => character.repeat(120))
     .slice(0, 2)
     .join("..");
   expect(naming.toBrokerName(`${dead}..dead`, "queue")).toBe(`${dead}..dead`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nodesOf, settingsFromUrl, settingsOf } from "../src/options.ts";
+import { nodesOf, readSettings, settingsFromUrl } from "../src/options.ts";
 
 describe("options from a URL", () => {
   it("takes several nodes, a login, a virtual host and options", () => {
@@ -22,9 +22,9 @@ describe("options from a URL", () => {
   });
 
   it("has defaults for all that is left out", () => {
-    expect(settingsFromUrl("amqp://", {})).toEqual(settingsOf({}));
+    expect(settingsFromUrl("amqp://", {})).toEqual(readSettings({}));
     expect(settingsFromUrl("amqp://localhost/", {})).toMatchObject({ vhost: "/", username: "guest" });
-    expect(nodesOf(settingsOf({}))).toEqual([{ host: "127.0.0.1", port: 5_672 }]);
+    expect(nodesOf(readSettings({}))).toEqual([{ host: "127.0.0.1", port: 5_672 }]);
   });
 
   it("takes secrets from the environment, which the URL overrides", () => {
@@ -54,8 +54,10 @@ describe("options from a URL", () => {
   });
 
   it("refuses options of TLS without TLS", () => {
-    expect(() => settingsOf({ caFile: "ca.pem" })).toThrow(/"caFile"/);
-    expect(() => settingsOf({ mechanism: "external" })).toThrow(/"mechanism"/);
-    expect(settingsOf({ tls: { ca: "…" }, mechanism: "external" })).toMatchObject({ mechanism: "external" });
+    expect(() => readSettings({ caFile: "ca.pem" })).toThrow(/"caFile"/);
+    expect(() => readSettings({ mechanism: "external" })).toThrow(/"mechanism"/);
+    expect(readSettings({ tls: { ca: "…" }, mechanism: "external" })).toMatchObject({
+      mechanism: "external",
+    });
   });
 });

@@ -1,17 +1,17 @@
 import type { Address, Call } from "@waybill/core/spi";
 import type { Channel, ChannelModel, Replies } from "amqplib";
 import { expect, it } from "vitest";
-import { Control } from "../src/declarations/control.ts";
-import { AmqpTopology } from "../src/topology.ts";
+import { Control } from "../src/client/control.ts";
+import { RabbitmqTopology } from "../src/topology.ts";
 
 const call: Call = { signal: new AbortController().signal };
 const jobs = { kind: "queue", name: "jobs", brokerName: "jobs" } as Address;
 
 /** What a removal deletes on a broker that answers so: an overloaded leader cannot be had at will. */
-async function deleted(letters: Pick<Channel, "get" | "checkQueue">): Promise<readonly string[]> {
+async function deleted(queues: Pick<Channel, "get" | "checkQueue">): Promise<readonly string[]> {
   const names: string[] = [];
   const channel = {
-    ...letters,
+    ...queues,
     on: () => channel,
     close: async () => {},
     nack: () => {},
@@ -19,23 +19,23 @@ async function deleted(letters: Pick<Channel, "get" | "checkQueue">): Promise<re
   };
   const model = { createChannel: async () => channel } as unknown as ChannelModel;
   const unused = undefined as never;
-  await new AmqpTopology(new Control(model), unused, unused, unused).remove([jobs], call);
+  await new RabbitmqTopology(new Control(model), unused, unused, unused).remove([jobs], call);
   return names;
 }
 
 const count = (messageCount: number, consumerCount: number) => async (queue: string) =>
   ({ queue, messageCount, consumerCount }) satisfies Replies.AssertQueue;
 
-it("takes the dead letters along when there are none", async () => {
+it("takes the dead-letter queue along when it is empty", async () => {
   expect(await deleted({ checkQueue: count(0, 0), get: async () => false })).toContain("jobs..dead");
 });
 
-it("keeps dead letters that the broker was too busy to count", async () => {
-  const get = async () => ({ content: Buffer.from("letter") }) as never;
+it("keeps dead channel that the broker was too busy to count", async () => {
+  const get = async () => ({ content: Buffer.from("poison") }) as never;
   expect(await deleted({ checkQueue: count(0, 0), get })).not.toContain("jobs..dead");
 });
 
-it("keeps dead letters that are counted or being read", async () => {
+it("keeps dead channel that are counted or being read", async () => {
   for (const checkQueue of [count(1, 0), count(0, 1)]) {
     expect(await deleted({ checkQueue, get: async () => false })).not.toContain("jobs..dead");
   }

@@ -1,4 +1,5 @@
 import type { Connection, StartPosition } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import type { ChannelModel } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
 import {
@@ -119,10 +120,10 @@ describe("a new group that starts in the past", () => {
     const first = await consume(connection, billing);
     const second = await consume(connection, billing);
     received.push(...texts(await take(first, 6)));
-    await first.close();
+    await first.close(nothingStarted);
     const third = await consume(connection, billing);
     received.push(...texts(await take(second, 20)));
-    await second.close();
+    await second.close(nothingStarted);
     received.push(...texts(await take(third, 4)));
     expect(received).toEqual(bodies(0, 30));
     // The past's queue is gone, and nobody waits for it.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { StreamEnd } from "../src/replay/stream-end.ts";
+import { StreamEnd } from "../src/groups/stream-end.ts";
 
 /** Looks until the end is reached, or so often. */
 function looks(end: StreamEnd, most: number, held = false): number {

@@ -32,7 +32,7 @@ describe("topology", () => {
     expect((await connection.topology.inspect(nowhere, call)).every(({ exists }) => !exists)).toBe(true);
   });
 
-  it("refuses what exists and breaks a promise, and says in what it differs", async () => {
+  it("refuses what exists and breaks a guarantee, and says in what it differs", async () => {
     const connection = await bench.connect();
     const queue = bench.address("queue");
     await bench.ensure(connection, item(queue));
@@ -75,12 +75,12 @@ describe("topology", () => {
     await channel.deleteExchange(direct.brokerName);
   });
 
-  it("removes what it made, and keeps dead letters that nobody has seen", async () => {
+  it("removes what it made, and keeps dead-lettered messages that nobody has seen", async () => {
     const connection = await bench.connect();
     const queue = bench.address("queue");
     const dead = bench.address("queue", { name: `${queue.name}..dead` });
     await connection.topology.ensure([item(queue)], call);
-    await connection.publish(dead, [message({ body: "letter" })], call);
+    await connection.publish(dead, [message({ body: "poison" })], call);
     await until(async () => (await connection.topology.inspect([dead], call))[0]?.backlog === 1);
     await connection.topology.remove([queue, queue], call);
     const exists = async () =>

@@ -1,4 +1,5 @@
 import type { Capabilities, DelaySupport, ReplaySupport, Support } from "@waybill/core/spi";
+import { mostHeaders } from "./mapping.ts";
 import type { Settings } from "./options.ts";
 
 /** Redis sets no limit of its own here: due times are scores, exact to the millisecond for longer than this. */
@@ -36,6 +37,6 @@ export function capabilitiesOf(settings: Settings) {
     lease: { ms: settings.leaseMs },
     reportsUnrouted: false,
     publishing: { maxMessages: 500, maxBytes: 16 * 1024 * 1024, inFlight: 3 },
-    limits: { messageBytes: 16 * 1024 * 1024 },
+    limits: { messageBytes: 16 * 1024 * 1024, headers: { maxCount: mostHeaders } },
   } as const satisfies Capabilities;
 }

@@ -13,66 +13,42 @@ import {
   unlessGivenUp,
   type WireMessage,
 } from "@waybill/core/spi";
-import { command, createClient, open, type RedisClient } from "./client.ts";
-import { GroupConsumer } from "./consumer.ts";
+import { StreamConsumer } from "./broadcast/stream-consumer.ts";
+import { command, createClient, open, type RedisClient } from "./client/redis-client.ts";
+import { ensureStream } from "./client/scripts/ensure.ts";
+import { follow } from "./client/scripts/follow.ts";
+import { handBack, handBackInPlace } from "./client/scripts/hand-back.ts";
+import { join } from "./client/scripts/join.ts";
+import { release } from "./client/scripts/lock.ts";
+import { inspectServer, type ServerInfo, warning } from "./client/server.ts";
+import { RedisConsumer } from "./consumer.ts";
+import { DelayForwarder } from "./delays/delay-forwarder.ts";
+import type { StartedEntries } from "./delivery.ts";
 import { isReplyError } from "./errors.ts";
-import { CompetingIntake } from "./intake/competing.ts";
-import { ExclusiveIntake, onlyLane } from "./intake/exclusive.ts";
-import type { IntakeContext } from "./intake/intake.ts";
-import { type GroupKeys, groupKeys, topicKeys } from "./keys.ts";
+import { CompetingIntake } from "./groups/competing.ts";
+import { ExclusiveIntake, onlyPartition } from "./groups/exclusive.ts";
+import type { IntakeContext } from "./groups/intake.ts";
+import type { LostConsumers } from "./groups/lost-consumers.ts";
+import { Trimmer } from "./groups/trimmer.ts";
 import { EntryMapping } from "./mapping.ts";
+import { type GroupKeys, groupKeys, topicKeys } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import type { Orphans } from "./orphans.ts";
-import { Publisher } from "./publisher.ts";
-import { Follower } from "./reading/follower.ts";
-import { Reader } from "./reading/reader.ts";
-import { ensureStream } from "./scripts/ensure.ts";
-import { follow } from "./scripts/follow.ts";
-import { join } from "./scripts/join.ts";
-import { leave } from "./scripts/leave.ts";
-import { release } from "./scripts/lock.ts";
-import { inspectServer, type ServerInfo, warning } from "./server.ts";
+import { RedisPublisher } from "./publisher.ts";
+import { BlockingReader } from "./receiving/blocking-reader.ts";
+import { ReadBudget } from "./receiving/read-budget.ts";
 import { inboxLifeMs, RedisTopology, startId } from "./topology.ts";
-import { DelayMover } from "./upkeep/delay-mover.ts";
-import { Trimmer } from "./upkeep/trimmer.ts";
 
 /** A reader without a group holds back trimming for this long after its last sign of life, in milliseconds. */
 const readerLifeMs = 30_000;
 
 /** What outlives a connection. */
 export interface DriverMemory {
-  readonly orphans: Orphans;
+  readonly lostConsumers: LostConsumers;
   /** The server's dangers have been told. */
   warned: boolean;
 }
 
-export async function connectRedis(
-  settings: Settings,
-  memory: DriverMemory,
-  hooks: ConnectionHooks,
-  call: Call,
-): Promise<Connection> {
-  const commands = createClient(settings, settings.responseTimeoutMs);
-  await open(commands, call.signal);
-  // WAIT and WAITAOF hold up their connection, so publishing that waits has its own.
-  const waits = settings.confirm === "fsync" || settings.replicas > 0;
-  const publishing = waits ? createClient(settings, settings.responseTimeoutMs) : commands;
-  try {
-    if (waits) await open(publishing, call.signal);
-    const info = await inspectServer(commands);
-    if (info.dangers.length > 0 && !settings.acceptVolatile && !memory.warned) {
-      memory.warned = true;
-      hooks.report(warning(info));
-    }
-    return new RedisConnection(settings, memory, hooks, commands, publishing, info);
-  } catch (cause) {
-    commands.disconnect();
-    publishing.disconnect();
-    throw cause;
-  }
-}
-
-class RedisConnection implements Connection {
+export class RedisConnection implements Connection {
   readonly native: unknown;
   readonly broker: { readonly name: string; readonly version: string | undefined };
   readonly topology: RedisTopology;
@@ -82,13 +58,40 @@ class RedisConnection implements Connection {
   readonly #commands: RedisClient;
   readonly #publishing: RedisClient;
   readonly #mapping: EntryMapping;
-  readonly #publisher: Publisher;
+  readonly #publisher: RedisPublisher;
   readonly #trimmer: Trimmer;
   readonly #consumers = new Set<Consumer>();
   #lost = false;
   #closing: Promise<void> | undefined;
 
-  constructor(
+  /** Connects and logs in, once; rejects if the server cannot be reached or refuses. */
+  static async open(
+    settings: Settings,
+    memory: DriverMemory,
+    hooks: ConnectionHooks,
+    call: Call,
+  ): Promise<RedisConnection> {
+    const commands = createClient(settings, settings.responseTimeoutMs);
+    await open(commands, call.signal);
+    // WAIT and WAITAOF hold up their connection, so publishing that waits has its own.
+    const waits = settings.confirm === "fsync" || settings.replicas > 0;
+    const publishing = waits ? createClient(settings, settings.responseTimeoutMs) : commands;
+    try {
+      if (waits) await open(publishing, call.signal);
+      const info = await inspectServer(commands);
+      if (info.dangers.length > 0 && !settings.acceptVolatile && !memory.warned) {
+        memory.warned = true;
+        hooks.report(warning(info));
+      }
+      return new RedisConnection(settings, memory, hooks, commands, publishing, info);
+    } catch (cause) {
+      commands.disconnect();
+      publishing.disconnect();
+      throw cause;
+    }
+  }
+
+  private constructor(
     settings: Settings,
     memory: DriverMemory,
     hooks: ConnectionHooks,
@@ -104,7 +107,7 @@ class RedisConnection implements Connection {
     this.native = commands;
     this.broker = { name: info.name, version: info.version };
     this.#mapping = new EntryMapping(settings.bodyField);
-    this.#publisher = new Publisher(publishing, settings, this.#mapping);
+    this.#publisher = new RedisPublisher(publishing, settings, this.#mapping);
     this.topology = new RedisTopology(commands, settings);
     this.#trimmer = new Trimmer(commands, settings);
     for (const client of new Set([commands, publishing])) {
@@ -126,11 +129,11 @@ class RedisConnection implements Connection {
 
   async consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer> {
     const { kind } = from.address;
-    const reader = await Reader.open(this.#settings, this.#commands, call.signal);
+    const reader = await BlockingReader.open(this.#settings, this.#commands, call.signal);
     try {
-      if (kind === "inbox") return await this.#openInbox(from.address, reader);
+      if (kind === "inbox") return await this.#openInbox(from, reader);
       if (kind === "topic") return await this.#follow(from, reader);
-      return await this.#join(from.address, reader, hooks);
+      return await this.#join(from, reader, hooks);
     } catch (cause) {
       reader.close();
       throw cause;
@@ -142,11 +145,13 @@ class RedisConnection implements Connection {
     return this.#closing;
   }
 
-  async #join(address: Address, reader: Reader, hooks: ConsumerHooks): Promise<Consumer> {
+  async #join(from: Source, reader: BlockingReader, hooks: ConsumerHooks): Promise<Consumer> {
+    const { address } = from;
+    const budget = new ReadBudget(from);
     const keys = groupKeys(address);
     const commands = this.#commands;
     await join(commands, keys);
-    await this.#settleOrphans(address, keys);
+    await this.#handBackForLost(address, keys);
     const consumer = `${this.#settings.connectionName}-${randomUUID()}`;
     const context: IntakeContext = {
       keys,
@@ -155,11 +160,12 @@ class RedisConnection implements Connection {
       commands,
       mapping: this.#mapping,
       leaseMs: this.#settings.leaseMs,
+      budget,
     };
     const intake = address.ordered
       ? new ExclusiveIntake(context, () => {
           member.forget();
-          hooks.revoked([onlyLane]);
+          hooks.revoked([onlyPartition]);
         })
       : new CompetingIntake(context);
     const parts = {
@@ -167,32 +173,37 @@ class RedisConnection implements Connection {
       consumer,
       commands,
       reader,
-      mover: new DelayMover(commands, [keys.returns, keys.main], this.#report),
+      budget,
+      forwarder: new DelayForwarder(commands, [keys.returns, keys.main], this.#report),
       onFailed: this.#onFailed,
       onSettled: () => {
         if (!keys.owned) this.#trimmer.touch(address);
       },
-      onClosed: (handedBack: boolean) => {
+      onClosed: (started: StartedEntries | undefined) => {
         this.#consumers.delete(member);
-        if (!handedBack) this.#memory.orphans.add(keys.lock, consumer);
+        if (started !== undefined) this.#memory.lostConsumers.add(keys.lock, { consumer, started });
       },
     };
-    const member: GroupConsumer = new GroupConsumer(parts, intake);
+    const member: RedisConsumer = new RedisConsumer(parts, intake);
     this.#consumers.add(member);
     return member;
   }
 
   /** Does for consumers of a lost connection what they could not do themselves. */
-  async #settleOrphans(address: Address, keys: GroupKeys): Promise<void> {
-    const { orphans } = this.#memory;
-    for (const consumer of orphans.of(keys.lock)) {
-      if (address.ordered) await release(this.#commands, keys.lock, consumer);
-      else await leave(this.#commands, keys, consumer, true);
-      orphans.settled(keys.lock, consumer);
+  async #handBackForLost(address: Address, keys: GroupKeys): Promise<void> {
+    const { lostConsumers } = this.#memory;
+    for (const lost of lostConsumers.of(keys.lock)) {
+      const { consumer, started } = lost;
+      if (address.ordered) {
+        await handBackInPlace(this.#commands, keys, consumer, started);
+        await release(this.#commands, keys.lock, consumer);
+      } else await handBack(this.#commands, keys, consumer, started);
+      lostConsumers.handedBack(keys.lock, lost);
     }
   }
 
-  async #follow({ address, start }: Source, reader: Reader): Promise<Consumer> {
+  async #follow(from: Source, reader: BlockingReader): Promise<Consumer> {
+    const { address, start } = from;
     const keys = topicKeys(address.brokerName);
     const name = randomUUID();
     const keep = (position: string) => follow(this.#commands, keys, name, position, readerLifeMs);
@@ -202,31 +213,34 @@ class RedisConnection implements Connection {
         remedy: 'Create it, or connect with `topology: "create"`.',
       });
     }
-    const mover = new DelayMover(this.#commands, [keys.main], this.#report);
-    const follower: Follower = new Follower({
+    const forwarder = new DelayForwarder(this.#commands, [keys.main], this.#report);
+    const consumer: StreamConsumer = new StreamConsumer({
       stream: address.brokerName,
       reader,
       mapping: this.#mapping,
+      budget: new ReadBudget(from),
       after,
       keep: { everyMs: readerLifeMs / 6, run: keep },
       remove: () => {
-        mover.stop();
+        forwarder.stop();
         return command(this.#commands, "hdel", [keys.readers, name]);
       },
-      onClosed: () => this.#consumers.delete(follower),
+      onClosed: () => this.#consumers.delete(consumer),
     });
-    this.#consumers.add(follower);
-    return follower;
+    this.#consumers.add(consumer);
+    return consumer;
   }
 
-  async #openInbox(address: Address, reader: Reader): Promise<Consumer> {
+  async #openInbox(from: Source, reader: BlockingReader): Promise<Consumer> {
+    const { address } = from;
     const stream = address.brokerName;
     const keep = () => ensureStream(this.#commands, stream, inboxLifeMs);
     await keep();
-    const follower: Follower = new Follower({
+    const consumer: StreamConsumer = new StreamConsumer({
       stream,
       reader,
       mapping: this.#mapping,
+      budget: new ReadBudget(from),
       after: "0-0",
       keep: { everyMs: inboxLifeMs / 3, run: keep },
       // What is read is done with: nobody else reads here.
@@ -234,10 +248,10 @@ class RedisConnection implements Connection {
         command(this.#commands, "xtrim", [stream, "MINID", "~", position]).catch(() => {});
       },
       remove: () => command(this.#commands, "unlink", [stream]),
-      onClosed: () => this.#consumers.delete(follower),
+      onClosed: () => this.#consumers.delete(consumer),
     });
-    this.#consumers.add(follower);
-    return follower;
+    this.#consumers.add(consumer);
+    return consumer;
   }
 
   readonly #report = (cause: unknown): void => {

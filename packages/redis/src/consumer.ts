@@ -1,41 +1,51 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Call, Consumer, ReceivedMessage, Settlement, SettleOutcome } from "@waybill/core/spi";
-import { command, type RedisClient } from "./client.ts";
-import type { RedisDelivery, Side } from "./delivery.ts";
-import type { Intake } from "./intake/intake.ts";
-import type { GroupKeys } from "./keys.ts";
-import { Inlet } from "./reading/inlet.ts";
-import type { Reader } from "./reading/reader.ts";
-import { ackAndRemove, ackOwned, type Token } from "./scripts/ack.ts";
-import { retry } from "./scripts/retry.ts";
-import { mostIds } from "./scripts/script.ts";
-import type { DelayMover } from "./upkeep/delay-mover.ts";
+import type {
+  Call,
+  CloseConsumerOptions,
+  Consumer,
+  ReceivedMessage,
+  Settlement,
+  SettleOutcome,
+} from "@waybill/core/spi";
+import { command, type RedisClient } from "./client/redis-client.ts";
+import { mostIds } from "./client/script.ts";
+import { ackAndRemove, ackOwned, type Token } from "./client/scripts/ack.ts";
+import { retry } from "./client/scripts/retry.ts";
+import type { DelayForwarder } from "./delays/delay-forwarder.ts";
+import type { RedisDelivery, Side, StartedEntries } from "./delivery.ts";
+import type { Intake } from "./groups/intake.ts";
+import type { GroupKeys } from "./naming.ts";
+import type { BlockingReader } from "./receiving/blocking-reader.ts";
+import { FetchBuffer } from "./receiving/fetch-buffer.ts";
+import type { ReadBudget } from "./receiving/read-budget.ts";
 
 /** How long closing waits for a read to end, and then for the hand-back, in milliseconds. */
-const patienceMs = 5_000;
+const closeTimeoutMs = 5_000;
 
-export interface GroupConsumerParts {
+export interface RedisConsumerParts {
   readonly keys: GroupKeys;
   readonly consumer: string;
   readonly commands: RedisClient;
-  readonly reader: Reader;
-  readonly mover: DelayMover;
+  readonly reader: BlockingReader;
+  readonly forwarder: DelayForwarder;
+  readonly budget: ReadBudget;
   /** Something was settled, so that there may be something to trim. */
   readonly onSettled: () => void;
   /** Reading failed for good. */
   readonly onFailed: (cause: unknown) => void;
-  /** It is closed; `handedBack` tells whether the broker knows. */
-  readonly onClosed: (handedBack: boolean) => void;
+  /** It is closed. `started` is given if what it held could not be handed back. */
+  readonly onClosed: (started: StartedEntries | undefined) => void;
 }
 
 /** A member of a group, or one of a queue's consumers. */
-export class GroupConsumer implements Consumer {
-  readonly #parts: GroupConsumerParts;
+export class RedisConsumer implements Consumer {
+  readonly #parts: RedisConsumerParts;
   readonly #intake: Intake;
-  readonly #inlet = new Inlet<RedisDelivery>();
+  readonly #fetched = new FetchBuffer<RedisDelivery>();
+  readonly #started: Record<Side, string[]> = { main: [], returns: [] };
   #closing: Promise<void> | undefined;
 
-  constructor(parts: GroupConsumerParts, intake: Intake) {
+  constructor(parts: RedisConsumerParts, intake: Intake) {
     this.#parts = parts;
     this.#intake = intake;
   }
@@ -51,12 +61,19 @@ export class GroupConsumer implements Consumer {
 
   async receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
     if (this.#closing !== undefined) return [];
-    return this.#inlet.receive(max, call.signal, this.#fetch);
+    const received = await this.#fetched.receive(max, call.signal, this.#fetch);
+    const now = performance.now();
+    const isStale = (delivery: RedisDelivery) => !this.#intake.isLeased(delivery, now);
+    // What waited here for longer than its lease, because nobody asked, is another's by now or soon.
+    if (!received.some(isStale)) return received;
+    this.#release(received.filter(isStale));
+    return received.filter((delivery) => !isStale(delivery));
   }
 
   /** What was fetched and not received is not this member's any more. */
   forget(): void {
-    this.#inlet.clear();
+    this.#fetched.remove();
+    this.#parts.budget.releaseAll();
   }
 
   async settle(batch: readonly Settlement[], _call: Call): Promise<readonly SettleOutcome[]> {
@@ -67,15 +84,32 @@ export class GroupConsumer implements Consumer {
         await this.#settleSide(side, batch, start, Math.min(batch.length, start + mostIds), outcomes);
       }
     }
+    this.#release(batch.map(({ delivery }) => delivery as RedisDelivery));
     this.#parts.onSettled();
     return outcomes;
   }
 
   async extend(batch: readonly ReceivedMessage[], _call: Call): Promise<readonly ReceivedMessage[]> {
-    return this.#closing === undefined ? this.#intake.extend(batch as readonly RedisDelivery[]) : [];
+    if (this.#closing !== undefined) return [];
+    // What core has not received yet is leased too, and core does not know of it.
+    const held = [...(batch as readonly RedisDelivery[]), ...this.#fetched.items];
+    const lost = new Set(await this.#intake.extend(held));
+    if (lost.size === 0) return [];
+    this.#fetched.remove((delivery) => lost.has(delivery));
+    this.#release([...lost]);
+    return batch.filter((delivery) => lost.has(delivery as RedisDelivery));
   }
 
-  close(): Promise<void> {
+  #release(deliveries: readonly RedisDelivery[]): void {
+    for (const delivery of deliveries) this.#parts.budget.released(delivery);
+  }
+
+  close({ started }: CloseConsumerOptions): Promise<void> {
+    // A connection that closes knows of no handlers; whoever does may come later.
+    for (const message of started) {
+      const { side, entry } = message as RedisDelivery;
+      this.#started[side].push(entry);
+    }
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -101,7 +135,7 @@ export class GroupConsumer implements Consumer {
       if (settlement.outcome === "retry") {
         retried.push({ entry: delivery.entry, count: delivery.count, delayMs: settlement.delayMs });
         retriedAt.push(i);
-        this.#parts.mover.expect(settlement.delayMs);
+        this.#parts.forwarder.expect(settlement.delayMs);
       } else if (this.#intake.trusts(delivery, now)) {
         trusted.push(delivery.entry);
         trustedAt.push(i);
@@ -135,20 +169,20 @@ export class GroupConsumer implements Consumer {
   }
 
   async #close(): Promise<void> {
-    const { reader, mover } = this.#parts;
-    mover.stop();
-    const ended = Promise.all([this.#intake.interrupt(), this.#inlet.idle()]);
-    await Promise.race([ended, sleep(patienceMs, undefined, { ref: false })]);
+    const { reader, forwarder } = this.#parts;
+    forwarder.stop();
+    const ended = Promise.all([this.#intake.interrupt(), this.#fetched.idle()]);
+    await Promise.race([ended, sleep(closeTimeoutMs, undefined, { ref: false })]);
     reader.close();
-    this.#inlet.clear();
+    this.#fetched.remove();
     const handedBack = await Promise.race([
-      this.#intake.leave(this.#inlet.failed).then(
+      this.#intake.handBack(this.#started).then(
         () => true,
         () => false,
       ),
-      sleep(patienceMs, false, { ref: false }),
+      sleep(closeTimeoutMs, false, { ref: false }),
     ]);
-    this.#parts.onClosed(handedBack);
+    this.#parts.onClosed(handedBack ? undefined : this.#started);
   }
 }
 

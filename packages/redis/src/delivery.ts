@@ -3,6 +3,9 @@ import type { Headers, ReceivedMessage } from "@waybill/core/spi";
 /** Which of a group's two streams an entry is in. */
 export type Side = "main" | "returns";
 
+/** The ids of entries whose handler was called, by the stream they are in. */
+export type StartedEntries = Readonly<Record<Side, readonly string[]>>;
+
 /** What decoding fills in; a new object costs less than a copy of one. */
 export class RedisDelivery implements ReceivedMessage {
   id = "";
@@ -27,6 +30,10 @@ export class RedisDelivery implements ReceivedMessage {
   count = 1;
   /** A moment (by `performance.now`) that was not after the lease began. */
   leasedAt = 0;
+  /** The length of all its fields' names and values. */
+  bytes = 0;
+  /** The epoch of the read budget that it counts in; 0: in none. */
+  heldSince = 0;
 
   constructor(entry: string, fields: readonly Buffer[]) {
     this.entry = entry;

@@ -1,10 +1,10 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
 import { capabilitiesOf } from "./capabilities.ts";
-import { connectRedis, type DriverMemory } from "./connection.ts";
+import { type DriverMemory, RedisConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
+import { LostConsumers } from "./groups/lost-consumers.ts";
 import { naming } from "./naming.ts";
-import { type RedisOptions, type Settings, settingsFromUrl, settingsOf } from "./options.ts";
-import { Orphans } from "./orphans.ts";
+import { type RedisOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
 
 export type { RedisOptions } from "./options.ts";
 
@@ -12,7 +12,7 @@ export type RedisCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /** A driver for Redis or Valkey, 6.2 or newer. Does no I/O. */
 export function redis(options: RedisOptions = {}): Driver<RedisCapabilities> {
-  return driverWith(settingsOf(options));
+  return driverWith(readSettings(options));
 }
 
 export const adapter: Adapter = {
@@ -22,13 +22,13 @@ export const adapter: Adapter = {
 };
 
 function driverWith(settings: Settings): Driver<RedisCapabilities> {
-  const memory: DriverMemory = { orphans: new Orphans(), warned: false };
+  const memory: DriverMemory = { lostConsumers: new LostConsumers(), warned: false };
   return {
     specVersion: "1",
     name: "redis",
     capabilities: capabilitiesOf(settings),
     naming,
-    connect: (hooks, call) => connectRedis(settings, memory, hooks, call),
+    connect: (hooks, call) => RedisConnection.open(settings, memory, hooks, call),
     classify,
   };
 }

@@ -1,7 +1,7 @@
 import { metadataHeaders, type WireMessage } from "@waybill/core/spi";
+import type { MessagePackWriter } from "./client/message-pack.ts";
 import { noHeaders, RedisDelivery } from "./delivery.ts";
-import { timeOf } from "./entry-id.ts";
-import type { Packer } from "./packer.ts";
+import { timeOf } from "./receiving/entry-id.ts";
 
 /**
  * How a message lies in a stream entry: the body in a field of its own, headers
@@ -9,7 +9,7 @@ import type { Packer } from "./packer.ts";
  * These three share a field because each field costs a reader about as much as
  * the whole entry does.
  */
-const packedField = "waybill";
+const summaryField = "waybill";
 
 /** Fields that the scripts write on what they move, and that are no headers. Known there by these names. */
 export const movedFields = { redeliveries: "waybill-redeliveries", origin: "waybill-origin" } as const;
@@ -17,10 +17,15 @@ export const movedFields = { redeliveries: "waybill-redeliveries", origin: "wayb
 /** Before a header whose name would be taken for something else. */
 const headerEscape = "header:";
 
-/** Entries of more fields do not fit on the stack of Redis' Lua. */
+/**
+ * The most headers of an application's: Redis' Lua has 8,000 values on its stack, an entry
+ * takes two for each header, and scripts need some of their own.
+ */
 export const mostHeaders = 2_000;
+/** With those that core adds to what failed. */
+export const mostHeadersInAll = mostHeaders + 200;
 
-const packedBytes = Buffer.from(packedField);
+const summaryBytes = Buffer.from(summaryField);
 const space = 0x20;
 const dash = 0x2d;
 
@@ -37,8 +42,8 @@ export class EntryMapping {
     this.#bodyBytes = Buffer.from(bodyField);
   }
 
-  /** Appends the fields of a message as one array. The caller has checked `mostHeaders`. */
-  encode(message: WireMessage, names: readonly string[], packer: Packer): void {
+  /** Appends the fields of a message as one array. The caller has checked `mostHeadersInAll`. */
+  encode(message: WireMessage, names: readonly string[], writer: MessagePackWriter): void {
     const { key, expiresAt, replyTo, correlationId, id } = message;
     const packable = isWord(id);
     const extra =
@@ -47,28 +52,30 @@ export class EntryMapping {
       (expiresAt === undefined ? 0 : 1) +
       (replyTo === undefined ? 0 : 1) +
       (correlationId === undefined ? 0 : 1);
-    packer.array(2 * (2 + extra + names.length));
-    packer.text(this.#bodyField);
-    packer.bytes(message.body);
-    packer.text(packedField);
-    packer.text(`${message.timestamp} ${packable ? id : "-"} ${message.contentType}`);
-    if (!packable) pair(packer, metadataHeaders.id, id);
-    if (key !== undefined) pair(packer, metadataHeaders.key, key);
-    if (expiresAt !== undefined) pair(packer, metadataHeaders.expiresAt, String(expiresAt));
-    if (replyTo !== undefined) pair(packer, metadataHeaders.replyTo, replyTo);
-    if (correlationId !== undefined) pair(packer, metadataHeaders.correlationId, correlationId);
-    for (const name of names) pair(packer, this.#fieldOf(name), message.headers[name] as string);
+    writer.array(2 * (2 + extra + names.length));
+    writer.text(this.#bodyField);
+    writer.bytes(message.body);
+    writer.text(summaryField);
+    writer.text(`${message.timestamp} ${packable ? id : "-"} ${message.contentType}`);
+    if (!packable) pair(writer, metadataHeaders.id, id);
+    if (key !== undefined) pair(writer, metadataHeaders.key, key);
+    if (expiresAt !== undefined) pair(writer, metadataHeaders.expiresAt, String(expiresAt));
+    if (replyTo !== undefined) pair(writer, metadataHeaders.replyTo, replyTo);
+    if (correlationId !== undefined) pair(writer, metadataHeaders.correlationId, correlationId);
+    for (const name of names) pair(writer, this.#fieldOf(name), message.headers[name] as string);
   }
 
   decode(entry: string, fields: readonly Buffer[]): RedisDelivery {
     const delivery = new RedisDelivery(entry, fields);
     let body: Buffer | undefined;
     let headers: Record<string, string> | undefined;
+    let bytes = 0;
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const name = fields[i] as Buffer;
       const value = fields[i + 1] as Buffer;
+      bytes += name.length + value.length;
       if (body === undefined && same(name, this.#bodyBytes)) body = value;
-      else if (same(name, packedBytes)) this.#unpack(value, delivery);
+      else if (same(name, summaryBytes)) this.#unpack(value, delivery);
       else {
         const text = name.toString();
         if (readMetadata(delivery, text, value)) continue;
@@ -83,6 +90,7 @@ export class EntryMapping {
       delivery.body = body;
       if (headers !== undefined) delivery.headers = headers;
     }
+    delivery.bytes = bytes;
     if (delivery.id === "") delivery.id = delivery.origin ?? entry;
     if (delivery.timestamp === 0) delivery.timestamp = timeOf(delivery.origin ?? entry);
     return delivery;
@@ -91,7 +99,7 @@ export class EntryMapping {
   #fieldOf(header: string): string {
     const taken =
       header === this.#bodyField ||
-      header === packedField ||
+      header === summaryField ||
       header === metadataHeaders.contentType ||
       header.startsWith(headerEscape);
     return taken ? headerEscape + header : header;
@@ -117,9 +125,9 @@ export class EntryMapping {
   }
 }
 
-function pair(packer: Packer, name: string, value: string): void {
-  packer.text(name);
-  packer.text(value);
+function pair(writer: MessagePackWriter, name: string, value: string): void {
+  writer.text(name);
+  writer.text(value);
 }
 
 /** Puts a metadata field where it belongs; `false`: it is a header. */

@@ -74,7 +74,7 @@ export const optionTable = {
 export type RedisOptions = OptionInput<typeof optionTable>;
 export type Settings = OptionValues<typeof optionTable>;
 
-export function settingsOf(options: RedisOptions): Settings {
+export function readSettings(options: RedisOptions): Settings {
   return checked(readOptions("redis", optionTable, { object: options }));
 }
 

@@ -5,16 +5,16 @@ import {
   stored,
   type WireMessage,
 } from "@waybill/core/spi";
-import { command, type RedisClient } from "./client.ts";
+import { MessagePackWriter } from "./client/message-pack.ts";
+import { command, type RedisClient } from "./client/redis-client.ts";
+import { type Published, publish, publishDelayed } from "./client/scripts/publish.ts";
 import { replyError } from "./errors.ts";
-import { type StreamKeys, targetKeys } from "./keys.ts";
-import { type EntryMapping, mostHeaders } from "./mapping.ts";
+import { type EntryMapping, mostHeadersInAll } from "./mapping.ts";
+import { type StreamKeys, targetKeys } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { Packer } from "./packer.ts";
-import { type Published, publish, publishDelayed } from "./scripts/publish.ts";
 
 /** Writes batches: one script call for what is due at once, one for what is delayed. */
-export class Publisher {
+export class RedisPublisher {
   readonly #client: RedisClient;
   readonly #settings: Settings;
   readonly #mapping: EntryMapping;
@@ -54,7 +54,7 @@ export class Publisher {
     for (const index of indexes) {
       const message = batch[index] as WireMessage;
       const own = Object.keys(message.headers);
-      if (own.length > mostHeaders) outcomes[index] = { ok: false, cause: tooManyHeaders(own.length) };
+      if (own.length > mostHeadersInAll) outcomes[index] = { ok: false, cause: tooManyHeaders(own.length) };
       else {
         packed.push(index);
         names.push(own);
@@ -62,35 +62,35 @@ export class Publisher {
       }
     }
     if (packed.length === 0) return;
-    const packer = new Packer(capacity);
-    packer.array(packed.length);
+    const writer = new MessagePackWriter(capacity);
+    writer.array(packed.length);
     for (let i = 0; i < packed.length; i++) {
-      this.#mapping.encode(batch[packed[i] as number] as WireMessage, names[i] as string[], packer);
+      this.#mapping.encode(batch[packed[i] as number] as WireMessage, names[i] as string[], writer);
     }
     const result = later
       ? await publishDelayed(
           this.#client,
           keys,
-          packer.finish(),
+          writer.finish(),
           packed.map((index) => (batch[index] as WireMessage).delayMs),
         )
-      : await publish(this.#client, keys, packer.finish());
+      : await publish(this.#client, keys, writer.finish());
     conclude(to, result, packed, outcomes);
   }
 
   /** Waits until the server says that what was written on this connection is as safe as was asked for. */
   async #awaitCopies(): Promise<void> {
     const { confirm, replicas, responseTimeoutMs } = this.#settings;
-    const patience = Math.ceil(responseTimeoutMs / 2);
+    const waitMs = Math.ceil(responseTimeoutMs / 2);
     const fsync = confirm === "fsync";
     const reply = fsync
-      ? await command(this.#client, "waitaof", [1, replicas, patience])
-      : await command(this.#client, "wait", [replicas, patience]);
+      ? await command(this.#client, "waitaof", [1, replicas, waitMs])
+      : await command(this.#client, "wait", [replicas, waitMs]);
     const [onDisk, copies] = (fsync ? reply : [1, reply]) as [number, number];
     if (onDisk >= 1 && copies >= replicas) return;
     throw new MessagingError(
       "TIMEOUT",
-      `Redis stored the messages, but not as safely as asked within ${patience} ms.`,
+      `Redis stored the messages, but not as safely as asked within ${waitMs} ms.`,
       {
         remedy: "Look at the disk and the replicas, or ask for less with `confirm` and `replicas`.",
         details: { onDisk, copies, replicas },
@@ -125,10 +125,10 @@ function absent(to: Address): MessagingError {
 function tooManyHeaders(count: number): MessagingError {
   return new MessagingError(
     "INVALID_HEADER",
-    `A message has ${count} headers; Redis scripts can carry ${mostHeaders}.`,
+    `A message has ${count} headers; Redis scripts can carry ${mostHeadersInAll}.`,
     {
       remedy: "Put what belongs together in one header, or in the body.",
-      details: { count, limit: mostHeaders },
+      details: { count, limit: mostHeadersInAll },
     },
   );
 }

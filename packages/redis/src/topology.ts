@@ -6,12 +6,12 @@ import {
   type TopologyItem,
   type TopologyState,
 } from "@waybill/core/spi";
-import { command, type RedisClient } from "./client.ts";
-import { before, beforeTime } from "./entry-id.ts";
+import { command, type RedisClient } from "./client/redis-client.ts";
+import { ensureGroup, ensureRetention, ensureStream } from "./client/scripts/ensure.ts";
 import { isReplyError } from "./errors.ts";
-import { groupKeys, queueGroup, topicKeys } from "./keys.ts";
+import { groupKeys, queueGroup, topicKeys } from "./naming.ts";
 import type { Settings } from "./options.ts";
-import { ensureGroup, ensureRetention, ensureStream } from "./scripts/ensure.ts";
+import { before, beforeTime } from "./receiving/entry-id.ts";
 
 /** An inbox lives for this long after its client's last sign of life, in milliseconds. */
 export const inboxLifeMs = 60_000;

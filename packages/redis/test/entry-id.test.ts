@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { before, beforeTime, timeOf } from "../src/entry-id.ts";
+import { before, beforeTime, timeOf } from "../src/receiving/entry-id.ts";
 
 it("finds the id just before another", () => {
   expect(before("5-1")).toBe("5-0");

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { adapter, redis } from "../src/index.ts";
-import { endpoints, settingsFromUrl, settingsOf } from "../src/options.ts";
+import { endpoints, readSettings, settingsFromUrl } from "../src/options.ts";
 
 it("reads a URL with all its parts", () => {
   const settings = settingsFromUrl("rediss://user:p%40ss@[::1]:6380/2?leaseMs=5000", {});
@@ -45,7 +45,7 @@ it.each([
 
 it("refuses unknown and wrong options in an object", () => {
   expect(() => redis({ lease: 1 } as never)).toThrow(/no option "lease"/);
-  expect(() => settingsOf({ leaseMs: 1 })).toThrow(/leaseMs/);
+  expect(() => readSettings({ leaseMs: 1 })).toThrow(/leaseMs/);
 });
 
 it("reads host:port, also for IPv6", () => {

@@ -1,3 +1,4 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, expect, it } from "vitest";
 import {
   ack,
@@ -31,7 +32,7 @@ it("lets one member read and the others stand by; the next goes on in order when
   expect(ids(received)).toEqual(numbered(0, 20));
   expect(await second.receive(20, call)).toEqual([]);
   await ack(first, received.slice(0, 5));
-  await first.close();
+  await first.close(nothingStarted);
   const rest = await receive(second, 55);
   expect(ids(rest)).toEqual(numbered(5, 60));
   expect(rest.every(({ redeliveries }) => redeliveries === 0)).toBe(true);

@@ -13,32 +13,51 @@ it("sends a script again that the server has forgotten", async () => {
   await publish(connection, queue, messages(1));
 });
 
-it("tells once when its connection is gone, and the next one hands on what it held, counted", async () => {
-  const driver = bench.driver({ connectionName: `crashable-${process.pid}` });
-  const connection = await bench.connect({}, driver);
-  const queue = await bench.made(connection, "queue");
-  const batch = messages(5);
-  await publish(connection, queue, batch);
-  const consumer = await consume(connection, queue);
-  await receive(consumer, 5);
-  const clients = String(await bench.plain.client("LIST"));
-  for (const line of clients.split("\n").filter((line) => line.includes(`name=crashable-${process.pid} `))) {
-    await bench.plain.client("KILL", "ID", Number(/^id=(\d+)/.exec(line)?.[1]));
-  }
-  await until(() => bench.lost.length > 0);
-  await expect(consumer.receive(1, call)).rejects.toThrow();
-  await connection.close();
-  expect(bench.lost).toHaveLength(1);
-  expect(driver.classify(bench.lost[0])).toMatchObject({ code: "CONNECTION_LOST" });
+it.each([false, true])(
+  "tells once when its connection is gone, and the next one hands on what it held, only what was started counted (ordered: %s)",
+  async (ordered) => {
+    const name = `crashable-${process.pid}-${ordered}`;
+    const driver = bench.driver({ connectionName: name });
+    const connection = await bench.connect({}, driver);
+    const queue = await bench.made(connection, "queue", { ordered });
+    const batch = messages(5);
+    await publish(connection, queue, batch);
+    const consumer = await consume(connection, queue);
+    const started = new Set((await receive(consumer, 5)).slice(0, 2));
+    const clients = String(await bench.plain.client("LIST"));
+    for (const line of clients.split("\n").filter((line) => line.includes(`name=${name} `))) {
+      await bench.plain.client("KILL", "ID", Number(/^id=(\d+)/.exec(line)?.[1]));
+    }
+    await until(() => bench.lost.length > 0);
+    await expect(consumer.receive(1, call)).rejects.toThrow();
+    // In either order: a connection that closes knows of no handlers.
+    await connection.close();
+    await consumer.close({ started });
+    expect(bench.lost).toHaveLength(1);
+    expect(driver.classify(bench.lost[0])).toMatchObject({ code: "CONNECTION_LOST" });
 
-  const next = await bench.connect({}, driver);
-  const replacement = await consume(next, queue);
-  const started = performance.now();
-  const again = await receive(replacement, 5);
-  // Long before the lease is over.
-  expect(performance.now() - started).toBeLessThan(10_000);
-  expect(ids(again).sort()).toEqual(ids(batch).sort());
-  expect(again.every(({ redeliveries }) => redeliveries === 1)).toBe(true);
+    const next = await bench.connect({}, driver);
+    const replacement = await consume(next, queue);
+    const before = performance.now();
+    const again = await receive(replacement, 5);
+    // Long before the lease is over.
+    expect(performance.now() - before).toBeLessThan(10_000);
+    expect(ids(again).sort()).toEqual(ids(batch).sort());
+    const startedIds = ids([...started]);
+    for (const { id, redeliveries } of again) expect(redeliveries).toBe(startedIds.includes(id) ? 1 : 0);
+  },
+);
+
+it("counts what a process held that died with its connection", async () => {
+  const connection = await bench.connect({ leaseMs: 1_500 });
+  const queue = await bench.made(connection, "queue");
+  await publish(connection, queue, messages(3));
+  const dead = await consume(connection, queue);
+  await receive(dead, 3);
+  // Another driver knows nothing of it: to the broker this is what a crash looks like.
+  const other = await bench.connect({ leaseMs: 1_500 }, bench.driver({ leaseMs: 1_500 }));
+  const taken = await receive(await consume(other, queue), 3);
+  expect(taken.map(({ redeliveries }) => redeliveries)).toEqual([1, 1, 1]);
 });
 
 it("stops receiving with an error when the stream is taken away under it", async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readInfo } from "../src/server.ts";
+import { readInfo } from "../src/client/server.ts";
 
 const info = (fields: Record<string, string>) =>
   Object.entries(fields)

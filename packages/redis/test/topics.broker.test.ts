@@ -1,3 +1,4 @@
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, expect, it } from "vitest";
 import {
   ack,
@@ -69,7 +70,7 @@ it("does not trim under a live reader without a group, and leaves nothing of it 
   await publish(connection, topic, messages(1));
   await sleep(1_300);
   expect(await receive(reader, 2_001)).toHaveLength(2_001);
-  await reader.close();
+  await reader.close(nothingStarted);
   expect(await bench.plain.keys(`*${topic.brokerName}}*`)).toEqual([]);
 });
 
@@ -101,7 +102,7 @@ it("gives an inbox an end of its own, and takes no reply for one that is gone", 
   await publish(connection, inbox, replies);
   expect(ids(await receive(consumer, 2))).toEqual(ids(replies));
   expect(await bench.plain.pttl(inbox.brokerName)).toBeGreaterThan(0);
-  await consumer.close();
+  await consumer.close(nothingStarted);
   expect(await bench.plain.exists(inbox.brokerName)).toBe(0);
 });
 

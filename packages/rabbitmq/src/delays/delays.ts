@@ -1,7 +1,7 @@
 import type { Address, WireMessage } from "@waybill/core/spi";
-import type { Control } from "../declarations/control.ts";
+import type { Control } from "../client/control.ts";
 import { delayName, dueExchange, queueName, undeliverableName } from "../naming.ts";
-import { levelFor } from "./levels.ts";
+import { tierFor } from "./tiers.ts";
 
 const day = 86_400_000;
 
@@ -16,7 +16,7 @@ interface Made {
 
 /**
  * Where delayed messages wait. A message goes, with the name of its destination
- * as routing key, to the queue of its level; there its time runs out, and the
+ * as routing key, to the queue of its tier; there its time runs out, and the
  * broker dead-letters it to the `due` exchange, which knows every destination by
  * that key. The hop is confirmed inside the broker (`at-least-once`), and what
  * has lost its destination meanwhile goes to the `undeliverable` queue, since
@@ -24,7 +24,7 @@ interface Made {
  */
 export class Delays {
   readonly #control: Control;
-  readonly #levels = new Map<string, Made>();
+  readonly #tiers = new Map<string, Made>();
   readonly #bound = new Map<string, Made>();
   #base: Promise<void> | undefined;
 
@@ -33,7 +33,7 @@ export class Delays {
   }
 
   route(to: Address, delayMs: number): { readonly exchange: string; readonly routingKey: string } {
-    return { exchange: delayName(levelFor(delayMs)), routingKey: keyOf(to) };
+    return { exchange: delayName(tierFor(delayMs)), routingKey: keyOf(to) };
   }
 
   /** Sees to it that all is there for these messages; `undefined` if it is known to be. */
@@ -44,9 +44,9 @@ export class Delays {
     for (const { delayMs } of batch) {
       if (delayMs <= 0 || delayMs === last) continue;
       last = delayMs;
-      const level = levelFor(delayMs);
-      const made = this.#levels.get(delayName(level));
-      if (made === undefined) waits.push(this.#declareLevel(level));
+      const tier = tierFor(delayMs);
+      const made = this.#tiers.get(delayName(tier));
+      if (made === undefined) waits.push(this.#declareTier(tier));
       else if (made.until === 0) waits.push(made.done);
     }
     const bound = this.#bound.get(keyOf(to));
@@ -61,9 +61,9 @@ export class Delays {
     return remember(this.#bound, key, this.#bindKey(key, to), trustMs);
   }
 
-  /** The exchange of a level, and so its queue, was found to be gone. */
+  /** The exchange of a tier, and so its queue, was found to be gone. */
   forget(exchange: string): void {
-    this.#levels.delete(exchange);
+    this.#tiers.delete(exchange);
   }
 
   async #bindKey(key: string, to: Address): Promise<void> {
@@ -96,14 +96,14 @@ export class Delays {
     });
   }
 
-  #declareLevel(levelMs: number): Promise<void> {
-    const name = delayName(levelMs);
+  #declareTier(tierMs: number): Promise<void> {
+    const name = delayName(tierMs);
     const declaring = this.#control.run(async (channel) => {
       await Promise.all([
         // It goes when its queue does, so that a publish never ends in an exchange without one.
         channel.assertExchange(name, "fanout", { autoDelete: true }),
         channel.assertQueue(name, {
-          messageTtl: levelMs,
+          messageTtl: tierMs,
           deadLetterExchange: dueExchange,
           overflow: "reject-publish",
           arguments: { "x-queue-type": "quorum", "x-dead-letter-strategy": "at-least-once" },
@@ -111,7 +111,7 @@ export class Delays {
         channel.bindQueue(name, name, ""),
       ]);
     });
-    return remember(this.#levels, name, declaring, Number.POSITIVE_INFINITY);
+    return remember(this.#tiers, name, declaring, Number.POSITIVE_INFINITY);
   }
 }
 
