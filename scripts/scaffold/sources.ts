@@ -1,6 +1,6 @@
 /** The sources of a new adapter: they compile, refuse to work, and say what belongs where. */
 export function sources(name: string): Readonly<Record<string, string>> {
-  const Name = name.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const Name = name.replaceAll(/(?:^|-)(\w)/g, (_, initial: string) => initial.toUpperCase());
   const factory = Name[0]?.toLowerCase() + Name.slice(1);
   return {
     "src/index.ts": `import type { Adapter, Driver, OptionInput, OptionSources } from "@waybill/core/spi";
