@@ -212,7 +212,7 @@ export const topology = suite("topology", [
     async run(context) {
       const [topic, queue, group] = [context.topic<number>(), context.queue<number>(), context.name()];
       const declarer = await context.connect();
-      // Subscribing once makes all that a group needs, its dead letter included.
+      // Subscribing once makes all that a group needs, its dead-letter queue included.
       await (await context.collect(declarer, topic, { group })).subscription.close();
       await (await context.collect(declarer, queue)).subscription.close();
       const client = await context.connect({ topology: "verify" });
