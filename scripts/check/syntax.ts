@@ -35,6 +35,29 @@ export function modulesNamedIn(path: string, source: string): readonly NamedModu
   return named;
 }
 
+/** The names under which a file exports values: no types. */
+export function exportedBy(path: string, source: string): readonly string[] {
+  const { module } = parsed(path, source);
+  return module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ isType, exportName: { name } }) => (isType || name === null ? [] : [name])),
+  );
+}
+
+/** The static methods of each class, as `Class.method`. */
+export function staticMethodsIn(path: string, source: string): readonly string[] {
+  const found: string[] = [];
+  new Visitor({
+    ClassDeclaration({ id, body }) {
+      for (const member of body.body) {
+        if (member.type !== "MethodDefinition" || !member.static || member.key.type !== "Identifier")
+          continue;
+        found.push(`${id?.name}.${member.key.name}`);
+      }
+    },
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
 /** Every identifier, and every quoted name of a property: where options get their names. */
 export function identifiersIn(path: string, source: string): readonly Piece[] {
   const found: Piece[] = [];

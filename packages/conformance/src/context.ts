@@ -18,21 +18,13 @@ import {
 import type { Address, Capabilities, Driver } from "@waybill/core/spi";
 import type { AnyClient } from "./any-client.ts";
 import { type Collector, collect } from "./collector.ts";
+import type { Crashable } from "./crashable.ts";
 import { type FaultProxy, openProxy } from "./faults/proxy.ts";
 import { type Counts, History, type HistoryOptions, type Numbered, noCounts } from "./history.ts";
 import type { ConformanceTarget, Endpoint } from "./target.ts";
 import { eventually, inTime, never, waitTimeoutMs } from "./waiting.ts";
 import { contractOptions, type Events, eventsOf, type Jobs, jobsOf, type WorkOptions } from "./work.ts";
 import { wrapDriver } from "./wrap.ts";
-
-/** A driver that can be made to die. */
-export interface Crashable {
-  readonly driver: Driver;
-  /** For whoever takes over: with leases as short as the dying one's, where the target has short ones. */
-  readonly replacement: Driver;
-  /** Its connections vanish without a word to the broker, and it gets no others. */
-  die(): Promise<void>;
-}
 
 const cleanupMs = 15_000;
 /** What a client that a case left open may take to close: its handlers are of no interest any more. */
