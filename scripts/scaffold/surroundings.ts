@@ -1,6 +1,6 @@
 import { adapterEntries, readmeSections } from "../check/adapter-layout.ts";
 import { read } from "../workspace.ts";
-import { environmentName } from "./sources.ts";
+import { environmentName } from "./environment-name.ts";
 
 /** Everything of a new adapter but its sources. What all packages share is taken from the Redis adapter. */
 export function surroundings(name: string): Readonly<Record<string, string>> {
