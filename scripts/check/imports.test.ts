@@ -9,6 +9,7 @@ const known: readonly Package[] = [
   aPackage("conformance", false),
   aPackage("carrier-pigeon", true),
   aPackage("semaphore", true),
+  aPackage("bridge", false, { "@waybill/core": "0.1.0", "@waybill/semaphore": "0.1.0" }),
 ];
 
 const core = {
@@ -82,6 +83,22 @@ describe("the imports check", () => {
     );
   });
 
+  it("lets a package on top have core's root and an adapter's mapping, and no more of the adapter", () => {
+    const problems = problemsOf({
+      ...core,
+      "packages/bridge/src/index.ts":
+        'import { A } from "@waybill/core"; import { b } from "@waybill/semaphore/mapping"; export const c = A + b;',
+      "packages/bridge/src/flags.ts": 'export { semaphore } from "@waybill/semaphore";',
+      "packages/semaphore/package.json": '{ "name": "@waybill/semaphore" }',
+    });
+    expect(problems).toContain(
+      "packages/bridge/src/flags.ts imports @waybill/semaphore: of an adapter, packages on top may import only ./mapping",
+    );
+    expect(problems.filter((problem) => problem.startsWith("packages/bridge/src/index.ts"))).toEqual([
+      "packages/bridge/src/index.ts imports @waybill/semaphore/mapping, which is not there",
+    ]);
+  });
+
   it("catches what core takes from elsewhere, and what is not there", () => {
     const problems = problemsOf({
       ...core,
@@ -108,6 +125,10 @@ function problemsOf(files: Readonly<Record<string, string>>): readonly string[] 
   return importProblems(importsOf(repository.root, repository.files), known);
 }
 
-function aPackage(folder: string, isAdapter: boolean): Package {
-  return { folder, isAdapter, manifest: { name: `@waybill/${folder}`, version: "0.1.0" } };
+function aPackage(
+  folder: string,
+  isAdapter: boolean,
+  dependencies: Readonly<Record<string, string>> = {},
+): Package {
+  return { folder, isAdapter, manifest: { name: `@waybill/${folder}`, version: "0.1.0", dependencies } };
 }

@@ -43,7 +43,7 @@ export function importProblems(found: readonly Import[], known: readonly Package
   ];
 }
 
-export function manifestProblems({ folder, manifest, isAdapter }: Package): readonly string[] {
+function manifestProblems({ folder, manifest, isAdapter }: Package): readonly string[] {
   const path = `packages/${folder}/package.json`;
   const own = Object.keys(manifest.dependencies ?? {});
   if (folder === "core" && own.length > 0)
@@ -73,6 +73,12 @@ function judge(found: Import, known: readonly Package[]): readonly string[] {
   if (target?.startsWith(own)) return [];
   if (owner.isAdapter && (target !== undefined || specifier.startsWith("@waybill/")))
     return judgeAdapter(found);
+  // What is not published may compare an adapter with its vendor's client.
+  const isPublished = owner.manifest.private !== true;
+  const adapter = known.find((one) => isPublished && one.isAdapter && isOf(one, found));
+  if (adapter !== undefined && specifier !== `${adapter.manifest.name}/mapping`) {
+    return [`${file} imports ${specifier}: of an adapter, packages on top may import only ./mapping`];
+  }
   return isNodeModule(specifier) || isDeclared(owner, specifier)
     ? []
     : [`${file} imports ${specifier}, which its package.json does not name`];
@@ -114,6 +120,11 @@ function judgeExample({ file, specifier, target }: Import, known: readonly Packa
   return allowed
     ? []
     : [`${file} imports ${specifier}: examples use core and adapters, as an application would`];
+}
+
+function isOf({ folder, manifest }: Package, { specifier, target }: Import): boolean {
+  if (target !== undefined) return target.startsWith(`packages/${folder}/`);
+  return specifier === manifest.name || specifier.startsWith(`${manifest.name}/`);
 }
 
 function isDeclared({ manifest }: Package, specifier: string): boolean {
