@@ -70,7 +70,6 @@ type Lists = Pick<RetiredWords, "words" | "identifiers" | "phrases">;
 function problemsIn(path: string, text: string, list: Lists): readonly string[] {
   const words = list.words.filter((entry) => isLookedFor(entry, path));
   const identifiers = list.identifiers.filter((entry) => isLookedFor(entry, path));
-  const phrases = list.phrases.filter((entry) => isLookedFor(entry, path));
   const partsOfPath = path.split("/").map((part) => part.replace(/\..*$/, ""));
 
   const problems: string[] = [];
@@ -83,7 +82,13 @@ function problemsIn(path: string, text: string, list: Lists): readonly string[] 
     if (entry !== undefined) problems.push(`${path}: its name says ${entry.retired}; use ${entry.use}`);
   }
   const isMarkdown = path.endsWith(".md");
-  const named = isMarkdown ? namesInMarkdown(text) : identifiersIn(path, text);
+  // Most files hold none of them anywhere, and need no parsing.
+  const joined = joinedName(text);
+  const mayName = [...words, ...identifiers].some(({ retired }) => joined.includes(joinedName(retired)));
+  const phrases = list.phrases.filter(
+    (entry) => isLookedFor(entry, path) && linesWith({ text, line: 1 }, entry.retired).length > 0,
+  );
+  const named = !mayName ? [] : isMarkdown ? namesInMarkdown(text) : identifiersIn(path, text);
   const seen = new Set<string>();
   for (const { text: identifier, line } of named) {
     if (seen.has(identifier)) continue;
@@ -93,7 +98,7 @@ function problemsIn(path: string, text: string, list: Lists): readonly string[] 
       words.find((one) => holdsWord(identifier, one));
     if (entry !== undefined) problems.push(`${path}:${line}: ${identifier}: use ${entry.use}`);
   }
-  const prose = isMarkdown ? [{ text, line: 1 }] : proseIn(path, text);
+  const prose = isMarkdown ? [{ text, line: 1 }] : phrases.length === 0 ? [] : proseIn(path, text);
   for (const piece of prose) {
     for (const entry of phrases) {
       for (const line of linesWith(piece, entry.retired))
@@ -103,14 +108,20 @@ function problemsIn(path: string, text: string, list: Lists): readonly string[] 
   return [...new Set(problems)];
 }
 
+/** Only what names are made of, so that `hold-back`, `hold_back` and `holdBack` are the same. */
+function joinedName(text: string): string {
+  return text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+}
+
 /** What a document shows as code: the names in its TypeScript blocks, and between backticks. */
 function namesInMarkdown(markdown: string): readonly Piece[] {
   const lineAt = lines(markdown);
   const found: Piece[] = [];
   for (const block of markdown.matchAll(/^```ts.*\n([\s\S]*?)^```$/gm)) {
     const first = lineAt(block.index);
-    for (const { text, line } of identifiersIn("block.ts", block[1] ?? ""))
+    for (const { text, line } of identifiersIn("block.ts", block[1] ?? "")) {
       found.push({ text, line: first + line });
+    }
   }
   // As long as they were, so that lines stay where they are.
   const prose = markdown.replaceAll(/^```[\s\S]*?^```$/gm, (block) => block.replaceAll(/[^\n]/g, " "));
