@@ -16,7 +16,7 @@ const consumer = await client.consume(
   { retry: { maxAttempts: 3, backoff: { initialMs: 50, factor: 2 } } },
   ({ id }, { attempt }) => {
     if (id === "i-flaky" && attempt < 3) throw new Error("the mail server is busy");
-    // There is no point in trying this again: to the dead letter at once.
+    // There is no point in trying this again: it is dead-lettered at once.
     if (id === "i-broken" && !repaired) throw new NonRetryableError("no address on file");
     sent.push(`${id} on attempt ${attempt}`);
   },
@@ -26,10 +26,10 @@ await client.sendBatch(Invoices, [{ id: "i-flaky" }, { id: "i-broken" }, { id: "
 await until("two invoices are sent", () => sent.length === 2);
 console.log(sent.sort().join(", "));
 
-// Dead letters are messages in a queue, to be looked at, consumed or redriven.
-for await (const letter of client.messages(DeadInvoices)) {
-  const why = deadLetterDetails(letter);
-  console.log(`dead letter from ${why?.source} after ${why?.attempts} attempt: ${why?.errorMessage}`);
+// Dead-lettered messages are in a queue, to be looked at, consumed or redriven.
+for await (const failed of client.messages(DeadInvoices)) {
+  const why = deadLetterDetails(failed);
+  console.log(`dead-lettered from ${why?.source} after ${why?.attempts} attempt: ${why?.errorMessage}`);
   break; // Left unsettled, it goes back: we only looked.
 }
 

@@ -8,12 +8,14 @@ import { layout } from "./check/layout.ts";
 import { lockfile } from "./check/lockfile.ts";
 import { published } from "./check/published.ts";
 import { snippets } from "./check/snippets.ts";
+import { words } from "./check/words.ts";
 import { writeTally } from "./tally.ts";
 
 const all = {
   types,
   lint,
   layout,
+  words,
   imports,
   lockfile,
   unused,

@@ -48,16 +48,16 @@ try {
   await until("every order is charged", () => ledger.billed.size === orders.length);
   await until("every receipt is sent", () => ledger.emailed.size === orders.length);
   await until("all known addresses are served", () => ledger.shipped.size === orders.length - lost);
-  await until("the others are dead letters", () => ledger.deadLettered.size === lost);
+  await until("the others are dead-lettered", () => ledger.deadLettered.size === lost);
 
-  heading("The map is mended: the dead letters come back");
+  heading("The map is fixed: the dead-lettered orders come back");
   atlas.unknown.clear();
   let redriven = 0;
-  await until("every dead letter has been redriven", async () => {
+  await until("every dead-lettered order has been redriven", async () => {
     redriven += (await client.redrive(shippingGroup)).redriven;
     return redriven >= lost;
   });
-  tell("shop", `${redriven} dead letters went back to shipping`);
+  tell("shop", `${redriven} dead-lettered orders went back to shipping`);
   await until("every order is shipped", () => ledger.shipped.size === orders.length);
 } finally {
   await client.topology.remove(...everything, deadLetterOf(billingGroup), deadLetterOf(shippingGroup));

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { demoSummary, expected, refused, refusedByStandIn } from "./expected.ts";
+import { demoSummary, expected, refused, refusedByEmulator } from "./expected.ts";
 import { runExample } from "./run-example.ts";
 
 const folder = new URL("..", import.meta.url);
@@ -16,7 +16,7 @@ export function examplesBehave(broker: string, url: string): void {
 
     const refusals = refused[broker] ?? {};
     it.for(numbered.filter((name) => !(name in refusals)))("%s prints what it should", async (name) => {
-      const lacking = refusedByStandIn[broker]?.[name];
+      const lacking = refusedByEmulator[broker]?.[name];
       const { printed, error } = await runExample(name, url);
       if (lacking !== undefined && error !== "") expect(error).toMatch(lacking);
       else expect({ printed, error }).toEqual({ printed: expected[name], error: "" });

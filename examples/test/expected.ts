@@ -10,7 +10,7 @@ export const expected: Readonly<Record<string, readonly string[]>> = {
   "04-request-reply.ts": ["1 kg to Oslo: 7", "10 kg to Lima: 25", "the moon: REMOTE_ERROR"],
   "05-retries-and-dead-letters.ts": [
     "i-fine on attempt 1, i-flaky on attempt 3",
-    "dead letter from invoices after 1 attempt: no address on file",
+    "dead-lettered from invoices after 1 attempt: no address on file",
     "1 redriven; i-broken on attempt 1",
   ],
   "06-ordered-keys.ts": ["p-1: 1 2 3 4 5", "p-2: 1 2 3 4 5", "p-3: 1 2 3 4 5"],
@@ -30,8 +30,8 @@ export const refused: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
   "sns-sqs": { "07-replay.ts": /code: 'UNSUPPORTED'.*feature: '"replay"'/s },
 };
 
-/** As `refused`, where only what stands in for the broker lacks it, and another stand-in may have it. */
-export const refusedByStandIn: typeof refused = {
+/** As `refused`, where only an emulator lacks it, and another emulator may have it. */
+export const refusedByEmulator: typeof refused = {
   "google-pubsub": { "07-replay.ts": /UNIMPLEMENTED.*This stand-in does not have/s },
 };
 

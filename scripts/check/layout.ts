@@ -1,20 +1,15 @@
-import { files, packages, read } from "../workspace.ts";
-import { extraAdapterFiles, longFiles } from "./allowances.ts";
+import { files, packages, read, root } from "../workspace.ts";
+import {
+  adapterClassPrefix,
+  adapterEntries,
+  adapterFiles,
+  adapterFolders,
+  readmeSections,
+} from "./adapter-layout.ts";
+import { extraAdapterFiles, extraExports, longFiles } from "./allowances.ts";
+import { type Import, importsOf } from "./import-graph.ts";
 import type { Step } from "./step.ts";
-
-const adapterFiles = [
-  "index",
-  "options",
-  "capabilities",
-  "connection",
-  "consumer",
-  "topology",
-  "mapping",
-  "errors",
-  "conformance",
-];
-
-const readmeSections = ["Install", "Use", "Mapping", "Delivery semantics", "Limits", "Native access"];
+import { exportedBy, staticMethodsIn } from "./syntax.ts";
 
 const longest = 300;
 const namesThatSayNothing = /(^|\/)(utils?|common|misc|helpers?)(\/|\.|$)/;
@@ -43,15 +38,73 @@ function whatPublishingNeeds(folder: string): readonly string[] {
 
 function adapterLayout(folder: string): readonly string[] {
   const source = `packages/${folder}/src/`;
-  const present = files(`${source}**/*.ts`).filter((path) => !path.endsWith(".test.ts"));
-  const agreed = adapterFiles.map((name) => `${source}${name}.ts`);
-  const missing = agreed.filter((path) => !present.includes(path));
-  const extra = present.filter((path) => !agreed.includes(path) && !isAllowed(path, extraAdapterFiles));
+  const paths = files(`${source}**/*.ts`).filter((path) => !path.endsWith(".test.ts"));
+  const present = new Map(paths.map((path) => [path.slice(source.length), read(path)]));
   return [
-    ...missing.map((path) => `${path} is missing: every adapter has the same files`),
-    ...extra.map((path) => `${path} is not in the agreed list: give a reason in scripts/check/allowances.ts`),
+    ...adapterFileProblems(folder, present),
+    ...mappingProblems(`${source}mapping.ts`, importsOf(root, paths)),
+    ...entryProblems(folder),
     ...readmeProblems(`packages/${folder}/README.md`),
   ];
+}
+
+/** What is wrong with an adapter's files, given by their path in `src/`. */
+export function adapterFileProblems(folder: string, present: ReadonlyMap<string, string>): readonly string[] {
+  const source = `packages/${folder}/src/`;
+  const prefix = adapterClassPrefix(folder);
+  const problems: string[] = [];
+  for (const [name, exportsOf] of Object.entries(adapterFiles)) {
+    const text = present.get(name);
+    if (text === undefined) {
+      problems.push(`${source}${name} is missing: every adapter has the same files`);
+      continue;
+    }
+    const exported = exportedBy(name, text);
+    const absent = exportsOf(prefix).filter((wanted) => !exported.includes(wanted));
+    problems.push(...absent.map((wanted) => `${source}${name} does not export ${wanted}`));
+    if (name === "index.ts") {
+      const wanted = [...exportsOf(prefix), ...(extraExports[folder] ?? [])];
+      const extra = exported.filter((one) => !wanted.includes(one));
+      problems.push(
+        ...extra.map((one) => `${source}${name} exports ${one}: it holds the factory and the adapter`),
+      );
+    }
+    if (name === "connection.ts" && !staticMethodsIn(name, text).includes(`${prefix}Connection.open`)) {
+      problems.push(`${source}${name}: ${prefix}Connection has no static method open`);
+    }
+  }
+  const agreed = [...Object.keys(adapterFiles), ...adapterFolders.map((name) => `${name}/`)];
+  for (const name of present.keys()) {
+    const isAgreed =
+      agreed.some((entry) => covers(entry, name)) || isAllowed(source + name, extraAdapterFiles);
+    if (!isAgreed)
+      problems.push(`${source}${name} is neither one of the agreed files nor in one of the agreed folders`);
+  }
+  return problems;
+}
+
+/** A mapping is pure: neither it nor what it imports knows the vendor's client, by a type either. */
+export function mappingProblems(mapping: string, imports: readonly Import[]): readonly string[] {
+  const reached = [mapping];
+  const problems: string[] = [];
+  for (const file of reached) {
+    for (const one of imports.filter((each) => each.file === file)) {
+      if (one.specifier.startsWith(".")) {
+        if (one.target !== undefined && !reached.includes(one.target)) reached.push(one.target);
+      } else if (!one.specifier.startsWith("node:") && one.specifier !== "@waybill/core/spi") {
+        problems.push(`${mapping} must be free of ${one.specifier}, which ${file} imports`);
+      }
+    }
+  }
+  return problems;
+}
+
+function entryProblems(folder: string): readonly string[] {
+  const path = `packages/${folder}/package.json`;
+  const { exports = {} }: { exports?: Readonly<Record<string, unknown>> } = JSON.parse(read(path));
+  return adapterEntries
+    .filter((entry) => !Object.hasOwn(exports, entry))
+    .map((entry) => `${path} does not export "${entry}"`);
 }
 
 function readmeProblems(path: string): readonly string[] {

@@ -16,11 +16,11 @@ export const lockfile: Step = {
 function problemsOf(lockfile: string): readonly string[] {
   const { packages }: { packages: Record<string, Locked> } = JSON.parse(read(lockfile));
   // These are installed on users' computers, where nobody would see that npm had nothing to compare with.
-  const isStandIn = lockfile.includes("/stand-ins/");
+  const isEmulator = lockfile.includes("/stand-ins/");
   const problems: string[] = [];
   for (const [path, { resolved, integrity, optionalDependencies = {} }] of Object.entries(packages)) {
     if (resolved?.includes("://")) problems.push(`${path} says where it was downloaded from`);
-    if (isStandIn && path !== "" && integrity === undefined) problems.push(`${path} has no checksum`);
+    if (isEmulator && path !== "" && integrity === undefined) problems.push(`${path} has no checksum`);
     for (const name of Object.keys(optionalDependencies)) {
       const places = [`${path}/node_modules/${name}`, `node_modules/${name}`];
       if (!places.some((place) => packages[place]))

@@ -1,6 +1,6 @@
+import { adapterEntries, readmeSections } from "../check/adapter-layout.ts";
 import { read } from "../workspace.ts";
-
-const readmeSections = ["Install", "Use", "Mapping", "Delivery semantics", "Limits", "Native access"];
+import { environmentName } from "./environment-name.ts";
 
 /** Everything of a new adapter but its sources. What all packages share is taken from the Redis adapter. */
 export function surroundings(name: string): Readonly<Record<string, string>> {
@@ -12,6 +12,7 @@ export function surroundings(name: string): Readonly<Record<string, string>> {
     description: `Waybill adapter for ${name}.`,
     keywords: ["messaging", "waybill", name],
     repository: { ...manifest.repository, directory: `packages/${name}` },
+    exports: Object.fromEntries([...adapterEntries.map(entry), ["./package.json", "./package.json"]]),
   };
   const sections = readmeSections.map((title) => `## ${title}\n\nTo be written.\n`);
   return {
@@ -24,12 +25,29 @@ export function surroundings(name: string): Readonly<Record<string, string>> {
   };
 }
 
+/** `./mapping` is `src/mapping.ts`, and `.` is the index. */
+function entry(path: string): readonly [string, unknown] {
+  const file = path === "." ? "index" : path.slice(2);
+  return [
+    path,
+    {
+      "@waybill/source": `./src/${file}.ts`,
+      types: `./dist/${file}.d.ts`,
+      default: `./dist/${file}.js`,
+    },
+  ];
+}
+
 const conformanceTest = (name: string) => `import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
 import { saveReport } from "../../../scripts/testing/conformance.ts";
 import { target } from "../src/conformance.ts";
 
 // Once @waybill/local-brokers can start this broker, \`localBroker\` says where it is.
-const url = process.env.WAYBILL_${name.toUpperCase().replaceAll("-", "_")}_URL ?? "${name}://localhost";
-runConformance({ runner: { describe, it }, target: target(url), onReport: saveReport });
+const url = process.env.WAYBILL_${environmentName(name)}_URL;
+if (url !== undefined) {
+  runConformance({ runner: { describe, it }, target: target(url), onReport: saveReport });
+} else {
+  it.skip("is not run: WAYBILL_${environmentName(name)}_URL does not say where the broker is", () => undefined);
+}
 `;

@@ -63,4 +63,4 @@ export function suite(name: string, definitions: readonly CaseDefinition[]): rea
 }
 
 /** The name of the suite that a case id belongs to. */
-export const chapterOf = (id: string): string => id.slice(0, id.indexOf("."));
+export const suiteOf = (id: string): string => id.slice(0, id.indexOf("."));

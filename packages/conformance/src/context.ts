@@ -1,12 +1,10 @@
 import {
   type AnyQueue,
   type AnyTopic,
-  type Client,
   type ClientOptions,
   type ConsumeOptions,
   type Contract,
   connect,
-  type Feature,
   type Handler,
   type MessagingError,
   type QueueContract,
@@ -18,25 +16,15 @@ import {
   topic,
 } from "@waybill/core";
 import type { Address, Capabilities, Driver } from "@waybill/core/spi";
+import type { AnyClient } from "./any-client.ts";
 import { type Collector, collect } from "./collector.ts";
+import type { Crashable } from "./crashable.ts";
 import { type FaultProxy, openProxy } from "./faults/proxy.ts";
-import { type Counts, History, type HistoryOptions, noCounts } from "./history.ts";
+import { type Counts, History, type HistoryOptions, type Numbered, noCounts } from "./history.ts";
 import type { ConformanceTarget, Endpoint } from "./target.ts";
-import { eventually, never, patienceMs, within } from "./waiting.ts";
-import { type Events, eventsOf, type Jobs, jobsOf, type WorkOptions } from "./work.ts";
+import { eventually, inTime, never, waitTimeoutMs } from "./waiting.ts";
+import { contractOptions, type Events, eventsOf, type Jobs, jobsOf, type WorkOptions } from "./work.ts";
 import { wrapDriver } from "./wrap.ts";
-
-/** A client that may use every feature: a case says which in `needs`, and is not run without them. */
-export type AnyClient = Client<Feature>;
-
-/** A driver that can be made to die. */
-export interface Crashable {
-  readonly driver: Driver;
-  /** For whoever takes over: with leases as short as the dying one's, where the target has short ones. */
-  readonly replacement: Driver;
-  /** Its connections vanish without a word to the broker, and it gets no others. */
-  die(): Promise<void>;
-}
 
 const cleanupMs = 15_000;
 /** What a client that a case left open may take to close: its handlers are of no interest any more. */
@@ -53,7 +41,7 @@ export class Context {
   /** Numbers for the report of this case, by name. */
   readonly measures: Record<string, number> = {};
   readonly #prefix: string;
-  readonly #patience: number;
+  readonly #timeoutScale: number;
   readonly #histories: History[] = [];
   readonly #clients: AnyClient[] = [];
   readonly #made = new Map<string, Address>();
@@ -62,13 +50,13 @@ export class Context {
 
   /**
    * @param id Unique among the cases that may run at the same broker, and short.
-   * @param patience How long to wait for what must come, as a share of what the cases say.
+   * @param timeoutScale How long to wait for what must come, as a share of what the cases say.
    */
-  constructor(target: ConformanceTarget, id: string, signal: AbortSignal, patience = 1) {
+  constructor(target: ConformanceTarget, id: string, signal: AbortSignal, timeoutScale = 1) {
     this.target = target;
     this.capabilities = target.driver().capabilities;
     this.#prefix = id;
-    this.#patience = patience;
+    this.#timeoutScale = timeoutScale;
     this.signal = signal;
   }
 
@@ -157,18 +145,20 @@ export class Context {
           ? client.subscribe(from, options as SubscribeOptions, handler)
           : client.consume(from, options as ConsumeOptions, handler),
       handle,
-      (what, condition, withinMs = patienceMs) => this.#eventually(what, condition, withinMs),
+      (what, condition, withinMs = waitTimeoutMs) => this.#eventually(what, condition, withinMs),
     );
   }
 
   /** Numbered messages for a queue of their own. `client` sends them; default: a fresh one. */
   async jobs(options: WorkOptions = {}, client?: AnyClient): Promise<Jobs> {
-    return jobsOf(this, client ?? (await this.connect()), options);
+    const jobs = this.queue<Numbered>(contractOptions(options));
+    return jobsOf(client ?? (await this.connect()), jobs, this.#historyOf(options));
   }
 
   /** Numbered messages for a topic of their own. `client` publishes them; default: a fresh one. */
   async events(options: WorkOptions = {}, client?: AnyClient): Promise<Events> {
-    return eventsOf(this, client ?? (await this.connect()), options);
+    const events = this.topic<Numbered>(contractOptions(options));
+    return eventsOf(client ?? (await this.connect()), events, this.#historyOf(options));
   }
 
   /** A driver behind a way to kill its connections. Needs the part `crash`. */
@@ -209,8 +199,12 @@ export class Context {
     return history;
   }
 
+  #historyOf({ keyed = false, redelivery = false }: WorkOptions): History {
+    return this.history({ ordered: keyed, redelivery });
+  }
+
   /** Waits for a condition, and returns what it gave. Rejects with `what` after `withinMs` (default 30 000). */
-  eventually<T>(what: string, condition: () => T | Promise<T>, withinMs = patienceMs): Promise<T> {
+  eventually<T>(what: string, condition: () => T | Promise<T>, withinMs = waitTimeoutMs): Promise<T> {
     return this.#eventually(() => what, condition, withinMs);
   }
 
@@ -227,15 +221,15 @@ export class Context {
     history: History,
     allowed: { withinMs?: number; duplicates?: number } = {},
   ): Promise<void> {
-    const { withinMs = patienceMs, duplicates = 0 } = allowed;
+    const { withinMs = waitTimeoutMs, duplicates = 0 } = allowed;
     await this.eventually("all are delivered", () => history.complete(), withinMs);
     if (duplicates === 0) await this.never("a duplicate", () => history.counts().duplicated > 0, 100);
     history.check({ duplicates });
   }
 
   /** Rejects if the promise takes longer than `ms`. */
-  within<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
-    return within(promise, ms, () => new Error(`Took longer than ${ms} ms: ${what}.`));
+  inTime<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
+    return inTime(promise, ms, () => new Error(`Took longer than ${ms} ms: ${what}.`));
   }
 
   /** Puts a number into the report of this case: of several with one name, the largest. */
@@ -287,13 +281,13 @@ export class Context {
   }
 
   #eventually<T>(what: () => string, condition: () => T | Promise<T>, withinMs: number): Promise<T> {
-    return eventually(what, condition, withinMs * this.#patience, this.signal);
+    return eventually(what, condition, withinMs * this.#timeoutScale, this.signal);
   }
 }
 
 async function quietly(work: Promise<unknown>): Promise<void> {
   try {
-    await within(work, cleanupMs, () => new Error("The clean-up took too long."));
+    await inTime(work, cleanupMs, () => new Error("The clean-up took too long."));
   } catch {
     // What a case leaves behind has a unique name and harms no other case.
   }

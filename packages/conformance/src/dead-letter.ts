@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type DeadLetterInfo, type Delivery, deadLetterDetails } from "@waybill/core";
 
-/** What a dead letter says of itself; it must say it. */
-export function detailsOf(letter: Delivery | undefined): DeadLetterInfo {
-  assert.ok(letter !== undefined, "there is a letter");
-  const details = deadLetterDetails(letter);
-  assert.ok(details !== undefined, "the letter has the dead-letter headers");
+/** The failure headers of a dead-lettered message; it must have them. */
+export function detailsOf(delivery: Delivery | undefined): DeadLetterInfo {
+  assert.ok(delivery !== undefined, "there is a dead-lettered message");
+  const details = deadLetterDetails(delivery);
+  assert.ok(details !== undefined, "the message has the dead-letter headers");
   return details;
 }

@@ -4,7 +4,7 @@ import type { GuaranteeId } from "./case.ts";
 export const guarantees: Readonly<Record<GuaranteeId, { readonly name: string; readonly sentence: string }>> =
   {
     G1: { name: "stored", sentence: "A publish resolves only when the broker has confirmed the message." },
-    G2: { name: "at least once", sentence: "What was not acked is delivered again." },
+    G2: { name: "at least once", sentence: "Unacked messages are delivered again." },
     G3: {
       name: "settle once",
       sentence: "The first of ack, retry and reject wins; a late one is told, and harms nobody.",
@@ -13,7 +13,10 @@ export const guarantees: Readonly<Record<GuaranteeId, { readonly name: string; r
       name: "retry",
       sentence: "After a failure the message comes again, after its backoff, with its attempt number.",
     },
-    G5: { name: "dead letter", sentence: "What failed for good is kept, with why, and can be brought back." },
+    G5: {
+      name: "dead-lettering",
+      sentence: "What failed for good is kept, with the reason, and can be brought back.",
+    },
     G6: {
       name: "order",
       sentence: "Messages of one key are handled one at a time, in order, within a group.",
@@ -33,5 +36,8 @@ export const guarantees: Readonly<Record<GuaranteeId, { readonly name: string; r
       name: "refusal",
       sentence: "What cannot be done, and every mistake, is refused at once, in clear words.",
     },
-    G13: { name: "fidelity", sentence: "What comes out is what went in, and foreign messages are welcome." },
+    G13: {
+      name: "fidelity",
+      sentence: "What comes out is what went in, and messages of external clients are consumed as they are.",
+    },
   };

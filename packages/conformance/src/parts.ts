@@ -1,12 +1,12 @@
 import type { ConformanceTarget } from "./target.ts";
 
 /** What a case may need of its target beyond a driver. */
-export type Part = "endpoint" | "refused" | "foreign" | "broker" | "crash" | "url" | "shortLease";
+export type Part = "endpoint" | "refused" | "externalClient" | "broker" | "crash" | "url" | "shortLease";
 
 const given: Readonly<Record<Part, (target: ConformanceTarget) => boolean>> = {
   endpoint: (target) => target.endpoint !== undefined,
   refused: (target) => target.refused !== undefined,
-  foreign: (target) => target.foreign !== undefined,
+  externalClient: (target) => target.externalClient !== undefined,
   broker: (target) => target.broker !== undefined,
   url: (target) => target.url !== undefined,
   shortLease: (target) => target.shortLease !== undefined,

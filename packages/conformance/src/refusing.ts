@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type AnyQueue, connect, MessagingError } from "@waybill/core";
 import type { Capabilities, Driver, Feature } from "@waybill/core/spi";
-import type { AnyClient, Context } from "./context.ts";
+import type { AnyClient } from "./any-client.ts";
+import type { Context } from "./context.ts";
 import { failure } from "./failing.ts";
 import { wrapDriver } from "./wrap.ts";
 

@@ -26,7 +26,7 @@ export interface ConformanceTarget {
   /** The secret that `refused` uses, which must never show in an error. */
   readonly refusedSecret?: string;
   /** The vendor client on its own, knowing nothing of Waybill. */
-  readonly foreign?: () => Promise<ForeignPeer>;
+  readonly externalClient?: () => Promise<ExternalClient>;
   /**
    * Makes every connection of this driver vanish as if its process had died:
    * nothing is said to the broker, and it makes no further ones. For brokers
@@ -70,23 +70,23 @@ export interface Quirk {
 }
 
 /** A message as the vendor client sees it. */
-export interface ForeignMessage {
+export interface ExternalMessage {
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
   readonly key?: string;
 }
 
 /** Produces and reads with the vendor client alone. Addresses are `topic` or `queue`, and exist. */
-export interface ForeignPeer {
-  publish(to: Address, message: ForeignMessage): Promise<void>;
+export interface ExternalClient {
+  publish(to: Address, message: ExternalMessage): Promise<void>;
   /** Starts to read what is published from now on; resolves once nothing would be missed. */
-  listen(from: Address): Promise<ForeignListener>;
+  listen(from: Address): Promise<ExternalListener>;
   close(): Promise<void>;
 }
 
-export interface ForeignListener {
+export interface ExternalListener {
   /** The next message; rejects after ten seconds without one. */
-  next(): Promise<ForeignMessage>;
+  next(): Promise<ExternalMessage>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /** How long to wait for what must come, unless a case says otherwise: long, since it costs only where something is wrong. */
-export const patienceMs = 30_000;
+export const waitTimeoutMs = 30_000;
 
 /**
  * Waits until `condition` holds and returns what it gave. Rejects with `what`
@@ -40,7 +40,7 @@ export async function never(
 }
 
 /** Rejects with `error()` if the promise takes longer than `ms`. */
-export async function within<T>(promise: Promise<T>, ms: number, error: () => Error): Promise<T> {
+export async function inTime<T>(promise: Promise<T>, ms: number, error: () => Error): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(error()), ms);

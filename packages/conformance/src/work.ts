@@ -1,5 +1,5 @@
 import type { QueueContract, TopicContract } from "@waybill/core";
-import type { AnyClient, Context } from "./context.ts";
+import type { AnyClient } from "./any-client.ts";
 import type { History, HistoryOptions, Numbered } from "./history.ts";
 import { keysNamed, Load, type LoadOptions } from "./load.ts";
 
@@ -29,25 +29,26 @@ export interface WorkOptions extends Pick<HistoryOptions, "redelivery"> {
   readonly keyed?: boolean;
 }
 
-export function jobsOf(context: Context, client: AnyClient, options: WorkOptions): Jobs {
-  const jobs = context.queue<Numbered>(contractOptions(options));
-  return { jobs, ...work(context, client, options, (message) => client.send(jobs, message)) };
+/** `history` is to judge what goes through `jobs`. */
+export function jobsOf(client: AnyClient, jobs: QueueContract<Numbered>, history: History): Jobs {
+  return { jobs, ...work(client, history, jobs.ordered, (message) => client.send(jobs, message)) };
 }
 
-export function eventsOf(context: Context, client: AnyClient, options: WorkOptions): Events {
-  const events = context.topic<Numbered>(contractOptions(options));
-  return { events, ...work(context, client, options, (message) => client.publish(events, message)) };
+/** `history` is to judge what goes through `events`. */
+export function eventsOf(client: AnyClient, events: TopicContract<Numbered>, history: History): Events {
+  return { events, ...work(client, history, events.ordered, (message) => client.publish(events, message)) };
 }
 
-const contractOptions = ({ keyed = false }: WorkOptions) => (keyed ? { key: ({ k }: Numbered) => k } : {});
+/** What the contract of such work is made with. */
+export const contractOptions = ({ keyed = false }: WorkOptions) =>
+  keyed ? { key: ({ k }: Numbered) => k } : {};
 
 function work(
-  context: Context,
   client: AnyClient,
-  { keyed = false, redelivery = false }: WorkOptions,
+  history: History,
+  keyed: boolean,
   send: (message: Numbered) => Promise<unknown>,
 ): Work {
-  const history = context.history({ ordered: keyed, redelivery });
   const keys = keyed ? keysNamed(16) : [""];
   return {
     client,

@@ -86,10 +86,10 @@ describe("a run", () => {
 
   test("says of what lacks a part of the target that it was not run, and which part", async () => {
     const report = await runCases(stubTarget(), {
-      filter: ["foreign.to-topic", "settlement.settle-after-the-lease"],
+      filter: ["external-clients.to-topic", "settlement.settle-after-the-lease"],
     });
     expect(report.cases.map(({ outcome, reason }) => [outcome, reason])).toEqual([
-      ["not-run", 'the target does not give "foreign"'],
+      ["not-run", 'the target does not give "externalClient"'],
       ["not-run", "does not apply: the broker has no lease"],
     ]);
   });

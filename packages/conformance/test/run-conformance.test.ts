@@ -30,7 +30,12 @@ test("registers a test per case, by suite, and skips what cannot be run", async 
   runConformance({
     runner: own,
     target: stubTarget(),
-    only: ["naming.illegal-topic", "delivery.one-by-queue", "foreign.to-topic", "delivery.five-thousand"],
+    only: [
+      "naming.illegal-topic",
+      "delivery.one-by-queue",
+      "external-clients.to-topic",
+      "delivery.five-thousand",
+    ],
     onReport: (report) => reports.push(report),
   });
   expect(own.tests.map(({ name }) => name.split(":")[0])).toEqual([
@@ -40,7 +45,7 @@ test("registers a test per case, by suite, and skips what cannot be run", async 
     "stub conformance > writes its report",
   ]);
   expect(own.skipped).toHaveLength(1);
-  expect(own.skipped[0]).toContain('[not run: the target does not give "foreign"]');
+  expect(own.skipped[0]).toContain('[not run: the target does not give "externalClient"]');
 
   const [first, second, third, last] = own.tests;
   await expect(first?.body()).rejects.toThrow("stub");

@@ -8,9 +8,9 @@ import type {
   BrokerProcess,
   ConformanceTarget,
   Endpoint,
-  ForeignListener,
-  ForeignMessage,
-  ForeignPeer,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
 } from "@waybill/conformance";
 import type { Driver } from "@waybill/core/spi";
 import { EventHubsNative } from "./client/native.ts";
@@ -49,7 +49,7 @@ export function target(url: string, extras: { readonly broker?: BrokerProcess } 
         checkpoints: "memory:",
       }),
     refusedSecret,
-    foreign: () => foreignPeer(settings),
+    externalClient: () => externalClient(settings),
     shortLease: { ms: sessionTimeoutMs, driver },
     url: { href, module: import.meta.resolve("@waybill/event-hubs") },
     ...extras,
@@ -63,10 +63,10 @@ function withQuery(url: string, values: Readonly<Record<string, string>>): strin
   return `${base}?${params}`;
 }
 
-async function foreignPeer(settings: Settings): Promise<ForeignPeer> {
+async function externalClient(settings: Settings): Promise<ExternalClient> {
   const native = new EventHubsNative(settings);
   const producers = new Map<string, EventHubProducerClient>();
-  const listeners = new Set<ForeignListener>();
+  const listeners = new Set<ExternalListener>();
   return {
     async publish(to, { body, headers, key }) {
       const producer = producers.get(to.brokerName) ?? (await native.producer(to.brokerName));
@@ -89,8 +89,8 @@ async function foreignPeer(settings: Settings): Promise<ForeignPeer> {
 }
 
 /** From the end of each partition as it is now, so that nothing is missed while links are being opened. */
-async function listen(client: EventHubConsumerClient): Promise<ForeignListener> {
-  const messages: ForeignMessage[] = [];
+async function listen(client: EventHubConsumerClient): Promise<ExternalListener> {
+  const messages: ExternalMessage[] = [];
   const waiting: (() => void)[] = [];
   const subscriptions: Subscription[] = [];
   const handlers = {
@@ -124,7 +124,7 @@ async function listen(client: EventHubConsumerClient): Promise<ForeignListener> 
           });
         });
       }
-      return messages.shift() as ForeignMessage;
+      return messages.shift() as ExternalMessage;
     },
     async close() {
       await Promise.all(subscriptions.map((subscription) => subscription.close()));
@@ -133,7 +133,7 @@ async function listen(client: EventHubConsumerClient): Promise<ForeignListener> 
   };
 }
 
-function shown({ body, properties = {}, partitionKey }: ReceivedEventData): ForeignMessage {
+function shown({ body, properties = {}, partitionKey }: ReceivedEventData): ExternalMessage {
   return {
     body: body as Uint8Array,
     headers: Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, String(value)])),

@@ -2,9 +2,9 @@ import { PubSub, v1 } from "@google-cloud/pubsub";
 import type {
   ConformanceTarget,
   Endpoint,
-  ForeignListener,
-  ForeignMessage,
-  ForeignPeer,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
 } from "@waybill/conformance";
 import type { Address } from "@waybill/core/spi";
 import { quirksOf } from "./client/emulators.ts";
@@ -27,7 +27,7 @@ export function target(urlOfAny: string, extras: Partial<ConformanceTarget> = {}
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "4000" }),
     ...(emulator === null ? {} : { endpoint: endpointOf(emulator), quirks: quirksOf[which] }),
-    foreign: async () => new PubsubPeer(url),
+    externalClient: async () => new PubsubPeer(url),
     shortLease: {
       ms: shortLeaseMs,
       driver: (through) => driver(through, { leaseMs: String(shortLeaseMs) }),
@@ -61,7 +61,7 @@ function variant(url: string, query: Readonly<Record<string, string>>, through?:
 }
 
 /** Google's client alone, as any other program would use it. */
-class PubsubPeer implements ForeignPeer {
+class PubsubPeer implements ExternalClient {
   readonly #pubsub: PubSub;
 
   constructor(url: string) {
@@ -75,7 +75,7 @@ class PubsubPeer implements ForeignPeer {
     });
   }
 
-  async publish(to: Address, { body, headers, key }: ForeignMessage): Promise<void> {
+  async publish(to: Address, { body, headers, key }: ExternalMessage): Promise<void> {
     const topic = this.#pubsub.topic(to.brokerName, { messageOrdering: key !== undefined });
     await topic.publishMessage({
       data: Buffer.from(body),
@@ -84,7 +84,7 @@ class PubsubPeer implements ForeignPeer {
     });
   }
 
-  async listen(from: Address): Promise<ForeignListener> {
+  async listen(from: Address): Promise<ExternalListener> {
     const id = `peer-${Math.random().toString(36).slice(2)}`;
     await this.#pubsub.topic(from.brokerName).createSubscription(id, { enableMessageOrdering: from.ordered });
     const config = await this.#pubsub.getClientConfig();
@@ -99,7 +99,7 @@ class PubsubPeer implements ForeignPeer {
   }
 }
 
-class PubsubPeerListener implements ForeignListener {
+class PubsubPeerListener implements ExternalListener {
   readonly #subscriber: v1.SubscriberClient;
   readonly #subscription: string;
 
@@ -108,7 +108,7 @@ class PubsubPeerListener implements ForeignListener {
     this.#subscription = subscription;
   }
 
-  async next(): Promise<ForeignMessage> {
+  async next(): Promise<ExternalMessage> {
     const subscription = this.#subscription;
     for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
       const [response] = await this.#subscriber.pull({

@@ -3,9 +3,9 @@ import type {
   BrokerProcess,
   ConformanceTarget,
   Endpoint,
-  ForeignListener,
-  ForeignMessage,
-  ForeignPeer,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
 } from "@waybill/conformance";
 import type { Driver } from "@waybill/core/spi";
 import kafkajs, { type Kafka } from "kafkajs";
@@ -30,7 +30,7 @@ export function target(url: string, extras: { readonly broker?: BrokerProcess } 
     endpoint,
     refused: () => kafka({ brokers, username: "nobody", password: refusedSecret, mechanism: "plain" }),
     refusedSecret,
-    foreign: () => foreignPeer(brokers),
+    externalClient: () => externalClient(brokers),
     shortLease: { ms: sessionTimeoutMs, driver },
     url: { href: shortLived, module: import.meta.resolve("@waybill/kafka") },
     ...extras,
@@ -51,9 +51,9 @@ function detour(brokers: readonly string[], through: Endpoint): Driver {
   });
 }
 
-async function foreignPeer(brokers: readonly string[]): Promise<ForeignPeer> {
+async function externalClient(brokers: readonly string[]): Promise<ExternalClient> {
   const client = new kafkajs.Kafka({
-    clientId: "foreign",
+    clientId: "externalClient",
     brokers: [...brokers],
     logCreator: () => () => {},
   });
@@ -62,7 +62,7 @@ async function foreignPeer(brokers: readonly string[]): Promise<ForeignPeer> {
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
   await producer.connect();
-  const listeners = new Set<ForeignListener>();
+  const listeners = new Set<ExternalListener>();
   return {
     async publish(to, { body, headers, key }) {
       await producer.send({
@@ -84,7 +84,7 @@ async function foreignPeer(brokers: readonly string[]): Promise<ForeignPeer> {
   };
 }
 
-async function listen(client: Kafka, topic: string): Promise<ForeignListener> {
+async function listen(client: Kafka, topic: string): Promise<ExternalListener> {
   const groupId = `foreign-${crypto.randomUUID()}`;
   const admin = client.admin();
   await admin.connect();
@@ -92,7 +92,7 @@ async function listen(client: Kafka, topic: string): Promise<ForeignListener> {
   const consumer = client.consumer({ groupId, maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
-  const messages: ForeignMessage[] = [];
+  const messages: ExternalMessage[] = [];
   const waiting: (() => void)[] = [];
   await consumer.run({
     autoCommit: false,
@@ -117,7 +117,7 @@ async function listen(client: Kafka, topic: string): Promise<ForeignListener> {
           });
         });
       }
-      return messages.shift() as ForeignMessage;
+      return messages.shift() as ExternalMessage;
     },
     async close() {
       await consumer.disconnect();

@@ -1,4 +1,9 @@
-import type { ConformanceTarget, ForeignListener, ForeignMessage, ForeignPeer } from "@waybill/conformance";
+import type {
+  ConformanceTarget,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
+} from "@waybill/conformance";
 import type { Address, Driver, WireMessage } from "@waybill/core/spi";
 import type { MemoryBroker } from "./broker/broker.ts";
 import { Member } from "./broker/member.ts";
@@ -24,7 +29,7 @@ export function target(url = "memory:"): ConformanceTarget {
     driver: () => driver(),
     shortLease: { ms: shortLeaseMs, driver: () => driver(shortLeaseMs) },
     crash: async (driver) => lives.get(driver)?.end(),
-    foreign: async () => foreignPeer(broker),
+    externalClient: async () => externalClient(broker),
     broker: {
       kill: async () => broker.stop(),
       start: async () => broker.start(),
@@ -56,8 +61,8 @@ class Life {
 }
 
 /** The broker's own interface, with none of Waybill's metadata. */
-function foreignPeer(broker: MemoryBroker): ForeignPeer {
-  const listeners: ForeignListener[] = [];
+function externalClient(broker: MemoryBroker): ExternalClient {
+  const listeners: ExternalListener[] = [];
   return {
     async publish(to, message) {
       const [outcome] = broker.publish(to, [plain(message, broker.settings.clock.now())]);
@@ -74,7 +79,7 @@ function foreignPeer(broker: MemoryBroker): ForeignPeer {
   };
 }
 
-function plain({ body, headers, key }: ForeignMessage, timestamp: number): WireMessage {
+function plain({ body, headers, key }: ExternalMessage, timestamp: number): WireMessage {
   return {
     id: "",
     publishToken: "",
@@ -90,7 +95,7 @@ function plain({ body, headers, key }: ForeignMessage, timestamp: number): WireM
   };
 }
 
-function listen(broker: MemoryBroker, address: Address): ForeignListener {
+function listen(broker: MemoryBroker, address: Address): ExternalListener {
   const claim = broker.claim({
     address,
     start: { from: "latest" },

@@ -1,14 +1,14 @@
 import { type CaseResult, runCases } from "@waybill/conformance";
-import { type FaultyDriver, faultyDrivers, sabotaged } from "@waybill/conformance/faulty-drivers";
+import { type FaultyDriver, faultyDrivers, withFault } from "@waybill/conformance/faulty-drivers";
 import { describe, expect, test } from "vitest";
 import { target } from "../src/conformance.ts";
 
-/** Runs the cases meant for a faultyDriver, with it or without. */
+/** Runs the cases meant for a faulty driver, with it or without. */
 async function run(faultyDriver: FaultyDriver, broken: boolean): Promise<readonly CaseResult[]> {
-  const honest = target();
-  const { cases } = await runCases(broken ? sabotaged(honest, faultyDriver) : honest, {
+  const plain = target();
+  const { cases } = await runCases(broken ? withFault(plain, faultyDriver) : plain, {
     filter: faultyDriver.caughtBy,
-    patience: faultyDriver.patience ?? 0.1,
+    timeoutScale: faultyDriver.timeoutScale ?? 0.1,
   });
   expect(cases.map(({ id }) => id).sort()).toEqual([...faultyDriver.caughtBy].sort());
   return cases;
@@ -16,7 +16,7 @@ async function run(faultyDriver: FaultyDriver, broken: boolean): Promise<readonl
 
 describe.concurrent("the conformance suite", () => {
   for (const faultyDriver of faultyDrivers) {
-    test(`catches the faulty driver that ${lowerFirst(faultyDriver.manner)}`, {
+    test(`catches the faulty driver that ${lowerFirst(faultyDriver.fault)}`, {
       timeout: 120_000,
     }, async () => {
       for (const { id, outcome, reason } of await run(faultyDriver, false)) {

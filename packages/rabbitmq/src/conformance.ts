@@ -2,9 +2,9 @@ import type {
   BrokerProcess,
   ConformanceTarget,
   Endpoint,
-  ForeignListener,
-  ForeignMessage,
-  ForeignPeer,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
 } from "@waybill/conformance";
 import { type Address, type Driver, metadataHeaders } from "@waybill/core/spi";
 import { type ChannelModel, connect } from "amqplib";
@@ -23,7 +23,7 @@ export function target(url: string, extras: { readonly broker?: BrokerProcess } 
     endpoint,
     refused: () => adapter.fromUrl(withPassword(url, refusedSecret), {}),
     refusedSecret,
-    foreign: () => foreignPeer(url),
+    externalClient: () => externalClient(url),
     url: { href: url, module: import.meta.resolve("@waybill/rabbitmq") },
     ...extras,
   };
@@ -43,7 +43,7 @@ function withPassword(url: string, password: string): string {
   });
 }
 
-async function foreignPeer(url: string): Promise<ForeignPeer> {
+async function externalClient(url: string): Promise<ExternalClient> {
   // The options in the query are this adapter's, not amqplib's.
   const model = await connect(url.replace(/\?.*$/, ""));
   model.on("error", () => undefined);
@@ -64,7 +64,7 @@ function placeOf({ kind, brokerName }: Address): [exchange: string, routingKey: 
   return kind === "topic" ? [brokerName, ""] : ["", brokerName];
 }
 
-async function listen(model: ChannelModel, { kind, brokerName }: Address): Promise<ForeignListener> {
+async function listen(model: ChannelModel, { kind, brokerName }: Address): Promise<ExternalListener> {
   const channel = await model.createChannel();
   channel.on("error", () => undefined);
   let queue = brokerName;
@@ -72,7 +72,7 @@ async function listen(model: ChannelModel, { kind, brokerName }: Address): Promi
     queue = (await channel.assertQueue("", { exclusive: true })).queue;
     await channel.bindQueue(queue, brokerName, "#");
   }
-  const messages: ForeignMessage[] = [];
+  const messages: ExternalMessage[] = [];
   const waiting: (() => void)[] = [];
   await channel.consume(queue, (message) => {
     if (message === null) return;
@@ -95,7 +95,7 @@ async function listen(model: ChannelModel, { kind, brokerName }: Address): Promi
           });
         });
       }
-      return messages.shift() as ForeignMessage;
+      return messages.shift() as ExternalMessage;
     },
     close: () => channel.close(),
   };

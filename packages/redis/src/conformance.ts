@@ -1,9 +1,9 @@
 import type {
   ConformanceTarget,
   Endpoint,
-  ForeignListener,
-  ForeignMessage,
-  ForeignPeer,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
 } from "@waybill/conformance";
 import { type Address, metadataHeaders } from "@waybill/core/spi";
 import { Redis } from "ioredis";
@@ -29,7 +29,7 @@ export function target(url: string, extras: Partial<ConformanceTarget> = {}): Co
       return adapter.fromUrl(refused.href, {});
     },
     refusedSecret,
-    foreign: async () => new RedisPeer(url),
+    externalClient: async () => new RedisPeer(url),
     shortLease: {
       ms: shortLeaseMs,
       driver: (through) => driver(through, { leaseMs: String(shortLeaseMs) }),
@@ -53,7 +53,7 @@ function variant(url: string, query: Readonly<Record<string, string>>, through?:
 }
 
 /** ioredis alone: XADD and XREAD, as any other program would. */
-class RedisPeer implements ForeignPeer {
+class RedisPeer implements ExternalClient {
   readonly #url: string;
   readonly #client: Redis;
 
@@ -62,13 +62,13 @@ class RedisPeer implements ForeignPeer {
     this.#client = new Redis(url);
   }
 
-  async publish(to: Address, { body, headers, key }: ForeignMessage): Promise<void> {
+  async publish(to: Address, { body, headers, key }: ExternalMessage): Promise<void> {
     const fields = Object.entries(headers).flat();
     if (key !== undefined) fields.push(metadataHeaders.key, key);
     await this.#client.xadd(to.brokerName, "*", "body", Buffer.from(body), ...fields);
   }
 
-  async listen(from: Address): Promise<ForeignListener> {
+  async listen(from: Address): Promise<ExternalListener> {
     const info = (await this.#client.xinfo("STREAM", from.brokerName)) as unknown[];
     const last = String(info[info.indexOf("last-generated-id") + 1]);
     return new RedisPeerListener(new Redis(this.#url), from.brokerName, last);
@@ -79,7 +79,7 @@ class RedisPeer implements ForeignPeer {
   }
 }
 
-class RedisPeerListener implements ForeignListener {
+class RedisPeerListener implements ExternalListener {
   readonly #client: Redis;
   readonly #stream: string;
   #last: string;
@@ -90,7 +90,7 @@ class RedisPeerListener implements ForeignListener {
     this.#last = last;
   }
 
-  async next(): Promise<ForeignMessage> {
+  async next(): Promise<ExternalMessage> {
     const reply = await this.#client.xreadBuffer(
       "COUNT",
       1,
@@ -104,7 +104,7 @@ class RedisPeerListener implements ForeignListener {
     if (entry === undefined) throw new Error("No message came within ten seconds.");
     const [id, fields] = entry as unknown as readonly [Buffer, readonly Buffer[]];
     this.#last = String(id);
-    return foreignMessage(fields);
+    return externalMessage(fields);
   }
 
   async close(): Promise<void> {
@@ -112,7 +112,7 @@ class RedisPeerListener implements ForeignListener {
   }
 }
 
-function foreignMessage(fields: readonly Buffer[]): ForeignMessage {
+function externalMessage(fields: readonly Buffer[]): ExternalMessage {
   let body: Uint8Array = new Uint8Array(0);
   let key: string | undefined;
   const headers: Record<string, string> = {};

@@ -19,9 +19,9 @@ import {
 import type {
   ConformanceTarget,
   Endpoint,
-  ForeignListener,
-  ForeignMessage,
-  ForeignPeer,
+  ExternalClient,
+  ExternalListener,
+  ExternalMessage,
 } from "@waybill/conformance";
 import type { Address } from "@waybill/core/spi";
 import { adapter } from "./index.ts";
@@ -45,7 +45,7 @@ export function target(url: string, extras: Partial<ConformanceTarget> = {}): Co
     // Behind a proxy, silence is part of the test and should be noticed soon.
     driver: (through) => driver(through, through === undefined ? {} : { responseTimeoutMs: "3000" }),
     ...(endpoint === null ? {} : { endpoint: endpointOf(endpoint) }),
-    foreign: async () => new AwsPeer(url),
+    externalClient: async () => new AwsPeer(url),
     shortLease: {
       ms: shortLeaseMs,
       driver: (through) => driver(through, { leaseMs: String(shortLeaseMs) }),
@@ -71,7 +71,7 @@ function variant(url: string, query: Readonly<Record<string, string>>, through?:
 }
 
 /** The SDK alone. Like any program that does not know Waybill, it reads and writes binary bodies as base64. */
-class AwsPeer implements ForeignPeer {
+class AwsPeer implements ExternalClient {
   readonly #sqs: SQSClient;
   readonly #sns: SNSClient;
 
@@ -94,7 +94,7 @@ class AwsPeer implements ForeignPeer {
     this.#sns = new SNSClient(configuration);
   }
 
-  async publish(to: Address, { body, headers, key }: ForeignMessage): Promise<void> {
+  async publish(to: Address, { body, headers, key }: ExternalMessage): Promise<void> {
     const text = Buffer.from(body).toString();
     const plain = Buffer.from(text).equals(Buffer.from(body)) && !text.includes("\0");
     const MessageAttributes = Object.fromEntries(
@@ -118,7 +118,7 @@ class AwsPeer implements ForeignPeer {
     }
   }
 
-  async listen(from: Address): Promise<ForeignListener> {
+  async listen(from: Address): Promise<ExternalListener> {
     if (from.kind !== "topic") {
       const { QueueUrl = "" } = await this.#sqs.send(new GetQueueUrlCommand({ QueueName: queueName(from) }));
       return new AwsPeerListener(this.#sqs, QueueUrl, false);
@@ -165,7 +165,7 @@ class AwsPeer implements ForeignPeer {
   }
 }
 
-class AwsPeerListener implements ForeignListener {
+class AwsPeerListener implements ExternalListener {
   readonly #sqs: SQSClient;
   readonly #url: string;
   readonly #temporary: boolean;
@@ -176,7 +176,7 @@ class AwsPeerListener implements ForeignListener {
     this.#temporary = temporary;
   }
 
-  async next(): Promise<ForeignMessage> {
+  async next(): Promise<ExternalMessage> {
     const command = new ReceiveMessageCommand({
       QueueUrl: this.#url,
       WaitTimeSeconds: 10,
@@ -187,7 +187,7 @@ class AwsPeerListener implements ForeignListener {
     if (message === undefined) throw new Error("No message came within ten seconds.");
     const { ReceiptHandle } = message;
     await this.#sqs.send(new DeleteMessageCommand({ QueueUrl: this.#url, ReceiptHandle }));
-    return foreignMessage(message);
+    return externalMessage(message);
   }
 
   async close(): Promise<void> {
@@ -195,7 +195,7 @@ class AwsPeerListener implements ForeignListener {
   }
 }
 
-function foreignMessage({ Body = "", MessageAttributes = {}, Attributes }: Message): ForeignMessage {
+function externalMessage({ Body = "", MessageAttributes = {}, Attributes }: Message): ExternalMessage {
   const headers = Object.fromEntries(
     Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]),
   );

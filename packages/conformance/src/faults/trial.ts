@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnyClient, Context } from "../context.ts";
+import type { AnyClient } from "../any-client.ts";
+import type { Context } from "../context.ts";
 import type { History, Numbered } from "../history.ts";
 import { keysNamed, Load } from "../load.ts";
 import { mostUnsettled } from "./unsettled.ts";
@@ -77,7 +78,7 @@ export class Trial {
   /** Waits until this share of the messages is confirmed, and some are handled. */
   async reached(share: number): Promise<void> {
     const goal = this.#count * share;
-    await this.#context.within(`${goal} confirmed`, 90_000, this.#load.reached(goal));
+    await this.#context.inTime(`${goal} confirmed`, 90_000, this.#load.reached(goal));
     await this.#context.eventually("some are handled", () => this.history.distinct() > 0);
   }
 
@@ -98,7 +99,7 @@ export class Trial {
 
   /** Waits for the rest, and judges: nothing lost, no key out of order, and repeats within bounds. */
   async end(faults: number): Promise<void> {
-    await this.#context.within("confirming the rest", 120_000, this.#load.done);
+    await this.#context.inTime("confirming the rest", 120_000, this.#load.done);
     await this.#context.eventually("all are handled", () => this.history.complete(), 90_000);
     assert.equal(this.#load.failed, 0, `publishes failed, at last with: ${String(this.#load.lastError)}`);
     // A fault may repeat what was unconfirmed, and what was held and its settlements under way.

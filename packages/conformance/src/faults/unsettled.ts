@@ -1,7 +1,7 @@
 import type { Capabilities } from "@waybill/core/spi";
 
 /** As many partitions as adapters make by default. */
-const mostLanes = 6;
+const mostPartitions = 6;
 
 /**
  * How many deliveries a consumer may hold, or have handled without the broker knowing, when it is
@@ -9,5 +9,5 @@ const mostLanes = 6;
  * may be twice the prefetch ahead of its own.
  */
 export function mostUnsettled({ settlement }: Pick<Capabilities, "settlement">, prefetch: number): number {
-  return settlement === "cumulative" ? mostLanes * 2 * prefetch : prefetch;
+  return settlement === "cumulative" ? mostPartitions * 2 * prefetch : prefetch;
 }

@@ -2,18 +2,18 @@ import { wrapConsumer, wrapDriver } from "../wrap.ts";
 import type { FaultyDriver } from "./faulty-driver.ts";
 
 /** What can be wrong when things end or come to be. */
-export const closingSaboteurs: readonly FaultyDriver[] = [
+export const closingFaults: readonly FaultyDriver[] = [
   {
     name: "keeps-what-it-prefetched",
-    manner: "Closes a consumer without handing back what it holds.",
+    fault: "Closes a consumer without handing back what it holds.",
     caughtBy: ["lifecycle.iterator-ends-with-its-loop", "drain.leaving-the-loop"],
-    sabotage: (driver) => wrapDriver(driver, { consumer: () => ({ close: async () => undefined }) }),
+    apply: (driver) => wrapDriver(driver, { consumer: () => ({ close: async () => undefined }) }),
   },
   {
     name: "swallows-a-connection-loss",
-    manner: "Says nothing when its connection is lost, and lets those who wait for messages wait.",
+    fault: "Says nothing when its connection is lost, and lets those who wait for messages wait.",
     caughtBy: ["faults.broker-killed"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         hooks: (hooks) => ({ ...hooks, lost: () => undefined }),
         consumer: (consumer) => ({
@@ -29,9 +29,9 @@ export const closingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "forgets-empty-groups",
-    manner: "Takes a group away when its last member leaves.",
+    fault: "Takes a group away when its last member leaves.",
     caughtBy: ["groups-and-queues.absent-group-keeps"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           async consume(from, hooks, call) {
@@ -50,9 +50,9 @@ export const closingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "removes-nothing",
-    manner: "Says that things are taken away and leaves them.",
+    fault: "Says that things are taken away and leaves them.",
     caughtBy: ["topology.remove-takes-away", "topology.removed-queue-starts-empty"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: ({ topology }) => ({
           topology: {
@@ -65,9 +65,9 @@ export const closingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "makes-what-it-looks-at",
-    manner: "Makes what it was only to inspect.",
+    fault: "Makes what it was only to inspect.",
     caughtBy: ["topology.inspect-changes-nothing", "topology.verify-refuses-what-is-missing"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: ({ topology }) => ({
           topology: {
@@ -87,9 +87,9 @@ export const closingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "maps-two-names-to-one",
-    manner: "Takes a dot, a dash and an underscore in a name for the same.",
+    fault: "Takes a dot, a dash and an underscore in a name for the same.",
     caughtBy: ["naming.map-injectively"],
-    sabotage: (driver) => ({
+    apply: (driver) => ({
       ...driver,
       connect: (hooks, call) => driver.connect(hooks, call),
       classify: (cause) => driver.classify(cause),

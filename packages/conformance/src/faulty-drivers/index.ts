@@ -1,15 +1,15 @@
-import { closingSaboteurs } from "./closing.ts";
+import { closingFaults } from "./closing.ts";
 import type { FaultyDriver } from "./faulty-driver.ts";
-import { publishingSaboteurs } from "./publishing.ts";
-import { receivingSaboteurs } from "./receiving.ts";
-import { settlingSaboteurs } from "./settling.ts";
+import { publishingFaults } from "./publishing.ts";
+import { receivingFaults } from "./receiving.ts";
+import { settlingFaults } from "./settling.ts";
 
-export { type FaultyDriver, sabotaged } from "./faulty-driver.ts";
+export { type FaultyDriver, withFault } from "./faulty-driver.ts";
 
 /** All of them. */
 export const faultyDrivers: readonly FaultyDriver[] = [
-  ...publishingSaboteurs,
-  ...receivingSaboteurs,
-  ...settlingSaboteurs,
-  ...closingSaboteurs,
+  ...publishingFaults,
+  ...receivingFaults,
+  ...settlingFaults,
+  ...closingFaults,
 ];

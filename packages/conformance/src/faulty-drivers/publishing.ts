@@ -4,21 +4,21 @@ import { alteringPublishes } from "./altering.ts";
 import type { FaultyDriver } from "./faulty-driver.ts";
 
 /** What can be wrong on the way out. */
-export const publishingSaboteurs: readonly FaultyDriver[] = [
+export const publishingFaults: readonly FaultyDriver[] = [
   {
     name: "drops-one-in-a-thousand",
-    manner: "Says of every thousandth message that it was stored, and drops it.",
+    fault: "Says of every thousandth message that it was stored, and drops it.",
     caughtBy: ["delivery.five-thousand", "delivery.nothing-is-dropped-in-a-long-run"],
-    sabotage(driver) {
+    apply(driver) {
       let count = 0;
       return alteringPublishes(driver, (message) => (++count % 1000 === 0 ? undefined : message));
     },
   },
   {
     name: "publishes-some-twice",
-    manner: "Stores every fiftieth message twice.",
+    fault: "Stores every fiftieth message twice.",
     caughtBy: ["groups-and-queues.queue-delivers-once", "delivery.batch-of-a-thousand"],
-    sabotage(driver) {
+    apply(driver) {
       let count = 0;
       return wrapDriver(driver, {
         connection: (connection) => ({
@@ -34,9 +34,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "confirms-too-early",
-    manner: "Confirms a message at once and stores it a little later, if the process lives on.",
+    fault: "Confirms a message at once and stores it a little later, if the process lives on.",
     caughtBy: ["delivery.confirmed-survives-its-publisher"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           async publish(to, batch, call) {
@@ -48,9 +48,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "loses-the-last-on-close",
-    manner: "Keeps the last message back until the next one comes, and forgets it on close.",
+    fault: "Keeps the last message back until the next one comes, and forgets it on close.",
     caughtBy: ["connecting.opens-closes-opens", "groups-and-queues.queue-keeps-for-later"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => {
           let kept: WireMessage | undefined;
@@ -67,9 +67,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "swaps-two-of-a-key",
-    manner: "Swaps the first two messages of one key that travel in one batch.",
+    fault: "Swaps the first two messages of one key that travel in one batch.",
     caughtBy: ["ordering.of-batches"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           publish(to, batch, call) {
@@ -89,9 +89,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "truncates-a-header",
-    manner: "Cuts header values to 255 characters.",
+    fault: "Cuts header values to 255 characters.",
     caughtBy: ["fidelity.edge-case-header-values", "fidelity.largest-header"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       alteringPublishes(driver, (message) => ({
         ...message,
         headers: Object.fromEntries(
@@ -101,9 +101,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "lower-cases-header-names",
-    manner: "Sends header names in lower case.",
+    fault: "Sends header names in lower case.",
     caughtBy: ["fidelity.edge-case-header-names"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       alteringPublishes(driver, (message) => ({
         ...message,
         headers: Object.fromEntries(
@@ -113,9 +113,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "corrupts-a-body-byte",
-    manner: "Takes the body for text: bytes that are not UTF-8 become question marks.",
+    fault: "Takes the body for text: bytes that are not UTF-8 become question marks.",
     caughtBy: ["fidelity.bytes"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       alteringPublishes(driver, (message) => ({
         ...message,
         body: Buffer.from(Buffer.from(message.body).toString("utf8"), "utf8"),
@@ -123,46 +123,46 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "drops-empty-bodies",
-    manner: "Takes a message without a body for no message.",
+    fault: "Takes a message without a body for no message.",
     caughtBy: ["fidelity.empty-body"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       alteringPublishes(driver, (message) => (message.body.length === 0 ? undefined : message)),
   },
   {
     name: "drops-the-key",
-    manner: "Forgets the ordering key.",
+    fault: "Forgets the ordering key.",
     caughtBy: ["fidelity.key-survives"],
-    sabotage: (driver) => alteringPublishes(driver, (message) => ({ ...message, key: undefined })),
+    apply: (driver) => alteringPublishes(driver, (message) => ({ ...message, key: undefined })),
   },
   {
     name: "forgets-the-time",
-    manner: "Puts the time of sending in the place of the message's own.",
+    fault: "Puts the time of sending in the place of the message's own.",
     caughtBy: ["fidelity.metadata-survives"],
-    sabotage: (driver) => alteringPublishes(driver, (message) => ({ ...message, timestamp: Date.now() })),
+    apply: (driver) => alteringPublishes(driver, (message) => ({ ...message, timestamp: Date.now() })),
   },
   {
     name: "forgets-the-correlation",
-    manner: "Forgets correlation ids.",
+    fault: "Forgets correlation ids.",
     caughtBy: ["fidelity.metadata-survives", "request-reply.success"],
-    sabotage: (driver) => alteringPublishes(driver, (message) => ({ ...message, correlationId: undefined })),
+    apply: (driver) => alteringPublishes(driver, (message) => ({ ...message, correlationId: undefined })),
   },
   {
     name: "ignores-delay",
-    manner: "Delivers delayed messages at once.",
+    fault: "Delivers delayed messages at once.",
     caughtBy: ["time.delay", "time.delay-in-a-topic"],
-    sabotage: (driver) => alteringPublishes(driver, (message) => ({ ...message, delayMs: 0 })),
+    apply: (driver) => alteringPublishes(driver, (message) => ({ ...message, delayMs: 0 })),
   },
   {
     name: "ignores-ttl",
-    manner: "Forgets when messages expire.",
+    fault: "Forgets when messages expire.",
     caughtBy: ["time.ttl-expired", "time.ttl-expires-while-held"],
-    sabotage: (driver) => alteringPublishes(driver, (message) => ({ ...message, expiresAt: undefined })),
+    apply: (driver) => alteringPublishes(driver, (message) => ({ ...message, expiresAt: undefined })),
   },
   {
     name: "crosses-replies",
-    manner: "Gives every two replies to each other's requests.",
+    fault: "Gives every two replies to each other's requests.",
     caughtBy: ["request-reply.in-parallel"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => {
           let kept: WireMessage | undefined;
@@ -187,9 +187,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "swallows-publish-failures",
-    manner: "Says of what the broker did not take that it was stored.",
+    fault: "Says of what the broker did not take that it was stored.",
     caughtBy: ["delivery.assumed-topic-missing"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           publish: (to, batch, call) =>
@@ -199,9 +199,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "makes-what-is-missing",
-    manner: "Makes a destination that does not exist when something is published to it.",
+    fault: "Makes a destination that does not exist when something is published to it.",
     caughtBy: ["delivery.assumed-topic-missing", "delivery.assumed-queue-missing"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           async publish(to, batch, call) {
@@ -216,9 +216,9 @@ export const publishingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "never-batches",
-    manner: "Sends messages one by one, each in a call of its own.",
+    fault: "Sends messages one by one, each in a call of its own.",
     caughtBy: ["delivery.same-turn-travels-together"],
-    sabotage: (driver) => ({
+    apply: (driver) => ({
       ...driver,
       connect: (hooks, call) => driver.connect(hooks, call),
       classify: (cause) => driver.classify(cause),

@@ -4,7 +4,7 @@ import { alteringDeliveries } from "./altering.ts";
 import type { FaultyDriver } from "./faulty-driver.ts";
 
 /** Consumes from something else than it was told to. */
-const misreading = (misread: (from: Source) => Source): FaultyDriver["sabotage"] => {
+const misreading = (misread: (from: Source) => Source): FaultyDriver["apply"] => {
   return (driver) =>
     wrapDriver(driver, {
       connection: (connection) => ({
@@ -23,18 +23,18 @@ const misreading = (misread: (from: Source) => Source): FaultyDriver["sabotage"]
 };
 
 /** What can be wrong on the way in. */
-export const receivingSaboteurs: readonly FaultyDriver[] = [
+export const receivingFaults: readonly FaultyDriver[] = [
   {
     name: "swaps-deliveries",
-    manner: "Hands out a batch in the wrong order.",
+    fault: "Hands out a batch in the wrong order.",
     caughtBy: ["ordering.per-key"],
-    sabotage: (driver) => alteringDeliveries(driver, (batch) => [...batch].reverse()),
+    apply: (driver) => alteringDeliveries(driver, (batch) => [...batch].reverse()),
   },
   {
     name: "delivers-some-twice",
-    manner: "Hands out every twentieth delivery twice.",
+    fault: "Hands out every twentieth delivery twice.",
     caughtBy: ["groups-and-queues.queue-delivers-once", "groups-and-queues.members-share"],
-    sabotage(driver) {
+    apply(driver) {
       let count = 0;
       return alteringDeliveries(driver, (batch, change) =>
         batch.flatMap((delivery) => (++count % 20 === 0 ? [delivery, change(delivery, {})] : [delivery])),
@@ -43,9 +43,9 @@ export const receivingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "over-fetches",
-    manner: "Takes ten times more than it was allowed to hold.",
+    fault: "Takes ten times more than it was allowed to hold.",
     caughtBy: ["flow.prefetch-leaves-the-rest"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           async consume(from, hooks, call) {
@@ -65,60 +65,60 @@ export const receivingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "hands-out-too-many",
-    manner: "Hands out more deliveries than it was asked for.",
+    fault: "Hands out more deliveries than it was asked for.",
     caughtBy: ["flow.prefetch"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({ receive: (max, call) => consumer.receive(max * 10, call) }),
       }),
   },
   {
     name: "counts-from-two",
-    manner: "Says of every delivery that it was delivered before.",
+    fault: "Says of every delivery that it was delivered before.",
     caughtBy: ["delivery.one-by-queue", "retrying.by-throwing"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: delivery.redeliveries + 1 })),
       ),
   },
   {
     name: "does-not-count",
-    manner: "Says of every delivery that it is the first.",
+    fault: "Says of every delivery that it is the first.",
     caughtBy: ["retrying.attempts-survive-a-crash"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: 0 })),
       ),
   },
   {
     name: "shares-between-groups",
-    manner: "Takes all groups of a topic for one.",
+    fault: "Takes all groups of a topic for one.",
     caughtBy: ["groups-and-queues.every-group-gets-every-message"],
-    sabotage: misreading((from) => ({ ...from, address: oneGroup(from.address) })),
+    apply: misreading((from) => ({ ...from, address: oneGroup(from.address) })),
   },
   {
     name: "starts-too-late",
-    manner: "Starts every replay and every new group at the latest message.",
+    fault: "Starts every replay and every new group at the latest message.",
     caughtBy: ["replay.from-earliest", "replay.group-from-earliest"],
-    sabotage: misreading((from) => ({ ...from, start: { from: "latest" } })),
+    apply: misreading((from) => ({ ...from, start: { from: "latest" } })),
   },
   {
     name: "starts-too-early",
-    manner: "Starts every new group of a retained topic at the earliest message.",
+    fault: "Starts every new group of a retained topic at the earliest message.",
     caughtBy: ["replay.latest-on-a-retained-topic", "replay.from-time"],
-    sabotage: misreading((from) => (from.address.retained ? { ...from, start: { from: "earliest" } } : from)),
+    apply: misreading((from) => (from.address.retained ? { ...from, start: { from: "earliest" } } : from)),
   },
   {
     name: "delivers-what-was-filtered-out",
-    manner: "Ignores filters.",
+    fault: "Ignores filters.",
     caughtBy: ["filters.equality", "filters.absence", "filters.broadcast"],
-    sabotage: misreading((from) => ({ ...from, filter: undefined })),
+    apply: misreading((from) => ({ ...from, filter: undefined })),
   },
   {
     name: "waits-for-all-to-settle",
-    manner: "Hands out nothing more until everything that it handed out is settled.",
+    fault: "Hands out nothing more until everything that it handed out is settled.",
     caughtBy: ["flow.stuck-handler"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => {
           let open = 0;

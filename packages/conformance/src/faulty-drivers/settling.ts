@@ -3,12 +3,12 @@ import { wrapConsumer, wrapDriver } from "../wrap.ts";
 import type { FaultyDriver } from "./faulty-driver.ts";
 
 /** What can be wrong when a delivery ends. */
-export const settlingSaboteurs: readonly FaultyDriver[] = [
+export const settlingFaults: readonly FaultyDriver[] = [
   {
     name: "acks-before-handling",
-    manner: "Acks what it receives before anybody has handled it.",
+    fault: "Acks what it receives before anybody has handled it.",
     caughtBy: ["settlement.crash-redelivers-the-unacked", "settlement.drained-handler-settles-nothing"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
           receive: async (max, call) => {
@@ -26,9 +26,9 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "forgets-acks",
-    manner: "Says that acks are settled and forgets every third.",
+    fault: "Says that acks are settled and forgets every third.",
     caughtBy: ["settlement.resolving-acks", "settlement.acks-survive-the-close"],
-    sabotage(driver) {
+    apply(driver) {
       let count = 0;
       return wrapDriver(driver, {
         consumer: (consumer) => ({
@@ -43,9 +43,9 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "acks-the-neighbours",
-    manner: "Acks, with every ack, all that was received before, whoever is still at it.",
+    fault: "Acks, with every ack, all that was received before, whoever is still at it.",
     caughtBy: ["settlement.crash-redelivers-the-unacked"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => {
           let received: ReceivedMessage[] = [];
@@ -73,9 +73,9 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "retries-at-once",
-    manner: "Brings a message that is to be retried later back at once.",
+    fault: "Brings a message that is to be retried later back at once.",
     caughtBy: ["retrying.with-delay", "retrying.waits-alone"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
           settle: (batch, call) =>
@@ -90,9 +90,9 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "retries-never",
-    manner: "Acks what is to be retried.",
+    fault: "Acks what is to be retried.",
     caughtBy: ["retrying.at-once", "failure-policy.throws-then-succeeds"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
           settle: (batch, call) =>
@@ -105,9 +105,9 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "retries-for-everybody",
-    manner: "Puts what is to be retried back into the topic, where every group gets it.",
+    fault: "Puts what is to be retried back into the topic, where every group gets it.",
     caughtBy: ["retrying.stays-in-its-group", "failure-policy.retries-stay-in-the-group"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         connection: (connection) => ({
           async consume(from, hooks, call) {
@@ -132,9 +132,9 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "tells-lost-as-settled",
-    manner: "Says of a settlement that came too late that it was settled.",
+    fault: "Says of a settlement that came too late that it was settled.",
     caughtBy: ["settlement.settle-after-the-lease"],
-    sabotage: (driver) =>
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
           settle: async (batch, call) => {
@@ -146,17 +146,17 @@ export const settlingSaboteurs: readonly FaultyDriver[] = [
   },
   {
     name: "never-renews-leases",
-    manner: "Does not renew leases.",
+    fault: "Does not renew leases.",
     caughtBy: ["time.lease-renewed"],
-    patience: 1,
-    sabotage: (driver) => wrapDriver(driver, { consumer: () => ({ extend: async () => [] }) }),
+    timeoutScale: 1,
+    apply: (driver) => wrapDriver(driver, { consumer: () => ({ extend: async () => [] }) }),
   },
   {
     name: "hides-lost-leases",
-    manner: "Does not say which leases are over when it renews the others.",
+    fault: "Does not say which leases are over when it renews the others.",
     caughtBy: ["time.lease-lost"],
-    patience: 1,
-    sabotage: (driver) =>
+    timeoutScale: 1,
+    apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({
           async extend(batch, call) {

@@ -14,7 +14,7 @@ export interface Task {
   readonly handler: { readonly takesMs: number } | "hang" | "die" | "answer";
   readonly concurrency: number;
   readonly prefetch: number;
-  /** Attempts before the dead letter. */
+  /** Attempts before it is dead-lettered. */
   readonly attempts: number;
 }
 

@@ -52,10 +52,10 @@ export function matrixOf(reports: readonly Report[]): string {
       ]),
     ),
     notesOn(reports),
-    "## Manners",
+    "## Settlement and limits",
     table(
       ["", ...adapters],
-      Object.entries(manners).map(([name, tell]) => [
+      Object.entries(behaviours).map(([name, tell]) => [
         name,
         ...perReport(({ capabilities }) => tell(capabilities)),
       ]),
@@ -84,7 +84,7 @@ function support({ features }: Capabilities, feature: Feature): string {
 }
 
 /** How a broker is, apart from its features. */
-const manners: Readonly<Record<string, (it: Capabilities) => string>> = {
+const behaviours: Readonly<Record<string, (it: Capabilities) => string>> = {
   Settlement: ({ settlement }) => settlement,
   "Retries that wait": ({ retry }) => retry.how,
   "Attempts after a crash": ({ attempts }) => attempts,

@@ -2,7 +2,7 @@ import type { Case } from "../case.ts";
 import { Context } from "../context.ts";
 import { type Counts, noCounts } from "../history.ts";
 import type { ConformanceTarget } from "../target.ts";
-import { within } from "../waiting.ts";
+import { inTime } from "../waiting.ts";
 
 /** How one run of a case's body ended. */
 export interface Attempt {
@@ -15,19 +15,19 @@ export interface Attempt {
 export interface AttemptOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long to wait for what must come, as a share of what the cases say. Default 1. */
-  readonly patience?: number | undefined;
+  readonly timeoutScale?: number | undefined;
 }
 
-/** However little patience there is, a case that works has this long, in milliseconds. */
+/** However small the scale, a case that works has this long, in milliseconds. */
 const leastTimeMs = 15_000;
 
 /** Runs the body of a case once, in a context of its own, and clears up after it. Never rejects. */
 export async function attempt(
   target: ConformanceTarget,
   { run, timeoutMs }: Pick<Case, "run" | "timeoutMs">,
-  { signal, patience = 1 }: AttemptOptions = {},
+  { signal, timeoutScale = 1 }: AttemptOptions = {},
 ): Promise<Attempt> {
-  const limitMs = Math.max(timeoutMs * patience, Math.min(timeoutMs, leastTimeMs));
+  const limitMs = Math.max(timeoutMs * timeoutScale, Math.min(timeoutMs, leastTimeMs));
   const outOfTime = new AbortController();
   const signals = signal === undefined ? [outOfTime.signal] : [outOfTime.signal, signal];
   const started = performance.now();
@@ -35,11 +35,11 @@ export async function attempt(
   let error: unknown;
   try {
     signal?.throwIfAborted();
-    const opened = new Context(target, shortId(), AbortSignal.any(signals), patience);
+    const opened = new Context(target, shortId(), AbortSignal.any(signals), timeoutScale);
     context = opened;
     // Starting in a callback turns a synchronous throw into a rejection.
     const running = Promise.resolve().then(() => run(opened));
-    await within(running, limitMs, () => new Error(`The case was not done after ${limitMs} ms.`));
+    await inTime(running, limitMs, () => new Error(`The case was not done after ${limitMs} ms.`));
   } catch (caught) {
     error = caught ?? new Error("The case threw nothing.");
   }

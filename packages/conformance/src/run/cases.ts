@@ -1,5 +1,5 @@
 import type { Capabilities, Feature } from "@waybill/core/spi";
-import { type Case, chapterOf, type GuaranteeId } from "../case.ts";
+import { type Case, type GuaranteeId, suiteOf } from "../case.ts";
 import { type Counts, noCounts } from "../history.ts";
 import { missingPart } from "../parts.ts";
 import { provesRefusal } from "../refusing.ts";
@@ -48,7 +48,7 @@ function planned(
 
   return {
     ...base,
-    suite: chapterOf(id),
+    suite: suiteOf(id),
     timeoutMs,
     exclusive: exclusive && absent === undefined,
     skipped,

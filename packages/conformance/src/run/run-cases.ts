@@ -15,7 +15,7 @@ export interface RunOptions {
   /** Runs every case so many times at once, those that must run alone excepted. Default 1. */
   readonly stress?: number;
   /** How long to wait for what must come, as a share of what the cases say. Less finds failures sooner. Default 1. */
-  readonly patience?: number;
+  readonly timeoutScale?: number;
   /** Called with each result as it comes. */
   readonly onResult?: (result: CaseResult) => void;
   /** Ends the run: what has not begun is not run. */
@@ -24,14 +24,14 @@ export interface RunOptions {
 
 /** Runs the suite without a test runner. Rejects only when a quirk names no case. */
 export async function runCases(target: ConformanceTarget, options: RunOptions = {}): Promise<Report> {
-  const { parallel = 4, stress = 1, patience, onResult, signal } = options;
+  const { parallel = 4, stress = 1, timeoutScale, onResult, signal } = options;
   const cases = chosen(conformanceCases(target), options.filter);
   const results = new Map<string, CaseResult>();
   const limit = new Limit(parallel);
   const run = async (one: ConformanceCase) => {
     if (signal?.aborted) return;
     const copies = one.exclusive ? 1 : stress;
-    const result = await one.run({ copies, signal, patience });
+    const result = await one.run({ copies, signal, timeoutScale });
     results.set(one.id, result);
     onResult?.(result);
   };

@@ -32,7 +32,7 @@ export const aborting = suite("aborting", [
       const sends = Array.from({ length: 50 }, (_, n) => client.send(queue, n, { signal: aborter.signal }));
       const settled = Promise.allSettled(sends);
       aborter.abort();
-      for (const result of await context.within("the sends to settle", 5_000, settled)) {
+      for (const result of await context.inTime("the sends to settle", 5_000, settled)) {
         if (result.status === "fulfilled") continue;
         assertMessagingError(result.reason);
         assert.equal(result.reason.code, "ABORTED");
@@ -66,7 +66,7 @@ export const aborting = suite("aborting", [
       await client.send(queue, 1);
       await seen.first(1);
       aborter.abort();
-      assert.equal(await context.within("the end", 10_000, seen.subscription.ended), undefined);
+      assert.equal(await context.inTime("the end", 10_000, seen.subscription.ended), undefined);
       assert.equal(seen.subscription.state, "closed");
       await client.send(queue, 2);
       await context.never("a delivery after the end", () => seen.deliveries.length > 1);

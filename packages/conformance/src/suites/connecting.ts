@@ -96,7 +96,7 @@ export const connecting = suite("connecting", [
       const { refused, refusedSecret } = context.target;
       const driver = (refused as NonNullable<typeof refused>)();
       const background: unknown[] = [];
-      const error = await context.within(
+      const error = await context.inTime(
         "to be refused",
         15_000,
         failure(

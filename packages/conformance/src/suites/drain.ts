@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessagingError, type QueueContract } from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 import { assertMessagingError } from "../failing.ts";
 import { Gate } from "../gate.ts";
 import type { History, Numbered } from "../history.ts";
@@ -123,7 +124,7 @@ export const drain: readonly Case[] = suite("drain", [
       await client.send(jobs, "endless");
       const [delivery] = await stuck.first(1);
       const before = performance.now();
-      await context.within(
+      await context.inTime(
         "closing with a deadline of 300 ms",
         300 + promptlyMs,
         client.close({ timeoutMs: 300 }),
@@ -201,7 +202,7 @@ export const drain: readonly Case[] = suite("drain", [
       });
       await client.send(jobs, "work");
       await first.first(1);
-      await context.within("closing while a retry waits", promptlyMs, client.close());
+      await context.inTime("closing while a retry waits", promptlyMs, client.close());
       const second = await context.collect(await context.connect(), jobs, { retry });
       const [delivery] = await second.first(1);
       assert.equal(delivery?.attempt, 2);
@@ -217,7 +218,7 @@ export const drain: readonly Case[] = suite("drain", [
       const client = await context.connect();
       const jobs = context.queue<Numbered>({ key: ({ k }) => k });
       const history = context.history({ ordered: true });
-      const retry = { maxAttempts: 50, backoff: { initialMs: 60_000, maxMs: 60_000, jitter: 0 } };
+      const retry = { maxAttempts: 50, backoff: { initialMs: 3_000, maxMs: 3_000, jitter: 0 } };
       let failed = 0;
       await client.consume(jobs, { retry }, (message) => {
         if (message.n < 2) return history.deliver(message);
@@ -226,7 +227,7 @@ export const drain: readonly Case[] = suite("drain", [
       });
       await new Load(history, (message) => client.send(jobs, message), { count: 10, keys: ["key"] }).done;
       await context.eventually("the third fails", () => failed === 1);
-      await context.within("closing while a retry waits", promptlyMs, client.close());
+      await context.inTime("closing while a retry waits", promptlyMs, client.close());
       await takeTheRest(await context.connect(), jobs, history, context);
     },
   },
@@ -252,7 +253,7 @@ export const drain: readonly Case[] = suite("drain", [
       );
       await client.close();
       // What is not settled once `close` has resolved never will be.
-      const settled = await context.within("all publishes are settled", 1000, Promise.all(outcomes));
+      const settled = await context.inTime("all publishes are settled", 1000, Promise.all(outcomes));
       assert.ok(settled.includes("confirmed"), "nothing was flushed");
       const reader = await context.connect();
       await reader.consume(jobs, (message) => history.deliver(message));
@@ -283,8 +284,8 @@ export const drain: readonly Case[] = suite("drain", [
         client.send(jobs, String(n)).catch((error) => errors.push(error)),
       );
       await context.eventually("all wait", () => client.health().pendingPublishes === 5);
-      await context.within("closing", 500 + promptlyMs, client.close());
-      await context.within("all publishes are settled", 1000, Promise.all(sending));
+      await context.inTime("closing", 500 + promptlyMs, client.close());
+      await context.inTime("all publishes are settled", 1000, Promise.all(sending));
       assert.equal(errors.length, 5);
       for (const error of errors) assertMessagingError(error);
     },
@@ -335,7 +336,7 @@ export const drain: readonly Case[] = suite("drain", [
       const told = (event: string) => worker.reports.filter((report) => report.event === event).length;
       await context.eventually("ten are handled", () => told("finished") >= 10);
       worker.kill("SIGTERM");
-      const { code, signal } = await context.within("ending after SIGTERM", 15_000, worker.exited);
+      const { code, signal } = await context.inTime("ending after SIGTERM", 15_000, worker.exited);
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, worker.stderr());
       assert.equal(told("started"), told("finished"), "a handler was cut off");
       for (const report of worker.reports) {

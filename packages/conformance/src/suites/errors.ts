@@ -86,9 +86,9 @@ export const errors = suite("errors", [
         "UNREACHABLE",
         "CONNECTION_LOST",
       );
-      const error = await context.within("the publish to fail", 10_000, sending);
+      const error = await context.inTime("the publish to fail", 10_000, sending);
       assert.equal(error.retryable, true);
-      await context.within("the client to close", 20_000, client.close({ timeoutMs: 100 }));
+      await context.inTime("the client to close", 20_000, client.close({ timeoutMs: 100 }));
     },
   },
   {
@@ -180,7 +180,7 @@ export const errors = suite("errors", [
       await seen.first(1);
       gone = true;
       await client.send(queue, 2);
-      const error = await context.within("the end", 30_000, seen.subscription.ended);
+      const error = await context.inTime("the end", 30_000, seen.subscription.ended);
       assertMessagingError(error);
       assert.equal(error.code, "SUBSCRIPTION_FAILED");
       assert.equal(seen.subscription.state, "failed");

@@ -3,7 +3,7 @@ import { bytes, text } from "@waybill/core";
 import type { Headers, WireMessage } from "@waybill/core/spi";
 import { suite } from "../case.ts";
 import type { Context } from "../context.ts";
-import type { ForeignPeer } from "../target.ts";
+import type { ExternalClient } from "../target.ts";
 
 /** Metadata as nobody honest would write it. */
 const hostileHeaders: readonly Headers[] = [
@@ -37,20 +37,20 @@ function wire(id: string, headers: Headers): WireMessage {
 
 const nothing = () => undefined;
 
-async function foreignPeer(context: Context): Promise<ForeignPeer> {
-  const peer = await (context.target.foreign as NonNullable<typeof context.target.foreign>)();
+async function externalClient(context: Context): Promise<ExternalClient> {
+  const peer = await (context.target.externalClient as NonNullable<typeof context.target.externalClient>)();
   context.atEnd(() => peer.close());
   return peer;
 }
 
 /** Producers and consumers that know nothing of Waybill are none the worse for it. */
-export const foreign = suite("foreign", [
+export const externalClients = suite("external-clients", [
   ...(["topic", "queue"] as const).flatMap((kind) => [
     {
       id: `to-${kind}`,
       title: `What the vendor's own client puts into a ${kind} is handled as it is.`,
       guarantee: "G13" as const,
-      parts: ["foreign"] as const,
+      parts: ["externalClient"] as const,
       async run(context: Context) {
         const client = await context.connect();
         const contract =
@@ -61,7 +61,7 @@ export const foreign = suite("foreign", [
           contract.kind === "topic"
             ? await context.collect(client, contract, { group: context.name() })
             : await context.collect(client, contract);
-        const peer = await foreignPeer(context);
+        const peer = await externalClient(context);
         const headers = { "x-plain": "value", "x-unicode": "naïve 😀" };
         await peer.publish(context.address(contract), { body: Buffer.from("with headers é"), headers });
         await peer.publish(context.address(contract), { body: Uint8Array.of(0, 255, 128), headers: {} });
@@ -82,7 +82,7 @@ export const foreign = suite("foreign", [
       id: `from-${kind}`,
       title: `What Waybill puts into a ${kind} is a plain message to the vendor's own client: no envelope.`,
       guarantee: "G13" as const,
-      parts: ["foreign"] as const,
+      parts: ["externalClient"] as const,
       async run(context: Context) {
         const client = await context.connect();
         const contract =
@@ -90,7 +90,7 @@ export const foreign = suite("foreign", [
             ? context.topic<Uint8Array>({ codec: bytes })
             : context.queue<Uint8Array>({ codec: bytes });
         await client.topology.declare(contract);
-        const peer = await foreignPeer(context);
+        const peer = await externalClient(context);
         const listener = await peer.listen(context.address(contract));
         const body = Buffer.from([0, 1, 0xff, 0x80, 0x41]);
         const options = { headers: { "x-plain": "value", "x-unicode": "naïve 😀" } };
@@ -109,12 +109,12 @@ export const foreign = suite("foreign", [
     title: "The vendor's own client sees the ordering key in its native place, and gives one in the same.",
     guarantee: "G13",
     needs: ["ordering"],
-    parts: ["foreign"],
+    parts: ["externalClient"],
     async run(context) {
       const client = await context.connect();
       const topic = context.topic<string>({ codec: text, key: (value) => value });
       const seen = await context.collect(client, topic, { group: context.name() });
-      const peer = await foreignPeer(context);
+      const peer = await externalClient(context);
       const listener = await peer.listen(context.address(topic));
       await client.publish(topic, "ours");
       assert.equal((await listener.next()).key, "ours");

@@ -56,23 +56,23 @@ export const failurePolicy: readonly Case[] = suite("failure-policy", [
   {
     id: "dead-letter-after-attempts",
     title:
-      "A message that always fails is a dead letter after exactly its attempts, with the uniform headers",
+      "A message that always fails is dead-lettered after exactly its attempts, with the uniform headers",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<{ order: string }>();
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const startedAt = Date.now();
       const seen = await context.collect(client, jobs, { retry: quickRetry(3) }, () => {
         throw new Error("no stock");
       });
       const { id } = await client.send(jobs, { order: "o-1" }, { headers: { colour: "grün" } });
-      const [letter] = await letters.first(1);
+      const [message] = await deadLettered.first(1);
       assert.deepEqual(
         seen.deliveries.map(({ attempt }) => attempt),
         [1, 2, 3],
       );
-      const details = detailsOf(letter);
+      const details = detailsOf(message);
       assert.equal(details.id, id);
       assert.equal(details.source, jobs.name);
       assert.equal(details.group, undefined);
@@ -82,26 +82,26 @@ export const failurePolicy: readonly Case[] = suite("failure-policy", [
       assert.ok(details.firstFailedAt >= startedAt - 1, "the first failure is not before the case");
       assert.ok(details.lastFailedAt >= details.firstFailedAt + 20, "the last failure is after two backoffs");
       assert.ok(details.lastFailedAt <= Date.now() + 1, "the last failure is not in the future");
-      assert.equal(letter?.headers.colour, "grün");
-      assert.deepEqual(JSON.parse(new TextDecoder().decode(letter?.body)), { order: "o-1" });
-      assert.equal(letter?.contentType, "application/json");
+      assert.equal(message?.headers.colour, "grün");
+      assert.deepEqual(JSON.parse(new TextDecoder().decode(message?.body)), { order: "o-1" });
+      assert.equal(message?.contentType, "application/json");
       await context.never("more than its attempts", () => seen.deliveries.length > 3);
-      assert.equal(letters.deliveries.length, 1);
+      assert.equal(deadLettered.deliveries.length, 1);
     },
   },
   {
     id: "non-retryable-at-once",
-    title: "A non-retryable error makes a dead letter at once, without another attempt.",
+    title: "A non-retryable error dead-letters the message at once, without another attempt.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<string>();
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const seen = await context.collect(client, jobs, { retry: quickRetry(5) }, () => {
         throw new NonRetryableError("the account is closed");
       });
       await client.send(jobs, "work");
-      const details = detailsOf((await letters.first(1))[0]);
+      const details = detailsOf((await deadLettered.first(1))[0]);
       assert.equal(details.attempts, 1);
       assert.match(details.errorMessage, /the account is closed/);
       await context.never("another attempt", () => seen.deliveries.length > 1);
@@ -114,13 +114,13 @@ export const failurePolicy: readonly Case[] = suite("failure-policy", [
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<string>();
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const retry = { ...quickRetry(5), isRetryable: (error: unknown) => !(error instanceof RangeError) };
       const seen = await context.collect(client, jobs, { retry }, (_, { attempt }) => {
         throw attempt === 1 ? new Error("try again") : new RangeError("out of range");
       });
       await client.send(jobs, "work");
-      const details = detailsOf((await letters.first(1))[0]);
+      const details = detailsOf((await deadLettered.first(1))[0]);
       assert.equal(details.attempts, 2);
       await context.never("another attempt", () => seen.deliveries.length > 2);
     },
@@ -203,11 +203,11 @@ export const failurePolicy: readonly Case[] = suite("failure-policy", [
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<string>();
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const options = { retry: quickRetry(2), use: [timeout(100)] };
       const seen = await context.collect(client, jobs, options, () => new Promise(() => undefined));
       await client.send(jobs, "endless");
-      const details = detailsOf((await letters.first(1))[0]);
+      const details = detailsOf((await deadLettered.first(1))[0]);
       assert.equal(details.errorCode, "HANDLER_TIMEOUT");
       assert.equal(details.attempts, 2);
       assert.equal(seen.deliveries.length, 2);

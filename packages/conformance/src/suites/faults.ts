@@ -228,9 +228,9 @@ export const faults: readonly Case[] = suite("faults", [
         first.open();
         history.deliver(message);
       });
-      await context.within("the first message for the replacement", 60_000, first.opened);
+      await context.inTime("the first message for the replacement", 60_000, first.opened);
       context.measure("recoveryMs", Math.round(performance.now() - killedAt));
-      await context.within("confirming the rest", 120_000, publishing.done);
+      await context.inTime("confirming the rest", 120_000, publishing.done);
       const duplicates = 2 * mostUnsettled(context.capabilities, prefetch);
       await context.allDelivered(history, { withinMs: 90_000, duplicates });
     },
@@ -259,7 +259,7 @@ export const faults: readonly Case[] = suite("faults", [
       const rounds = 10;
       for (let round = 1; round <= rounds; round++) {
         const goal = (faultMessages * round) / (rounds + 2);
-        await context.within(`${goal} are confirmed`, 90_000, publishing.reached(goal));
+        await context.inTime(`${goal} are confirmed`, 90_000, publishing.reached(goal));
         // One leaves and one joins at the same time, which is the worst that can be.
         const leaving = members.shift()?.close();
         members.push(await join());

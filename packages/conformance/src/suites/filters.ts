@@ -91,7 +91,7 @@ export const filtering = suite("filters", [
   },
   {
     id: "redriven",
-    title: "A dead letter of a group with a filter comes back to it, and the filter still holds.",
+    title: "A dead-lettered message of a group with a filter comes back to it, and the filter still holds.",
     guarantee: "G5",
     needs: ["filters"],
     async run(context) {
@@ -105,7 +105,7 @@ export const filtering = suite("filters", [
         if (broken) throw new Error("buried");
       });
       await client.publish(topic, 0, { headers: { colour: "red" } });
-      await context.eventually("it is a dead letter", async () => {
+      await context.eventually("it is dead-lettered", async () => {
         const report = await client.redrive({ topic, group }, { dryRun: true });
         return report.seen === 1;
       });

@@ -216,8 +216,8 @@ export const flow: readonly Case[] = suite("flow", [
       });
       await publish(1);
       await context.eventually("the first is stuck", () => subscription.running === 1);
-      const [stuckLane] = ledger.partitions.keys();
-      const waiting = () => ledger.partitions.get(stuckLane)?.size ?? 0;
+      const [stuckPartition] = ledger.partitions.keys();
+      const waiting = () => ledger.partitions.get(stuckPartition)?.size ?? 0;
       await load({ count: 3000 }).done;
       await context.eventually("many others are handled", () => history.distinct() >= 1000);
       const bound = 4 * prefetch;

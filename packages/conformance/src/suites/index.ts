@@ -3,11 +3,11 @@ import { aborting } from "./aborting.ts";
 import { backPressure } from "./back-pressure.ts";
 import { backoff } from "./backoff.ts";
 import { connecting } from "./connecting.ts";
-import { deadLetters } from "./dead-letters.ts";
+import { deadLettering } from "./dead-lettering.ts";
 import { delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
 import { errors } from "./errors.ts";
-import { foreign } from "./external-clients.ts";
+import { externalClients } from "./external-clients.ts";
 import { failurePolicy } from "./failure-policy.ts";
 import { faults } from "./faults.ts";
 import { fidelity } from "./fidelity.ts";
@@ -37,7 +37,7 @@ export const allCases: readonly Case[] = [
   ...delivery,
   ...fidelity,
   ...limits,
-  ...foreign,
+  ...externalClients,
   ...groupsAndQueues,
   ...filtering,
   ...replay,
@@ -45,7 +45,7 @@ export const allCases: readonly Case[] = [
   ...retrying,
   ...failurePolicy,
   ...backoff,
-  ...deadLetters,
+  ...deadLettering,
   ...redrive,
   ...ordering,
   ...flow,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { AnyClient } from "../any-client.ts";
 import { suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 import { assertMessagingError, failure } from "../failing.ts";
 import { Gate } from "../gate.ts";
 import { watched } from "../refusing.ts";
@@ -54,7 +55,7 @@ export const lifecycle = suite("lifecycle", [
     async run(context) {
       const client = await context.connect();
       await context.collect(client, context.queue());
-      await context.within("closing an idle client", 10_000, client.close());
+      await context.inTime("closing an idle client", 10_000, client.close());
     },
   },
   ...Object.entries(operations).map(([name, operation]) => ({
@@ -122,7 +123,7 @@ export const lifecycle = suite("lifecycle", [
       );
       const settled = Promise.allSettled(sends);
       await client.close();
-      const results = await context.within("the publishes to settle", 10_000, settled);
+      const results = await context.inTime("the publishes to settle", 10_000, settled);
       for (const result of results) if (result.status === "rejected") assertMessagingError(result.reason);
       assert.equal(
         results.filter(({ status }) => status === "fulfilled").length,
@@ -249,8 +250,8 @@ export const lifecycle = suite("lifecycle", [
         ];
         const settled = Promise.allSettled(calls);
         if (round > 0) await Promise.race(calls);
-        await context.within("the client to close", 20_000, client.close());
-        for (const result of await context.within("the calls to settle", 5_000, settled)) {
+        await context.inTime("the client to close", 20_000, client.close());
+        for (const result of await context.inTime("the calls to settle", 5_000, settled)) {
           if (result.status === "rejected") await failure(() => Promise.reject(result.reason), "CLOSED");
         }
         assert.equal(client.health().status, "closed");
@@ -295,7 +296,7 @@ export const lifecycle = suite("lifecycle", [
       await iterator.ready();
       const waiting = iterator.next();
       await client.close();
-      const last = await context.within("the loop to end", 10_000, waiting);
+      const last = await context.inTime("the loop to end", 10_000, waiting);
       assert.equal(last.done, true);
     },
   },

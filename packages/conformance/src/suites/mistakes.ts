@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { connect, json, queue as queueContract, topic as topicContract } from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 import { failure } from "../failing.ts";
 import { watched } from "../refusing.ts";
 

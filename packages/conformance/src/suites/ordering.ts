@@ -118,7 +118,7 @@ export const ordering: readonly Case[] = suite("ordering", [
       await join();
       const publishing = load({ count: 8000, window: 200 });
       const reached = (share: number) =>
-        context.within(`${share} of the load`, 60_000, publishing.reached(8000 * share));
+        context.inTime(`${share} of the load`, 60_000, publishing.reached(8000 * share));
       await reached(0.2);
       const second = await join();
       await reached(0.5);
@@ -275,7 +275,7 @@ async function acrossCuts(
   );
   const publishing = load({ count, window: 200 });
   for (const share of [0.25, 0.5, 0.75]) {
-    await context.within(`${share} of the load`, 60_000, publishing.reached(count * share));
+    await context.inTime(`${share} of the load`, 60_000, publishing.reached(count * share));
     cut();
   }
   await publishing.done;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { MessagingError } from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 import { failure } from "../failing.ts";
 import { severable } from "../faults/severable.ts";
 import type { Numbered } from "../history.ts";
@@ -118,7 +119,7 @@ export const recovery: readonly Case[] = suite("recovery", [
       const seen = await context.collect(client, context.queue<string>());
       forbidden = true;
       wire.sever();
-      const error = await context.within("it ends", 20_000, seen.subscription.ended);
+      const error = await context.inTime("it ends", 20_000, seen.subscription.ended);
       assert.equal(error?.code, "SUBSCRIPTION_FAILED");
       assert.equal(seen.subscription.state, "failed");
       assert.ok(

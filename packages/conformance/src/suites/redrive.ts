@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { type DeadLetterInfo, deadLetterDetails, deadLetterOf, type QueueContract } from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 import type { Numbered } from "../history.ts";
 import { quickRetry } from "../quick-retry.ts";
 
-/** G5. Dead letters come back when they are asked to, to where they failed, as they were. */
+/** G5. Dead-lettered messages come back when they are asked to, to where they failed, as they were. */
 export const redrive: readonly Case[] = suite("redrive", [
   {
     id: "all",
-    title: "A redrive brings all dead letters back as they were, with their attempts beginning anew.",
+    title:
+      "A redrive brings all dead-lettered messages back as they were, with their attempts beginning anew.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
@@ -53,9 +55,9 @@ export const redrive: readonly Case[] = suite("redrive", [
       const jobs = context.queue<number>();
       await bury(context, client, jobs, 6);
       const asked: DeadLetterInfo[] = [];
-      const filter = (letter: DeadLetterInfo) => {
-        asked.push(letter);
-        return Number(letter.headers.number) % 2 === 0;
+      const filter = (info: DeadLetterInfo) => {
+        asked.push(info);
+        return Number(info.headers.number) % 2 === 0;
       };
       assert.deepEqual(await client.redrive({ queue: jobs }, { filter }), { seen: 6, redriven: 3 });
       assert.ok(
@@ -64,9 +66,9 @@ export const redrive: readonly Case[] = suite("redrive", [
       const seen = await context.collect(client, jobs);
       await seen.first(3);
       assert.deepEqual([...seen.values].sort(), [0, 2, 4]);
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
-      const left = await letters.first(3);
-      for (const letter of left) assert.equal(deadLetterDetails(letter)?.source, jobs.name);
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const left = await deadLettered.first(3);
+      for (const message of left) assert.equal(deadLetterDetails(message)?.source, jobs.name);
       assert.deepEqual(left.map(({ headers }) => headers.number).sort(), ["1", "3", "5"]);
     },
   },
@@ -81,11 +83,11 @@ export const redrive: readonly Case[] = suite("redrive", [
       for (let run = 0; run < 2; run++) {
         assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), { seen: 3, redriven: 0 });
       }
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
-      const left = await letters.first(3);
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const left = await deadLettered.first(3);
       assert.deepEqual(left.map(({ headers }) => headers.number).sort(), ["0", "1", "2"]);
-      for (const letter of left) assert.equal(deadLetterDetails(letter)?.attempts, 1);
-      await context.never("a letter was doubled", () => letters.deliveries.length > 3);
+      for (const message of left) assert.equal(deadLetterDetails(message)?.attempts, 1);
+      await context.never("a dead-lettered message was doubled", () => deadLettered.deliveries.length > 3);
     },
   },
   {
@@ -101,13 +103,13 @@ export const redrive: readonly Case[] = suite("redrive", [
   },
   {
     id: "to-the-group-alone",
-    title: "A dead letter of a group comes back to that group and to no other.",
+    title: "A dead-lettered message of a group comes back to that group and to no other.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const events = context.topic<string>();
-      const letters = deadLetterOf({ topic: events, group: "failing" });
-      await client.topology.declare(letters);
+      const deadLettered = deadLetterOf({ topic: events, group: "failing" });
+      await client.topology.declare(deadLettered);
       const well = await context.collect(client, events, { group: "well" });
       let broken = true;
       const failing = await context.collect(
@@ -120,7 +122,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       );
       await client.publish(events, "event");
       await well.first(1);
-      await context.eventually("it is a dead letter", async () => {
+      await context.eventually("it is dead-lettered", async () => {
         const { seen } = await client.redrive({ topic: events, group: "failing" }, { dryRun: true });
         return seen === 1;
       });
@@ -142,14 +144,14 @@ export const redrive: readonly Case[] = suite("redrive", [
       const failing = await client.consume(jobs, { retry: quickRetry(1) }, () => {
         throw new Error("buried");
       });
-      const letters = deadLetterOf({ queue: jobs });
-      await client.topology.declare(letters);
-      // Dead letters have no order among each other: keys may have been mended in any.
+      const deadLettered = deadLetterOf({ queue: jobs });
+      await client.topology.declare(deadLettered);
+      // Dead-lettered messages have no order among each other: keys may have been fixed in any.
       const history = context.history();
       for (let i = 0; i < 6; i++) {
         await history.publish((message) => client.send(jobs, message), `key-${i % 2}`);
       }
-      await context.eventually("all are dead letters", async () => {
+      await context.eventually("all are dead-lettered", async () => {
         const { seen } = await client.redrive({ queue: jobs }, { dryRun: true });
         return seen === 6;
       });
@@ -163,7 +165,7 @@ export const redrive: readonly Case[] = suite("redrive", [
   },
 ]);
 
-/** Makes dead letters of the numbers up to `count`, each with itself in a header. */
+/** Dead-letters the numbers up to `count`, each with itself in a header. */
 async function bury(
   context: Context,
   client: AnyClient,
@@ -177,6 +179,6 @@ async function bury(
   });
   for (let n = 0; n < count; n++) await client.send(jobs, n, { headers: { number: String(n) } });
   await context.eventually("all have failed", () => failures === count);
-  // Settles what failed, so that all the letters are there afterwards.
+  // Settles what failed, so that all are in the dead-letter queue afterwards.
   await failing.close();
 }

@@ -4,7 +4,7 @@ import { suite } from "../case.ts";
 import { failure } from "../failing.ts";
 import { provesRefusal, watched, withCapabilities } from "../refusing.ts";
 
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const kebab = (name: string) => name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
 
 /** G12. What is absent is refused: proven on every adapter, if need be with the feature struck from its declaration. */
 export const refusals = suite("refusals", [

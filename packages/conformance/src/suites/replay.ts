@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { Start } from "@waybill/core";
 import type { Capabilities, ReplaySupport } from "@waybill/core/spi";
+import type { AnyClient } from "../any-client.ts";
 import { suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 
 const starts = (which: "replay" | "groupStart", from: ReplaySupport["from"][number]) => (it: Capabilities) =>
   it.features[which]?.from.includes(from) === true || `the broker cannot start at ${from}`;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { NonRetryableError, type QueueContract } from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
-import type { AnyClient, Context } from "../context.ts";
+import type { Context } from "../context.ts";
 import { failure } from "../failing.ts";
 import { Gate } from "../gate.ts";
 import { part } from "../parts.ts";
@@ -145,7 +146,7 @@ export const requestReply: readonly Case[] = suite("request-reply", [
       const asking = failure(() => client.request(service, 2, { signal: controller.signal }), "ABORTED");
       await context.eventually("the request arrives", () => calls === 1);
       controller.abort();
-      await context.within("the wait ends", 1000, asking);
+      await context.inTime("the wait ends", 1000, asking);
       gate.open();
     },
   },
@@ -243,7 +244,7 @@ export const requestReply: readonly Case[] = suite("request-reply", [
         answered++;
         return n;
       });
-      // Nobody answers a request that has expired on its way, so it has time to arrive.
+      // A request that has expired on its way gets no reply, so it has time to arrive.
       await failure(() => client.request(service, 1, { timeoutMs: 3000 }), "REQUEST_TIMEOUT");
       gate.open();
       await context.eventually("the late answer is given", () => answered === 1);
@@ -278,7 +279,7 @@ export const requestReply: readonly Case[] = suite("request-reply", [
       await crashable.die();
       const replacement = await context.connect({}, crashable.replacement);
       await replacement.respond(service, (n) => n);
-      const result = await context.within("an answer or a timeout", 25_000, outcome);
+      const result = await context.inTime("an answer or a timeout", 25_000, outcome);
       assert.ok(result === 7 || result === "REQUEST_TIMEOUT", `it ended with ${String(result)}`);
       assert.equal(await requester.request(service, 8), 8);
     },
@@ -302,7 +303,7 @@ export const requestReply: readonly Case[] = suite("request-reply", [
       const abandoned = [1, 2, 3].map((n) => failure(() => first.request(service, n), "CLOSED", "ABORTED"));
       await context.eventually("they are being handled", () => asked.length === 3);
       await first.close({ timeoutMs: 100 });
-      await context.within("the abandoned requests end", 1000, Promise.all(abandoned));
+      await context.inTime("the abandoned requests end", 1000, Promise.all(abandoned));
       const second = await context.connect();
       gate.open();
       assert.deepEqual(await Promise.all([10, 11, 12].map((n) => second.request(service, n))), [10, 11, 12]);

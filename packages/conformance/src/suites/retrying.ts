@@ -149,8 +149,8 @@ export const retrying = suite("retrying", [
     },
   },
   {
-    id: "ends-in-the-dead-letter",
-    title: "Explicit retries count as attempts: the last one goes to the dead letter.",
+    id: "ends-in-the-dead-letter-queue",
+    title: "Explicit retries count as attempts: the last one dead-letters the message.",
     guarantee: "G5",
     async run(context) {
       const { client, queue } = await queued(context);
@@ -159,9 +159,9 @@ export const retrying = suite("retrying", [
       );
       const dead = await context.collect(client, deadLetterOf({ queue }));
       await client.send(queue, 1);
-      const [letter] = await dead.first(1);
-      assert(letter !== undefined);
-      assert.equal(deadLetterDetails(letter)?.attempts, 3);
+      const [message] = await dead.first(1);
+      assert(message !== undefined);
+      assert.equal(deadLetterDetails(message)?.attempts, 3);
       assert.deepEqual(attempts(seen.deliveries), [1, 2, 3]);
     },
   },

@@ -90,8 +90,8 @@ export const settlement = suite("settlement", [
     },
   },
   {
-    id: "reject-goes-to-the-dead-letter",
-    title: "`reject` sends the message to its dead letter at once, and it does not come again.",
+    id: "reject-dead-letters",
+    title: "`reject` dead-letters the message at once, and it does not come again.",
     guarantee: "G5",
     async run(context) {
       const { client, queue } = await queued(context);
@@ -101,10 +101,10 @@ export const settlement = suite("settlement", [
       });
       const receipt = await client.send(queue, 1);
       const dead = await context.collect(client, deadLetterOf({ queue }));
-      const [letter] = await dead.first(1);
-      assert(letter !== undefined);
-      assert.equal(letter.id, receipt.id);
-      const details = deadLetterDetails(letter);
+      const [message] = await dead.first(1);
+      assert(message !== undefined);
+      assert.equal(message.id, receipt.id);
+      const details = deadLetterDetails(message);
       assert.equal(details?.source, queue.name);
       assert.equal(details?.attempts, 1);
       assert.equal(details?.errorCode, "REJECTED");
@@ -130,7 +130,7 @@ export const settlement = suite("settlement", [
       assert.deepEqual(results, ["settled", "already-settled", "already-settled", "already-settled"]);
       await context.never("a second delivery", () => seen.deliveries.length > 1);
       const dead = await context.collect(client, deadLetterOf({ queue }));
-      await context.never("a dead letter", () => dead.deliveries.length > 0, 100);
+      await context.never("a dead-lettered message", () => dead.deliveries.length > 0, 100);
     },
   },
   {
@@ -227,7 +227,7 @@ export const settlement = suite("settlement", [
       await crashable.die();
       const second = await context.collect(replacement, queue, {}, () => gate.opened);
       await second.first(1, 90_000);
-      assert.equal(await context.within("the late ack", 30_000, late?.ack() as Promise<unknown>), "lost");
+      assert.equal(await context.inTime("the late ack", 30_000, late?.ack() as Promise<unknown>), "lost");
       // The replacement goes without settling, so the message must still be there.
       await replacement.close({ timeoutMs: 0 });
       const last = await context.collect(
@@ -302,7 +302,7 @@ export const settlement = suite("settlement", [
   },
   {
     id: "crash-redelivers-the-unacked",
-    title: "After a crash exactly what was not acked comes again, to somebody else.",
+    title: "After a crash exactly the unacked messages come again, to somebody else.",
     guarantee: "G2",
     parts: ["crash"],
     timeoutMs: 150_000,

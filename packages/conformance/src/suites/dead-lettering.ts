@@ -8,21 +8,22 @@ import { onlyPositive } from "../schemas.ts";
 import { wrapDriver } from "../wrap.ts";
 
 /** G5. What failed for good is kept, with the reason, and is let go of by the original only then. */
-export const deadLetters: readonly Case[] = suite("dead-letters", [
+export const deadLettering: readonly Case[] = suite("dead-lettering", [
   {
     id: "of-a-group",
-    title: "A group's dead letter names topic and group, and other groups have the message all the same.",
+    title:
+      "A message that a group dead-letters names topic and group, and other groups have the message all the same.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const events = context.topic<string>();
-      const letters = await context.collect(client, deadLetterOf({ topic: events, group: "failing" }));
+      const deadLettered = await context.collect(client, deadLetterOf({ topic: events, group: "failing" }));
       const well = await context.collect(client, events, { group: "well" });
       await context.collect(client, events, { group: "failing", retry: quickRetry(2) }, () => {
         throw new Error("no");
       });
       await client.publish(events, "event");
-      const details = detailsOf((await letters.first(1))[0]);
+      const details = detailsOf((await deadLettered.first(1))[0]);
       assert.equal(details.source, events.name);
       assert.equal(details.group, "failing");
       assert.equal(details.attempts, 2);
@@ -32,14 +33,14 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
   },
   {
     id: "keyed",
-    title: "A keyed message that always fails becomes a dead letter, and then its key goes on in order.",
+    title: "A keyed message that always fails is dead-lettered, and then its key goes on in order.",
     guarantee: "G5",
     needs: ["ordering"],
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<Numbered>({ key: ({ k }) => k });
       const history = context.history({ ordered: true });
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const attempts: number[] = [];
       await client.consume(jobs, { retry: quickRetry(3) }, (message, { attempt }) => {
         if (message.n !== 2) return history.deliver(message);
@@ -52,7 +53,7 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
         if (i !== 2) history.confirm(message);
       }
       await context.eventually("all but the failing one are handled", () => history.complete());
-      const details = detailsOf((await letters.first(1))[0]);
+      const details = detailsOf((await deadLettered.first(1))[0]);
       assert.equal(details.attempts, 3);
       assert.deepEqual(attempts, [1, 2, 3]);
       history.check();
@@ -65,7 +66,7 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<number>();
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const thrown: readonly unknown[] = [
         "just text",
         undefined,
@@ -77,27 +78,27 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
         throw thrown[index];
       });
       await client.sendBatch(jobs, [...thrown.keys()]);
-      const all = await letters.first(thrown.length);
+      const all = await deadLettered.first(thrown.length);
       const bodies = all.map(({ body }) => Number(new TextDecoder().decode(body))).sort();
       assert.deepEqual(bodies, [0, 1, 2, 3, 4]);
-      for (const letter of all) assert.equal(detailsOf(letter).attempts, 1);
+      for (const message of all) assert.equal(detailsOf(message).attempts, 1);
     },
   },
   {
     id: "undecodable",
-    title: "A body that cannot be decoded is a dead letter with the reason, and the handler is not called.",
+    title: "A body that cannot be decoded is dead-lettered with the reason, and the handler is not called.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<string>();
       const raw = { ...context.queue<string>({ codec: text }), name: jobs.name };
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const seen = await context.collect(client, jobs, { retry: quickRetry(5) });
       await client.send(raw, "{ this is not JSON");
       await client.send(jobs, "fine");
-      const [letter] = await letters.first(1);
-      assert.equal(detailsOf(letter).errorCode, "DECODE_FAILED");
-      assert.equal(new TextDecoder().decode(letter?.body), "{ this is not JSON");
+      const [message] = await deadLettered.first(1);
+      assert.equal(detailsOf(message).errorCode, "DECODE_FAILED");
+      assert.equal(new TextDecoder().decode(message?.body), "{ this is not JSON");
       await seen.first(1);
       await context.never("the handler was given it", () => seen.deliveries.length > 1);
       assert.deepEqual(seen.values, ["fine"]);
@@ -105,35 +106,35 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
   },
   {
     id: "invalid-utf8",
-    title: "Bytes that are no text are a dead letter with the bytes unharmed.",
+    title: "Bytes that are no text are dead-lettered with the bytes unharmed.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<string>({ codec: text });
       const raw = { ...context.queue<Uint8Array>({ codec: bytes }), name: jobs.name };
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const seen = await context.collect(client, jobs, { retry: quickRetry(5) });
       const body = Uint8Array.of(0xff, 0xfe, 0x00, 0xc3, 0x28);
       await client.send(raw, body);
-      const [letter] = await letters.first(1);
-      assert.equal(detailsOf(letter).errorCode, "DECODE_FAILED");
-      assert.deepEqual(new Uint8Array(letter?.body ?? []), body);
+      const [message] = await deadLettered.first(1);
+      assert.equal(detailsOf(message).errorCode, "DECODE_FAILED");
+      assert.deepEqual(new Uint8Array(message?.body ?? []), body);
       assert.equal(seen.deliveries.length, 0);
     },
   },
   {
     id: "schema-invalid",
-    title: "A body that fails its schema is a dead letter with the reason, and the handler is not called.",
+    title: "A body that fails its schema is dead-lettered with the reason, and the handler is not called.",
     guarantee: "G5",
     async run(context) {
       const client = await context.connect();
       const jobs = context.queue<number>({ schema: onlyPositive });
       const loose = { ...context.queue<number>(), name: jobs.name };
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const seen = await context.collect(client, jobs, { retry: quickRetry(5) });
       await client.send(loose, -1);
       await client.send(jobs, 1);
-      const details = detailsOf((await letters.first(1))[0]);
+      const details = detailsOf((await deadLettered.first(1))[0]);
       assert.equal(details.errorCode, "VALIDATION_FAILED");
       assert.match(details.errorMessage, /positive/);
       await seen.first(1);
@@ -149,14 +150,14 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
       const client = await context.connect();
       const jobs = context.queue<string>();
       const graveyard = context.queue<string>();
-      const letters = await context.collect(client, graveyard);
+      const deadLettered = await context.collect(client, graveyard);
       await client.consume(jobs, { retry: quickRetry(2), deadLetter: graveyard }, () => {
         throw new Error("no");
       });
       await client.send(jobs, "work");
-      const [letter] = await letters.first(1);
-      assert.equal(letter?.value, "work");
-      assert.equal(detailsOf(letter).source, jobs.name);
+      const [message] = await deadLettered.first(1);
+      assert.equal(message?.value, "work");
+      assert.equal(detailsOf(message).source, jobs.name);
     },
   },
   {
@@ -244,21 +245,22 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
         }),
       });
       const client = await context.connect({}, driver);
-      const letters = await context.collect(client, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       await client.consume(jobs, { retry: quickRetry(1) }, () => {
         throw new Error("no");
       });
       await client.send(jobs, "precious");
       await context.eventually("a refusal by the dead-letter queue", () => refusals > 0);
-      assert.equal(letters.deliveries.length, 0);
+      assert.equal(deadLettered.deliveries.length, 0);
       available = true;
-      const [letter] = await letters.first(1);
-      assert.equal(new TextDecoder().decode(letter?.body), '"precious"');
+      const [message] = await deadLettered.first(1);
+      assert.equal(new TextDecoder().decode(message?.body), '"precious"');
     },
   },
   {
     id: "poison-process",
-    title: "A message that kills its process every time ends as a dead letter and does not loop for ever.",
+    title:
+      "A message that kills its process every time ends in the dead-letter queue and does not loop for ever.",
     guarantee: "G5",
     parts: ["crash"],
     timeoutMs: 180_000,
@@ -267,11 +269,11 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
     async run(context) {
       const jobs = context.queue<string>();
       const watcher = await context.connect();
-      const letters = await context.collect(watcher, deadLetterOf({ queue: jobs }));
+      const deadLettered = await context.collect(watcher, deadLetterOf({ queue: jobs }));
       await watcher.topology.declare(jobs);
       await watcher.send(jobs, "poison");
       const attempts: number[] = [];
-      while (letters.deliveries.length === 0 && attempts.length < 10) {
+      while (deadLettered.deliveries.length === 0 && attempts.length < 10) {
         const before = attempts.length;
         const crashable = await context.crashable();
         const victim = await context.connect({ onError: () => undefined }, crashable.driver);
@@ -281,8 +283,8 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
           await new Promise(() => undefined);
         });
         await context.eventually(
-          "the poison, or its dead letter",
-          () => attempts.length > before || letters.deliveries.length > 0,
+          "the poison message, or its end in the dead-letter queue",
+          () => attempts.length > before || deadLettered.deliveries.length > 0,
           60_000,
         );
         // What follows would find the message gone while the dead process still lets go of it.
@@ -294,7 +296,7 @@ export const deadLetters: readonly Case[] = suite("dead-letters", [
         attempts.slice(3).every((attempt) => attempt === 3),
         `no attempt beyond the last: ${attempts}`,
       );
-      assert.equal(detailsOf(letters.deliveries[0]).attempts, 3);
+      assert.equal(detailsOf(deadLettered.deliveries[0]).attempts, 3);
     },
   },
 ]);

@@ -1,0 +1,130 @@
+import { type ParseResult, parseSync, Visitor } from "oxc-parser";
+
+/** A module that a file names, however it does. */
+export interface NamedModule {
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+/** A piece of a source file, and the line on which it begins. */
+export interface Piece {
+  readonly text: string;
+  readonly line: number;
+}
+
+/** `import`, `export … from`, `import()` and `import("…").Type`, as the parser finds them: never in a string or comment. */
+export function modulesNamedIn(path: string, source: string): readonly NamedModule[] {
+  const { program, module } = parsed(path, source);
+  const named: NamedModule[] = module.staticImports.map(({ moduleRequest, entries }) => ({
+    specifier: moduleRequest.value,
+    typeOnly: entries.length > 0 && entries.every(({ isType }) => isType),
+  }));
+  for (const { entries } of module.staticExports) {
+    for (const { moduleRequest, isType } of entries) {
+      if (moduleRequest) named.push({ specifier: moduleRequest.value, typeOnly: isType });
+    }
+  }
+  new Visitor({
+    ImportExpression({ source }) {
+      if (source.type === "Literal") named.push({ specifier: String(source.value), typeOnly: false });
+    },
+    TSImportType({ source }) {
+      named.push({ specifier: String(source.value), typeOnly: true });
+    },
+  }).visit(program);
+  return named;
+}
+
+/** The names under which a file exports values: no types. */
+export function exportedBy(path: string, source: string): readonly string[] {
+  const { module } = parsed(path, source);
+  return module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ isType, exportName: { name } }) => (isType || name === null ? [] : [name])),
+  );
+}
+
+/** The static methods of each class, as `Class.method`. */
+export function staticMethodsIn(path: string, source: string): readonly string[] {
+  const found: string[] = [];
+  new Visitor({
+    ClassDeclaration({ id, body }) {
+      for (const member of body.body) {
+        if (member.type !== "MethodDefinition" || !member.static || member.key.type !== "Identifier")
+          continue;
+        found.push(`${id?.name}.${member.key.name}`);
+      }
+    },
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
+/** Every identifier, and every quoted name of a property: where options get their names. */
+export function identifiersIn(path: string, source: string): readonly Piece[] {
+  const found: Piece[] = [];
+  const lineAt = lines(source);
+  const add = (text: string, start: number) => found.push({ text, line: lineAt(start) });
+  const addKey = ({ key }: { readonly key: { type: string; start: number; value?: unknown } }) => {
+    if (key.type === "Literal" && typeof key.value === "string") add(key.value, key.start);
+  };
+  new Visitor({
+    Identifier: ({ name, start }) => add(name, start),
+    PrivateIdentifier: ({ name, start }) => add(name, start),
+    Property: addKey,
+    PropertyDefinition: addKey,
+    TSPropertySignature: addKey,
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
+/** What people read: the comments, and the texts, of which errors and reports are made. */
+export function proseIn(path: string, source: string): readonly Piece[] {
+  const { program, comments } = parsed(path, source);
+  const lineAt = lines(source);
+  const found: Piece[] = comments.map(({ value, start }) => ({ text: value, line: lineAt(start) }));
+  new Visitor({
+    Literal({ value, start }) {
+      if (typeof value === "string") found.push({ text: value, line: lineAt(start) });
+    },
+    TemplateElement({ value, start }) {
+      found.push({ text: value.cooked ?? value.raw, line: lineAt(start) });
+    },
+  }).visit(program);
+  return inParagraphs(found);
+}
+
+/** Line comments that follow each other are one text, since a phrase may go over their ends. */
+function inParagraphs(pieces: readonly Piece[]): readonly Piece[] {
+  const paragraphs: { text: string; line: number; last: number }[] = [];
+  for (const { text, line } of pieces) {
+    const previous = paragraphs.at(-1);
+    if (previous !== undefined && previous.last + 1 === line) {
+      previous.text += `\n${text}`;
+      previous.last = line;
+    } else paragraphs.push({ text, line, last: line });
+  }
+  return paragraphs;
+}
+
+/** @throws Error where the file is no TypeScript */
+function parsed(path: string, source: string): ParseResult {
+  const result = parseSync(path, source);
+  const [error] = result.errors;
+  if (error !== undefined) throw new Error(`${path} cannot be parsed: ${error.message}`);
+  return result;
+}
+
+/** The line of an offset, from 1. */
+export function lines(source: string): (offset: number) => number {
+  const starts = [0];
+  for (let at = source.indexOf("\n"); at !== -1; at = source.indexOf("\n", at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
+    }
+    return low + 1;
+  };
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import list from "./retired-words.json" with { type: "json" };
+import { type RetiredWords, wordProblems } from "./words.ts";
+
+const retired: RetiredWords = { ...list, notYetClean: {}, exempt: {} };
+
+describe("the words check", () => {
+  it("catches an identifier, a private one and a type as well", () => {
+    expect(problemsIn("packages/kafka/src/a.ts", "export class WaitingLine { #heldLanes = 1; }")).toEqual([
+      "packages/kafka/src/a.ts:1: WaitingLine: use SendQueue",
+      "packages/kafka/src/a.ts:1: heldLanes: use partition",
+    ]);
+    expect(problemsIn("packages/core/src/a.ts", "\nexport type A = Link;")).toEqual([
+      "packages/core/src/a.ts:2: Link: use ReconnectingConnection",
+    ]);
+  });
+
+  it("catches a file's name and a folder's", () => {
+    expect(problemsIn("packages/kafka/src/delays/mover.ts", "")).toHaveLength(1);
+    expect(problemsIn("packages/conformance/src/saboteurs/index.ts", "")).toHaveLength(1);
+    expect(problemsIn("packages/sns-sqs/src/places/queue.ts", "")).toHaveLength(1);
+  });
+
+  it("catches the name of an option, quoted or not, and in a document", () => {
+    const problem = "use closeTimeoutMs";
+    expect(problemsIn("a.ts", "export const options = { closeMs: 1 };").join()).toContain(problem);
+    expect(problemsIn("a.ts", 'export interface Options { "closeMs": number }').join()).toContain(problem);
+    expect(problemsIn("README.md", "| `closeMs` | how long it may take |").join()).toContain(problem);
+    expect(problemsIn("README.md", "# Use\n\n```ts\nopen({ closeMs: 1 });\n```\n")).toEqual([
+      "README.md:4: closeMs: use closeTimeoutMs",
+    ]);
+  });
+
+  it("catches a phrase in a document, a comment and an error, also over the end of a line", () => {
+    expect(problemsIn("docs/a.md", "one\nWhat happens when nobody\nanswers at all.")).toEqual([
+      'docs/a.md:2: "nobody answers": use the broker is unreachable',
+    ]);
+    expect(problemsIn("a.ts", "/**\n * Where dead\n * letters go.\n */\n")).toHaveLength(1);
+    expect(problemsIn("a.ts", "// Where dead\n// letters go.\n")).toHaveLength(1);
+    expect(problemsIn("a.ts", "throw new Error(`Mend ` + cause);")).toHaveLength(1);
+  });
+
+  it("takes whole words only, and lets the field's own pass", () => {
+    const source =
+      "const deadLetterOf = firstLine + planes + amend + dispatch; // A dead-letter queue: amend it.";
+    expect(problemsIn("packages/kafka/src/a.ts", source)).toEqual([]);
+    expect(problemsIn("packages/event-hubs-emulator/src/link.ts", "export class Link {}")).toEqual([]);
+    expect(problemsIn("a.ts", 'const text = "const lane = new Outbox()";')).toEqual([]);
+  });
+
+  it("wants the list of what is not yet clean to shrink", () => {
+    const texts = new Map([
+      ["packages/kafka/src/a.ts", "export const lane = 1;"],
+      ["packages/redis/src/a.ts", "export const partition = 1;"],
+    ]);
+    const notYetClean = { "packages/kafka/": "being renamed", "packages/redis/": "being renamed" };
+    expect(wordProblems(texts, { ...retired, notYetClean })).toEqual([
+      "scripts/check/retired-words.json need not name packages/redis/ as not yet clean",
+    ]);
+  });
+});
+
+function problemsIn(path: string, text: string): readonly string[] {
+  return wordProblems(new Map([[path, text]]), retired);
+}
