@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BrokerProcess, Report } from "@waybill/conformance";
+import type { BrokerProcess, Outcome, Report, Totals } from "@waybill/conformance";
 import { type BrokerName, control } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
+import { type Pass, passVariable } from "./broker-jobs.ts";
 import { mayKillVariable, statusOfRunning } from "./broker-status.ts";
 
 const folder = join(resultsFolder, "conformance");
@@ -27,10 +28,30 @@ export async function localBroker(name: BrokerName): Promise<LocalBroker> {
   return { url, version, extras: broker?.keepsData ? { broker } : {} };
 }
 
-/** Keeps a report for the table at the end and for the matrix in the documents. */
+/**
+ * Keeps a report for the table at the end and for the matrix in the documents. The
+ * pass that runs alone adds its cases to the report of the one before it.
+ */
 export function saveReport(report: Report): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${report.adapter}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+  const file = join(folder, `${report.adapter}.json`);
+  const isAddition = process.env[passVariable] === ("alone" satisfies Pass) && existsSync(file);
+  const whole = isAddition ? merged(JSON.parse(readFileSync(file, "utf8")), report) : report;
+  writeFileSync(file, `${JSON.stringify(whole, undefined, 2)}\n`);
+}
+
+/** The first report with the cases of the second, which count where both have one. */
+function merged(first: Report, second: Report): Report {
+  const cases = new Map([...first.cases, ...second.cases].map((one) => [one.id, one]));
+  const count = (outcome: Outcome) => [...cases.values()].filter((one) => one.outcome === outcome).length;
+  const totals: Totals = {
+    passed: count("passed"),
+    failed: count("failed"),
+    refused: count("refused"),
+    quirks: count("quirk"),
+    notRun: count("not-run"),
+  };
+  return { ...first, cases: [...cases.values()], totals };
 }
 
 /** As `saveReport`, for one more run of the same adapter: for the table at the end alone. */
