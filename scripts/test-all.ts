@@ -12,6 +12,7 @@ import { heading } from "./testing/heading.ts";
 import { unknownMeasuredCases } from "./testing/measured-tests.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";
 import { runLimit } from "./testing/run-limit.ts";
+import { runtimeJobs } from "./testing/runtimes.ts";
 import { testBrokers } from "./testing/side-by-side.ts";
 import { runVitest, type VitestResult } from "./testing/vitest.ts";
 import { packages } from "./workspace.ts";
@@ -46,7 +47,8 @@ try {
   const env = { ...brokers.environment, [mayKillVariable]: "1" };
   const only = ({ broker }: { broker: BrokerName | undefined }) =>
     asked.length === 0 || (broker !== undefined && asked.includes(broker));
-  results.push(...(await testBrokers({ env, signal, only })));
+  const beside = asked.length === 0 ? runtimeJobs(signal) : [];
+  results.push(...(await testBrokers({ env, signal, only, beside })));
   printFailures(results);
 
   heading("Conformance");

@@ -10,17 +10,19 @@ import {
 } from "./broker-jobs.ts";
 import { heading } from "./heading.ts";
 import { testNames } from "./measured-tests.ts";
-import { Progress } from "./progress.ts";
+import { type Job, runPool } from "./pool.ts";
 import { onBrokers, runVitest, type VitestResult } from "./vitest.ts";
 
 export interface BrokerTestsOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
-  /** Chooses jobs. Default: all. */
+  /** Chooses among the brokers' jobs. Default: all. */
   readonly only?: (job: BrokerJob) => boolean;
+  /** Jobs without a broker, to be run beside the others when the long ones are on their way. Default: none. */
+  readonly beside?: readonly Job[];
 }
 
-/** One vitest process for each processor, since every one of them has a broker at work beside it. */
+/** One process for each processor, since every one of them has a broker at work beside it. */
 function processCount(env: NodeJS.ProcessEnv): number {
   const asked = Number(env.WAYBILL_TEST_PROCESSES);
   return Number.isInteger(asked) && asked >= 1 ? asked : Math.max(2, availableParallelism());
@@ -31,47 +33,33 @@ function processCount(env: NodeJS.ProcessEnv): number {
  * broker after the other, the tests that measure time.
  */
 export async function testBrokers(options: BrokerTestsOptions): Promise<readonly VitestResult[]> {
-  const jobs = brokerJobs().filter(options.only ?? (() => true));
-  const most = processCount(options.env);
+  const { env, signal, only = () => true, beside = [] } = options;
+  const brokers = brokerJobs().filter(only);
+  const jobs = [...brokers.map((one) => vitestJob(one, "side-by-side", env, signal)), ...beside];
+  const most = processCount(env);
   heading(`Tests on brokers, ${most} processes at a time: ${jobs.map(({ name }) => name).join(", ")}`);
-  const results = await run("side-by-side", jobs, most, options);
+  const results = await runPool(jobs, most, signal);
 
   heading("Tests that measure time, one broker at a time");
-  const measuring = jobs.filter((job) => filesThatMeasure(job).length > 0);
-  return [...results, ...(await run("alone", measuring, 1, options))];
+  const measuring = brokers.filter((one) => filesThatMeasure(one).length > 0);
+  const alone = measuring.map((one) => vitestJob(one, "alone", env, signal));
+  return [...results, ...(await runPool(alone, 1, signal))];
 }
 
-async function run(
-  pass: Pass,
-  jobs: readonly BrokerJob[],
-  most: number,
-  { env, signal }: BrokerTestsOptions,
-): Promise<readonly VitestResult[]> {
-  const progress = new Progress(jobs.map(({ name }) => name));
-  const waiting = [...jobs];
-  const results: VitestResult[] = [];
-  const work = async () => {
-    for (let job = waiting.shift(); job !== undefined && !signal.aborted; job = waiting.shift()) {
-      const { name } = job;
-      progress.start(name);
-      const result = await runVitest({
+function vitestJob(job: BrokerJob, pass: Pass, env: NodeJS.ProcessEnv, signal: AbortSignal): Job {
+  const { name } = job;
+  return {
+    name,
+    run: (onLine) =>
+      runVitest({
         name: pass === "alone" ? `${name}-measured` : name,
         args: [...onBrokers, "--testNamePattern", testNames[pass]],
-        reporter: "verbose",
+        reporter: "lines",
         env: environmentOf(job, pass, env),
         signal,
-        onLine: (line) => progress.line(name, line),
-      });
-      results.push(result);
-      progress.end(name, result);
-    }
+        onLine,
+      }),
   };
-  try {
-    await Promise.all(Array.from({ length: most }, work));
-  } finally {
-    progress.stop();
-  }
-  return results;
 }
 
 /** A test sees its own broker only: the others may be down at any moment. */

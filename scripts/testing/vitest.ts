@@ -32,8 +32,8 @@ export interface VitestRun {
   /** For its report in `results/`. */
   readonly name: string;
   readonly args: readonly string[];
-  /** `verbose` tells each test as it ends: for files that take minutes. */
-  readonly reporter: "default" | "verbose";
+  /** `lines` tells each test as it ends: for files that take minutes. */
+  readonly reporter: "default" | "lines";
   readonly env?: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** Gets each line of the output. Default: vitest has this terminal. */
@@ -51,7 +51,8 @@ export async function runVitest(run: VitestRun): Promise<VitestResult> {
   mkdirSync(resultsFolder, { recursive: true });
   const report = join(resultsFolder, `${name}.json`);
   rmSync(report, { force: true });
-  const reporting = [`--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${report}`];
+  const progress = reporter === "lines" ? "./scripts/testing/line-reporter.ts" : reporter;
+  const reporting = [`--reporter=${progress}`, "--reporter=json", `--outputFile.json=${report}`];
   const code = await runSupervised("vitest", ["run", ...args, ...reporting], { env, signal, onLine });
   return resultOf(name, report, code);
 }
