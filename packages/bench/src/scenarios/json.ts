@@ -2,7 +2,7 @@ import { bytes, connect, topic } from "@waybill/core";
 import { freshName } from "../contestant.ts";
 import { perCpuSecond, publishMany, type Scenario, type Side } from "../scenario.ts";
 
-/** About 256 bytes as JSON, with all kinds of values that JSON has. */
+/** 256 bytes as JSON, with all kinds of values that JSON has. */
 const order = {
   id: "o-1234567890",
   customer: { id: "c-7", name: "Ada Lovelace", vip: true, since: null },
@@ -11,7 +11,7 @@ const order = {
     { sku: "saucer", count: 2, price: 4.25 },
     { sku: "spoon", count: 4, price: 1.75 },
   ],
-  note: "Please ring twice and leave it at the back door.",
+  note: "At door",
   total: 40.5,
 };
 

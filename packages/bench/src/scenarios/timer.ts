@@ -54,7 +54,7 @@ class Lateness {
     this.#next();
   }
 
-  /** Ends it, and tells the worst; what is overdue now counts. */
+  /** Ends it and returns the worst delay, that of a timer which is overdue now included. */
   end(): number {
     clearTimeout(this.#timer);
     return Math.max(this.#worstMs, performance.now() - this.#dueAt, 1);
