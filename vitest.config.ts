@@ -9,11 +9,7 @@ export const sourceConditions = {
 export default defineConfig({
   ...sourceConditions,
   test: {
-    include: [
-      "packages/*/{src,test}/**/*.test.ts",
-      "examples/test/**/*.test.ts",
-      "scripts/edge/**/*.test.ts",
-    ],
+    include: ["packages/*/{src,test}/**/*.test.ts", "examples/test/**/*.test.ts", "scripts/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.broker.test.ts"],
     testTimeout: 20_000,
     // Long, since it costs only where something is wrong, and never as long as the test.

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BrokerProcess, Outcome, Report, Totals } from "@waybill/conformance";
+import type { BrokerProcess, Report } from "@waybill/conformance";
 import { type BrokerName, control } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
 import { type Pass, passVariable } from "./broker-jobs.ts";
 import { mayKillVariable, statusOfRunning } from "./broker-status.ts";
+import { mergedReport } from "./merged-report.ts";
 
 const folder = join(resultsFolder, "conformance");
 
@@ -36,22 +37,8 @@ export function saveReport(report: Report): void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${report.adapter}.json`);
   const isAddition = process.env[passVariable] === ("alone" satisfies Pass) && existsSync(file);
-  const whole = isAddition ? merged(JSON.parse(readFileSync(file, "utf8")), report) : report;
+  const whole = isAddition ? mergedReport(JSON.parse(readFileSync(file, "utf8")), report) : report;
   writeFileSync(file, `${JSON.stringify(whole, undefined, 2)}\n`);
-}
-
-/** The first report with the cases of the second, which count where both have one. */
-function merged(first: Report, second: Report): Report {
-  const cases = new Map([...first.cases, ...second.cases].map((one) => [one.id, one]));
-  const count = (outcome: Outcome) => [...cases.values()].filter((one) => one.outcome === outcome).length;
-  const totals: Totals = {
-    passed: count("passed"),
-    failed: count("failed"),
-    refused: count("refused"),
-    quirks: count("quirk"),
-    notRun: count("not-run"),
-  };
-  return { ...first, cases: [...cases.values()], totals };
 }
 
 /** As `saveReport`, for one more run of the same adapter: for the table at the end alone. */

@@ -13,7 +13,7 @@ import {
   urlVariable,
 } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
-import { pstestEnvironment } from "./pubsub-stand-in.ts";
+import { pstestEnvironment } from "./pstest.ts";
 
 /** Temporary files of the tests, among them the homes of brokers that a test file starts for itself. */
 const temporary = join(resultsFolder, "tmp");

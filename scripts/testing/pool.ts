@@ -18,7 +18,9 @@ export async function runPool(
   const waiting = [...jobs];
   const results: VitestResult[] = [];
   const work = async () => {
-    for (let job = waiting.shift(); job !== undefined && !signal.aborted; job = waiting.shift()) {
+    while (!signal.aborted) {
+      const job = waiting.shift();
+      if (job === undefined) return;
       const { name } = job;
       progress.start(name);
       const result = await job.run((line) => progress.line(name, line));

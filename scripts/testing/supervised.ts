@@ -14,6 +14,9 @@ export interface SupervisedOptions {
 /** How long a program may take to end by itself once it was told to. */
 const endTimeoutMs = 10_000;
 
+/** How long the rest of its output is waited for after its end, in milliseconds. */
+const outputTimeoutMs = 5_000;
+
 /** Runs a program of this repository from its root, as the head of a process group; resolves to its exit code. */
 export function runSupervised(
   program: string,
@@ -39,7 +42,11 @@ export function runSupervised(
       clearTimeout(killTimer);
       // What it started and left behind would hold the output open.
       if (signal.aborted) killGroup(child.pid, "SIGKILL");
-      resolve(code ?? 1);
+      const lastWords = setTimeout(() => resolve(code ?? 1), outputTimeoutMs);
+      child.once("close", () => {
+        clearTimeout(lastWords);
+        resolve(code ?? 1);
+      });
     });
   });
 }

@@ -2,7 +2,7 @@ import { bringUp, findFreePort, portVariable, statusOf, takeDown, urlVariable } 
 import { mayKillVariable } from "./broker-status.ts";
 
 /** One that was started for a test file, and how to end it. */
-export interface StartedStandIn {
+export interface StartedPstest {
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -11,9 +11,9 @@ const name = "google-pubsub";
 
 /**
  * Where Google's emulator is what `npm run test:all` tests on, its replacement for computers without it is
- * to be proven as well: starts that one too, in a home of its own. Else answers why there is nothing to do.
+ * to be proven as well: starts that one too, in a home of its own. Else returns why there is nothing to do.
  */
-export async function pstestBesideTheEmulator(): Promise<StartedStandIn | { readonly notRun: string }> {
+export async function pstestBesideTheEmulator(): Promise<StartedPstest | { readonly notRun: string }> {
   if (process.env[mayKillVariable] !== "1")
     return { notRun: "only `npm run test:all` starts what is tested" };
   const [other] = await statusOf([name]);
@@ -34,7 +34,7 @@ export async function pstestBesideTheEmulator(): Promise<StartedStandIn | { read
   };
 }
 
-/** The environment with the home in which the second stand-in runs, beside the one of the other brokers. */
+/** The environment with the home in which pstest runs beside the emulator. */
 export function pstestEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...environment, WAYBILL_BROKERS_HOME: `${environment.WAYBILL_BROKERS_HOME}-pstest` };
 }
