@@ -11,7 +11,7 @@ const folder = join(resultsFolder, "conformance");
 
 export interface LocalBroker {
   readonly url: string;
-  /** As it tells it; of what stands in for a cloud, also which it is: `emulator`, `pstest`. */
+  /** As it tells it; of a cloud service, which emulator: `emulator` (its own), `pstest`. */
   readonly version: string | null;
   readonly extras: { readonly broker?: BrokerProcess };
 }

@@ -13,7 +13,7 @@ import {
   urlVariable,
 } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
-import { pstestEnvironment } from "./pstest.ts";
+import { buildPstest, pstestEnvironment } from "./pstest.ts";
 
 /** Temporary files of the tests, among them the homes of brokers that a test file starts for itself. */
 const temporary = join(resultsFolder, "tmp");
@@ -52,8 +52,13 @@ export class OwnBrokers {
     return brokers;
   }
 
-  up(): Promise<BringUpOutcome[]> {
-    return bringUp(this.#names, { environment: this.environment, progress: say });
+  async up(): Promise<BringUpOutcome[]> {
+    const { environment } = this;
+    const [outcomes] = await Promise.all([
+      bringUp(this.#names, { environment, progress: say }),
+      this.#names.includes("google-pubsub") ? buildPstest(environment) : undefined,
+    ]);
+    return outcomes;
   }
 
   /** Takes down all that runs in homes of this checkout, also what a test file started and was ended before it could. */

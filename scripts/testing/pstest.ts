@@ -18,12 +18,7 @@ export async function pstestBesideTheEmulator(): Promise<StartedPstest | { reado
     return { notRun: "only `npm run test:all` starts what is tested" };
   const [other] = await statusOf([name]);
   if (other?.version?.startsWith("pstest")) return { notRun: "the tests ran on pstest already" };
-  const environment = {
-    ...pstestEnvironment(process.env),
-    [urlVariable(name)]: "",
-    [portVariable(name)]: String(await findFreePort()),
-    WAYBILL_GOOGLE_PUBSUB_STAND_IN: "pstest",
-  };
+  const environment = await pstestAlone(process.env);
   const [outcome] = await bringUp([name], { environment });
   if (outcome?.status.url == null) throw outcome?.problem ?? new Error("pstest is not up");
   return {
@@ -34,7 +29,27 @@ export async function pstestBesideTheEmulator(): Promise<StartedPstest | { reado
   };
 }
 
+/**
+ * Builds pstest before tests need it: the first time takes a minute, and several where
+ * other tests run. Where it cannot be built, the tests that need it say why.
+ */
+export async function buildPstest(environment: NodeJS.ProcessEnv): Promise<void> {
+  const own = await pstestAlone(environment);
+  await bringUp([name], { environment: own });
+  await takeDown([name], { environment: own });
+}
+
 /** The environment with the home in which pstest runs beside the emulator. */
 export function pstestEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...environment, WAYBILL_BROKERS_HOME: `${environment.WAYBILL_BROKERS_HOME}-pstest` };
+}
+
+/** The environment in which this emulator is started on a free port, and no other is found. */
+async function pstestAlone(environment: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  return {
+    ...pstestEnvironment(environment),
+    [urlVariable(name)]: "",
+    [portVariable(name)]: String(await findFreePort()),
+    WAYBILL_GOOGLE_PUBSUB_STAND_IN: "pstest",
+  };
 }
