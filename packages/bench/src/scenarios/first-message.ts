@@ -1,4 +1,4 @@
-import { bytes, connect, topic } from "@waybill/core";
+import { bytes, connect, type Subscription, topic } from "@waybill/core";
 import { body, freshName } from "../contestant.ts";
 import { perSecond, type Scenario, type Side } from "../scenario.ts";
 
@@ -22,11 +22,14 @@ function publishesToEach(round: number): Side {
       topic<Uint8Array>(freshName(), { codec: bytes }),
     );
     const publishes = () => Promise.all(contracts.map((contract) => client.publish(contract, body)));
+    const subscriptions: Subscription[] = [];
     try {
-      for (const contract of contracts) await client.subscribe(contract, { group: "bench" }, () => {});
+      for (const contract of contracts)
+        subscriptions.push(await client.subscribe(contract, { group: "bench" }, () => {}));
       for (let before = 1; before < round; before++) await publishes();
       return await perSecond(topicCount, publishes);
     } finally {
+      await Promise.all(subscriptions.map((subscription) => subscription.close()));
       await client.topology.remove(
         ...contracts.flatMap((contract) => [{ topic: contract, group: "bench" }, contract]),
       );

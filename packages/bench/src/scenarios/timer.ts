@@ -1,4 +1,4 @@
-import { bytes, connect, topic } from "@waybill/core";
+import { bytes, connect, type Subscription, topic } from "@waybill/core";
 import { body, freshName } from "../contestant.ts";
 import type { Scenario, Side } from "../scenario.ts";
 
@@ -25,19 +25,23 @@ function latenessWith(backlog: number): Side {
     const contract = topic<Uint8Array>(freshName(), { codec: bytes });
     const groups = Array.from({ length: groupCount }, (_, index) => `bench-${index}`);
     const subjects = groups.map((group) => ({ topic: contract, group }));
+    const subscriptions: Subscription[] = [];
     try {
       await client.topology.declare(...subjects);
       await client.publishBatch(contract, Array<Uint8Array>(backlog).fill(body));
       let left = backlog * groupCount;
       const drained = Promise.withResolvers<void>();
       const lateness = new Lateness();
-      for (const group of groups)
-        await client.subscribe(contract, { group }, () => {
+      for (const group of groups) {
+        const subscription = await client.subscribe(contract, { group }, () => {
           if (--left === 0) drained.resolve();
         });
+        subscriptions.push(subscription);
+      }
       await drained.promise;
       return lateness.end();
     } finally {
+      await Promise.all(subscriptions.map((subscription) => subscription.close()));
       await client.topology.remove(...subjects, contract);
       await client.close();
     }
