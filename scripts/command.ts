@@ -27,21 +27,3 @@ export function capture(program: string, args: readonly string[]): Promise<Comma
     child.once("close", (code) => resolve({ code: code ?? 1, output, stdout }));
   });
 }
-
-/** Runs a program with this terminal, passes on the signals that end programs, and resolves to its exit code. */
-export function show(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, stdio: "inherit", env });
-    const passOn = (signal: NodeJS.Signals) => child.kill(signal);
-    for (const signal of endingSignals) process.on(signal, passOn);
-    child.once("error", reject);
-    child.once("close", (code) => {
-      for (const signal of endingSignals) process.off(signal, passOn);
-      resolve(code ?? 1);
-    });
-  });
-}

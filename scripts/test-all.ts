@@ -1,52 +1,66 @@
 // `npm run test:all`: everything, on every broker. A broker that cannot be had is a failure, not something to skip.
-import { endingSignals } from "./command.ts";
+// `npm run test:all -- redis rabbitmq` starts and tests only those. WAYBILL_TEST_PROCESSES: how many at a time;
+// WAYBILL_TEST_MINUTES: when to give up.
+import { type BrokerName, brokerNames, isBrokerName } from "@waybill/local-brokers";
 import { addUp, inWords, type Tally, writeTally } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
 import { mayKillVariable } from "./testing/broker-status.ts";
 import { forgetReports, savedReports } from "./testing/conformance.ts";
 import { conformanceTable } from "./testing/conformance-table.ts";
+import { printFailures } from "./testing/failures.ts";
 import { heading } from "./testing/heading.ts";
+import { unknownMeasuredCases } from "./testing/measured-tests.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";
-import { onBrokers, runVitest } from "./testing/vitest.ts";
+import { runLimit } from "./testing/run-limit.ts";
+import { runtimeJobs } from "./testing/runtimes.ts";
+import { testBrokers } from "./testing/side-by-side.ts";
+import { runVitest, type VitestResult } from "./testing/vitest.ts";
 import { packages } from "./workspace.ts";
 
-// The tests get the signal too and end; this process stays to take the brokers down.
-let interrupted = false;
-for (const signal of endingSignals) process.on(signal, () => (interrupted = true));
+const signal = runLimit(minutesFrom(process.env.WAYBILL_TEST_MINUTES));
+const asked = namesFrom(process.argv.slice(2));
+const chosen = asked.length === 0 ? brokerNames : asked;
 
 forgetReports();
 heading("Starting the brokers");
-const brokers = await OwnBrokers.prepare();
+const brokers = await OwnBrokers.prepare(chosen);
 const tallies: Tally[] = [];
+const results: VitestResult[] = [];
+const fail = (why: string) => {
+  tallies.push({ passed: 0, failed: 1 });
+  console.error(`  ${why}`);
+};
 try {
   const outcomes = await brokers.up();
   for (const { problem } of outcomes) {
     if (problem === null) continue;
-    tallies.push({ passed: 0, failed: 1 });
-    console.error(`  ${problem.message}${problem.remedy === null ? "" : ` (${problem.remedy})`}`);
+    fail(`${problem.message}${problem.remedy === null ? "" : ` (${problem.remedy})`}`);
     if (problem.log !== null) console.error(problem.log);
   }
   const list = brokerList(outcomes.map(({ status }) => status));
   console.log(list);
 
-  if (!interrupted) {
+  if (asked.length === 0) {
     heading("Tests that need no broker");
-    tallies.push(await runVitest({ name: "unit", args: [], reporter: "default" }));
+    results.push(await runVitest({ name: "unit", args: [], reporter: "default", signal }));
   }
-  if (!interrupted) {
-    heading("Tests on every broker");
-    const env = { ...brokers.environment, [mayKillVariable]: "1" };
-    tallies.push(await runVitest({ name: "brokers", args: onBrokers, reporter: "verbose", env }));
-  }
+  const env = { ...brokers.environment, [mayKillVariable]: "1" };
+  const only = ({ broker }: { broker: BrokerName | undefined }) =>
+    asked.length === 0 || (broker !== undefined && asked.includes(broker));
+  const beside = asked.length === 0 ? runtimeJobs(signal) : [];
+  results.push(...(await testBrokers({ env, signal, only, beside })));
+  printFailures(results);
 
   heading("Conformance");
   const reports = savedReports();
   console.log(conformanceTable(reports));
   for (const { folder } of packages.filter(({ isAdapter }) => isAdapter)) {
+    if (asked.length > 0 && !asked.some((name) => name === folder)) continue;
     if (reports.some(({ adapter }) => adapter === folder)) continue;
-    tallies.push({ passed: 0, failed: 1 });
-    console.error(`  ${folder}: the suite left no report, so nothing is proven.`);
+    fail(`${folder}: the suite left no report, so nothing is proven.`);
   }
+  for (const id of reports.length === 0 ? [] : unknownMeasuredCases(reports))
+    fail(`${id} is no case: take it out of scripts/testing/measured-tests.ts, or give it its new name.`);
 
   heading("Brokers used");
   console.log(list);
@@ -55,7 +69,22 @@ try {
   await brokers.down();
 }
 
-const total = addUp(tallies);
+const total = addUp([...tallies, ...results]);
 writeTally("test-all", total);
 console.log(`\n${inWords(total)}`);
-process.exitCode = total.failed === 0 && !interrupted ? 0 : 1;
+process.exit(total.failed === 0 && !signal.aborted ? 0 : 1);
+
+/** Long enough for a busy computer, short enough that continuous integration hears the result within its hour. */
+function minutesFrom(text = "50"): number {
+  const minutes = Number(text);
+  if (minutes > 0 && minutes <= 24 * 60) return minutes;
+  console.error(`WAYBILL_TEST_MINUTES=${text} is no number of minutes from 1 to 1440: correct or unset it.`);
+  process.exit(2);
+}
+
+function namesFrom(words: readonly string[]): readonly BrokerName[] {
+  const unknown = words.filter((word) => !isBrokerName(word));
+  if (unknown.length === 0) return words.filter(isBrokerName);
+  console.error(`There is no broker ${unknown.join(", ")}: choose from ${brokerNames.join(", ")}.`);
+  process.exit(2);
+}

@@ -4,32 +4,38 @@ import { addUp, inWords } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
 import { forgetReports, savedReports } from "./testing/conformance.ts";
 import { conformanceTable } from "./testing/conformance-table.ts";
+import { printFailures } from "./testing/failures.ts";
 import { heading } from "./testing/heading.ts";
-import { onBrokers, runVitest } from "./testing/vitest.ts";
+import { runLimit } from "./testing/run-limit.ts";
+import { testBrokers } from "./testing/side-by-side.ts";
+import { runVitest, type VitestResult } from "./testing/vitest.ts";
 
+const signal = runLimit(120);
 forgetReports();
 heading("Tests that need no broker");
-const tallies = [await runVitest({ name: "unit", args: [], reporter: "default" })];
+const results: VitestResult[] = [await runVitest({ name: "unit", args: [], reporter: "default", signal })];
 
 heading("Brokers");
 const brokers = await statusOf(brokerNames);
-const found = brokers.filter(({ state }) => state === "up");
-const missing = brokers.filter(({ state }) => state !== "up").map(({ name }) => name);
+const found = brokers.filter(({ state }) => state === "up").map(({ name }) => name);
+const missing = brokerNames.filter((name) => !found.includes(name));
 console.log(brokerList(brokers));
 
 if (found.length > 0) {
-  heading(`Tests on ${found.map(({ name }) => name).join(", ")}`);
-  tallies.push(await runVitest({ name: "brokers", args: onBrokers, reporter: "verbose" }));
+  const only = ({ broker }: { broker: (typeof brokerNames)[number] | undefined }) =>
+    broker === undefined || found.includes(broker);
+  results.push(...(await testBrokers({ env: process.env, signal, only })));
 }
+printFailures(results);
 
 heading("Conformance");
 console.log(conformanceTable(savedReports()));
 
-const total = addUp(tallies);
+const total = addUp(results);
 console.log(`\n${inWords(total)}`);
 if (missing.length > 0) {
   console.log(
     `Not tested, since it does not run: ${missing.join(", ")}. \`npx waybill brokers up\` starts it.`,
   );
 }
-process.exitCode = total.failed === 0 ? 0 : 1;
+process.exit(total.failed === 0 && !signal.aborted ? 0 : 1);

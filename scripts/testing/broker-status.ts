@@ -4,14 +4,14 @@ import { type BrokerName, type BrokerStatus, statusOf } from "@waybill/local-bro
 /** Set by `npm run test:all`, whose brokers are its own. Those of `npm test` may be in use by others. */
 export const mayKillVariable = "WAYBILL_BROKERS_MAY_DIE";
 
-const patienceMs = 60_000;
+const timeoutMs = 60_000;
 
 /**
  * As `statusOf`, for brokers that are known to run: one that does not answer at once
  * is on a busy computer, and is asked again for a while.
  */
 export async function statusOfRunning(names: readonly BrokerName[]): Promise<readonly BrokerStatus[]> {
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     const all = await statusOf(names);
     if (all.every(({ state }) => state === "up") || Date.now() > deadline) return all;

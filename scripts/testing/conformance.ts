@@ -3,13 +3,15 @@ import { join } from "node:path";
 import type { BrokerProcess, Report } from "@waybill/conformance";
 import { type BrokerName, control } from "@waybill/local-brokers";
 import { resultsFolder } from "../tally.ts";
+import { type Pass, passVariable } from "./broker-jobs.ts";
 import { mayKillVariable, statusOfRunning } from "./broker-status.ts";
+import { mergedReport } from "./merged-report.ts";
 
 const folder = join(resultsFolder, "conformance");
 
 export interface LocalBroker {
   readonly url: string;
-  /** As it tells it; of what stands in for a cloud, also which it is: `emulator`, `pstest`. */
+  /** As it tells it; of a cloud service, which emulator: `emulator` (its own), `pstest`. */
   readonly version: string | null;
   readonly extras: { readonly broker?: BrokerProcess };
 }
@@ -27,10 +29,16 @@ export async function localBroker(name: BrokerName): Promise<LocalBroker> {
   return { url, version, extras: broker?.keepsData ? { broker } : {} };
 }
 
-/** Keeps a report for the table at the end and for the matrix in the documents. */
+/**
+ * Keeps a report for the table at the end and for the matrix in the documents. The
+ * pass that runs alone adds its cases to the report of the one before it.
+ */
 export function saveReport(report: Report): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${report.adapter}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+  const file = join(folder, `${report.adapter}.json`);
+  const isAddition = process.env[passVariable] === ("alone" satisfies Pass) && existsSync(file);
+  const whole = isAddition ? mergedReport(JSON.parse(readFileSync(file, "utf8")), report) : report;
+  writeFileSync(file, `${JSON.stringify(whole, undefined, 2)}\n`);
 }
 
 /** As `saveReport`, for one more run of the same adapter: for the table at the end alone. */

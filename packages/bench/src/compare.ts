@@ -1,58 +1,54 @@
-import type { Entrant } from "./contestant.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Entry } from "./entries.ts";
+import type { Scenario, Side } from "./scenario.ts";
 
-/** One line of the result. `ours` and `raw` are messages per second, medians over the rounds. */
+/** One line of the result. `ours` and `against` are in the scenario's unit, medians over the rounds. */
 export interface Comparison {
   readonly adapter: string;
   readonly scenario: string;
+  readonly unit: Scenario["unit"];
   readonly ours: number;
-  readonly raw: number;
-  /** The median of the rounds' ratios, ours to raw. 1 = as fast as the client by hand. */
+  readonly against: number;
+  /** The median of the rounds' ratios. 1 = as good as what it is compared with; more is better, whatever the unit. */
   readonly ratio: number;
   /** The lowest and the highest of the rounds' ratios. */
   readonly spread: readonly [number, number];
 }
 
-export interface CompareOptions {
-  readonly adapter: string;
-  readonly url: string;
-  readonly ours: Entrant;
-  readonly raw: Entrant;
-  readonly scale: number;
-  readonly rounds: number;
-}
-
 /**
- * Runs a scenario in interleaved rounds: ours and raw in turn, and which goes first
+ * Runs a scenario in interleaved rounds: the two sides in turn, and which goes first
  * in turn too, so that a machine that warms up or slows down treats both alike. One
- * more round before them is not counted.
+ * more round before them is not counted. Undefined where the scenario has nothing
+ * to compare on this broker.
  */
-export async function compare(scenario: Scenario, options: CompareOptions): Promise<Comparison> {
-  const { adapter, url, scale, rounds } = options;
-  const once = async (enter: Entrant) => {
-    const contestant = await enter(url);
-    try {
-      return await scenario.run(contestant, scale);
-    } finally {
-      await contestant.close();
-    }
-  };
-  const pairs: { readonly ours: number; readonly raw: number }[] = [];
+export async function compare(
+  scenario: Scenario,
+  entry: Entry,
+  url: string,
+  rounds: number,
+): Promise<Comparison | undefined> {
+  const sides = scenario.sides(entry);
+  if (sides === undefined) return undefined;
+  const pairs: { readonly ours: number; readonly against: number }[] = [];
   for (let round = 0; round <= rounds; round++) {
-    const oursFirst = round % 2 === 0;
-    const first = await once(oursFirst ? options.ours : options.raw);
-    const second = await once(oursFirst ? options.raw : options.ours);
-    if (round > 0) pairs.push(oursFirst ? { ours: first, raw: second } : { ours: second, raw: first });
+    const pair = await runBoth(sides.ours, sides.against, round % 2 === 0, url);
+    if (round > 0) pairs.push(pair);
   }
-  const ratios = pairs.map((pair) => pair.ours / pair.raw);
+  const ratios = pairs.map(({ ours, against }) => (scenario.unit === "ms" ? against / ours : ours / against));
   return {
-    adapter,
+    adapter: entry.adapter,
     scenario: scenario.name,
+    unit: scenario.unit,
     ours: Math.round(median(pairs.map((pair) => pair.ours))),
-    raw: Math.round(median(pairs.map((pair) => pair.raw))),
+    against: Math.round(median(pairs.map((pair) => pair.against))),
     ratio: rounded(median(ratios)),
     spread: [rounded(Math.min(...ratios)), rounded(Math.max(...ratios))],
   };
+}
+
+async function runBoth(ours: Side, against: Side, oursFirst: boolean, url: string) {
+  if (oursFirst) return { ours: await ours(url), against: await against(url) };
+  const first = await against(url);
+  return { ours: await ours(url), against: first };
 }
 
 function median(values: readonly number[]): number {

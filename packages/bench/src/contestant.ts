@@ -5,7 +5,7 @@ export interface Contestant {
   /** Publishes with up to `outstanding` unconfirmed at any time. Resolves when all are confirmed. */
   publishOutstanding(count: number, outstanding: number): Promise<void>;
   /**
-   * Consumes `count` messages that wait already, and settles each. Answers the time
+   * Consumes `count` messages that wait already, and settles each. Resolves to the time
    * from the first to the last in milliseconds, since a start (a group that forms,
    * a channel that opens) is not what is measured.
    */

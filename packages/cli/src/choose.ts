@@ -7,7 +7,7 @@ const wantsHelp = (word: string | undefined) => word === "--help" || word === "-
 export function chooseAmong(path: string, about: string, entries: readonly CommandEntry[]): Command {
   const width = Math.max(...entries.map(({ name }) => name.length));
   const list = entries.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join("\n");
-  const help = `${about}\n\nUsage: ${path} <command>\n\nCommands:\n${list}\n\n\`${path} <command> --help\` tells more.\n`;
+  const help = `${about}\n\nUsage: ${path} <command>\n\nCommands:\n${list}\n\n\`${path} <command> --help\` shows more.\n`;
   return {
     help,
     choosesAmongOthers: true,
@@ -17,9 +17,11 @@ export function chooseAmong(path: string, about: string, entries: readonly Comma
         return 0;
       }
       const known = entries.map(({ name }) => name).join(", ");
-      if (word === undefined) throw new UsageError(`${path} needs a command: ${known}`);
+      if (word === undefined)
+        throw new UsageError(`${path} was called without a command. Choose one of: ${known}.`);
       const entry = entries.find(({ name }) => name === word);
-      if (entry === undefined) throw new UsageError(`${path} has no command "${word}"; it has: ${known}`);
+      if (entry === undefined)
+        throw new UsageError(`${path} has no command "${word}". Choose one of: ${known}.`);
       const command = await entry.load();
       const asksForHelp = rest.includes("--help") || rest.includes("-h");
       if (command.choosesAmongOthers === true || !asksForHelp) return command.run(rest, terminal);

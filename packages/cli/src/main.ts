@@ -11,13 +11,13 @@ const processTerminal: Terminal = {
   environment: process.env,
 };
 
-/** Runs `waybill` with these arguments; resolves to its exit code: 0 done, 1 not done, 2 not understood. */
+/** Runs `waybill` with these arguments; resolves to its exit code: 0 done, 1 not done, 2 a usage error. */
 export async function main(args: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   try {
     return await waybill.run(args, terminal);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    terminal.err(`${error.message}\n\`waybill --help\` and \`waybill <command> --help\` tell more.\n`);
+    terminal.err(`${error.message}\n\`waybill --help\` and \`waybill <command> --help\` show more.\n`);
     return 2;
   }
 }

@@ -58,7 +58,7 @@ describe("waybill brokers up", () => {
     expect(err).toContain("start it, or unset WAYBILL_KAFKA_URL");
   });
 
-  it("tells what makes no sense in the environment", async () => {
+  it("says what makes no sense in the environment", async () => {
     const { code, err } = await waybill(["brokers", "up", "redis"], {
       ...environment,
       WAYBILL_KAFKA_PORT: "x",

@@ -46,13 +46,19 @@ describe("waybill conformance", () => {
   });
 
   it.each([
-    [["conformance"], "takes one URL"],
-    [["conformance", "memory:", "redis://localhost"], "takes one URL"],
+    [["conformance"], "was given 0 URLs. Give one, such as memory:"],
+    [["conformance", "memory:", "redis://localhost"], "was given 2 URLs"],
     [["conformance", "nats://localhost"], 'No adapter is known for "nats:"'],
-    [["conformance", "memory:", "--parallel", "0"], "--parallel takes a whole number of at least 1"],
-    [["conformance", "memory:", "--only", "delivery.nothing"], "no case or suite is named delivery.nothing"],
+    [
+      ["conformance", "memory:", "--parallel", "0"],
+      '--parallel was given "0". Write a whole number of at least 1.',
+    ],
+    [
+      ["conformance", "memory:", "--only", "delivery.nothing"],
+      "No case or suite is named delivery.nothing. Leave out --only to see their names.",
+    ],
     [["conformance", "memory:", "--fast"], "Unknown option '--fast'"],
-  ])("%j is not understood, and says why", async (args, message) => {
+  ])("%j is a usage error, and says why", async (args, message) => {
     const { code, out, err } = await waybill(args);
     expect(err).toContain(message);
     expect([code, out]).toEqual([2, ""]);

@@ -18,20 +18,23 @@ describe("waybill", () => {
   });
 
   it.each([
-    [[], "waybill needs a command: "],
-    [["brokrs"], 'waybill has no command "brokrs"; it has: '],
-    [["brokers"], "waybill brokers needs a command: up, status, down"],
-    [["brokers", "start"], 'waybill brokers has no command "start"; it has: up, status, down'],
+    [[], "waybill was called without a command. Choose one of: brokers, conformance."],
+    [["brokrs"], 'waybill has no command "brokrs". Choose one of: '],
+    [["brokers"], "waybill brokers was called without a command. Choose one of: up, status, down."],
+    [["brokers", "start"], 'waybill brokers has no command "start". Choose one of: up, status, down.'],
     [
       ["brokers", "up", "kafak"],
-      'there is no broker "kafak"; there are: kafka, rabbitmq, redis, sns-sqs, google-pubsub, event-hubs',
+      'There is no broker "kafak". Choose from: kafka, rabbitmq, redis, sns-sqs, google-pubsub, event-hubs.',
     ],
     [["brokers", "up", "--fast"], "Unknown option '--fast'"],
-    [["brokers", "up", "--using", "magic"], '--using takes container or native, not "magic"'],
-    [["brokers", "up", "--port", "9092"], '--port takes <name>=<port>, such as kafka=19092, not "9092"'],
-    [["brokers", "down", "--port", "nats=4222"], 'there is no broker "nats"'],
+    [["brokers", "up", "--using", "magic"], '--using was given "magic". Write container or native.'],
+    [
+      ["brokers", "up", "--port", "9092"],
+      '--port was given "9092". Write <name>=<port>, such as kafka=19092.',
+    ],
+    [["brokers", "down", "--port", "nats=4222"], 'There is no broker "nats". Choose from: '],
     [["brokers", "status", "--purge"], "Unknown option '--purge'"],
-  ])("%j is not understood, and says why", async (args, message) => {
+  ])("%j is a usage error, and says why", async (args, message) => {
     const { code, out, err } = await waybill(args);
     expect(err).toContain(message);
     expect([code, out]).toEqual([2, ""]);

@@ -48,7 +48,7 @@ function names(words: readonly string[]): readonly BrokerName[] {
 
 function knownName(word: string): BrokerName {
   if (isBrokerName(word)) return word;
-  throw new UsageError(`there is no broker "${word}"; there are: ${brokerNames.join(", ")}`);
+  throw new UsageError(`There is no broker "${word}". Choose from: ${brokerNames.join(", ")}.`);
 }
 
 function ports(assignments: readonly string[]): Partial<Record<BrokerName, number>> {
@@ -56,7 +56,7 @@ function ports(assignments: readonly string[]): Partial<Record<BrokerName, numbe
     assignments.map((assignment) => {
       const { name = "", port = "" } = /^(?<name>[^=]*)=(?<port>\d+)$/.exec(assignment)?.groups ?? {};
       if (name === "")
-        throw new UsageError(`--port takes <name>=<port>, such as kafka=19092, not "${assignment}"`);
+        throw new UsageError(`--port was given "${assignment}". Write <name>=<port>, such as kafka=19092.`);
       return [knownName(name), Number(port)];
     }),
   );

@@ -9,8 +9,8 @@ export function problemText(problem: BrokerProblem): string {
   return `${prefix}${problem.message}${log}${remedy}\n`;
 }
 
-/** The command, with a problem told in full instead of thrown. */
-export function tellingProblems(command: Command): Command {
+/** The command, with a problem printed in full instead of thrown. */
+export function reportingProblems(command: Command): Command {
   return {
     help: command.help,
     async run(args, terminal) {

@@ -12,8 +12,8 @@ Usage: waybill brokers up [names…] [flags]
 
 ${namesHelp}
 Used, in this order: what WAYBILL_KAFKA_URL, WAYBILL_SNS_SQS_URL and so on name; what listens on the port already; a
-container engine where one runs; else plain processes, whose programs are downloaded once. The three clouds are stood
-in for: SNS and SQS by fauxqs, Google Pub/Sub by Google's emulator or pstest, Event Hubs by Waybill's own emulator.
+container engine where one runs; else plain processes, whose programs are downloaded once. Cloud services run as
+emulators: SNS and SQS as fauxqs, Google Pub/Sub as Google's emulator or pstest, Event Hubs as Waybill's own emulator.
 Brokers started here go on running until \`waybill brokers down\`.
 
 Flags:
@@ -45,5 +45,5 @@ export const brokersUp: Command = {
 
 function startMethod(word: string | undefined): "container" | "native" | undefined {
   if (word === undefined || word === "container" || word === "native") return word;
-  throw new UsageError(`--using takes container or native, not "${word}"`);
+  throw new UsageError(`--using was given "${word}". Write container or native.`);
 }

@@ -1,6 +1,6 @@
 import type { ConformanceTarget } from "@waybill/conformance";
 import { adapterPackageOf, MessagingError } from "@waybill/core";
-import { BrokerProblem, control, isBrokerName } from "@waybill/local-brokers";
+import { BrokerProblem, control, isBrokerName, withoutPassword } from "@waybill/local-brokers";
 import { UsageError } from "../usage-error.ts";
 
 export interface TargetOptions {
@@ -8,25 +8,26 @@ export interface TargetOptions {
   readonly mayKill: boolean;
 }
 
-/** What the suite is pointed at, for a URL: every adapter package tells in its `conformance` entry. */
+/** What the suite is pointed at, for a URL: every adapter package exports it as `./conformance`. */
 export async function targetOf(url: string, { mayKill }: TargetOptions): Promise<ConformanceTarget> {
   const name = packageOf(url);
   const module: { target(url: string): ConformanceTarget } = await load(`${name}/conformance`, name);
   const target = module.target(url);
   if (!mayKill || target.broker !== undefined) return target;
   const { adapter, endpoint } = target;
-  if (!isBrokerName(adapter)) throw new UsageError(`--may-kill is not for ${adapter}`);
+  if (!isBrokerName(adapter))
+    throw new UsageError(`--may-kill was given for ${adapter}, which has no broker process. Leave it out.`);
   const broker = await control(adapter).catch((error: unknown) => {
     throw new UsageError(error instanceof BrokerProblem ? error.message : String(error));
   });
   if (!broker.endpoints.some(({ port }) => port === endpoint?.port)) {
     throw new UsageError(
-      `--may-kill: the broker that was started here is at ${broker.url}, which is another one`,
+      `--may-kill was given for another broker than the one started here, at ${withoutPassword(broker.url)}. Use that URL.`,
     );
   }
   if (!broker.keepsData) {
     throw new UsageError(
-      `--may-kill: the ${adapter} that was started here forgets everything when it is killed`,
+      `--may-kill was given for ${adapter}, whose emulator loses all messages when it is killed. Leave it out.`,
     );
   }
   return { ...target, broker };
@@ -45,6 +46,6 @@ async function load(entry: string, name: string) {
     return await import(entry);
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
-    throw new UsageError(`the adapter package ${name} is not installed; run: npm install ${name}`);
+    throw new UsageError(`The adapter package ${name} is not installed. Run: npm install ${name}`);
   }
 }

@@ -17,9 +17,9 @@ Flags:
   --json <file>     also write the report there, as JSON
   --only <name>     only this case or suite, such as delivery or delivery.one; may be repeated
   --parallel <n>    how many cases run at once (default 4)
-  --stress <n>      run every case so many times at once (default 1)
-  --may-kill        also the cases that SIGKILL the broker: only for one that
-                    \`waybill brokers up\` started here; everything else on it suffers too
+  --stress <n>      run so many copies of every case at once (default 1)
+  --may-kill        also run the cases that SIGKILL the broker: only for one that
+                    \`waybill brokers up\` started here; its other clients are cut off too
 
 Exit code: 0 when nothing failed, 1 otherwise.
 `;
@@ -45,7 +45,9 @@ export const conformance: Command = {
       process.off("SIGINT", onInterrupt);
     }
     if (report.cases.length === 0 && !stop.signal.aborted) {
-      throw new UsageError(`no case or suite is named ${values.only.join(" or ")}`);
+      throw new UsageError(
+        `No case or suite is named ${values.only.join(" or ")}. Leave out --only to see their names.`,
+      );
     }
     if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
     terminal.out(conformanceSummary(report));
@@ -68,7 +70,9 @@ function parse(args: readonly string[]) {
     });
     const [url, ...more] = positionals;
     if (url === undefined || more.length > 0)
-      throw new UsageError("waybill conformance takes one URL, such as memory:");
+      throw new UsageError(
+        `waybill conformance was given ${positionals.length} URLs. Give one, such as memory:`,
+      );
     return { url, values };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -79,5 +83,5 @@ function parse(args: readonly string[]) {
 function count(flag: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1) return value;
-  throw new UsageError(`${flag} takes a whole number of at least 1, not "${text}"`);
+  throw new UsageError(`${flag} was given "${text}". Write a whole number of at least 1.`);
 }
