@@ -5,7 +5,7 @@ import { wireSize } from "../publishing/wire-size.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { Deque } from "../runtime/deque.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
-import type { DelayedMessage } from "../spi/driver.ts";
+import type { DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
 import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
@@ -369,11 +369,11 @@ export class DeliveryScheduler implements Turns {
   /** What a closing consumer is told of those that are not settled. */
   unsettled(session: ConsumerSession): {
     readonly started: ReadonlySet<ReceivedMessage>;
-    readonly delayed: ReadonlyMap<ReceivedMessage, DelayedMessage>;
+    readonly delayed: ReadonlyMap<ReceivedMessage, DelayedHandBack>;
   } {
     const now = monotonicNow(this.#context.clock);
     const started = new Set<ReceivedMessage>();
-    const delayed = new Map<ReceivedMessage, DelayedMessage>();
+    const delayed = new Map<ReceivedMessage, DelayedHandBack>();
     for (const delivery of this.leased(session)) {
       if (delivery.wasStarted) started.add(delivery.message);
       if (delivery.state !== "delayed") continue;

@@ -123,7 +123,7 @@ export interface Consumer {
 /** For a consumer that nobody has handled anything of yet. */
 export const nothingStarted: CloseConsumerOptions = Object.freeze({
   started: new Set<ReceivedMessage>(),
-  delayed: new Map<ReceivedMessage, DelayedMessage>(),
+  delayed: new Map<ReceivedMessage, DelayedHandBack>(),
 });
 
 /** What core tells a consumer that closes. */
@@ -134,11 +134,11 @@ export interface CloseConsumerOptions {
    * Those that failed and waited here for their next attempt. Where the broker makes it possible
    * they should come again no earlier than after their delay, with the `redeliveries` given.
    */
-  readonly delayed: ReadonlyMap<ReceivedMessage, DelayedMessage>;
+  readonly delayed: ReadonlyMap<ReceivedMessage, DelayedHandBack>;
 }
 
 /** What a message that waited in place should come again with. */
-export interface DelayedMessage {
+export interface DelayedHandBack {
   /** Milliseconds from now. */
   readonly delayMs: number;
   readonly redeliveries: number;

@@ -32,7 +32,7 @@ export {
   type ConnectionHooks,
   type Consumer,
   type ConsumerHooks,
-  type DelayedMessage,
+  type DelayedHandBack,
   type Driver,
   nothingStarted,
 } from "./driver.ts";
