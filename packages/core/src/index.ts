@@ -20,6 +20,7 @@ export type { ClientOptions, ConnectConfig } from "./api/options.ts";
 export type { Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
 export type { Queue, QueueConsumer, QueueSender } from "./api/queue.ts";
 export type { ConsumerRef, DeadLetterInfo, RedriveOptions, RedriveReport } from "./api/redrive.ts";
+export type { Logger } from "./api/reporting.ts";
 export type { Requester, RequestOptions, Responder } from "./api/request-reply.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./api/standard-schema.ts";
 export type { DeliveryIterator, Start, SubscribeOptions, Subscriber } from "./api/subscriber.ts";
@@ -30,12 +31,14 @@ export { adapterPackageOf } from "./client/load-adapter.ts";
 export { type ErrorCode, errorCodes } from "./errors/codes.ts";
 export {
   MessagingError,
+  type MessagingErrorData,
   type MessagingErrorOptions,
   NonRetryableError,
   PartialFailureError,
   type PublishFailure,
   UnsupportedError,
 } from "./errors/messaging-error.ts";
+export { ReplyError } from "./errors/reply-error.ts";
 export { type CircuitBreakerOptions, circuitBreaker } from "./policies/circuit-breaker.ts";
 export { deadLetterDetails, deadLetterOf } from "./policies/dead-letter.ts";
 export {

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { queue, text } from "../src/index.ts";
+import { queue, ReplyError, text } from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { type ScriptedDriver, VendorError } from "./scripted-driver.ts";
@@ -22,7 +22,7 @@ function answerTo(
 }
 
 describe("a request", () => {
-  it("carries an inbox, a correlation id and a time to live, and its reply comes back", async () => {
+  it("carries an inbox, a correlation id and how long it may take, and its reply comes back", async () => {
     const { client, driver, clock } = await connected();
     const asked = client.request(Questions, 7, { timeoutMs: 1_000, headers: { trace: "t" } });
     await clock.settle();
@@ -31,8 +31,7 @@ describe("a request", () => {
       {
         replyTo: inbox?.source.address.name,
         correlationId: expect.any(String),
-        expiresAt: clock.now() + 1_000,
-        headers: { trace: "t" },
+        headers: { trace: "t", "waybill-request-timeout-ms": "1000" },
       },
     ]);
     inbox?.deliver(answerTo(driver, "seven"));
@@ -251,18 +250,80 @@ describe("a responder", () => {
     expect(clock.timers).toBe(0);
   });
 
-  it("tells who asked of what its handler threw, with its code and without credentials; nothing is retried", async () => {
-    const { client, driver, clock } = await connected();
+  it("tells who asked the code of what its handler threw, and the application the rest; nothing is retried", async () => {
+    const { client, driver, clock, errors } = await connected();
     await client.respond(Questions, () => {
       throw Object.assign(new Error("cannot reach redis://user:secret@cache"), { code: "NO_CACHE" });
     });
     driver.consumer().deliver(asking(1));
     await clock.settle();
     expect(driver.sent(someInbox)[0]?.headers).toEqual({
+      "waybill-reply-from": "questions",
       "waybill-reply-error-code": "NO_CACHE",
-      "waybill-reply-error-message": "cannot reach redis://***@cache",
     });
     expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toMatchObject([{ code: "HANDLER_FAILED", details: { queue: "questions" } }]);
+  });
+
+  it("tells the message too where the error says so, without credentials", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.respond(Questions, (value) => {
+      if (value === 1) throw new ReplyError("NO_STOCK", "sold out at redis://user:secret@cache");
+      throw Object.assign(new Error("gone"), { expose: true });
+    });
+    driver.consumer().deliver(asking(1), asking(2, { correlationId: "c-2" }));
+    await clock.settle();
+    expect(driver.sent(someInbox).map(({ headers }) => headers)).toMatchObject([
+      {
+        "waybill-reply-error-code": "NO_STOCK",
+        "waybill-reply-error-message": "sold out at redis://***@cache",
+      },
+      { "waybill-reply-error-code": "HANDLER_FAILED", "waybill-reply-error-message": "gone" },
+    ]);
+    expect(errors).toEqual([]);
+  });
+
+  it("answers once whatever strange thing its handler throws", async () => {
+    const strange: unknown[] = [
+      Object.assign(new Error("x"), { message: { a: 1 } }),
+      Object.create(null),
+      undefined,
+      null,
+      Symbol("x"),
+      { toString: () => Promise.reject(new Error("no")) },
+      {
+        get code() {
+          throw new Error("no");
+        },
+        get expose() {
+          throw new Error("no");
+        },
+      },
+      { expose: true, code: "\ud800".repeat(500) },
+      new Proxy(
+        {},
+        {
+          get() {
+            throw new Error("no");
+          },
+          has() {
+            throw new Error("no");
+          },
+        },
+      ),
+    ];
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    await client.respond(Questions, (value) => {
+      calls++;
+      throw strange[value];
+    });
+    driver.consumer().deliver(...strange.map((_, i) => asking(i, { correlationId: `c-${i}` })));
+    await clock.pass(1_000);
+    expect(calls).toBe(strange.length);
+    const codes = driver.sent(someInbox).map(({ headers }) => headers["waybill-reply-error-code"]);
+    expect(codes).toEqual(strange.map(() => "HANDLER_FAILED"));
+    expect(driver.consumer().settled).toHaveLength(strange.length);
   });
 
   it("tells who asked when the request cannot be read", async () => {

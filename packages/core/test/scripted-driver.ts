@@ -4,6 +4,7 @@ import type { Capabilities } from "../src/spi/capabilities.ts";
 import type {
   Call,
   Classification,
+  CloseConsumerOptions,
   Connection,
   ConnectionHooks,
   Consumer,
@@ -181,6 +182,8 @@ export class ScriptedConsumer implements Consumer {
   /** The largest number that core asked for at once. */
   asked = 0;
   closed = 0;
+  /** What core said of it when it closed: those whose handler had been called. */
+  startedAtClose: readonly ReceivedMessage[] | undefined;
   readonly pausePartitions?: (partitions: readonly string[]) => void;
   readonly #script: Script;
   readonly #arrived = new PushQueue<ReceivedMessage>();
@@ -232,8 +235,9 @@ export class ScriptedConsumer implements Consumer {
     return (await this.#script.extend?.(batch)) ?? [];
   }
 
-  async close(): Promise<void> {
+  async close({ started }: CloseConsumerOptions): Promise<void> {
     this.closed++;
+    this.startedAtClose = [...started];
     await this.#script.closeConsumer?.();
   }
 }

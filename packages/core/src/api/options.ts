@@ -5,6 +5,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { HandleMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
+import type { Logger } from "./reporting.ts";
 
 /** Everything about a client that is not about its broker. */
 export interface ClientOptions<R extends Feature = Feature> {
@@ -40,10 +41,17 @@ export interface ClientOptions<R extends Feature = Feature> {
     readonly handle?: readonly HandleMiddleware[];
   };
   /**
-   * The one place where trouble in the background arrives: lost connections, late
-   * settlements, failed subscriptions. Default: `console.error`. It must not throw.
+   * Is told of trouble in the background: lost connections, late settlements, dropped requests,
+   * failed subscriptions. All of it goes to `logger` too. What it throws is logged, and harms
+   * nothing. Default: none.
    */
   readonly onError?: (error: MessagingError) => void;
+  /**
+   * Where the client writes, such as pino. Called as `logger.warn(data, message)`. Default: warnings
+   * and errors go to the console, one line each, after `[waybill]`; `console` itself gets all levels
+   * in that form. `false` writes nothing.
+   */
+  readonly logger?: Logger | false;
   /** Sees everything that happens, for telemetry. Costs nothing when absent. */
   readonly observer?: Observer;
   /** Adapters of your own, or those that a bundler must see. Consulted before the known packages. */

@@ -40,6 +40,7 @@ export class RunningSubscription implements Subscription {
     this.#context = context;
     this.source = spec.address.name;
     this.group = spec.address.group;
+    this.since = context.clock.now();
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -76,6 +77,9 @@ export class RunningSubscription implements Subscription {
       cumulative: capabilities.settlement === "cumulative",
     });
   }
+
+  /** When it came into its state, milliseconds since the epoch. */
+  readonly since: number;
 
   get state(): SubscriptionState {
     return this.#phase === "running" && this.#paused ? "paused" : this.#phase;

@@ -10,7 +10,7 @@ import {
   UnsupportedError,
 } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
-import type { WireMessage } from "../spi/message.ts";
+import type { Headers, WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import { DestinationSender, type DestinationSenderContext } from "./destination-sender.ts";
 import { checkHeaders, checkLimits, encodeBody, type Validated, validate } from "./encode.ts";
@@ -20,6 +20,7 @@ import type { Reply } from "./reply.ts";
 /** What request and reply add to a message. */
 export interface ReplyFields {
   readonly replyTo?: string;
+  readonly headers?: Headers;
   readonly expiresAt?: number;
 }
 
@@ -213,7 +214,10 @@ export class Publishing {
       key: contract.key === undefined ? undefined : keyOf(contract, value),
       // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
       timestamp: Math.floor(options.timestamp ?? now),
-      headers: options.headers ?? noHeaders,
+      headers:
+        reply?.headers === undefined
+          ? (options.headers ?? noHeaders)
+          : { ...options.headers, ...reply.headers },
       delayMs: Math.ceil(options.delayMs ?? 0),
       expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
       replyTo: reply?.replyTo,

@@ -1,21 +1,21 @@
-import { errorCodes } from "../errors/codes.ts";
-import { withoutCredentials } from "../errors/credentials.ts";
+import { type ErrorCode, errorCodes } from "../errors/codes.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { Driver } from "./driver.ts";
+import { safeErrorText } from "../errors/render-error.ts";
+import type { Classification, Driver } from "./driver.ts";
 
 /**
  * Whatever a driver threw, as a MessagingError with a code of the table. What the
  * driver does not know counts as passing: giving up on a message or a subscription
- * needs a reason.
+ * needs a reason. Never throws, whatever the driver or its error do.
  */
 export function normalise(driver: Driver, cause: unknown): MessagingError {
   if (MessagingError.isInstance(cause)) return cause;
-  const found = driver.classify(cause);
-  const code = found?.code ?? "BROKER_ERROR";
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const found = classified(driver, cause);
+  const code: ErrorCode = found?.code ?? "BROKER_ERROR";
+  const said = safeErrorText(cause);
   return new MessagingError(
     code,
-    `${driver.name}: ${errorCodes[code].title}${said === "" ? "" : ` (${withoutCredentials(said)})`}.`,
+    `${driver.name}: ${errorCodes[code].title}${said === "" ? "" : ` (${said})`}.`,
     {
       cause,
       ...(found === undefined ? { retryable: true } : {}),
@@ -23,4 +23,13 @@ export function normalise(driver: Driver, cause: unknown): MessagingError {
       ...(found?.remedy === undefined ? {} : { remedy: found.remedy }),
     },
   );
+}
+
+function classified(driver: Driver, cause: unknown): Classification | undefined {
+  try {
+    const found = driver.classify(cause);
+    return found !== undefined && Object.hasOwn(errorCodes, found.code) ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }
