@@ -123,6 +123,7 @@ export class Context {
   /** Connects; the client is closed when the case ends, if it is not by then. */
   async connect(options: ClientOptions = {}, driver: Driver = this.driver()): Promise<AnyClient> {
     const client = (await connect(driver, {
+      logger: false,
       onError: (error) => this.background.push(error),
       ...options,
     })) as unknown as AnyClient;

@@ -14,6 +14,7 @@ export {
 } from "./api/contract.ts";
 export type { Delivery, Handler, SettleResult } from "./api/delivery.ts";
 export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./api/failure-policy.ts";
+export type { Gated, Has, HasFeatures } from "./api/gated.ts";
 export type { HandleMiddleware, OutgoingMessage, PublishMiddleware } from "./api/middleware.ts";
 export type { Observer } from "./api/observer.ts";
 export type { ClientOptions, ConnectConfig } from "./api/options.ts";

@@ -194,7 +194,7 @@ describe("deduplicate", () => {
   });
 
   it("remembers only so many", () => {
-    const store = memoryDeduplicationStore(2);
+    const store = memoryDeduplicationStore({ max: 2 });
     for (const name of ["a", "b", "c"]) void store.add(name);
     expect(["a", "b", "c"].map((name) => store.has(name))).toEqual([false, true, true]);
   });
