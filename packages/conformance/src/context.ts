@@ -86,7 +86,9 @@ export class Context {
   queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>(
     options?: QueueOptions<In, Out, ReplyIn, ReplyOut>,
   ): QueueContract<In, Out, ReplyIn, ReplyOut> {
-    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), options);
+    // Whether it has replies is what the types say; the options say it too.
+    type WithReply = QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: object };
+    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), (options ?? {}) as WithReply);
   }
 
   /** The address of a contract on this broker, for the SPI and the vendor client. */
