@@ -37,7 +37,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { TopologyItem } from "../spi/topology.ts";
-import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -352,6 +352,7 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
+    checkClosing(options);
     checkCloseOptions(options);
     this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
     return this.#closed;

@@ -1,4 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 import type { Driver } from "../spi/driver.ts";
 
 /** The version of the driver interface that this package speaks. */
@@ -14,10 +15,10 @@ export function checkDriver(driver: unknown): asserts driver is Driver {
   if (version !== undefined && version !== specVersion) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
-      `The driver "${String(given.name)}" implements version ${String(version)} of the driver interface, and this @waybill/core takes version ${specVersion}.`,
+      `The driver ${shown(given.name)} implements version ${shown(version)} of the driver interface, and this @waybill/core takes version "${specVersion}".`,
       {
         remedy: "Install versions of the adapter and of @waybill/core that belong together.",
-        details: { driver: String(given.name), driverVersion: String(version), coreVersion: specVersion },
+        details: { driver: shown(given.name), driverVersion: shown(version), coreVersion: specVersion },
       },
     );
   }

@@ -3,6 +3,7 @@ import { observerMethods, Reporter } from "../api/reporting.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import type { Adapter } from "../spi/adapter.ts";
 import { allFeatures } from "../spi/capabilities.ts";
@@ -137,11 +138,6 @@ function count(name: string, value: unknown, fallback: number): number {
 
 function notLegal(name: string, value: unknown, takes: string): MessagingError {
   return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
-}
-
-function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
-  return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
 const isFunction = (value: unknown): boolean => typeof value === "function";

@@ -2,6 +2,7 @@ import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 
 /**
  * Remembers which messages were handled. Shared by all members of a group, or each of them only
@@ -89,10 +90,7 @@ export function memoryDeduplicationStore(
   checkOptionNames("memoryDeduplicationStore", options, ["max"]);
   const { max = 10_000 } = options;
   if (typeof max !== "number" || !(max >= 1)) {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `\`max\` takes a number of at least 1, not ${typeof max === "number" ? max : typeof max}.`,
-    );
+    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
   }
   const names = new Set<string>();
   let bytes = 0;

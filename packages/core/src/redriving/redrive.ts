@@ -2,6 +2,7 @@ import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 import type { Consumer } from "../spi/driver.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
 import { look } from "./look.ts";
@@ -36,10 +37,7 @@ export function checkRedriveOptions(options: RedriveOptions): void {
   checkOptionNames("redrive", options, ["max", "filter", "dryRun", "deadLetter", "signal"]);
   const { max, filter, dryRun, signal } = options;
   if (max !== undefined && !(typeof max === "number" && max >= 1))
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `\`max\` takes a number of at least 1, not ${typeof max === "number" ? max : typeof max}.`,
-    );
+    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
   if (filter !== undefined && typeof filter !== "function")
     throw new MessagingError("INVALID_ARGUMENT", "`filter` takes a function.");
   if (dryRun !== undefined && typeof dryRun !== "boolean")

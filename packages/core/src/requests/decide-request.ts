@@ -2,6 +2,7 @@ import type { RequestOptions } from "../api/request-reply.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 import { checkHeaders } from "../publishing/encode.ts";
 import type { Headers } from "../spi/message.ts";
 
@@ -18,7 +19,7 @@ export function decideRequest(options: RequestOptions): DecidedRequest {
   if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
-      `\`timeoutMs\` takes a number above 0, not ${typeof timeoutMs === "number" ? timeoutMs : typeof timeoutMs}.`,
+      `\`timeoutMs\` takes a number above 0, not ${shown(timeoutMs)}.`,
     );
   }
   checkSignal(signal);
