@@ -2,9 +2,13 @@ export type { Client, Health } from "./api/client.ts";
 export { bytes, type Codec, json, text } from "./api/codec.ts";
 export type { ConsumeOptions } from "./api/consume-options.ts";
 export {
+  type AnyPayload,
   type AnyQueue,
   type AnyTopic,
   type Contract,
+  type OrderOptions,
+  type Payload,
+  type PayloadOptions,
   type QueueContract,
   type QueueOptions,
   queue,
@@ -17,14 +21,28 @@ export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./api/failure-polic
 export type { Gated, Has, HasFeatures } from "./api/gated.ts";
 export type { HandleMiddleware, OutgoingMessage, PublishMiddleware } from "./api/middleware.ts";
 export type { Observer } from "./api/observer.ts";
-export type { ClientOptions, ConnectConfig } from "./api/options.ts";
-export type { Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
+export type { ClientMiddleware, ClientOptions, ConnectConfig } from "./api/options.ts";
+export type { MessageOptions, Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
 export type { Queue, QueueConsumer, QueueSender } from "./api/queue.ts";
 export type { ConsumerRef, DeadLetterInfo, RedriveOptions, RedriveReport } from "./api/redrive.ts";
 export type { Logger } from "./api/reporting.ts";
-export type { Requester, RequestOptions, Responder } from "./api/request-reply.ts";
+export type {
+  Askable,
+  GiveTheContractAReply,
+  Requester,
+  RequestOptions,
+  Responder,
+} from "./api/request-reply.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./api/standard-schema.ts";
-export type { DeliveryIterator, Start, SubscribeOptions, Subscriber } from "./api/subscriber.ts";
+export type {
+  BroadcastOptions,
+  DeliveryIterator,
+  FilterOptions,
+  GroupOptions,
+  Start,
+  SubscribeOptions,
+  Subscriber,
+} from "./api/subscriber.ts";
 export type { CloseOptions, Subscription, SubscriptionState } from "./api/subscription.ts";
 export type { TopologyClient, TopologyReport, TopologySubject } from "./api/topology.ts";
 export { connect } from "./client/connect.ts";

@@ -47,7 +47,7 @@ export interface PayloadOptions<In, Out> {
   readonly codec?: Codec<any> | undefined;
 }
 
-interface OrderOptions<In> {
+export interface OrderOptions<In> {
   /**
    * The ordering key of a message: messages with the same key are handled one at a
    * time, in order, within a group. `undefined` for a message without one.

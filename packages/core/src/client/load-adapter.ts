@@ -2,7 +2,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import type { Adapter } from "../spi/adapter.ts";
 
 /** Which package speaks a URL scheme. Data, so that core imports none of them. */
-export const adapterPackages: Readonly<Record<string, string>> = {
+const adapterPackages: Readonly<Record<string, string>> = {
   memory: "@waybill/memory",
   kafka: "@waybill/kafka",
   kafkas: "@waybill/kafka",
