@@ -86,9 +86,7 @@ export class Context {
   queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>(
     options?: QueueOptions<In, Out, ReplyIn, ReplyOut>,
   ): QueueContract<In, Out, ReplyIn, ReplyOut> {
-    // Whether it has replies is what the types say; the options say it too.
-    type WithReply = QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: object };
-    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), (options ?? {}) as WithReply);
+    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), (options ?? {}) as { readonly reply: object });
   }
 
   /** The address of a contract on this broker, for the SPI and the vendor client. */
