@@ -98,7 +98,6 @@ export class Context {
   }
 
   // ── Clients ─────────────────────────────────────────────────────────────────
-
   /** A fresh driver whose topology is taken away when the case ends. */
   driver(through?: Endpoint): Driver {
     return this.recorded(this.target.driver(through));
