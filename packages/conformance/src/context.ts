@@ -74,7 +74,7 @@ export class Context {
   queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>(
     options?: QueueOptions<In, Out, ReplyIn, ReplyOut>,
   ): QueueContract<In, Out, ReplyIn, ReplyOut> {
-    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), options);
+    return queue<In, Out, ReplyIn, ReplyOut>(this.name(), (options ?? {}) as { readonly reply: object });
   }
 
   /** The address of a contract on this broker, for the SPI and the vendor client. */
@@ -86,7 +86,6 @@ export class Context {
   }
 
   // ── Clients ─────────────────────────────────────────────────────────────────
-
   /** A fresh driver whose topology is taken away when the case ends. */
   driver(through?: Endpoint): Driver {
     return this.recorded(this.target.driver(through));
@@ -111,6 +110,7 @@ export class Context {
   /** Connects; the client is closed when the case ends, if it is not by then. */
   async connect(options: ClientOptions = {}, driver: Driver = this.driver()): Promise<AnyClient> {
     const client = (await connect(driver, {
+      logger: false,
       onError: (error) => this.background.push(error),
       ...options,
     })) as unknown as AnyClient;

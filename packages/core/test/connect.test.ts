@@ -77,7 +77,36 @@ describe("connect with a driver", () => {
     }) as Driver;
     const error = await failureOf(connect(other));
     expect(error?.code).toBe("INVALID_ARGUMENT");
+    expect(error?.message).toMatch(/version "2".*version "1"/);
     expect(driver.attempts).toBe(0);
+  });
+
+  it("that is none is refused, also when an adapter made it", async () => {
+    const none = { specVersion: "1", capabilities: {} } as unknown as Driver;
+    expect((await failureOf(connect(none)))?.code).toBe("INVALID_ARGUMENT");
+    const adapters = [adapter("mine", () => undefined as unknown as Driver)];
+    expect((await failureOf(connect("mine:", { adapters })))?.code).toBe("INVALID_ARGUMENT");
+  });
+
+  it("that is not the broker's names adapter, hosts and time, and shows no credentials", async () => {
+    const refusing = () =>
+      new ScriptedDriver({
+        connect: () => {
+          throw new Error("Parse Error: Expected HTTP/");
+        },
+      });
+    const adapters = [adapter("mine", refusing)];
+    const url = `mine://user:${secret}@a.example:80,b.example:81/vhost?password=${secret}`;
+    const error = await failureOf(connect(url, { adapters, connectTimeoutMs: 50 }));
+    expect(error).toMatchObject({
+      retryable: true,
+      remedy: expect.stringContaining("Check that a scripted broker listens there"),
+      details: { adapter: "scripted", endpoint: "a.example:80,b.example:81", triedMs: 50 },
+    });
+    expect(error?.message).toContain(
+      "Could not connect to scripted at a.example:80,b.example:81 within 50 ms",
+    );
+    expect(inspect(error, { depth: 9 })).not.toContain("s3cr3t");
   });
 
   it("says what it is connected to", async () => {

@@ -676,6 +676,7 @@ describe("senders", () => {
     const clock = new ManualClock();
     const ignore = () => {};
     const link = new ReconnectingConnection(driver, {
+      endpoint: undefined,
       clock,
       initialMs: 1,
       maxMs: 1,

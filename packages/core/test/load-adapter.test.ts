@@ -40,7 +40,8 @@ describe("an adapter package", () => {
   it("that is not installed: the error holds the install command", async () => {
     expect(await connecting("kafka://localhost")).toEqual({
       code: "ADAPTER_MISSING",
-      message: "The adapter package @waybill/kafka is not installed. Run: npm install @waybill/kafka",
+      message:
+        'The adapter package @waybill/kafka is not installed. Run: npm install @waybill/kafka (where a bundler or a strict package manager hides it, pass it: import { adapter } from "@waybill/kafka"; connect(url, { adapters: [adapter] }))',
     });
   });
 

@@ -46,7 +46,7 @@ it("a consumer is closed once, with what core tells it, and gives back what it u
   const consumers = new OpenConsumers();
   const release = async () => void released++;
   const tracked = consumers.track(consumer(), release);
-  const options = { started: new Set<ReceivedMessage>() };
+  const options = { delayed: new Map(), started: new Set<ReceivedMessage>() };
   await Promise.all([tracked.close(options), tracked.close(nothingStarted)]);
   expect(told).toEqual([options]);
   consumers.track(consumer(), release);

@@ -175,6 +175,63 @@ describe("deduplicate", () => {
     expect(seen).toEqual([1, 2, 3, 1, 2, 3]);
   });
 
+  it("handles two deliveries of one message at once once; when the first fails, the second has its turn", async () => {
+    for (const fails of [false, true]) {
+      const { client, driver, clock } = await connected();
+      const hands = new ManualHandler();
+      const use = [deduplicate({ store: memoryDeduplicationStore() })];
+      await client.consume(Jobs, { use, retry: { backoff: () => 60_000 } }, hands.handler);
+      driver.consumer().deliver(delivery(1, { id: "a" }), delivery(2, { id: "a" }));
+      await clock.settle();
+      expect(hands.began).toEqual(["1"]);
+      if (fails) hands.fail(1);
+      else hands.end(1);
+      await clock.settle();
+      expect(hands.began).toEqual(fails ? ["1", "2"] : ["1"]);
+    }
+  });
+
+  it("fails the message when its store throws, and lets none through unchecked", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new ManualHandler();
+    const store = {
+      has: () => {
+        throw new Error("the store is away");
+      },
+      add: () => {},
+    };
+    await client.consume(Jobs, { use: [deduplicate({ store })], retry: { backoff: () => 5 } }, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(hands.began).toEqual([]);
+    expect(driver.consumer().settled).toEqual(["retry 1 after 5"]);
+  });
+
+  it("takes no message without an id for another", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    await client.consume(
+      Jobs,
+      { use: [deduplicate({ store: memoryDeduplicationStore() })] },
+      (v) => void seen.push(v),
+    );
+    driver.consumer().deliver(delivery(1, { id: "" }), delivery(2, { id: "" }));
+    await clock.settle();
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("in memory remembers no more than 16 MiB of names, whatever senders choose", async () => {
+    const store = memoryDeduplicationStore({ max: 1_000_000 });
+    const names = Array.from({ length: 100 }, (_, i) => `${i}${"x".repeat(500_000)}`);
+    for (const name of names) await store.add(name);
+    const kept = names.filter((name) => store.has(name));
+    expect(kept.length).toBe(16);
+    expect(kept).toEqual(names.slice(-16));
+    for (const wrong of [0, Number.NaN, "5"])
+      expect(() => memoryDeduplicationStore({ max: wrong as number })).toThrow("`max` takes");
+    expect(() => memoryDeduplicationStore(5 as never)).toThrow("not an object");
+  });
+
   it("tells groups apart, unless `key` says otherwise", async () => {
     const { client, driver, clock } = await connected();
     const store = memoryDeduplicationStore();
@@ -194,7 +251,7 @@ describe("deduplicate", () => {
   });
 
   it("remembers only so many", () => {
-    const store = memoryDeduplicationStore(2);
+    const store = memoryDeduplicationStore({ max: 2 });
     for (const name of ["a", "b", "c"]) void store.add(name);
     expect(["a", "b", "c"].map((name) => store.has(name))).toEqual([false, true, true]);
   });

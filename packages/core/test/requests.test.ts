@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { queue, text } from "../src/index.ts";
+import { queue, ReplyError, text } from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { type ScriptedDriver, VendorError } from "./scripted-driver.ts";
@@ -22,7 +22,7 @@ function answerTo(
 }
 
 describe("a request", () => {
-  it("carries an inbox, a correlation id and a time to live, and its reply comes back", async () => {
+  it("carries an inbox, a correlation id and how long it may take, and its reply comes back", async () => {
     const { client, driver, clock } = await connected();
     const asked = client.request(Questions, 7, { timeoutMs: 1_000, headers: { trace: "t" } });
     await clock.settle();
@@ -31,8 +31,7 @@ describe("a request", () => {
       {
         replyTo: inbox?.source.address.name,
         correlationId: expect.any(String),
-        expiresAt: clock.now() + 1_000,
-        headers: { trace: "t" },
+        headers: { trace: "t", "waybill-request-timeout-ms": "1000" },
       },
     ]);
     inbox?.deliver(answerTo(driver, "seven"));
@@ -209,6 +208,158 @@ describe("a request", () => {
   });
 });
 
+describe("replies", () => {
+  it("have ids that nobody can guess, each of its own", async () => {
+    const { client, driver, clock } = await connected();
+    for (let i = 0; i < 3; i++) void failureOf(client.request(Questions, i));
+    await clock.settle();
+    const ids = driver.sent("questions").map(({ correlationId }) => correlationId ?? "");
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) expect(id).toMatch(/^[\w-]{22}$/);
+    const shared = ids.map((id) => id.slice(0, 8));
+    expect(new Set(shared).size).toBe(3);
+  });
+
+  it("of another queue than the one that was asked are dropped, and told of", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const asked = client.request(Questions, 1);
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, "forged", { headers: { "waybill-reply-from": "other" } }));
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, "true", { headers: { "waybill-reply-from": "questions" } }));
+    expect(await asked).toBe("true");
+    expect(errors).toMatchObject([{ code: "REMOTE_ERROR", details: { queue: "questions" } }]);
+  });
+
+  it("are awaited by no more requests than the bound allows", async () => {
+    const { client, clock } = await connected({}, { maxPending: { messages: 2 } });
+    const asked = [1, 2, 3].map((value) => failureOf(client.request(Questions, value, { timeoutMs: 100 })));
+    await clock.pass(100);
+    expect((await Promise.all(asked)).map((error) => error?.code)).toEqual([
+      "REQUEST_TIMEOUT",
+      "REQUEST_TIMEOUT",
+      "OVERLOADED",
+    ]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("are checked by the contract's schema", async () => {
+    const schema = {
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        validate: (value: unknown) =>
+          typeof value === "string" ? { value } : { issues: [{ message: "no text" }] },
+      },
+    };
+    const Checked = queue("questions", { reply: { schema } });
+    const { client, driver, clock } = await connected();
+    const asked = failureOf(client.request(Checked, 1));
+    await clock.settle();
+    inboxOf(driver)?.deliver(answerTo(driver, 5));
+    expect((await asked)?.code).toBe("VALIDATION_FAILED");
+  });
+});
+
+describe("clocks that differ", () => {
+  /** A requester and a responder on one memory of messages, whose clocks are apart by `aheadMs`. */
+  async function apart(aheadMs: number) {
+    const requester = await connected();
+    const responder = await connected();
+    await responder.clock.pass(Math.max(0, aheadMs));
+    responder.clock.setBack(Math.max(0, -aheadMs));
+    let calls = 0;
+    await responder.client.respond(Questions, (value) => {
+      calls++;
+      return `${value} it is`;
+    });
+    let sent = 0;
+    let answered = 0;
+    const settle = async () => {
+      await requester.clock.settle();
+      await responder.clock.settle();
+    };
+    /** Carries what was sent to where it goes, and the replies back. */
+    const carry = async () => {
+      await settle();
+      const asked = requester.driver.sent("questions").slice(sent);
+      sent += asked.length;
+      for (const { delayMs: _, publishToken: __, ...message } of asked)
+        responder.driver.consumer("questions").deliver(delivery(0, message));
+      await settle();
+      const replies = responder.driver.published.flatMap(({ batch }) => batch).slice(answered);
+      answered += replies.length;
+      for (const { delayMs: _, publishToken: __, ...message } of replies)
+        inboxOf(requester.driver)?.deliver(delivery(0, message));
+      await settle();
+    };
+    return { requester, responder, carry, calls: () => calls };
+  }
+
+  for (const aheadMs of [0, 5_000, 300_000, -5_000, -300_000]) {
+    it(`by ${aheadMs} ms: a request that somebody waits for is answered, once, and nothing is told`, async () => {
+      const { requester, responder, carry, calls } = await apart(aheadMs);
+      for (let i = 1; i <= 2; i++) {
+        const asked = requester.client.request(Questions, i, { timeoutMs: 2_000 });
+        await carry();
+        await carry();
+        expect(await asked).toBe(`${i} it is`);
+      }
+      expect(calls()).toBe(2);
+      await responder.clock.pass(60_000);
+      expect(responder.errors).toEqual([]);
+    });
+
+    it(`by ${aheadMs} ms: one that waited too long at the responder is dropped and told of once`, async () => {
+      const { requester, responder, carry, calls } = await apart(aheadMs);
+      const first = requester.client.request(Questions, 1, { timeoutMs: 2_000 });
+      await carry();
+      await carry();
+      await first;
+      const stale = failureOf(requester.client.request(Questions, 2, { timeoutMs: 2_000 }));
+      await requester.clock.pass(3_000);
+      await responder.clock.pass(3_000);
+      expect((await stale)?.code).toBe("REQUEST_TIMEOUT");
+      await carry();
+      await carry();
+      expect(calls()).toBe(1);
+      await responder.clock.pass(60_000);
+      expect(responder.errors).toMatchObject([{ code: "REQUEST_TIMEOUT", details: { queue: "questions" } }]);
+      expect(responder.clock.timers).toBe(0);
+    });
+  }
+
+  it("are asked three times at most, and no timer outlives the responder", async () => {
+    const { client, driver, clock } = await connected();
+    const asked = failureOf(client.request(Questions, 1, { timeoutMs: 1_000 }));
+    await clock.settle();
+    for (let i = 0; i < 6; i++) {
+      const refusedAt = {
+        "waybill-reply-refused-at": String(clock.now() + i),
+        "waybill-reply-error-code": "x",
+      };
+      inboxOf(driver)?.deliver(answerTo(driver, "", { headers: refusedAt }));
+      await clock.settle();
+    }
+    expect(driver.sent("questions")).toHaveLength(4);
+    await clock.pass(1_000);
+    expect((await asked)?.code).toBe("REQUEST_TIMEOUT");
+    const responder = await connected();
+    const subscription = await responder.client.respond(Questions, () => "yes");
+    responder.driver.consumer().deliver(
+      delivery(1, {
+        replyTo: someInbox,
+        correlationId: "c",
+        headers: { "waybill-request-timeout-ms": "1" },
+      }),
+    );
+    await responder.clock.settle();
+    await subscription.close();
+    expect(responder.errors).toMatchObject([{ code: "REQUEST_TIMEOUT" }]);
+    expect(responder.clock.timers).toBe(0);
+  });
+});
+
 describe("a responder", () => {
   const asking = (value: unknown, rest: Partial<ReceivedMessage> = {}) =>
     delivery(value, { replyTo: someInbox, correlationId: "c-1", ...rest });
@@ -251,18 +402,80 @@ describe("a responder", () => {
     expect(clock.timers).toBe(0);
   });
 
-  it("tells who asked of what its handler threw, with its code and without credentials; nothing is retried", async () => {
-    const { client, driver, clock } = await connected();
+  it("tells who asked the code of what its handler threw, and the application the rest; nothing is retried", async () => {
+    const { client, driver, clock, errors } = await connected();
     await client.respond(Questions, () => {
       throw Object.assign(new Error("cannot reach redis://user:secret@cache"), { code: "NO_CACHE" });
     });
     driver.consumer().deliver(asking(1));
     await clock.settle();
     expect(driver.sent(someInbox)[0]?.headers).toEqual({
+      "waybill-reply-from": "questions",
       "waybill-reply-error-code": "NO_CACHE",
-      "waybill-reply-error-message": "cannot reach redis://***@cache",
     });
     expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toMatchObject([{ code: "HANDLER_FAILED", details: { queue: "questions" } }]);
+  });
+
+  it("tells the message too where the error says so, without credentials", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.respond(Questions, (value) => {
+      if (value === 1) throw new ReplyError("NO_STOCK", "sold out at redis://user:secret@cache");
+      throw Object.assign(new Error("gone"), { expose: true });
+    });
+    driver.consumer().deliver(asking(1), asking(2, { correlationId: "c-2" }));
+    await clock.settle();
+    expect(driver.sent(someInbox).map(({ headers }) => headers)).toMatchObject([
+      {
+        "waybill-reply-error-code": "NO_STOCK",
+        "waybill-reply-error-message": "sold out at redis://***@cache",
+      },
+      { "waybill-reply-error-code": "HANDLER_FAILED", "waybill-reply-error-message": "gone" },
+    ]);
+    expect(errors).toEqual([]);
+  });
+
+  it("answers once whatever strange thing its handler throws", async () => {
+    const strange: unknown[] = [
+      Object.assign(new Error("x"), { message: { a: 1 } }),
+      Object.create(null),
+      undefined,
+      null,
+      Symbol("x"),
+      { toString: () => Promise.reject(new Error("no")) },
+      {
+        get code() {
+          throw new Error("no");
+        },
+        get expose() {
+          throw new Error("no");
+        },
+      },
+      { expose: true, code: "\ud800".repeat(500) },
+      new Proxy(
+        {},
+        {
+          get() {
+            throw new Error("no");
+          },
+          has() {
+            throw new Error("no");
+          },
+        },
+      ),
+    ];
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    await client.respond(Questions, (value) => {
+      calls++;
+      throw strange[value];
+    });
+    driver.consumer().deliver(...strange.map((_, i) => asking(i, { correlationId: `c-${i}` })));
+    await clock.pass(1_000);
+    expect(calls).toBe(strange.length);
+    const codes = driver.sent(someInbox).map(({ headers }) => headers["waybill-reply-error-code"]);
+    expect(codes).toEqual(strange.map(() => "HANDLER_FAILED"));
+    expect(driver.consumer().settled).toHaveLength(strange.length);
   });
 
   it("tells who asked when the request cannot be read", async () => {

@@ -184,6 +184,8 @@ export class ScriptedConsumer implements Consumer {
   closed = 0;
   /** What core said when it closed it. */
   closedWith: CloseConsumerOptions | undefined;
+  /** What core said of it when it closed: those whose handler had been called. */
+  startedAtClose: readonly ReceivedMessage[] | undefined;
   readonly pausePartitions?: (partitions: readonly string[]) => void;
   readonly #script: Script;
   readonly #arrived = new PushQueue<ReceivedMessage>();
@@ -238,6 +240,7 @@ export class ScriptedConsumer implements Consumer {
   async close(options: CloseConsumerOptions): Promise<void> {
     this.closed++;
     this.closedWith ??= options;
+    this.startedAtClose = [...options.started];
     await this.#script.closeConsumer?.();
   }
 }

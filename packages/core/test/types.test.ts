@@ -5,13 +5,19 @@ import {
   connect,
   type Delivery,
   type Driver,
+  deduplicate,
   type FeaturesOf,
+  MessagingError,
+  memoryDeduplicationStore,
   type Publisher,
+  type PublishOptions,
   queue,
   type Receipt,
   type StandardSchema,
+  type SubscribeOptions,
   type Subscriber,
   topic,
+  UnsupportedError,
 } from "../src/index.ts";
 import type { everything } from "./scripted-driver.ts";
 
@@ -157,6 +163,97 @@ describe("the compiler", () => {
       publishes(client);
       delays(client);
       subscribes(client);
+    });
+  });
+
+  it("demands a group on a client from a URL too", () => {
+    compiles(async () => {
+      const client = await connect("memory:");
+      await client.subscribe(Orders, { group: "g" }, () => {});
+      // @ts-expect-error no group
+      await client.subscribe(Orders, {}, () => {});
+      // @ts-expect-error no group
+      client.messages(Orders, { concurrency: 5 });
+    });
+  });
+
+  it("takes a client with more features where fewer are asked for, and not the other way round", () => {
+    compiles((able: Able = undefined as never, few: Client<"delay"> = undefined as never) => {
+      const none: Client = able;
+      const one: Client<"delay"> = able;
+      const asking: Client<"requestReply" | "ttl"> = able;
+      const still: Client = few;
+      // @ts-expect-error it cannot expire messages
+      const more: Client<"delay" | "ttl"> = few;
+      return [none, one, asking, still, more];
+    });
+  });
+
+  it("keeps the driver's features, however the driver is given", () => {
+    compiles(async (driver: Driver<typeof everything> = undefined as never) => {
+      expectTypeOf(await connect({ driver })).toEqualTypeOf<Able>();
+      expectTypeOf(await connect({ driver, prefix: "x." })).toEqualTypeOf<Able>();
+    });
+  });
+
+  it("names `requires` where a feature is missing", () => {
+    type Missing<Named extends string> = { readonly [K in `add "${Named}" to \`requires\``]: never };
+    expectTypeOf<NonNullable<PublishOptions<never>["delayMs"]>>().toExtend<Missing<"delay">>();
+    expectTypeOf<Parameters<Client["request"]>[0]>().toExtend<Missing<"requestReply">>();
+    expectTypeOf<NonNullable<SubscribeOptions<never>["broadcast"]>>().toExtend<Missing<"broadcast">>();
+  });
+
+  it("refuses to ask a queue without `reply`, or to answer for it", () => {
+    compiles(async (client: Able = undefined as never) => {
+      await client.request(Questions, 1);
+      // @ts-expect-error no reply
+      await client.request(Jobs, 1);
+      // @ts-expect-error no reply
+      await client.respond(Jobs, () => 1);
+      // @ts-expect-error a type of replies, and no reply
+      queue<number, number, string>("silent");
+    });
+  });
+
+  it("takes `undefined` for every option that may be left out", () => {
+    compiles(async (signal: AbortSignal | undefined = undefined, n: number | undefined = undefined) => {
+      const client = await connect("memory:", {
+        requires: ["delay", "ttl", "filters", "requestReply", "broadcast"],
+        topology: undefined,
+        maxPending: { messages: n, bytes: n },
+        reconnect: { initialMs: n, maxMs: n },
+        middleware: { publish: undefined, handle: undefined },
+        observer: undefined,
+        onError: undefined,
+        logger: undefined,
+        clock: undefined,
+        env: undefined,
+      });
+      await client.publish(
+        Orders,
+        { id: "o", placed: "now" },
+        { signal, delayMs: n, ttlMs: n, id: undefined },
+      );
+      await client.subscribe(
+        Orders,
+        { group: "g", signal, filter: undefined, retry: { maxAttempts: n } },
+        () => {},
+      );
+      await client.subscribe(Orders, { group: "g", broadcast: undefined, deadLetter: undefined }, () => {});
+      await client.request(Questions, 1, { signal, timeoutMs: n, headers: undefined });
+      await client.redrive({ queue: Jobs }, { signal, max: n, filter: undefined, dryRun: undefined });
+      await client.close({ timeoutMs: n });
+      topic<number>("t", { key: undefined, schema: undefined, codec: undefined, retained: undefined });
+      deduplicate({ store: memoryDeduplicationStore({ max: n }), key: undefined });
+      const without = await connect("memory:");
+      await without.publish(Orders, { id: "o", placed: "now" }, { delayMs: undefined, signal });
+    });
+  });
+
+  it("narrows to the class that was asked for", () => {
+    compiles((error: unknown = undefined) => {
+      if (UnsupportedError.isInstance(error)) expectTypeOf(error).toEqualTypeOf<UnsupportedError>();
+      if (MessagingError.isInstance(error)) expectTypeOf(error).toEqualTypeOf<MessagingError>();
     });
   });
 });

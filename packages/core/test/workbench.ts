@@ -22,7 +22,12 @@ export async function connected(
   const clock = new ManualClock();
   const errors: MessagingError[] = [];
   const driver = new ScriptedDriver(script);
-  const client = await connect(driver, { clock, onError: (error) => errors.push(error), ...options });
+  const client = await connect(driver, {
+    clock,
+    logger: false,
+    onError: (error) => errors.push(error),
+    ...options,
+  });
   return { client, driver, clock, errors };
 }
 

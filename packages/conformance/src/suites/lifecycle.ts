@@ -332,9 +332,9 @@ export const lifecycle = suite("lifecycle", [
       assert.equal(health.status, "up");
       assert.equal(health.error, undefined);
       assert.equal(health.pendingPublishes, 0);
-      assert.deepEqual(health.subscriptions, [
-        { source: topic.name, group, state: "running", running: 1, held: 1 },
-      ]);
+      const [{ since, ...subscription } = { since: 0 }] = health.subscriptions;
+      assert.deepEqual(subscription, { source: topic.name, group, state: "running", running: 1, held: 1 });
+      assert.ok(since > 0 && since <= Date.now() && health.since > 0, "it says since when");
       assert.equal(seen.subscription.running, 1);
       gate.open();
       await context.eventually("the handler to end", () => client.health().subscriptions[0]?.held === 0);

@@ -17,7 +17,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       const client = await context.connect();
       const jobs = context.queue<number>();
       await bury(context, client, jobs, 5);
-      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 5, redriven: 5 });
+      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 5, redriven: 5, complete: true });
       const seen = await context.collect(client, jobs);
       const deliveries = await seen.first(5);
       assert.deepEqual([...seen.values].sort(), [0, 1, 2, 3, 4]);
@@ -27,7 +27,11 @@ export const redrive: readonly Case[] = suite("redrive", [
         assert.equal(delivery.contentType, "application/json");
         assert.equal(deadLetterDetails(delivery), undefined, "it still has the dead-letter headers");
       }
-      assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), { seen: 0, redriven: 0 });
+      assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), {
+        seen: 0,
+        redriven: 0,
+        complete: true,
+      });
     },
   },
   {
@@ -42,7 +46,11 @@ export const redrive: readonly Case[] = suite("redrive", [
       assert.equal(redriven, 2);
       const seen = await context.collect(client, jobs);
       await seen.first(2);
-      assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), { seen: 3, redriven: 0 });
+      assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), {
+        seen: 3,
+        redriven: 0,
+        complete: true,
+      });
       assert.equal(seen.deliveries.length, 2);
     },
   },
@@ -59,7 +67,11 @@ export const redrive: readonly Case[] = suite("redrive", [
         asked.push(info);
         return Number(info.headers.number) % 2 === 0;
       };
-      assert.deepEqual(await client.redrive({ queue: jobs }, { filter }), { seen: 6, redriven: 3 });
+      assert.deepEqual(await client.redrive({ queue: jobs }, { filter }), {
+        seen: 6,
+        redriven: 3,
+        complete: true,
+      });
       assert.ok(
         asked.every(({ source, errorMessage }) => source === jobs.name && /buried/.test(errorMessage)),
       );
@@ -81,7 +93,11 @@ export const redrive: readonly Case[] = suite("redrive", [
       const jobs = context.queue<number>();
       await bury(context, client, jobs, 3);
       for (let run = 0; run < 2; run++) {
-        assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), { seen: 3, redriven: 0 });
+        assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), {
+          seen: 3,
+          redriven: 0,
+          complete: true,
+        });
       }
       const deadLettered = await context.collect(client, deadLetterOf({ queue: jobs }));
       const left = await deadLettered.first(3);
@@ -98,7 +114,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       const client = await context.connect();
       const jobs = context.queue<number>();
       await client.topology.declare(jobs);
-      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 0, redriven: 0 });
+      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 0, redriven: 0, complete: true });
     },
   },
   {
@@ -128,7 +144,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       });
       broken = false;
       const report = await client.redrive({ topic: events, group: "failing" });
-      assert.deepEqual(report, { seen: 1, redriven: 1 });
+      assert.deepEqual(report, { seen: 1, redriven: 1, complete: true });
       await failing.first(2);
       await context.never("it came to the other group", () => well.deliveries.length > 1);
     },
@@ -156,7 +172,7 @@ export const redrive: readonly Case[] = suite("redrive", [
         return seen === 6;
       });
       await failing.close();
-      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 6, redriven: 6 });
+      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 6, redriven: 6, complete: true });
       const seen = await context.collect(client, jobs, {}, (message) => history.deliver(message));
       await seen.first(6);
       for (const { key, value } of seen.deliveries) assert.equal(key, value.k);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NonRetryableError, type QueueContract } from "@waybill/core";
+import { NonRetryableError, type QueueContract, ReplyError } from "@waybill/core";
 import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
 import type { Context } from "../context.ts";
@@ -42,20 +42,25 @@ export const requestReply: readonly Case[] = suite("request-reply", [
   },
   {
     id: "error",
-    title: "What the responder throws comes back as an error with its message, and is not retried.",
+    title:
+      "What the responder throws comes back as an error, with a message only where it says so, and is not retried.",
     guarantee: "G13",
     needs: ["requestReply"],
     async run(context) {
       const client = await context.connect();
       const service = numberService(context);
       let calls = 0;
-      await client.respond(service, () => {
+      await client.respond(service, (n) => {
         calls++;
-        throw new RangeError("there is no such account: ünknown");
+        if (n === 1) throw new ReplyError("NO_ACCOUNT", "there is no such account: ünknown");
+        throw new RangeError("the password of the database is wrong");
       });
-      const error = await failure(() => client.request(service, 1), "REMOTE_ERROR");
-      assert.match(error.message, /there is no such account: ünknown/);
-      await context.never("the request is handled again", () => calls > 1);
+      const said = await failure(() => client.request(service, 1), "REMOTE_ERROR");
+      assert.match(said.message, /there is no such account: ünknown/);
+      assert.equal(said.details.code, "NO_ACCOUNT");
+      const unsaid = await failure(() => client.request(service, 2), "REMOTE_ERROR");
+      assert.doesNotMatch(JSON.stringify([unsaid.message, unsaid.details]), /password/);
+      await context.never("a request is handled again", () => calls > 2);
     },
   },
   {

@@ -8,8 +8,11 @@ import type { Subscriber } from "./subscriber.ts";
 import type { CloseOptions, SubscriptionState } from "./subscription.ts";
 import type { TopologyClient } from "./topology.ts";
 
+/** How a client is, as plain data: `JSON.stringify(client.health())` is fit for a health endpoint. */
 export interface Health {
   readonly status: "up" | "recovering" | "closing" | "closed";
+  /** Since when, as far as is known: milliseconds since the epoch. */
+  readonly since: number;
   /** Why it is not up. */
   readonly error: MessagingError | undefined;
   /** Messages published and not yet confirmed. */
@@ -18,6 +21,8 @@ export interface Health {
     readonly source: string;
     readonly group: string | undefined;
     readonly state: SubscriptionState;
+    /** Since when, milliseconds since the epoch. */
+    readonly since: number;
     readonly running: number;
     readonly held: number;
   }[];

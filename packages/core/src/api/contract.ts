@@ -41,20 +41,20 @@ export type Contract = AnyTopic | AnyQueue;
 
 export interface PayloadOptions<In, Out> {
   /** Any Standard Schema. Checked on publish and again on receive. What travels is the value as published. */
-  readonly schema?: StandardSchema<In, Out>;
+  readonly schema?: StandardSchema<In, Out> | undefined;
   /** Default: `json`. */
   // biome-ignore lint/suspicious/noExplicitAny: the codec's own type is checked by its encode
-  readonly codec?: Codec<any>;
+  readonly codec?: Codec<any> | undefined;
 }
 
-interface OrderOptions<In> {
+export interface OrderOptions<In> {
   /**
    * The ordering key of a message: messages with the same key are handled one at a
    * time, in order, within a group. `undefined` for a message without one.
    * Giving this makes the contract ordered, for which some brokers use other
    * facilities (a FIFO queue, a single active consumer).
    */
-  readonly key?: (value: In) => string | undefined;
+  readonly key?: ((value: In) => string | undefined) | undefined;
 }
 
 export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOptions<In> {
@@ -63,12 +63,12 @@ export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOpt
    * late. A log keeps them anyway; others keep a copy (see the adapter's page).
    * Default false.
    */
-  readonly retained?: boolean;
+  readonly retained?: boolean | undefined;
 }
 
 export interface QueueOptions<In, Out, ReplyIn, ReplyOut> extends PayloadOptions<In, Out>, OrderOptions<In> {
   /** Makes the queue one that answers: `request` awaits a reply of this form, `respond` gives it. */
-  readonly reply?: PayloadOptions<ReplyIn, ReplyOut>;
+  readonly reply?: PayloadOptions<ReplyIn, ReplyOut> | undefined;
 }
 
 /**
@@ -96,7 +96,15 @@ export function topic<In = unknown, Out = In>(
  * Describes a queue: each message is handled by one consumer.
  * @throws MessagingError `INVALID_NAME`, `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
-export function queue<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>(
+export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = ReplyIn>(
+  name: string,
+  options: QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
+): QueueContract<In, Out, ReplyIn, ReplyOut>;
+export function queue<In = unknown, Out = In>(
+  name: string,
+  options?: QueueOptions<In, Out, never, never> & { readonly reply?: undefined },
+): QueueContract<In, Out>;
+export function queue<In, Out, ReplyIn, ReplyOut>(
   name: string,
   options: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
 ): QueueContract<In, Out, ReplyIn, ReplyOut> {

@@ -36,7 +36,10 @@ export interface Delivery<T = unknown> {
   /** Done. Without a settlement of your own, a handler that resolves acks. The first settlement wins. */
   ack(): Promise<SettleResult>;
   /** Not now: deliver it again, after `delayMs` if given, else after what the retry policy says. Counts as an attempt. */
-  retry(options?: { readonly delayMs?: number; readonly reason?: unknown }): Promise<SettleResult>;
+  retry(options?: {
+    readonly delayMs?: number | undefined;
+    readonly reason?: unknown | undefined;
+  }): Promise<SettleResult>;
   /** Never: to the dead letter at once. */
   reject(reason?: unknown): Promise<SettleResult>;
 }

@@ -3,26 +3,26 @@ import type { AnyQueue } from "./contract.ts";
 /** How long to wait before attempt n + 1: `initialMs × factor^(n-1)`, at most `maxMs`, plus up to `jitter` of that. */
 export interface Backoff {
   /** Default 1000. */
-  readonly initialMs?: number;
+  readonly initialMs?: number | undefined;
   /** Default 2. */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** Default 300 000 (5 minutes). */
-  readonly maxMs?: number;
+  readonly maxMs?: number | undefined;
   /** The share that chance may add, so that what failed together does not come again together. Default 0.2. */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
 }
 
 /** What happens after a handler failed. */
 export interface RetryPolicy {
   /** Attempts in all, the first included. `Infinity` is allowed. Default 5. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** Or a function of the attempt that failed (1, 2, …) and its error, in milliseconds; 0 is at once. */
-  readonly backoff?: Backoff | ((attempt: number, error: unknown) => number);
+  readonly backoff?: (Backoff | ((attempt: number, error: unknown) => number)) | undefined;
   /**
    * Whether another attempt makes sense. Default: not for a `NonRetryableError` or
    * another MessagingError that says it is not retryable; yes for all else.
    */
-  readonly isRetryable?: (error: unknown) => boolean;
+  readonly isRetryable?: ((error: unknown) => boolean) | undefined;
 }
 
 /** A queue of your own, or `"discard"` to let failed messages go. */

@@ -5,6 +5,14 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { HandleMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
+import type { Logger } from "./reporting.ts";
+
+export interface ClientMiddleware {
+  /** Around every publish and send, outermost first. */
+  readonly publish?: readonly PublishMiddleware[] | undefined;
+  /** Around every handler, outermost first. */
+  readonly handle?: readonly HandleMiddleware[] | undefined;
+}
 
 /** Everything about a client that is not about its broker. */
 export interface ClientOptions<R extends Feature = Feature> {
@@ -12,46 +20,52 @@ export interface ClientOptions<R extends Feature = Feature> {
    * Features this application needs. With a URL they are what the client's type
    * offers; `connect` refuses before any I/O when the broker lacks one.
    */
-  readonly requires?: readonly R[];
+  readonly requires?: readonly R[] | undefined;
   /**
    * What to do about topics, queues and groups when they are first used. `create`:
    * make what is missing. `verify`: refuse when something is missing or differs,
    * change nothing. `assume`: do not look. Default `create`.
    */
-  readonly topology?: "create" | "verify" | "assume";
+  readonly topology?: "create" | "verify" | "assume" | undefined;
   /** Goes before every topic and queue name on the broker, such as `staging.`. Groups keep theirs. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Portable name → name on the broker, for those that exist already. They get no prefix. */
-  readonly names?: Readonly<Record<string, string>>;
+  readonly names?: Readonly<Record<string, string>> | undefined;
   /** How long `connect` tries to reach the broker, in milliseconds. Default 10 000. */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /** How long a publish may take until it is confirmed, its middleware and reconnects included, in milliseconds. Default 30 000. */
-  readonly publishTimeoutMs?: number;
+  readonly publishTimeoutMs?: number | undefined;
   /** The most that may await confirmation; a publish over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB. */
-  readonly maxPending?: { readonly messages?: number; readonly bytes?: number };
+  readonly maxPending?:
+    | { readonly messages?: number | undefined; readonly bytes?: number | undefined }
+    | undefined;
   /** How long `close` lets running handlers go on, in milliseconds. Default 30 000. */
-  readonly drainTimeoutMs?: number;
+  readonly drainTimeoutMs?: number | undefined;
   /** The pauses between attempts to reconnect, in milliseconds. Default 100 to 5000. */
-  readonly reconnect?: { readonly initialMs?: number; readonly maxMs?: number };
-  readonly middleware?: {
-    /** Around every publish and send, outermost first. */
-    readonly publish?: readonly PublishMiddleware[];
-    /** Around every handler, outermost first. */
-    readonly handle?: readonly HandleMiddleware[];
-  };
+  readonly reconnect?:
+    | { readonly initialMs?: number | undefined; readonly maxMs?: number | undefined }
+    | undefined;
+  readonly middleware?: ClientMiddleware | undefined;
   /**
-   * The one place where trouble in the background arrives: lost connections, late
-   * settlements, failed subscriptions. Default: `console.error`. It must not throw.
+   * Is told of trouble in the background: lost connections, late settlements, dropped requests,
+   * failed subscriptions. All of it goes to `logger` too. What it throws is logged, and harms
+   * nothing. Default: none.
    */
-  readonly onError?: (error: MessagingError) => void;
+  readonly onError?: ((error: MessagingError) => void) | undefined;
+  /**
+   * Where the client writes, such as pino. Called as `logger.warn(data, message)`. Default: warnings
+   * and errors go to the console, one line each, after `[waybill]`; `console` itself gets all levels
+   * in that form. `false` writes nothing.
+   */
+  readonly logger?: Logger | false | undefined;
   /** Sees everything that happens, for telemetry. Costs nothing when absent. */
-  readonly observer?: Observer;
+  readonly observer?: Observer | undefined;
   /** Adapters of your own, or those that a bundler must see. Consulted before the known packages. */
-  readonly adapters?: readonly Adapter[];
+  readonly adapters?: readonly Adapter[] | undefined;
   /** Where adapters look for secrets. Default: `process.env` where there is one. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** For tests: time that can be held still. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** `connect` in one object: a URL or a driver, and the options. */

@@ -1,26 +1,26 @@
 import type { Feature } from "../spi/capabilities.ts";
 import type { Headers } from "../spi/message.ts";
 import type { TopicContract } from "./contract.ts";
-import type { Gated } from "./gated.ts";
+import type { Gated, HasFeatures } from "./gated.ts";
 
 export interface MessageOptions {
   /** Text pairs that travel with the message. Names beginning `waybill-` are reserved. */
-  readonly headers?: Headers;
+  readonly headers?: Headers | undefined;
   /** Default: a new unique id. Give your own where a store deduplicates by it. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** When it happened, milliseconds since the epoch. Default: now. */
-  readonly timestamp?: number;
+  readonly timestamp?: number | undefined;
   /** Ties messages together; Waybill only carries it. */
-  readonly correlationId?: string;
+  readonly correlationId?: string | undefined;
   /** Stops waiting for the confirmation. The message may have been stored all the same. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type PublishOptions<F extends Feature = Feature> = MessageOptions &
   /** Deliver no earlier than this many milliseconds after publishing. */
-  Gated<F, "delay", { readonly delayMs?: number }> &
+  Gated<F, "delay", { readonly delayMs?: number | undefined }> &
   /** Do not deliver once this many milliseconds have passed since publishing. */
-  Gated<F, "ttl", { readonly ttlMs?: number }>;
+  Gated<F, "ttl", { readonly ttlMs?: number | undefined }>;
 
 /** The broker has the message. */
 export interface Receipt {
@@ -32,7 +32,7 @@ export interface Receipt {
 }
 
 /** Publishes to topics. */
-export interface Publisher<F extends Feature = never> {
+export interface Publisher<F extends Feature = never> extends HasFeatures<F> {
   /**
    * Resolves when the broker has confirmed the message. What is published in the
    * same turn travels together; a lone message leaves at once.

@@ -2,11 +2,12 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { ConsumeOptions } from "./consume-options.ts";
 import type { QueueContract } from "./contract.ts";
 import type { Handler } from "./delivery.ts";
+import type { HasFeatures } from "./gated.ts";
 import type { PublishOptions, Receipt } from "./publisher.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Sends to queues. */
-export interface QueueSender<F extends Feature = never> {
+export interface QueueSender<F extends Feature = never> extends HasFeatures<F> {
   /** Like `publish`, to a queue. */
   send<In>(
     // biome-ignore lint/suspicious/noExplicitAny: what comes out does not matter to who puts in

@@ -8,17 +8,33 @@ export type ConsumerRef =
 
 export interface RedriveOptions {
   /** The most messages to bring back. Default: all that are there at the start. */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** Only those for which it returns true. The others stay. */
-  readonly filter?: (letter: DeadLetterInfo) => boolean;
-  /** Look and count, bring nothing back. */
-  readonly dryRun?: boolean;
-  readonly signal?: AbortSignal;
+  readonly filter?: ((letter: DeadLetterInfo) => boolean) | undefined;
+  /**
+   * Count, bring nothing back and write nothing. What is counted is held meanwhile, up to 5,000
+   * messages or 64 MiB, and then handed back.
+   */
+  readonly dryRun?: boolean | undefined;
+  /**
+   * The queue that holds the dead-lettered messages. Default: what this client's own consumers of
+   * the same source have as `deadLetter`, else the derived queue, see `deadLetterOf`.
+   */
+  readonly deadLetter?: AnyQueue | undefined;
+  /** Ends it early, with a report of what was done. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RedriveReport {
+  /** Dead-lettered messages that it has looked at, each once. */
   readonly seen: number;
+  /** How many of them are back where they failed. */
   readonly redriven: number;
+  /**
+   * Whether it has looked at all that were there at the start, as far as the broker tells. False
+   * when `max`, the signal or another consumer kept it from some, or when they did not come.
+   */
+  readonly complete: boolean;
 }
 
 /** Why and where a message ended up in a dead letter; read by `deadLetterDetails`. */

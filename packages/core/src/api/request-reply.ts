@@ -3,44 +3,61 @@ import type { Headers } from "../spi/message.ts";
 import type { ConsumeOptions } from "./consume-options.ts";
 import type { QueueContract } from "./contract.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Has, HasFeatures } from "./gated.ts";
 import type { Subscription } from "./subscription.ts";
 
 export interface RequestOptions {
   /** How long to wait for the reply, in milliseconds. Default 30 000. An older request is not answered any more. */
-  readonly timeoutMs?: number;
-  readonly headers?: Headers;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly headers?: Headers | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks and awaits the answer. */
-export interface Requester<F extends Feature = never> {
+declare const withoutReply: unique symbol;
+
+/** Stands, in a compiler's message, for a queue whose contract has no `reply`. No value is of this type. */
+export interface GiveTheContractAReply {
+  readonly [withoutReply]: never;
+}
+
+/** A queue that can be asked, or answered for: the client has the feature, and the contract says how replies look. */
+export type Askable<F extends Feature, Queue, Reply> = Queue &
+  Has<F, "requestReply"> &
+  ([Reply] extends [never] ? GiveTheContractAReply : unknown);
+
+/** Asks and awaits the reply. */
+export interface Requester<F extends Feature = never> extends HasFeatures<F> {
   /**
-   * @throws MessagingError `REQUEST_TIMEOUT` when no reply came in time, `REMOTE_ERROR`
-   * when the responder threw (its message, and its code in `details`).
+   * Sends a request and resolves with its reply. It passes the publish middleware.
+   * @throws MessagingError `REQUEST_TIMEOUT` when no reply came in time; `REMOTE_ERROR` when the
+   * responder threw: its code is in `details.code`, and `details.message` is what it chose to tell
+   * (see `ReplyError`); `OVERLOADED` when `maxPending.messages` requests await their replies.
    */
   request<In, ReplyOut>(
     // biome-ignore lint/suspicious/noExplicitAny: the other direction does not matter here
-    to: "requestReply" extends F ? QueueContract<In, any, any, ReplyOut> : never,
+    to: Askable<F, QueueContract<In, any, any, ReplyOut>, ReplyOut>,
     value: NoInfer<In>,
     options?: RequestOptions,
   ): Promise<ReplyOut>;
 }
 
-/** Answers. */
-export interface Responder<F extends Feature = never> {
+/** Answers requests. */
+export interface Responder<F extends Feature = never> extends HasFeatures<F> {
   /**
-   * What the handler returns is the reply; what it throws travels back as an error.
-   * A request is answered once and not retried: the requester decides.
+   * What the handler returns is the reply. Of what it throws only the `code` travels to the
+   * requester, and the message too where it is a `ReplyError` or has `expose: true`; anything else
+   * is reported here. A request is answered once and not retried: the requester decides. One
+   * that nobody waits for any more is not handled, and is reported.
    */
   respond<Out, ReplyIn>(
     // biome-ignore lint/suspicious/noExplicitAny: the other direction does not matter here
-    to: "requestReply" extends F ? QueueContract<any, Out, ReplyIn, any> : never,
+    to: Askable<F, QueueContract<any, Out, ReplyIn, any>, ReplyIn>,
     options: ConsumeOptions,
-    handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>,
+    handler: (value: Out, delivery: Delivery<Out>) => NoInfer<ReplyIn> | Promise<NoInfer<ReplyIn>>,
   ): Promise<Subscription>;
   respond<Out, ReplyIn>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
-    to: "requestReply" extends F ? QueueContract<any, Out, ReplyIn, any> : never,
-    handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>,
+    to: Askable<F, QueueContract<any, Out, ReplyIn, any>, ReplyIn>,
+    handler: (value: Out, delivery: Delivery<Out>) => NoInfer<ReplyIn> | Promise<NoInfer<ReplyIn>>,
   ): Promise<Subscription>;
 }

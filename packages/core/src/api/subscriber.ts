@@ -3,7 +3,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { ConsumeOptions } from "./consume-options.ts";
 import type { QueueContract, TopicContract } from "./contract.ts";
 import type { Delivery, Handler } from "./delivery.ts";
-import type { Gated } from "./gated.ts";
+import type { Gated, Has, HasFeatures } from "./gated.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Where a subscription begins. */
@@ -14,38 +14,35 @@ export type FilterOptions<F extends Feature> = Gated<
   "filters",
   {
     /** Only messages whose headers match. The others are dropped for this group. */
-    readonly filter?: Filter;
+    readonly filter?: Filter | undefined;
   }
 >;
 
 export type GroupOptions<F extends Feature> = {
   /** Members of one group share the topic's messages; every group gets them all. */
   readonly group: string;
-  readonly broadcast?: never;
+  readonly broadcast?: undefined;
 } & Gated<
   F,
   "groupStart",
   {
     /** Where a group begins that does not exist yet. Default `latest`. Else only for `retained` topics. */
-    readonly start?: Start;
+    readonly start?: Start | undefined;
   }
 >;
 
-export type BroadcastOptions<F extends Feature> = Gated<
+export type BroadcastOptions<F extends Feature> = {
+  /** No group: live messages, to this subscription alone, with nothing left behind. */
+  readonly broadcast: true & Has<F, "broadcast">;
+  readonly group?: undefined;
+} & Gated<
   F,
-  "broadcast",
+  "replay",
   {
-    /** No group: live messages, to this subscription alone, with nothing left behind. */
-    readonly broadcast: true;
+    /** Where to begin. Default `latest`. Else only for `retained` topics: a replay. */
+    readonly start?: Start | undefined;
   }
-> & { readonly group?: never } & Gated<
-    F,
-    "replay",
-    {
-      /** Where to begin. Default `latest`. Else only for `retained` topics: a replay. */
-      readonly start?: Start;
-    }
-  >;
+>;
 
 export type SubscribeOptions<F extends Feature = Feature> = ConsumeOptions &
   FilterOptions<F> &
@@ -57,7 +54,7 @@ export interface DeliveryIterator<T> extends AsyncIterableIterator<Delivery<T>>,
 }
 
 /** Consumes topics. */
-export interface Subscriber<F extends Feature = never> {
+export interface Subscriber<F extends Feature = never> extends HasFeatures<F> {
   /** Resolves when nothing published from now on would be missed. */
   subscribe<Out>(
     // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter to who takes out

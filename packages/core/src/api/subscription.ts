@@ -5,7 +5,7 @@ export type SubscriptionState = "running" | "paused" | "recovering" | "closing" 
 
 export interface CloseOptions {
   /** How long running handlers may still take, in milliseconds. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** One running subscription, consumer or responder. */

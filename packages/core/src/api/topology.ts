@@ -1,10 +1,10 @@
 import type { Feature } from "../spi/capabilities.ts";
 import type { AnyQueue, TopicContract } from "./contract.ts";
-import type { Gated } from "./gated.ts";
+import type { Gated, HasFeatures } from "./gated.ts";
 import type { FilterOptions, Start } from "./subscriber.ts";
 
 /** Topics, queues and groups as things to make, look at and take away. */
-export interface TopologyClient<F extends Feature = never> {
+export interface TopologyClient<F extends Feature = never> extends HasFeatures<F> {
   /** Makes them, whatever the client's `topology` option says. A group declared so keeps what comes before its members do. */
   declare(...items: readonly TopologySubject<F>[]): Promise<void>;
   inspect(...items: readonly TopologySubject<F>[]): Promise<readonly TopologyReport[]>;
@@ -20,7 +20,7 @@ export type TopologySubject<F extends Feature = never> =
   | ({ readonly topic: TopicContract<any, any>; readonly group: string } & Gated<
       F,
       "groupStart",
-      { readonly start?: Start }
+      { readonly start?: Start | undefined }
     > &
       FilterOptions<F>);
 

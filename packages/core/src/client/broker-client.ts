@@ -24,19 +24,21 @@ import {
 } from "../consuming/specify.ts";
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
 import { aborted, closed } from "../errors/ended.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
-import { redrive } from "../redriving/redrive.ts";
+import { openForLooking } from "../redriving/open-for-looking.ts";
+import { checkRedriveOptions, redrive } from "../redriving/redrive.ts";
+import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
-import { answering } from "../requests/responder.ts";
+import { Answering } from "../requests/responder.ts";
 import { within } from "../runtime/within.ts";
+import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
+import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -56,23 +58,31 @@ export class BrokerClient implements Client<Feature> {
   readonly #deadLetterRoutes = new DeadLetterRoutes();
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: OwnTopology;
+  /** The dead-letter queues of this client's own consumers, by what they consume. */
+  readonly #deadLetters = new Map<string, AnyQueue>();
   #status: Health["status"] = "up";
+  #since: { readonly status: Health["status"]; readonly at: number };
+  /** What `health` said last. */
+  #shown: Health["status"] = "up";
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
 
-  constructor(driver: Driver, options: DecidedOptions) {
+  constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
+    const { reporter } = options;
     this.#driver = driver;
     this.#options = options;
+    this.#since = { status: "up", at: options.clock.now() };
     this.#names = new Names(driver, options);
     this.#specify = { driver, names: this.#names, middleware: options.middleware.handle ?? [] };
     this.#connection = new ReconnectingConnection(driver, {
       clock: options.clock,
+      endpoint,
       initialMs: options.reconnectInitialMs,
       maxMs: options.reconnectMaxMs,
-      onError: options.onError,
+      onError: reporter.error,
       onStatus: (status, cause) => {
-        if (this.#status !== "closing") this.#status = status;
+        if (this.#status !== "closing") this.#become(status);
         options.observer?.connection?.(status, cause);
       },
     });
@@ -95,7 +105,7 @@ export class BrokerClient implements Client<Feature> {
         retryInitialMs: options.reconnectInitialMs,
         retryMaxMs: options.reconnectMaxMs,
         observer: options.observer,
-        onError: options.onError,
+        onError: reporter.error,
         prepare: (address, signal) =>
           // Whoever opened an inbox made it; writing to one must not make it again.
           address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepareOnce(address, signal),
@@ -103,13 +113,17 @@ export class BrokerClient implements Client<Feature> {
       },
       options.middleware.publish ?? [],
     );
-    this.#requests = new Requests(options.clock, (name, onReply) =>
-      this.#begin(specifyInbox(this.#specify, name, onReply)),
-    );
+    this.#requests = new Requests({
+      clock: options.clock,
+      maxPending: options.maxPendingMessages,
+      warn: reporter.warn,
+      openInbox: (name, onReply) => this.#begin(specifyInbox(this.#specify, name, onReply)),
+    });
     this.topology = new OwnTopology({
       driver,
       names: this.#names,
       keeper: this.#keeper,
+      clock: options.clock,
       signal: this.#closing.signal,
       checkOpen: () => this.#checkOpen(),
       checkContract: (contract, kind) => this.#checkContract(contract as Contract | undefined, kind),
@@ -139,7 +153,7 @@ export class BrokerClient implements Client<Feature> {
   // ── Publishing ──────────────────────────────────────────────────────────────
 
   publish(to: AnyTopic, value: unknown, options?: PublishOptions): Promise<Receipt> {
-    return this.#refusal(to, "topic") ?? this.#publishing.publish(to, value, options);
+    return this.#refusal(to, "topic", options) ?? this.#publishing.publish(to, value, options);
   }
 
   publishBatch(
@@ -147,15 +161,15 @@ export class BrokerClient implements Client<Feature> {
     values: readonly unknown[],
     options?: PublishOptions,
   ): Promise<readonly Receipt[]> {
-    return this.#refusal(to, "topic") ?? this.#publishing.publishBatch(to, values, options);
+    return this.#refusal(to, "topic", options) ?? this.#publishing.publishBatch(to, values, options);
   }
 
   send(to: AnyQueue, value: unknown, options?: PublishOptions): Promise<Receipt> {
-    return this.#refusal(to, "queue") ?? this.#publishing.publish(to, value, options);
+    return this.#refusal(to, "queue", options) ?? this.#publishing.publish(to, value, options);
   }
 
   sendBatch(to: AnyQueue, values: readonly unknown[], options?: PublishOptions): Promise<readonly Receipt[]> {
-    return this.#refusal(to, "queue") ?? this.#publishing.publishBatch(to, values, options);
+    return this.#refusal(to, "queue", options) ?? this.#publishing.publishBatch(to, values, options);
   }
 
   // ── Receiving ───────────────────────────────────────────────────────────────
@@ -163,7 +177,11 @@ export class BrokerClient implements Client<Feature> {
   async subscribe<T>(from: AnyTopic, options: SubscribeOptions, handler: Handler<T>): Promise<Subscription> {
     this.#check(from, "topic");
     checkHandler(handler);
-    return this.#begin(specifyTopic(this.#specify, from, options, handler as Handler<unknown>));
+    checkConsuming(options);
+    return this.#begin(
+      specifyTopic(this.#specify, from, options, handler as Handler<unknown>),
+      options.deadLetter,
+    );
   }
 
   async consume<T>(
@@ -173,37 +191,44 @@ export class BrokerClient implements Client<Feature> {
     this.#check(from, "queue");
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
     checkHandler(handler);
-    return this.#begin(specifyQueue(this.#specify, from, options, handler as Handler<unknown>));
-  }
-
-  messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
-    const { clock, onError } = this.#options;
-    // What the loop has taken and not settled is its own choice: the prefetch bounds it.
-    const pulled = { ...options, concurrency: options.concurrency ?? options.prefetch ?? 100 };
-    const subscribe = (handler: Handler<unknown>, isWanted: () => boolean) => {
-      const kind = from?.kind === "topic" ? "topic" : "queue";
-      this.#check(from, kind);
-      const spec =
-        from.kind === "topic"
-          ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler)
-          : specifyQueue(this.#specify, from, pulled, handler);
-      return this.#begin({ ...spec, isWanted });
-    };
-    return deliveryIterator<T>(
-      async (handler, isWanted) => subscribe(handler as Handler<unknown>, isWanted),
-      {
-        clock,
-        onError,
-        limit: pulled.concurrency,
-      },
+    checkConsuming(options);
+    return this.#begin(
+      specifyQueue(this.#specify, from, options, handler as Handler<unknown>),
+      options.deadLetter,
     );
   }
 
-  async #begin(spec: SubscriptionSpec): Promise<RunningSubscription> {
+  messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
+    const { clock, reporter } = this.#options;
+    const subscribe = async (handler: Handler<T>, isWanted: () => boolean) => {
+      this.#check(from, from?.kind === "topic" ? "topic" : "queue");
+      checkConsuming(options);
+      // What the loop has taken and not settled is its own choice: the prefetch bounds it.
+      const pulled = { ...options, concurrency: options.concurrency ?? options.prefetch ?? 100 };
+      const spec =
+        from.kind === "topic"
+          ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler as Handler<unknown>)
+          : specifyQueue(this.#specify, from, pulled, handler as Handler<unknown>);
+      return this.#begin({ ...spec, isWanted }, options.deadLetter);
+    };
+    return deliveryIterator<T>(subscribe, { clock, onError: reporter.error });
+  }
+
+  async #begin(
+    spec: SubscriptionSpec,
+    deadLetter?: ConsumeOptions["deadLetter"],
+  ): Promise<RunningSubscription> {
     if (spec.signal?.aborted) throw aborted(spec.signal);
     const forgetRoute = this.#deadLetterRoutes.add(spec.address, spec.deadLetter);
-    const { clock, observer, onError, connectTimeoutMs, drainTimeoutMs, reconnectInitialMs, reconnectMaxMs } =
-      this.#options;
+    const {
+      clock,
+      observer,
+      reporter,
+      connectTimeoutMs,
+      drainTimeoutMs,
+      reconnectInitialMs,
+      reconnectMaxMs,
+    } = this.#options;
     const subscription = new RunningSubscription(spec, {
       driver: this.#driver,
       connector: this.#connection,
@@ -211,7 +236,7 @@ export class BrokerClient implements Client<Feature> {
       verifies: this.#options.topology === "verify",
       clock,
       observer,
-      onError,
+      onError: reporter.error,
       startTimeoutMs: connectTimeoutMs,
       drainTimeoutMs,
       retryInitialMs: reconnectInitialMs,
@@ -225,6 +250,8 @@ export class BrokerClient implements Client<Feature> {
       forgetRoute();
     });
     await subscription.begin();
+    // By what is consumed, of which there are as many as the application has contracts.
+    if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
     return subscription;
   }
 
@@ -239,11 +266,9 @@ export class BrokerClient implements Client<Feature> {
       "`request`",
       "Send to a queue and let the answer be another message.",
     );
-    checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
-    const { timeoutMs = 30_000, headers, signal } = options;
-    // From now, not from when it is sent: opening the inbox takes its share of the time.
-    const expiresAt = Math.ceil(this.#options.clock.now() + timeoutMs);
-    return this.#requests.ask(to, { timeoutMs, signal }, (correlationId) =>
+    const { timeoutMs, headers, signal } = decideRequest(options);
+    const { brokerName } = this.#names.destination(to);
+    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more) =>
       this.#publishing.publish(
         to,
         value,
@@ -252,7 +277,12 @@ export class BrokerClient implements Client<Feature> {
           ...(headers === undefined ? {} : { headers }),
           ...(signal === undefined ? {} : { signal }),
         },
-        { replyTo: this.#requests.inbox, expiresAt },
+        {
+          replyTo: this.#requests.inbox,
+          headers: more,
+          // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
+          expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
+        },
       ),
     );
   }
@@ -270,43 +300,76 @@ export class BrokerClient implements Client<Feature> {
     );
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
     checkHandler(handler);
-    const answer = answering(to, handler as Handler<unknown>, (reply) =>
-      this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
+    checkConsuming(options);
+    const { clock, reporter } = this.#options;
+    const answering = new Answering(to, handler as Handler<unknown>, {
+      clock,
+      brokerName: this.#names.destination(to).brokerName,
+      warn: reporter.warn,
+      send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
+    });
+    const answer = answering.handle as Handler<unknown>;
+    const responder = await this.#begin(
+      specifyQueue(this.#specify, to, options, answer, asBytes),
+      options.deadLetter,
     );
-    return this.#begin(specifyQueue(this.#specify, to, options, answer as Handler<unknown>, asBytes));
+    void responder.ended.then(() => answering.close());
+    return responder;
   }
 
   // ── Operating ───────────────────────────────────────────────────────────────
 
   async redrive(from: ConsumerRef, options: RedriveOptions = {}): Promise<RedriveReport> {
     this.#checkOpen();
+    checkRedriveOptions(options);
     const back = this.topology.consumed(from);
-    const letters = deadLetterOf(from);
+    const letters = options.deadLetter ?? this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from);
+    this.#checkContract(letters, "queue");
     const lettersAddress = this.#names.destination(letters);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
     return redrive(options, {
       from: back,
       clock: this.#options.clock,
+      leaseMs: this.#driver.capabilities.lease?.ms,
       back: this.#publishing.sender(back),
       letters: this.#publishing.sender(lettersAddress),
-      backlog: async () => (await this.topology.look([lettersAddress]))[0],
+      backlog: async () => (await this.topology.look([lettersAddress]))[0]?.backlog,
       consume: (consumeOptions, handler) =>
-        this.#begin(specifyQueue(specify, letters, consumeOptions, handler as Handler<unknown>)),
+        this.#begin(specifyQueue(specify, letters, consumeOptions, handler as Handler<unknown>, asBytes)),
+      open: (signal) =>
+        openForLooking(
+          { driver: this.#driver, link: this.#connection, clock: this.#options.clock },
+          lettersAddress,
+          () =>
+            this.#keeper.prepare({ address: lettersAddress, start: { from: "latest" }, filter: undefined }),
+          {
+            timeoutMs: this.#options.connectTimeoutMs,
+            signal: AbortSignal.any([signal, this.#closing.signal]),
+          },
+        ),
     });
   }
 
   health(): Health {
     // A driver that heals itself keeps its connection while what is sent over it fails.
     const trouble = this.#connection.error ?? this.#publishing.trouble;
+    const status = this.#status === "up" && trouble !== undefined ? "recovering" : this.#status;
+    if (status !== this.#shown) {
+      // What only fails now and then has no moment of its own: it counts from when it is first seen.
+      if (this.#since.status !== status) this.#since = { status, at: this.#options.clock.now() };
+      this.#shown = status;
+    }
     return {
-      status: this.#status === "up" && trouble !== undefined ? "recovering" : this.#status,
+      status,
+      since: this.#since.at,
       error: trouble,
       pendingPublishes: this.#budget.messages,
-      subscriptions: [...this.#subscriptions].map(({ source, group, state, running, held }) => ({
+      subscriptions: [...this.#subscriptions].map(({ source, group, state, since, running, held }) => ({
         source,
         group,
         state,
+        since,
         running,
         held,
       })),
@@ -314,6 +377,7 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
+    checkClosing(options);
     checkCloseOptions(options);
     this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
     return this.#closed;
@@ -324,31 +388,46 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async #shutDown(timeoutMs: number): Promise<void> {
-    this.#status = "closing";
+    this.#become("closing");
     this.#draining = true;
-    const { clock, onError } = this.#options;
-    const until = clock.now() + timeoutMs;
+    const { clock, reporter } = this.#options;
+    // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
+    const over = new AbortController();
+    const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     await Promise.all(
       [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.close({ timeoutMs })),
     );
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
-    await within(clock, Math.max(100, until - clock.now()), this.#publishing.flush(), {
-      onFailure: (cause) => onError(normalise(this.#driver, cause)),
-    });
+    const flushed = this.#publishing.flush();
+    const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
+    if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
+      await within(clock, timeoutMs, flushed, { signal: over.signal });
+    clock.clearTimeout(timer);
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.close({ timeoutMs: 0 })));
     this.#publishing.close();
     this.#closing.abort(closed("client"));
     await this.#connection.close();
-    this.#status = "closed";
+    this.#become("closed");
+  }
+
+  #become(status: Health["status"]): void {
+    this.#status = status;
+    this.#since = { status, at: this.#options.clock.now() };
+    this.#shown = status;
   }
 
   // ── Refusing ────────────────────────────────────────────────────────────────
 
-  #refusal(to: Contract, kind: "topic" | "queue"): Promise<never> | undefined {
+  #refusal(
+    to: Contract,
+    kind: "topic" | "queue",
+    options: PublishOptions | undefined,
+  ): Promise<never> | undefined {
     try {
       this.#check(to, kind, this.#draining);
+      if (options !== undefined) checkPublishing(options);
       return undefined;
     } catch (error) {
       return Promise.reject(error);
@@ -361,15 +440,7 @@ export class BrokerClient implements Client<Feature> {
   }
 
   #checkContract(contract: Contract | undefined, kind: "topic" | "queue"): void {
-    if (contract?.kind !== kind) {
-      throw new MessagingError(
-        "INVALID_ARGUMENT",
-        `This call takes a ${kind}, not ${contract?.kind ? `a ${contract.kind}` : String(contract)}.`,
-        {
-          remedy: `Pass what ${kind}() made.`,
-        },
-      );
-    }
+    checkContract(contract, kind);
     if (contract.ordered)
       requireFeature(this.#driver, "ordering", "an ordering key", "Use a contract without a key.");
   }
@@ -377,4 +448,13 @@ export class BrokerClient implements Client<Feature> {
   #checkOpen(): void {
     if (this.#status === "closing" || this.#status === "closed") throw closed("client");
   }
+}
+
+/** How far the clocks of requesters, responders and brokers may be apart, in milliseconds. */
+const clockToleranceMs = 15 * 60_000;
+/** What publishes have at least to go out while the client closes, in milliseconds. */
+const leastFlushMs = 100;
+
+function sourceKey({ name, group }: Pick<Address, "name" | "group">): string {
+  return group === undefined ? name : `${name} ${group}`;
 }

@@ -4,6 +4,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import type { Capabilities, Feature, FeaturesOf } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { BrokerClient } from "./broker-client.ts";
+import { checkDriver } from "./check-driver.ts";
 import { checkKnownOptions, decideOptions } from "./decide-options.ts";
 import { loadAdapter } from "./load-adapter.ts";
 
@@ -11,6 +12,10 @@ import { loadAdapter } from "./load-adapter.ts";
 export async function connect<C extends Capabilities>(
   driver: Driver<C>,
   options?: ClientOptions,
+): Promise<Client<FeaturesOf<C>>>;
+/** The same in one object. */
+export async function connect<C extends Capabilities>(
+  config: ClientOptions & { readonly driver: Driver<C>; readonly url?: undefined },
 ): Promise<Client<FeaturesOf<C>>>;
 /**
  * Connects by URL: the client is typed by what `requires` names.
@@ -24,23 +29,16 @@ export async function connect<const R extends Feature = never>(
 /** Connects as one object says. */
 export async function connect<const R extends Feature = never>(config: ConnectConfig<R>): Promise<Client<R>>;
 export async function connect(
-  target: string | URL | Driver | ConnectConfig,
+  target: string | URL | Driver | ConnectConfig | (ClientOptions & { readonly driver: Driver }),
   more: ClientOptions = {},
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are what callers see
 ): Promise<any> {
   const { url, driver: given, options } = read(target, more);
   checkKnownOptions(options);
-  const driver = given ?? (await driverFor(url, options));
-  if (driver.specVersion !== "1") {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `The driver "${driver.name}" is made for another version of @waybill/core.`,
-      {
-        remedy: "Install versions of both that belong together.",
-      },
-    );
-  }
-  const client = new BrokerClient(driver, decideOptions(options, driver));
+  const driver: Driver = given ?? (await driverFor(url, options));
+  checkDriver(driver);
+  const endpoint = driver.endpoint ?? endpointIn(url);
+  const client = new BrokerClient(driver, decideOptions(options, driver), endpoint);
   await client.open();
   return client;
 }
@@ -51,15 +49,16 @@ interface Target {
   readonly options: ClientOptions;
 }
 
-function read(target: string | URL | Driver | ConnectConfig, more: ClientOptions): Target {
+function read(target: unknown, more: ClientOptions): Target {
   if (typeof target === "string") return { url: target, driver: undefined, options: more };
   if (target instanceof URL) return { url: target.href, driver: undefined, options: more };
   if (typeof target === "object" && target !== null) {
     if ("specVersion" in target && "capabilities" in target)
-      return { url: "", driver: target, options: more };
+      return { url: "", driver: target as Driver, options: more };
     const { url, driver, ...options } = target as ConnectConfig;
-    if (driver !== undefined) return { url: "", driver, options };
-    if (url !== undefined) return { url: String(url), driver: undefined, options };
+    if (typeof driver === "object" && driver !== null) return { url: "", driver, options };
+    if (typeof url === "string") return { url, driver: undefined, options };
+    if (url instanceof URL) return { url: url.href, driver: undefined, options };
   }
   throw new MessagingError(
     "INVALID_ARGUMENT",
@@ -70,6 +69,14 @@ function read(target: string | URL | Driver | ConnectConfig, more: ClientOptions
   );
 }
 
+/** Hosts and ports of a URL as an error may name them: no credentials, no query. `undefined` for a URL without any. */
+function endpointIn(url: string): string | undefined {
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^?#]*)/i.exec(url)?.[1] ?? "";
+  // A password may hold any sign, so that only what follows the last @ is known to be none.
+  const hosts = authority.slice(authority.lastIndexOf("@") + 1).split("/", 1)[0] ?? "";
+  return /^[\w.,:[\]-]{1,300}$/.test(hosts) ? hosts : undefined;
+}
+
 async function driverFor(url: string, options: ClientOptions): Promise<Driver> {
   const adapter = await loadAdapter(url, options.adapters ?? []);
   try {
@@ -78,7 +85,7 @@ async function driverFor(url: string, options: ClientOptions): Promise<Driver> {
     if (MessagingError.isInstance(cause)) throw cause;
     // Without the cause: the runtime's own URL parser puts all of the URL, password included, into its error.
     throw new MessagingError("INVALID_ARGUMENT", `${adapter.name} cannot read this URL.`, {
-      remedy: "Encode what is not a letter or digit in its user name and password.",
+      remedy: "Percent-encode what is not a letter or digit in its user name and password.",
     });
   }
 }

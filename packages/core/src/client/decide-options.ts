@@ -1,8 +1,11 @@
 import type { ClientOptions } from "../api/options.ts";
+import { observerMethods, Reporter } from "../api/reporting.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import type { Adapter } from "../spi/adapter.ts";
 import { allFeatures } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 
@@ -19,7 +22,7 @@ export interface DecidedOptions {
   readonly reconnectInitialMs: number;
   readonly reconnectMaxMs: number;
   readonly middleware: NonNullable<ClientOptions["middleware"]>;
-  readonly onError: (error: MessagingError) => void;
+  readonly reporter: Reporter;
   readonly observer: ClientOptions["observer"];
   readonly clock: Clock;
 }
@@ -37,6 +40,7 @@ const known = Object.keys({
   reconnect: true,
   middleware: true,
   onError: true,
+  logger: true,
   observer: true,
   adapters: true,
   env: true,
@@ -46,12 +50,30 @@ const known = Object.keys({
 /** Checks that no option is unknown, before anything is loaded. @throws MessagingError `UNKNOWN_OPTION` */
 export function checkKnownOptions(options: ClientOptions): void {
   checkOptionNames("connect", options, known);
-  if (options.maxPending !== undefined)
-    checkOptionNames("maxPending", options.maxPending, ["messages", "bytes"]);
-  if (options.reconnect !== undefined)
-    checkOptionNames("reconnect", options.reconnect, ["initialMs", "maxMs"]);
-  if (options.middleware !== undefined)
-    checkOptionNames("middleware", options.middleware, ["publish", "handle"]);
+  const { maxPending, reconnect, middleware, observer, logger, onError, clock, adapters, env } = options;
+  if (maxPending !== undefined) checkOptionNames("maxPending", maxPending, ["messages", "bytes"]);
+  if (reconnect !== undefined) checkOptionNames("reconnect", reconnect, ["initialMs", "maxMs"]);
+  if (middleware !== undefined) {
+    checkOptionNames("middleware", middleware, ["publish", "handle"]);
+    checkList("middleware.publish", middleware.publish, isFunction, "an array of functions");
+    checkList("middleware.handle", middleware.handle, isFunction, "an array of functions");
+  }
+  if (observer !== undefined) {
+    checkOptionNames("observer", ownFunctions(observer), observerMethods);
+    checkMethods("observer", observer, observerMethods, false);
+  }
+  if (logger !== undefined && logger !== false)
+    checkMethods("logger", logger, ["debug", "info", "warn", "error"], true);
+  if (onError !== undefined && !isFunction(onError)) throw notLegal("onError", onError, "a function");
+  if (clock !== undefined) checkMethods("clock", clock, ["now", "setTimeout", "clearTimeout"], true);
+  checkList("adapters", adapters, isAdapter, "an array of what adapter packages export as `adapter`");
+  if (env !== undefined && (typeof env !== "object" || env === null)) throw notLegal("env", env, "an object");
+  checkList(
+    "requires",
+    options.requires,
+    (each) => typeof each === "string",
+    "an array of names of features",
+  );
 }
 
 /** @throws MessagingError `INVALID_ARGUMENT`, `UNSUPPORTED` */
@@ -74,6 +96,7 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
     throw notLegal("prefix", prefix, 'letters, digits, "_", "-" and single dots');
   if (typeof names !== "object" || names === null || !Object.values(names).every(isName))
     throw notLegal("names", names, "an object of non-empty strings");
+  const reporter = new Reporter(options.logger, options.onError);
   // Not 0: it doubles with every failure, and must get somewhere.
   const reconnectInitialMs = count("reconnect.initialMs", options.reconnect?.initialMs, 100);
   return {
@@ -91,25 +114,14 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
       duration("reconnect.maxMs", options.reconnect?.maxMs, 5_000),
     ),
     middleware: options.middleware ?? {},
-    onError: safely(options.onError ?? ((error) => console.error(error))),
-    observer: options.observer,
+    reporter,
+    observer: reporter.observer(options.observer),
     clock: options.clock ?? systemClock,
   };
 }
 
 function isName(value: unknown): boolean {
   return typeof value === "string" && value !== "";
-}
-
-/** What an application does with an error must not keep a client from recovering. */
-function safely(onError: (error: MessagingError) => void): (error: MessagingError) => void {
-  return (error) => {
-    try {
-      onError(error);
-    } catch (thrown) {
-      console.error(thrown);
-    }
-  };
 }
 
 function duration(name: string, value: unknown, fallback: number): number {
@@ -125,8 +137,32 @@ function count(name: string, value: unknown, fallback: number): number {
 }
 
 function notLegal(name: string, value: unknown, takes: string): MessagingError {
-  return new MessagingError(
-    "INVALID_ARGUMENT",
-    `\`${name}\` takes ${takes}, not ${JSON.stringify(value) ?? String(value)}.`,
-  );
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
+}
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+function isAdapter(value: unknown): boolean {
+  const { schemes, fromUrl } = (value ?? {}) as Partial<Adapter>;
+  return Array.isArray(schemes) && isFunction(fromUrl);
+}
+
+function checkList(name: string, list: unknown, isOne: (each: unknown) => boolean, takes: string): void {
+  if (list === undefined || (Array.isArray(list) && list.every(isOne))) return;
+  throw notLegal(name, list, takes);
+}
+
+function checkMethods(owner: string, object: unknown, names: readonly string[], areNeeded: boolean): void {
+  if (typeof object !== "object" || object === null) throw notLegal(owner, object, "an object");
+  for (const name of names) {
+    const method = (object as Readonly<Record<string, unknown>>)[name];
+    if (isFunction(method) || (!areNeeded && method === undefined)) continue;
+    throw notLegal(`${owner}.${name}`, method, "a function");
+  }
+}
+
+/** What an observer that is a plain object listens to; an instance of a class may have helpers of its own. */
+function ownFunctions(observer: unknown): unknown {
+  if (typeof observer !== "object" || observer === null) return observer;
+  return Object.fromEntries(Object.entries(observer).filter(([, value]) => isFunction(value)));
 }

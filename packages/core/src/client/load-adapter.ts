@@ -2,9 +2,10 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import type { Adapter } from "../spi/adapter.ts";
 
 /** Which package speaks a URL scheme. Data, so that core imports none of them. */
-const packages: Readonly<Record<string, string>> = {
+const adapterPackages: Readonly<Record<string, string>> = {
   memory: "@waybill/memory",
   kafka: "@waybill/kafka",
+  kafkas: "@waybill/kafka",
   amqp: "@waybill/rabbitmq",
   amqps: "@waybill/rabbitmq",
   redis: "@waybill/redis",
@@ -33,20 +34,22 @@ export function adapterPackageOf(url: string): string {
 }
 
 function schemeOf(url: string): string {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  const scheme = typeof url === "string" ? /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() : undefined;
   if (scheme !== undefined) return scheme;
   // It is not shown: what looks like no URL may hold a password all the same.
   throw new MessagingError("INVALID_ARGUMENT", "What was given is not a URL.", {
-    remedy: 'It begins with a scheme, such as "memory:" or "kafka://localhost:9092".',
+    remedy: 'Begin it with a scheme, such as "memory:" or "kafka://localhost:9092".',
   });
 }
 
 function packageFor(scheme: string, given: readonly Adapter[]): string {
-  const name = Object.hasOwn(packages, scheme) ? packages[scheme] : undefined;
+  const name = Object.hasOwn(adapterPackages, scheme) ? adapterPackages[scheme] : undefined;
   if (name !== undefined) return name;
-  const known = [...new Set([...Object.keys(packages), ...given.flatMap((each) => each.schemes)])].sort();
+  const known = [
+    ...new Set([...Object.keys(adapterPackages), ...given.flatMap((each) => each.schemes)]),
+  ].sort();
   throw new MessagingError("UNKNOWN_SCHEME", `No adapter is known for "${scheme}:".`, {
-    remedy: `Known are ${known.map((each) => `${each}:`).join(", ")}. Pass others in \`adapters\`.`,
+    remedy: `Use one of ${known.map((each) => `${each}:`).join(", ")} or pass your own adapter in \`adapters\`.`,
     details: { scheme },
   });
 }
@@ -61,7 +64,7 @@ async function loadPackage(name: string): Promise<Adapter> {
       ? ["is not installed", name]
       : ["cannot be loaded", `${name}@latest`];
     throw new MessagingError("ADAPTER_MISSING", `The adapter package ${name} ${what}.`, {
-      remedy: `Run: npm install ${run}`,
+      remedy: `Run: npm install ${run} (where a bundler or a strict package manager hides it, pass it: import { adapter } from "${name}"; connect(url, { adapters: [adapter] }))`,
       cause,
       details: { package: name },
     });

@@ -5,16 +5,22 @@ import type { TopologyKeeper } from "../connection/topology-keeper.ts";
 import { checkFilter } from "../consuming/filter.ts";
 import { startPosition } from "../consuming/start-position.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { checkConsumerRef } from "../policies/dead-letter.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Call, Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { Topology, TopologyItem } from "../spi/topology.ts";
+import { givenUp } from "../spi/unless-given-up.ts";
 
 export interface TopologyClientContext {
   readonly driver: Driver;
   readonly names: Names;
   readonly keeper: TopologyKeeper;
+  readonly clock: Clock;
   /** Fires when the client closes. */
   readonly signal: AbortSignal;
   checkOpen(): void;
@@ -22,6 +28,10 @@ export interface TopologyClientContext {
   /** These are gone, or may be. */
   readonly onRemoved: (address: Address) => void;
 }
+
+/** How long a broker may take for topology, in milliseconds: for the call, and more for each item of it. */
+const answerMs = 60_000;
+const answerPerItemMs = 2_000;
 
 /** `client.topology`: what the application makes, looks at and takes away by itself. */
 export class OwnTopology implements TopologyClient<Feature> {
@@ -33,7 +43,7 @@ export class OwnTopology implements TopologyClient<Feature> {
 
   async declare(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
     const items = this.#items(subjects);
-    await this.#ask((topology, call) => topology.ensure(items, call));
+    await this.#ask(items.length, (topology, call) => topology.ensure(items, call));
   }
 
   async inspect(...subjects: readonly TopologySubject<Feature>[]): Promise<readonly TopologyReport[]> {
@@ -42,12 +52,12 @@ export class OwnTopology implements TopologyClient<Feature> {
 
   async remove(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
     const addresses = this.#items(subjects).map(({ address }) => address);
-    await this.#ask((topology, call) => topology.remove(addresses, call));
+    await this.#ask(addresses.length, (topology, call) => topology.remove(addresses, call));
     for (const address of addresses) this.#context.onRemoved(address);
   }
 
   async look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
-    const states = await this.#ask((topology, call) => topology.inspect(addresses, call));
+    const states = await this.#ask(addresses.length, (topology, call) => topology.inspect(addresses, call));
     return states.map(({ address, exists, differences, backlog }) => ({
       kind: address.kind as TopologyReport["kind"],
       name: address.name,
@@ -59,18 +69,25 @@ export class OwnTopology implements TopologyClient<Feature> {
     }));
   }
 
-  async #ask<T>(question: (topology: Topology, call: Call) => Promise<T>): Promise<T> {
-    const { keeper, signal, driver } = this.#context;
+  async #ask<T>(items: number, question: (topology: Topology, call: Call) => Promise<T>): Promise<T> {
+    const { keeper, signal, driver, clock } = this.#context;
+    const giveUp = new AbortController();
+    const timer = clock.setTimeout(() => giveUp.abort(givenUp(signal)), answerMs + items * answerPerItemMs);
+    const over = AbortSignal.any([signal, giveUp.signal]);
     try {
-      return await question(await keeper.topology(), { signal });
+      const topology = await unlessAborted(keeper.topology(), over);
+      return await unlessAborted(question(topology, { signal: over }), over);
     } catch (cause) {
       throw normalise(driver, cause);
+    } finally {
+      clock.clearTimeout(timer);
     }
   }
 
   /** The address of a queue or of a topic's group. */
   consumed(from: ConsumerRef): Address {
     const { names, checkContract } = this.#context;
+    checkConsumerRef(from);
     if ("queue" in from) {
       checkOptionNames("a queue to consume", from, ["queue"]);
       checkContract(from.queue, "queue");
@@ -88,8 +105,12 @@ export class OwnTopology implements TopologyClient<Feature> {
 
   #item(subject: TopologySubject<Feature>): TopologyItem {
     const { driver, names, checkContract } = this.#context;
+    if (typeof subject !== "object" || subject === null)
+      throw new MessagingError("INVALID_ARGUMENT", "What was given is neither a contract nor a group.", {
+        remedy: "Pass what topic() or queue() made, or `{ topic, group }`.",
+      });
     if ("kind" in subject) {
-      checkContract(subject, subject.kind);
+      checkContract(subject, subject.kind === "topic" ? "topic" : "queue");
       return { address: names.destination(subject), start: { from: "latest" }, filter: undefined };
     }
     checkOptionNames("a group", subject, ["topic", "group", "start", "filter"]);

@@ -9,6 +9,8 @@ import { driverGraceMs } from "./driver-grace.ts";
 
 export interface ReconnectOptions {
   readonly clock: Clock;
+  /** Hosts and ports, without credentials, where they are known. */
+  readonly endpoint: string | undefined;
   readonly initialMs: number;
   readonly maxMs: number;
   readonly onStatus: (status: "up" | "recovering" | "closed", cause: MessagingError | undefined) => void;
@@ -52,9 +54,30 @@ export class ReconnectingConnection {
     const timer = this.#options.clock.setTimeout(() => giveUp.abort(), timeoutMs);
     try {
       await this.#establish(giveUp.signal, true);
+    } catch (cause) {
+      if (this.#closing.signal.aborted) throw cause;
+      throw this.#notConnected(normalise(this.#driver, cause), giveUp.signal.aborted ? timeoutMs : undefined);
     } finally {
       this.#options.clock.clearTimeout(timer);
     }
+  }
+
+  /** Names who could not be reached, where, and for how long it was tried: a vendor's error seldom does. */
+  #notConnected(error: MessagingError, triedMs: number | undefined): MessagingError {
+    const { endpoint } = this.#options;
+    const { name } = this.#driver;
+    const where = endpoint === undefined ? "" : ` at ${endpoint}`;
+    const time = triedMs === undefined ? "" : ` within ${triedMs} ms`;
+    const { remedy } = error;
+    const said = remedy === undefined ? error.message : error.message.slice(0, -remedy.length).trimEnd();
+    const isAbsent = !["AUTHENTICATION_FAILED", "PERMISSION_DENIED"].includes(error.code);
+    const check = `Check that a ${name} broker listens there, and the URL's scheme, host and port.`;
+    return new MessagingError(error.code, `Could not connect to ${name}${where}${time}: ${said}`, {
+      retryable: error.retryable,
+      remedy: remedy ?? (isAbsent ? check : undefined),
+      cause: error,
+      details: { ...error.details, adapter: name, endpoint, triedMs },
+    });
   }
 
   /** The connection, once it is up. When the signal fires first: its reason if that is ours, else why there is none. */
@@ -143,7 +166,10 @@ export class ReconnectingConnection {
         grace = clock.setTimeout(() => {
           end();
           reject(
-            new MessagingError("UNREACHABLE", `${this.#driver.name} neither connected nor failed in time.`),
+            new MessagingError(
+              "UNREACHABLE",
+              `${this.#driver.name}: Broker unreachable (no answer in time).`,
+            ),
           );
         }, driverGraceMs);
       };
@@ -154,7 +180,7 @@ export class ReconnectingConnection {
       };
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort, { once: true });
-      this.#driver.connect(hooks, call).then(
+      started(() => this.#driver.connect(hooks, call)).then(
         (connection) => {
           if (over) return void this.#closeDown(connection);
           end();
@@ -170,9 +196,14 @@ export class ReconnectingConnection {
 
   /** A connection that cannot even be closed must not keep the next one from being made. */
   async #closeDown(connection: Connection): Promise<void> {
-    await within(this.#options.clock, driverGraceMs, connection.close(), {
-      onFailure: (cause) => this.#options.onError(normalise(this.#driver, cause)),
-    });
+    await within(
+      this.#options.clock,
+      driverGraceMs,
+      started(() => connection.close()),
+      {
+        onFailure: (cause) => this.#options.onError(normalise(this.#driver, cause)),
+      },
+    );
   }
 
   #up(connection: Connection): void {
@@ -206,4 +237,9 @@ export class ReconnectingConnection {
         if (!this.#closing.signal.aborted) this.#options.onError(normalise(this.#driver, cause));
       });
   }
+}
+
+/** The work as a promise, also where it throws at once. */
+async function started<T>(work: () => Promise<T>): Promise<T> {
+  return work();
 }

@@ -1,3 +1,4 @@
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
 
 /** The number of the attempt that a message published again is for. */
@@ -24,11 +25,19 @@ export function writtenFirstFailure(headers: Headers): number | undefined {
   return Number.isSafeInteger(time) && time > 0 ? time : undefined;
 }
 
+/** What core writes on a message that goes to a handler again. */
+const hidden = [attemptHeader, firstFailedHeader, deadLetterHeaders.redriveRun] as const;
+
 /** The headers as the application set them. */
 export function withoutAttemptHeaders(headers: Headers): Headers {
-  if (headers[attemptHeader] === undefined && headers[firstFailedHeader] === undefined) return headers;
+  if (hidden.every((name) => headers[name] === undefined)) return headers;
   const rest: Record<string, string> = Object.assign(Object.create(null), headers);
-  delete rest[attemptHeader];
-  delete rest[firstFailedHeader];
+  for (const name of hidden) delete rest[name];
   return rest;
+}
+
+/** The runs of redrives that brought a message back, to be written on every copy that is made of it. */
+export function redriveMark(headers: Headers): Headers {
+  const runs = headers[deadLetterHeaders.redriveRun];
+  return runs === undefined ? {} : { [deadLetterHeaders.redriveRun]: runs };
 }

@@ -8,6 +8,8 @@ import type { Attempt } from "./attempt.ts";
 
 /** What the pull style needs of its subscription: deliveries only when one is asked for. */
 export interface PulledSubscription extends Subscription {
+  /** How many deliveries may be held unsettled by those who asked for them. */
+  readonly concurrency: number;
   /** Somebody asks for the next delivery. */
   proceed(): void;
 }
@@ -15,8 +17,6 @@ export interface PulledSubscription extends Subscription {
 export interface DeliveryIteratorContext {
   readonly clock: Clock;
   readonly onError: (error: MessagingError) => void;
-  /** How many deliveries the loop may hold unsettled. */
-  readonly limit: number;
 }
 
 /** How long a loop may wait for a delivery while it holds all it may, in milliseconds, before that is told. */
@@ -28,7 +28,7 @@ const stalledMs = 10_000;
  */
 export function deliveryIterator<T>(
   subscribe: (handler: Handler<T>, isWanted: () => boolean) => Promise<PulledSubscription>,
-  { clock, onError, limit }: DeliveryIteratorContext,
+  { clock, onError }: DeliveryIteratorContext,
 ): DeliveryIterator<T> {
   const takers = new Deque<(result: IteratorResult<Delivery<T>>) => void>();
   let subscription: Promise<PulledSubscription> | undefined;
@@ -61,13 +61,13 @@ export function deliveryIterator<T>(
     return subscription;
   };
 
-  const tellStalled = ({ source }: Subscription) => {
+  const tellStalled = ({ source, concurrency }: PulledSubscription) => {
     if (toldOfStall) return;
     toldOfStall = true;
     onError(
       new MessagingError(
         "OVERLOADED",
-        `A loop over "${source}" holds ${limit} deliveries and settles none.`,
+        `A loop over "${source}" holds ${concurrency} deliveries and settles none.`,
         {
           remedy: "Settle each delivery with ack, retry or reject, or raise `concurrency`.",
         },
@@ -88,7 +88,8 @@ export function deliveryIterator<T>(
       const begun = await ready();
       if (failure !== undefined) throw failure;
       if (over) return { done: true, value: undefined };
-      const watch = begun.running < limit ? undefined : clock.setTimeout(() => tellStalled(begun), stalledMs);
+      const watch =
+        begun.running < begun.concurrency ? undefined : clock.setTimeout(() => tellStalled(begun), stalledMs);
       const result = await new Promise<IteratorResult<Delivery<T>>>((resolve) => {
         takers.push(resolve);
         begun.proceed();

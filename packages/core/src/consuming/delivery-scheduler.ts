@@ -108,6 +108,10 @@ export class DeliveryScheduler implements Turns {
     return this.#isolation === "on";
   }
 
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
   set concurrency(concurrency: number) {
     this.#concurrency = concurrency;
     this.proceed();
@@ -137,12 +141,13 @@ export class DeliveryScheduler implements Turns {
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
     for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
-    for (const message of batch) this.#admitOne(session, message);
+    const now = this.#context.clock.now();
+    for (const message of batch) this.#admitOne(session, message, now);
     if (this.#suspects.needsIsolation) this.#wantIsolation();
     this.proceed();
   }
 
-  #admitOne(session: ConsumerSession, message: ReceivedMessage): void {
+  #admitOne(session: ConsumerSession, message: ReceivedMessage, now: number): void {
     if (this.#stopped) return;
     const partition = message.partition === undefined ? undefined : session.partition(message.partition);
     if (partition?.revoking) return;
@@ -156,6 +161,7 @@ export class DeliveryScheduler implements Turns {
       withoutAttemptHeaders(message.headers),
       wireSize(message),
       attempt,
+      now,
     );
     delivery.firstFailedAt = known?.firstFailedAt;
     delivery.lastError = known?.lastError;

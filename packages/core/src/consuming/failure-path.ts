@@ -12,7 +12,7 @@ import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
-import { attemptHeader, firstFailedHeader, writtenFirstFailure } from "./attempt-headers.ts";
+import { attemptHeader, firstFailedHeader, redriveMark, writtenFirstFailure } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
@@ -143,6 +143,7 @@ export class FailurePath {
       expiresAt: delivery.message.expiresAt,
       headers: {
         ...delivery.headers,
+        ...redriveMark(delivery.message.headers),
         [attemptHeader]: String(delivery.attempt + 1),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
       },
@@ -227,6 +228,7 @@ export class FailurePath {
     const { address, clock } = this.#context;
     const now = clock.now();
     const headers: Record<string, string> = {
+      ...redriveMark(delivery.message.headers),
       [deadLetterHeaders.source]: address.name,
       [deadLetterHeaders.attempts]: String(delivery.attempt),
       [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),

@@ -32,6 +32,8 @@ export class InFlightDelivery {
   readonly headers: Headers;
   /** In bytes, as the bound on the prefetch counts them. */
   readonly size: number;
+  /** Milliseconds since the epoch, by the client's clock. */
+  readonly receivedAt: number;
   /** The number of the attempt that runs or comes next. */
   attempt: number;
   /** The broker counts more deliveries than attempts are known of, and as many as the policy allows. */
@@ -67,6 +69,7 @@ export class InFlightDelivery {
     headers: Headers,
     size: number,
     attempt: number,
+    receivedAt: number,
   ) {
     this.message = message;
     this.session = session;
@@ -74,6 +77,7 @@ export class InFlightDelivery {
     this.headers = headers;
     this.size = size;
     this.attempt = attempt;
+    this.receivedAt = receivedAt;
   }
 
   get state(): DeliveryState {

@@ -97,6 +97,9 @@ export class RunningSubscription implements Subscription {
   get since(): number {
     return this.#since;
   }
+  get concurrency(): number {
+    return this.#scheduler.concurrency;
+  }
   /** False for a reply path. */
   get settles(): boolean {
     return this.#spec.settles;

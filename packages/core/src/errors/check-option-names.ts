@@ -1,7 +1,7 @@
 import { MessagingError } from "./messaging-error.ts";
 
 /**
- * Refuses options that nobody reads.
+ * Refuses options that do not exist.
  * @throws MessagingError `UNKNOWN_OPTION`; `INVALID_ARGUMENT` when it is no object
  */
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
@@ -13,7 +13,7 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
   for (const name in options) if (!known.includes(name)) throw unknownOption(owner, name, known);
 }
 
-/** The error for an option that nobody reads. Shared with core, whose own options are checked the same way. */
+/** The error for an option that does not exist. */
 export function unknownOption(owner: string, name: string, known: readonly string[]): MessagingError {
   return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${name}".`, {
     remedy: known.length === 0 ? "It takes none." : `It takes: ${[...known].sort().join(", ")}.`,

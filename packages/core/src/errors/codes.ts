@@ -9,7 +9,7 @@
 export const errorCodes = {
   // Asking for something that cannot be: found before any I/O.
   INVALID_ARGUMENT: { retryable: false, title: "A value is not one that this call takes" },
-  UNKNOWN_OPTION: { retryable: false, title: "An option or query parameter that nobody reads" },
+  UNKNOWN_OPTION: { retryable: false, title: "An option or query parameter that does not exist" },
   UNKNOWN_SCHEME: { retryable: false, title: "No adapter is known for this URL scheme" },
   ADAPTER_MISSING: { retryable: false, title: "The adapter package is not installed" },
   UNSUPPORTED: { retryable: false, title: "This broker cannot do what was asked" },
@@ -22,7 +22,7 @@ export const errorCodes = {
   MESSAGE_TOO_LARGE: { retryable: false, title: "The message is over the broker's limit" },
 
   // Reaching the broker.
-  UNREACHABLE: { retryable: true, title: "Nobody answers at the broker's address" },
+  UNREACHABLE: { retryable: true, title: "Broker unreachable" },
   AUTHENTICATION_FAILED: { retryable: false, title: "The broker refused the credentials" },
   PERMISSION_DENIED: { retryable: false, title: "The credentials do not allow this" },
   CONNECTION_LOST: { retryable: true, title: "The connection to the broker was lost" },

@@ -1,16 +1,33 @@
 import { type ErrorCode, errorCodes } from "./codes.ts";
+import { plainData } from "./plain-data.ts";
+import { causesOf } from "./render-error.ts";
 
 const marker = Symbol.for("waybill.MessagingError");
+/** Names the subclass, so that it is known across copies of this package. */
+const kind = Symbol.for("waybill.MessagingError.kind");
 
 export interface MessagingErrorOptions {
   /** What to do about it, as an instruction. Becomes the end of the message. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
   /** Whether the same call may succeed later. Default: what the code says. */
-  readonly retryable?: boolean;
+  readonly retryable?: boolean | undefined;
   /** The error underneath, usually the vendor client's. */
   readonly cause?: unknown;
   /** Facts for a program to read (names, limits, sizes). Never a secret, never a body. */
-  readonly details?: Readonly<Record<string, unknown>>;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A MessagingError as plain data, for a log or a health endpoint. */
+export interface MessagingErrorData {
+  readonly name: string;
+  readonly code: ErrorCode;
+  /** The whole sentence, remedy included. */
+  readonly message: string;
+  readonly remedy: string | undefined;
+  readonly retryable: boolean;
+  readonly details: Readonly<Record<string, unknown>>;
+  /** What was underneath, outermost first: one text for each error, without credentials. */
+  readonly causes: readonly string[];
 }
 
 /** The only class of error that Waybill throws. Tell one from another by `code`. */
@@ -33,20 +50,45 @@ export class MessagingError extends Error {
     this.details = options.details ?? {};
   }
 
-  /** True also for an error from another copy of this package, where `instanceof` fails. */
-  static isInstance(value: unknown): value is MessagingError {
-    try {
-      return typeof value === "object" && value !== null && marker in value;
-    } catch {
-      // A proxy that lets nobody look.
-      return false;
-    }
+  /**
+   * True also for an error from another copy of this package, where `instanceof` fails. Asked of
+   * a subclass it is true for errors of that class only.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: a constructor with any parameters
+  static isInstance<T extends abstract new (...args: any[]) => MessagingError>(
+    this: T,
+    value: unknown,
+  ): value is InstanceType<T> {
+    // biome-ignore lint/complexity/noThisInStatic: which class is asked is the point
+    return isOfClass(value, this);
+  }
+
+  /** Plain data for `JSON.stringify`: what is underneath only as text without credentials, never as an object. */
+  toJSON(): MessagingErrorData {
+    const { name, code, message, remedy, retryable } = this;
+    const details = plainData(this.details) as Readonly<Record<string, unknown>>;
+    return { name, code, message, remedy, retryable, details, causes: causesOf(this) };
+  }
+}
+
+function isOfClass(value: unknown, asked: unknown): boolean {
+  try {
+    if (typeof value !== "object" || value === null || !(marker in value)) return false;
+    if (asked === MessagingError || (typeof asked === "function" && value instanceof asked)) return true;
+    // Another copy's class of the same kind. What an application derives has no kind of its own.
+    const wanted = Object.getOwnPropertyDescriptor(asked, kind)?.value;
+    return wanted !== undefined && kind in value && value[kind] === wanted;
+  } catch {
+    // A value whose own traps throw is no error of ours.
+    return false;
   }
 }
 
 /** A feature was used that the broker lacks. Thrown before any I/O. */
 export class UnsupportedError extends MessagingError {
-  override readonly name = "UnsupportedError";
+  static readonly [kind]: string = "UnsupportedError";
+  override readonly name: string = "UnsupportedError";
+  readonly [kind]: string = "UnsupportedError";
 
   constructor(feature: string, adapter: string, remedy: string) {
     super("UNSUPPORTED", `${adapter} does not support ${feature}.`, {
@@ -56,6 +98,9 @@ export class UnsupportedError extends MessagingError {
   }
 }
 
+/** So many failures of a batch are shown in its JSON; all are in `failures`. */
+const shownFailures = 10;
+
 /** One message of a batch that was not stored. `index` is its place in the batch. */
 export interface PublishFailure {
   readonly index: number;
@@ -64,7 +109,9 @@ export interface PublishFailure {
 
 /** Some messages of a batch were not stored; all others were. */
 export class PartialFailureError extends MessagingError {
-  override readonly name = "PartialFailureError";
+  static readonly [kind]: string = "PartialFailureError";
+  override readonly name: string = "PartialFailureError";
+  readonly [kind]: string = "PartialFailureError";
   readonly failures: readonly PublishFailure[];
 
   constructor(failures: readonly PublishFailure[], total: number) {
@@ -78,11 +125,22 @@ export class PartialFailureError extends MessagingError {
     });
     this.failures = failures;
   }
+
+  /** Names the first of the failures, too. */
+  override toJSON(): MessagingErrorData & { readonly failures: readonly unknown[] } {
+    const failures = this.failures.slice(0, shownFailures).map(({ index, error }) => ({
+      index,
+      error: error.toJSON(),
+    }));
+    return { ...super.toJSON(), failures };
+  }
 }
 
 /** Throw this from a handler to send the message to its dead letter at once, without another attempt. */
 export class NonRetryableError extends MessagingError {
-  override readonly name = "NonRetryableError";
+  static readonly [kind]: string = "NonRetryableError";
+  override readonly name: string = "NonRetryableError";
+  readonly [kind]: string = "NonRetryableError";
 
   constructor(message: string, options: Pick<MessagingErrorOptions, "cause" | "details"> = {}) {
     super("HANDLER_FAILED", message, { ...options, retryable: false });

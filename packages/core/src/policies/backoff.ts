@@ -1,6 +1,7 @@
 import type { Backoff, RetryPolicy } from "../api/failure-policy.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 
 /** A retry policy with everything decided. */
 export interface DecidedRetryPolicy {
@@ -76,5 +77,5 @@ function checkAtLeast(name: string, value: unknown, least: number): void {
 }
 
 function notLegal(name: string, value: unknown, takes: string): MessagingError {
-  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${String(value)}.`);
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
 }

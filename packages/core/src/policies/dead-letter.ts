@@ -1,15 +1,17 @@
 import { bytes } from "../api/codec.ts";
 import type { QueueContract } from "../api/contract.ts";
 import type { ConsumerRef, DeadLetterInfo } from "../api/redrive.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
 import { derivedSeparator } from "../spi/naming.ts";
 
 /**
- * The queue that holds the dead letters of a queue or of a topic's group, to be
+ * The queue that holds the dead-lettered messages of a queue or of a topic's group, to be
  * consumed like any other; bodies come as the bytes that failed.
  */
 export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
+  checkConsumerRef(from);
   const parts = "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
   return Object.freeze({
     kind: "queue",
@@ -23,12 +25,33 @@ export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
   }) as QueueContract<Uint8Array>;
 }
 
+/** @throws MessagingError `INVALID_ARGUMENT` when it names neither a queue nor a topic's group */
+export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
+  const { queue, topic, group } = (from ?? {}) as Readonly<
+    Record<string, { readonly name?: unknown } | null>
+  >;
+  if (typeof queue?.name === "string") return;
+  if (typeof topic?.name === "string" && typeof group === "string") return;
+  throw new MessagingError(
+    "INVALID_ARGUMENT",
+    "What was given names neither a queue nor a group of a topic.",
+    {
+      remedy: "Pass `{ queue }`, or `{ topic, group }`.",
+    },
+  );
+}
+
 /** What the headers say of why a message is a dead letter; `undefined` when it is none. */
 export function deadLetterDetails(letter: {
   readonly id: string;
   readonly headers: Headers;
 }): DeadLetterInfo | undefined {
-  const { headers } = letter;
+  const headers: Headers | undefined = letter?.headers;
+  if (typeof headers !== "object" || headers === null) {
+    throw new MessagingError("INVALID_ARGUMENT", "`deadLetterDetails` takes a delivery.", {
+      remedy: "Pass what the handler of a dead-letter queue got.",
+    });
+  }
   const source = headers[deadLetterHeaders.source];
   if (source === undefined) return undefined;
   const numberIn = (name: string) => Number(headers[name] ?? "0") || 0;

@@ -1,8 +1,14 @@
 import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 
-/** Remembers which messages were handled. Shared by all members of a group, or each of them only knows its own. */
+/**
+ * Remembers which messages were handled. Shared by all members of a group, or each of them only
+ * knows its own. A method that throws or rejects fails the message, which is then retried like
+ * any other: a store that is away delays messages, and lets none through unchecked.
+ */
 export interface DeduplicationStore {
   has(key: string): Promise<boolean> | boolean;
   add(key: string): Promise<void> | void;
@@ -10,39 +16,95 @@ export interface DeduplicationStore {
 
 export interface DeduplicateOptions {
   readonly store: DeduplicationStore;
-  /** What makes two deliveries the same. Default: source, group and message id. */
-  readonly key?: (delivery: Delivery) => string;
+  /**
+   * What makes two deliveries the same: a non-empty string. Default: source, group and message
+   * id; a message without an id is never taken for another.
+   */
+  readonly key?: ((delivery: Delivery) => string) | undefined;
 }
 
 /**
  * Skips what was handled before. A message is remembered only after its handler
  * succeeded, so a crash in between means twice, never not at all. The window is
- * the store's.
+ * the store's. Of two deliveries of one message at once, in one process, the second
+ * waits for the first.
+ * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
   checkOptionNames("deduplicate", options, ["store", "key"]);
-  const { store, key = (delivery) => `${delivery.source}|${delivery.group ?? ""}|${delivery.id}` } = options;
-  return async (delivery, next) => {
-    const name = key(delivery);
+  const { store, key = defaultKey } = options;
+  if (typeof store?.has !== "function" || typeof store.add !== "function") {
+    throw new MessagingError("INVALID_ARGUMENT", "The `store` of deduplicate() lacks `has` or `add`.", {
+      remedy: "Pass memoryDeduplicationStore(), or an object with both.",
+    });
+  }
+  if (typeof key !== "function")
+    throw new MessagingError("INVALID_ARGUMENT", "The `key` of deduplicate() is not a function.");
+  /** What is being handled now: as many as the subscriptions have handlers. */
+  const underWay = new Map<string, Promise<unknown>>();
+
+  const handleOnce = async (name: string, delivery: Delivery, next: () => Promise<void>): Promise<void> => {
     if (await store.has(name)) return;
     await next();
     // What the handler put off or gave up comes again, or may be redriven: it is not done.
     if (delivery.settlement === "retry" || delivery.settlement === "reject") return;
     await store.add(name);
   };
+
+  return async (delivery, next) => {
+    const name: unknown = key(delivery);
+    if (name === undefined && key === defaultKey) return next();
+    if (typeof name !== "string" || name === "") {
+      throw new MessagingError(
+        "INVALID_ARGUMENT",
+        "The `key` of deduplicate() did not return a non-empty string.",
+      );
+    }
+    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
+    const handling = handleOnce(name, delivery, next);
+    // Whoever waits looks for itself what became of it.
+    const over = handling.then(
+      () => underWay.delete(name),
+      () => underWay.delete(name),
+    );
+    underWay.set(name, over);
+    return handling;
+  };
 }
 
-/** A store in this process that remembers the last `most` messages. For one member, or for tests. */
-export function memoryDeduplicationStore(most = 10_000): DeduplicationStore {
+function defaultKey({ source, group, id }: Delivery): string {
+  return (id === "" ? undefined : `${source}|${group ?? ""}|${id}`) as string;
+}
+
+/** The most bytes of names that a store remembers, whatever senders choose as ids. */
+const mostBytes = 16 * 1024 * 1024;
+
+/**
+ * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
+ * their names take more than 16 MiB. For one member, or for tests.
+ * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
+ */
+export function memoryDeduplicationStore(
+  options: { readonly max?: number | undefined } = {},
+): DeduplicationStore {
+  checkOptionNames("memoryDeduplicationStore", options, ["max"]);
+  const { max = 10_000 } = options;
+  if (typeof max !== "number" || !(max >= 1)) {
+    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
+  }
   const names = new Set<string>();
+  let bytes = 0;
   return {
     has: (name) => names.has(name),
     add(name) {
+      if (names.has(name)) return;
       names.add(name);
-      if (names.size <= most) return;
+      // Two for each unit is what a string takes at most.
+      bytes += 2 * name.length;
       for (const oldest of names) {
+        if (names.size <= max && bytes <= mostBytes) break;
         names.delete(oldest);
-        break;
+        bytes -= 2 * oldest.length;
       }
     },
   };

@@ -4,7 +4,7 @@ import type { PublishOptions } from "../api/publisher.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
-import type { WireMessage } from "../spi/message.ts";
+import type { Headers, WireMessage } from "../spi/message.ts";
 import type { BatchOrder } from "./batch-order.ts";
 import { encodeBody } from "./encode.ts";
 import { copyHeaders } from "./headers.ts";
@@ -17,6 +17,8 @@ import type { Reply } from "./reply.ts";
 /** What request and reply add to a message. */
 export interface ReplyFields {
   readonly replyTo?: string;
+  /** Of core's own, beside the application's. */
+  readonly headers?: Headers;
   readonly expiresAt?: number;
 }
 
@@ -79,7 +81,7 @@ export class MessageWriter {
       key: orderingKey(contract, value),
       // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
       timestamp: Math.floor(options.timestamp ?? now),
-      headers,
+      headers: reply?.headers === undefined ? headers : { ...headers, ...reply.headers },
       delayMs: Math.ceil(options.delayMs ?? 0),
       expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
       replyTo: reply?.replyTo,

@@ -6,17 +6,39 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { validate } from "../publishing/encode.ts";
 import { randomName } from "../publishing/ids.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { isInboxName, replyHeaders } from "./reply-headers.ts";
+import type { Headers } from "../spi/message.ts";
+import { isInboxName, numberIn, replyHeaders, requestHeaders } from "./reply-headers.ts";
+import { withoutReply } from "./responder.ts";
 
 interface Pending {
-  readonly settle: (attempt: Attempt) => void;
-  readonly fail: (error: MessagingError) => void;
+  /** The broker's name of the queue that was asked: nobody else's reply counts. */
+  readonly queue: string;
+  settle(attempt: Attempt): void;
+  /** The responder's clock says that the time is over; here it is not. */
+  askAgain(skewMs: number): void;
+  fail(error: MessagingError): void;
 }
 
 export interface AskOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** The broker's name of the queue. */
+  readonly brokerName: string;
 }
+
+export interface RequesterContext {
+  readonly clock: Clock;
+  /** The most requests that may await their replies. */
+  readonly maxPending: number;
+  readonly warn: (error: MessagingError) => void;
+  openInbox(name: string, onReply: (attempt: Attempt) => void): Promise<Subscription>;
+}
+
+/** Publishes the request with this correlation id and these headers. */
+type Send = (correlationId: string, headers: Headers) => Promise<unknown>;
+
+/** So often is a request sent again to responders whose clocks differ from this one's. */
+const mostRefusals = 3;
 
 /**
  * The asking side: one inbox for the client, opened with its first request, named
@@ -24,54 +46,37 @@ export interface AskOptions {
  */
 export class Requests {
   readonly inbox = `reply-${randomName()}`;
-  readonly #clock: Clock;
-  readonly #openInbox: (name: string, onReply: (attempt: Attempt) => void) => Promise<Subscription>;
+  readonly #context: RequesterContext;
   readonly #pending = new Map<string, Pending>();
   #subscription: Promise<Subscription> | undefined;
-  #counter = 0;
   #closed = false;
 
-  constructor(
-    clock: Clock,
-    openInbox: (name: string, onReply: (attempt: Attempt) => void) => Promise<Subscription>,
-  ) {
+  constructor(context: RequesterContext) {
     if (!isInboxName(this.inbox)) throw new Error("an inbox must be named as responders expect");
-    this.#clock = clock;
-    this.#openInbox = openInbox;
+    this.#context = context;
   }
 
-  /** Sends through `send`, with the correlation id it is given, and awaits the reply. */
+  /** Sends through `send`, and awaits the reply. */
   async ask<Reply>(
     // biome-ignore lint/suspicious/noExplicitAny: only the reply's type matters here
     contract: QueueContract<any, any, any, Reply>,
     options: AskOptions,
-    send: (correlationId: string) => Promise<unknown>,
+    send: Send,
   ): Promise<Reply> {
     const { reply } = contract;
-    if (reply === undefined) {
-      throw new MessagingError("INVALID_ARGUMENT", `The queue "${contract.name}" answers nothing.`, {
-        remedy: "Give its contract `reply: { … }`.",
+    if (reply === undefined) throw withoutReply(contract.name);
+    if (options.signal?.aborted) throw aborted(options.signal);
+    const { maxPending } = this.#context;
+    if (this.#pending.size >= maxPending) {
+      throw new MessagingError("OVERLOADED", `${maxPending} requests await their replies.`, {
+        remedy: "Await replies before you ask more, or raise `maxPending.messages`.",
       });
     }
-    if (!(options.timeoutMs > 0 && Number.isFinite(options.timeoutMs))) {
-      throw new MessagingError(
-        "INVALID_ARGUMENT",
-        `\`timeoutMs\` takes a number above 0, not ${String(options.timeoutMs)}.`,
-      );
-    }
-    if (options.signal?.aborted) throw aborted(options.signal);
     const attempt = await this.#exchange(contract.name, options, send);
     const { headers } = attempt;
     const errorCode = headers[replyHeaders.errorCode];
-    if (errorCode !== undefined) {
-      throw new MessagingError(
-        "REMOTE_ERROR",
-        `"${contract.name}" answered with an error: ${headers[replyHeaders.errorMessage] ?? ""}`,
-        {
-          details: { code: errorCode, message: headers[replyHeaders.errorMessage] ?? "" },
-        },
-      );
-    }
+    if (errorCode !== undefined)
+      throw remoteError(contract.name, errorCode, headers[replyHeaders.errorMessage]);
     let value: unknown;
     try {
       value = reply.codec.decode(attempt.body);
@@ -89,43 +94,79 @@ export class Requests {
     this.#failAll(closed("client"));
   }
 
-  #exchange(
-    queue: string,
-    options: AskOptions,
-    send: (correlationId: string) => Promise<unknown>,
-  ): Promise<Attempt> {
-    const correlationId = `${this.inbox.slice(-8)}-${(this.#counter++).toString(36)}`;
+  #exchange(name: string, options: AskOptions, send: Send): Promise<Attempt> {
+    const { clock } = this.#context;
+    const { timeoutMs, signal } = options;
+    // 128 random bits: whoever can name it has seen the request.
+    const correlationId = randomName();
+    const askedAt = clock.now();
+    let refusals = 0;
     return new Promise<Attempt>((resolve, reject) => {
       const finish = () => {
         this.#pending.delete(correlationId);
-        this.#clock.clearTimeout(timer);
-        options.signal?.removeEventListener("abort", onAbort);
+        clock.clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
       };
       const fail = (error: unknown) => {
         finish();
         reject(error);
       };
-      const onAbort = () => fail(aborted(options.signal as AbortSignal));
-      options.signal?.addEventListener("abort", onAbort, { once: true });
-      const timer = this.#clock.setTimeout(() => {
+      const onAbort = () => fail(aborted(signal as AbortSignal));
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const timer = clock.setTimeout(() => {
         fail(
-          new MessagingError("REQUEST_TIMEOUT", `"${queue}" did not reply within ${options.timeoutMs} ms.`, {
+          new MessagingError("REQUEST_TIMEOUT", `"${name}" did not reply within ${timeoutMs} ms.`, {
             remedy: "Check that a responder runs, or raise `timeoutMs`. The request may have been handled.",
           }),
         );
-      }, options.timeoutMs);
+      }, timeoutMs);
+      const sendNow = (skewMs?: number) => {
+        if (!this.#pending.has(correlationId)) return undefined;
+        // Between 1 and all of it, wherever the clock has been set in the meantime.
+        const leftMs = Math.min(timeoutMs, Math.max(1, Math.ceil(timeoutMs - (clock.now() - askedAt))));
+        const skew = skewMs === undefined ? {} : { [requestHeaders.skewMs]: String(skewMs) };
+        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew });
+      };
       this.#pending.set(correlationId, {
+        queue: options.brokerName,
         settle: (attempt) => {
           finish();
           resolve(attempt);
+        },
+        askAgain: (skewMs) => {
+          if (++refusals <= mostRefusals) Promise.resolve(sendNow(skewMs)).catch(fail);
         },
         fail,
       });
       // Waiting for the inbox counts: a caller that has given up is not to be answered.
       this.#open()
-        .then(() => (this.#pending.has(correlationId) ? send(correlationId) : undefined))
+        .then(() => sendNow())
         .catch(fail);
     });
+  }
+
+  #onReply(attempt: Attempt): void {
+    const { correlationId, headers } = attempt;
+    // A reply that nobody awaits any more came after its timeout.
+    const pending = correlationId === undefined ? undefined : this.#pending.get(correlationId);
+    if (pending === undefined) return;
+    const from = headers[replyHeaders.from];
+    if (from !== undefined && from !== pending.queue) {
+      this.#context.warn(
+        new MessagingError(
+          "REMOTE_ERROR",
+          `A reply to a request to "${pending.queue}" came from another queue and was dropped.`,
+          {
+            remedy: "Check who consumes the queue and forwards its messages.",
+            details: { queue: pending.queue },
+          },
+        ),
+      );
+      return;
+    }
+    const refusedAt = numberIn(headers[replyHeaders.refusedAt]);
+    if (refusedAt === undefined) pending.settle(attempt);
+    else pending.askAgain(Math.round(refusedAt - this.#context.clock.now()));
   }
 
   #failAll(error: MessagingError): void {
@@ -135,11 +176,7 @@ export class Requests {
   #open(): Promise<Subscription> {
     if (this.#closed) return Promise.reject(closed("client"));
     if (this.#subscription !== undefined) return this.#subscription;
-    const opening = this.#openInbox(this.inbox, (attempt) => {
-      // A reply that nobody awaits any more came after its time-out.
-      const { correlationId } = attempt;
-      if (correlationId !== undefined) this.#pending.get(correlationId)?.settle(attempt);
-    });
+    const opening = this.#context.openInbox(this.inbox, (attempt) => this.#onReply(attempt));
     this.#subscription = opening;
     // When it is gone, whatever was asked through it stays without an answer; the next request opens another.
     const gone = (error: MessagingError | undefined) => {
@@ -149,4 +186,17 @@ export class Requests {
     opening.then(({ ended }) => ended.then(gone), gone);
     return opening;
   }
+}
+
+/** The longest text of a responder that an error shows. */
+const longestText = 1_000;
+
+function remoteError(queue: string, codeSaid: string, messageSaid: string | undefined): MessagingError {
+  const code = codeSaid.slice(0, 100);
+  const message = messageSaid?.slice(0, longestText).toWellFormed();
+  return new MessagingError(
+    "REMOTE_ERROR",
+    `"${queue}" replied with the error ${code}${message === undefined ? "" : `: ${message}`}.`,
+    { details: { code, ...(message === undefined ? {} : { message }) } },
+  );
 }

@@ -1,75 +1,149 @@
 import type { QueueContract } from "../api/contract.ts";
 import type { Delivery, Handler } from "../api/delivery.ts";
 import type { Attempt } from "../consuming/attempt.ts";
-import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { encodeBody, validate } from "../publishing/encode.ts";
 import type { Reply } from "../publishing/reply.ts";
-import { isInboxName, replyHeaders } from "./reply-headers.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { failureReply, saysExpose } from "./failure-reply.ts";
+import { Refusals } from "./refusals.ts";
+import {
+  isInboxName,
+  numberIn,
+  replyHeaders,
+  requestHeaders,
+  withoutRequestHeaders,
+} from "./reply-headers.ts";
+import { RequestAges } from "./request-age.ts";
+
+export interface ResponderContext {
+  readonly clock: Clock;
+  /** The broker's name of the queue. */
+  readonly brokerName: string;
+  readonly warn: (error: MessagingError) => void;
+  send(reply: Reply): Promise<unknown>;
+}
+
+type Answer = Pick<Reply, "body" | "headers">;
 
 /**
  * Turns a responder's handler into one that answers: what it returns or throws is
  * sent to the requester's inbox. The request is acked after that, and not retried,
  * since the requester decides whether to ask again.
  */
-export function answering<Out, ReplyIn>(
+export class Answering<Out, ReplyIn> {
   // biome-ignore lint/suspicious/noExplicitAny: the requester's side does not matter here
-  contract: QueueContract<any, Out, ReplyIn, any>,
-  handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>,
-  send: (reply: Reply) => Promise<unknown>,
-): Handler<Uint8Array> {
-  const { reply } = contract;
-  if (reply === undefined) {
-    throw new MessagingError("INVALID_ARGUMENT", `The queue "${contract.name}" answers nothing.`, {
-      remedy: "Give its contract `reply: { … }`.",
-    });
+  readonly #contract: QueueContract<any, Out, ReplyIn, any>;
+  readonly #handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>;
+  readonly #context: ResponderContext;
+  readonly #ages = new RequestAges();
+  readonly #refusals: Refusals;
+
+  constructor(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    contract: QueueContract<any, Out, ReplyIn, any>,
+    handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>,
+    context: ResponderContext,
+  ) {
+    if (contract.reply === undefined) throw withoutReply(contract.name);
+    this.#contract = contract;
+    this.#handler = handler;
+    this.#context = context;
+    this.#refusals = new Refusals(contract.name, context.clock, context.warn);
   }
 
-  const answer = async (delivery: Delivery<Uint8Array>): Promise<Pick<Reply, "body" | "headers">> => {
-    try {
-      const { value } = await validate(contract, contract.codec.decode(delivery.body), contract.name);
-      const attempt = delivery as unknown as Attempt;
-      attempt.value = value;
-      const result = await handler(value, attempt as unknown as Delivery<Out>);
-      await validate(reply, result, `reply of ${contract.name}`);
-      return { body: encodeBody(reply, result, `reply of ${contract.name}`), headers: {} };
-    } catch (error) {
-      return failure(error);
+  /** The responder has ended. */
+  close(): void {
+    this.#refusals.close();
+  }
+
+  readonly handle: Handler<Uint8Array> = async (_body, delivery) => {
+    const attempt = delivery as unknown as Attempt;
+    const { message: wire, receivedAt } = attempt.inFlight;
+    const { replyTo, correlationId } = wire;
+    // Nobody asks for a reply: what the handler says goes nowhere.
+    if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt));
+    if (!isInboxName(replyTo)) {
+      this.#warn("asks for its reply at an address that is no inbox. It is handled and not answered.");
+      return void (await this.#answer(attempt));
     }
+    if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
+    const now = this.#context.clock.now();
+    if (this.#ages.isOver(wire, receivedAt, now)) {
+      this.#refusals.refused(correlationId);
+      return this.#send(replyTo, correlationId, refusal(this.#contract.name, now));
+    }
+    await this.#send(replyTo, correlationId, await this.#answer(attempt));
   };
 
-  return async (_body, delivery) => {
-    const { replyTo } = (delivery as unknown as Attempt).inFlight.message;
-    const { correlationId } = delivery;
-    const answered = await answer(delivery);
-    if (replyTo === undefined || correlationId === undefined || !isInboxName(replyTo)) return;
-    const to = { inbox: replyTo, correlationId, contentType: reply.codec.contentType };
+  async #answer(attempt: Attempt): Promise<Answer> {
+    const contract = this.#contract;
+    // Its sender's mistake, told in our words: names and rules, never values.
+    let isExposed = true;
     try {
-      await send({ ...to, ...answered });
+      const { value } = await validate(contract, contract.codec.decode(attempt.body), contract.name);
+      attempt.value = value;
+      Object.defineProperty(attempt, "headers", { value: withoutRequestHeaders(attempt.headers) });
+      isExposed = false;
+      const result = await this.#handler(value, attempt as unknown as Delivery<Out>);
+      return { body: await this.#encode(result), headers: {} };
+    } catch (error) {
+      const isSaid = isExposed || saysExpose(error);
+      if (!isSaid) this.#warn("was answered with an error.", error);
+      return { body: new Uint8Array(), headers: failureReply(error, isSaid) };
+    }
+  }
+
+  async #encode(result: ReplyIn): Promise<Uint8Array> {
+    const { reply, name } = this.#contract;
+    if (reply === undefined) throw withoutReply(name);
+    await validate(reply, result, `reply of ${name}`);
+    return encodeBody(reply, result, `reply of ${name}`);
+  }
+
+  async #send(inbox: string, correlationId: string, answer: Answer): Promise<void> {
+    const { send, brokerName } = this.#context;
+    const { contentType } = this.#contract.reply?.codec ?? { contentType: "" };
+    const reply = ({ body, headers }: Answer): Reply => ({
+      inbox,
+      correlationId,
+      contentType,
+      body,
+      headers: { ...headers, [replyHeaders.from]: brokerName },
+    });
+    try {
+      await send(reply(answer));
     } catch (error) {
       if (!MessagingError.isInstance(error)) throw error;
-      if (error.code === "MESSAGE_TOO_LARGE") await send({ ...to, ...failure(error) });
+      if (error.code === "MESSAGE_TOO_LARGE") {
+        await send(reply({ body: new Uint8Array(), headers: failureReply(error, true) }));
+      }
       // Whoever asked is gone: there is nobody left to tell.
       else if (error.code !== "NOT_FOUND") throw error;
     }
-  };
+  }
+
+  #warn(what: string, cause?: unknown): void {
+    this.#context.warn(
+      new MessagingError("HANDLER_FAILED", `A request to "${this.#contract.name}" ${what}`, {
+        ...(cause === undefined ? {} : { cause }),
+        details: { queue: this.#contract.name },
+      }),
+    );
+  }
 }
 
-/** The reply that says why there is none. */
-function failure(error: unknown): Pick<Reply, "body" | "headers"> {
+/** The error for a queue that is asked, or to be answered for, and has no replies. */
+export function withoutReply(name: string): MessagingError {
+  return new MessagingError("INVALID_ARGUMENT", `The queue "${name}" has no \`reply\` in its contract.`, {
+    remedy: "Give its contract `reply: { … }`.",
+  });
+}
+
+function refusal(name: string, now: number): Answer {
+  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`);
   return {
     body: new Uint8Array(),
-    headers: {
-      [replyHeaders.errorCode]: codeOf(error),
-      [replyHeaders.errorMessage]: errorText(error),
-    },
+    headers: { ...failureReply(error, false), [replyHeaders.refusedAt]: String(Math.floor(now)) },
   };
-}
-
-/** An application's own errors may carry a `code`, which then travels with the reply. */
-function codeOf(error: unknown): string {
-  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string") {
-    return error.code.slice(0, 100).toWellFormed();
-  }
-  return "HANDLER_FAILED";
 }

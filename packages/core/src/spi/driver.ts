@@ -31,6 +31,8 @@ export interface Driver<C extends Capabilities = Capabilities> {
   readonly specVersion: "1";
   /** For messages and documents only, e.g. `kafka`. */
   readonly name: string;
+  /** Hosts and ports it connects to, for errors only: no credentials. Default: those of the URL. */
+  readonly endpoint?: string | undefined;
   readonly capabilities: C;
   readonly naming: NamingRule;
   /** Connects, and rejects if the broker cannot be reached or refuses the credentials. One attempt: core repeats. */

@@ -1,4 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 
 /**
  * How portable names become names on this broker. The mapping must be
@@ -30,8 +31,8 @@ const longest = 150;
 /** Checks that a name is portable: segments of letters, digits, `_` and `-`, joined by single dots, at most 150 long. */
 export function checkPortableName(name: unknown, what: string): asserts name is string {
   if (typeof name === "string" && name.length <= longest && portable.test(name)) return;
-  const shown = typeof name === "string" ? JSON.stringify(name.slice(0, longest + 10)) : String(name);
-  throw new MessagingError("INVALID_NAME", `${shown} is not a legal ${what} name.`, {
+  const given = typeof name === "string" ? JSON.stringify(name.slice(0, longest + 10)) : shown(name);
+  throw new MessagingError("INVALID_NAME", `${given} is not a legal ${what} name.`, {
     remedy: `Use 1 to ${longest} of letters, digits, "_" and "-", in parts joined by single dots, such as "orders.placed".`,
     details: { what },
   });

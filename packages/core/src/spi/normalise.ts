@@ -1,17 +1,18 @@
-import { errorCodes } from "../errors/codes.ts";
+import { type ErrorCode, errorCodes } from "../errors/codes.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+
 import type { Classification, Driver } from "./driver.ts";
 
 /**
  * Whatever a driver threw, as a MessagingError with a code of the table. What the
  * driver does not know counts as passing: giving up on a message or a subscription
- * needs a reason. Never throws.
+ * needs a reason. Never throws, whatever the driver or its error do.
  */
 export function normalise(driver: Driver, cause: unknown): MessagingError {
   if (MessagingError.isInstance(cause)) return cause;
   const found = classified(driver, cause);
-  const code = found?.code ?? "BROKER_ERROR";
+  const code: ErrorCode = found?.code ?? "BROKER_ERROR";
   const said = thrownText(cause);
   return new MessagingError(
     code,
@@ -25,10 +26,10 @@ export function normalise(driver: Driver, cause: unknown): MessagingError {
   );
 }
 
-/** An error that even its own driver cannot look at is one that it does not know. */
 function classified(driver: Driver, cause: unknown): Classification | undefined {
   try {
-    return driver.classify(cause);
+    const found = driver.classify(cause);
+    return found !== undefined && Object.hasOwn(errorCodes, found.code) ? found : undefined;
   } catch {
     return undefined;
   }

@@ -1,0 +1,70 @@
+import type { Contract } from "../api/contract.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
+import { checkSignal } from "../errors/check-signal.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
+
+/** @throws MessagingError `INVALID_ARGUMENT` when it is not what `topic()` or `queue()` made */
+export function checkContract(contract: unknown, kind: "topic" | "queue"): asserts contract is Contract {
+  const { kind: given, name, codec } = (contract ?? {}) as Readonly<Record<string, unknown>>;
+  if (given === kind && typeof name === "string" && typeof codec === "object") return;
+  const found = typeof given === "string" && given !== kind ? `a ${given.slice(0, 100)}` : shown(contract);
+  throw new MessagingError("INVALID_ARGUMENT", `This call takes a ${kind}, not ${found}.`, {
+    remedy: `Pass what ${kind}() made.`,
+  });
+}
+
+/** What is cheap to check for every publish; the rest is checked with the message. */
+export function checkPublishing(options: unknown): void {
+  const { signal, delayMs, ttlMs, timestamp } = asOptions("publish", options);
+  checkSignal(signal);
+  checkNumbers({ delayMs, ttlMs, timestamp });
+}
+
+/** What consumers of every kind take. The names and numbers are checked with the settings. */
+export function checkConsuming(options: unknown): void {
+  const { signal, retry, deadLetter, use, start, filter, ...rest } = asOptions("consume", options);
+  checkSignal(signal);
+  const { concurrency, prefetch, prefetchBytes, maxLeaseMs } = rest;
+  checkNumbers({ concurrency, prefetch, prefetchBytes, maxLeaseMs });
+  if (retry !== undefined) checkRetry(retry);
+  if (deadLetter !== undefined && deadLetter !== "discard") checkContract(deadLetter, "queue");
+  if (use !== undefined && !(Array.isArray(use) && use.every((each) => typeof each === "function")))
+    throw new MessagingError("INVALID_ARGUMENT", "`use` takes an array of functions.");
+  if (filter !== undefined && (typeof filter !== "object" || filter === null))
+    throw new MessagingError("INVALID_ARGUMENT", "`filter` takes an object of conditions.");
+  if (start === null) throw new MessagingError("INVALID_ARGUMENT", "`start` is null.");
+}
+
+/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
+export function checkClosing(options: unknown): void {
+  checkOptionNames("close", options, ["timeoutMs"]);
+  checkNumbers(options as Readonly<Record<string, unknown>>);
+}
+
+function checkRetry(retry: unknown): void {
+  checkOptionNames("retry", retry, ["maxAttempts", "backoff", "isRetryable"]);
+  const { maxAttempts, backoff, isRetryable } = retry as Readonly<Record<string, unknown>>;
+  checkNumbers({ maxAttempts });
+  if (isRetryable !== undefined && typeof isRetryable !== "function")
+    throw notLegal("isRetryable", isRetryable, "a function");
+  if (backoff === undefined || typeof backoff === "function") return;
+  checkOptionNames("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
+  checkNumbers(backoff as Readonly<Record<string, unknown>>);
+}
+
+function checkNumbers(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined && typeof value !== "number") throw notLegal(name, value, "a number");
+}
+
+function notLegal(name: string, value: unknown, takes: string): MessagingError {
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
+}
+
+function asOptions(owner: string, options: unknown): Readonly<Record<string, unknown>> {
+  if (typeof options === "object" && options !== null) return options as Readonly<Record<string, unknown>>;
+  throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
+    remedy: "Pass an object, or leave them out.",
+  });
+}

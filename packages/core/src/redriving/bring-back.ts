@@ -1,0 +1,210 @@
+import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { Delivery } from "../api/delivery.ts";
+import type { DeadLetterInfo, RedriveReport } from "../api/redrive.ts";
+import type { Subscription } from "../api/subscription.ts";
+import type { Attempt } from "../consuming/attempt.ts";
+import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { deadLetterDetails } from "../policies/dead-letter.ts";
+import type { DestinationSender } from "../publishing/destination-sender.ts";
+import { nextPublishToken, randomName } from "../publishing/ids.ts";
+import { wireSize } from "../publishing/wire-size.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { sleep } from "../runtime/sleep.ts";
+import type { Address } from "../spi/address.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
+import type { Headers, WireMessage } from "../spi/message.ts";
+import { patienceFor } from "./patience.ts";
+import { runName, runsOf, withRun } from "./run-marks.ts";
+
+/** What one run is to do, with everything decided. */
+export interface RedriveRun {
+  readonly max: number;
+  readonly filter: (letter: DeadLetterInfo) => boolean;
+  /** How many the broker has told of at the start; `undefined` where it tells of none. */
+  readonly known: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface RedriveContext {
+  /** Where the messages failed. */
+  readonly from: Pick<Address, "name" | "group">;
+  readonly clock: Clock;
+  /** To where the messages failed. */
+  readonly back: DestinationSender;
+  /** To the dead-letter queue, for those that stay. */
+  readonly letters: DestinationSender;
+  consume(
+    options: ConsumeOptions,
+    handler: (value: Uint8Array, delivery: Delivery) => Promise<void>,
+  ): Promise<Subscription>;
+}
+
+/** How long to rest before what came round is put back once more, when nothing new has come since it last came. */
+const roundMs = 100;
+
+/**
+ * Takes each dead-lettered message in turn: publishes it to where it failed, or puts it back
+ * at the end, and acks it only then. A crash in between leaves one copy too many,
+ * never one too few.
+ */
+export async function bringBack(options: RedriveRun, context: RedriveContext): Promise<RedriveReport> {
+  const { max, filter, known, signal } = options;
+  /** On what was brought back, and on what was put back at the end. */
+  const broughtBy = runName(randomName());
+  const keptBy = runName(randomName());
+  let seen = 0;
+  let redriven = 0;
+  /** How many are going round, since they were put back, and how many of these have come again since the last one that had not been seen. */
+  let kept = 0;
+  let met = 0;
+
+  const end = Promise.withResolvers<void>();
+  let quiet: unknown;
+  let isQuiet = false;
+  let isWorking = false;
+  let ended = false;
+  const waitForMore = () => {
+    context.clock.clearTimeout(quiet);
+    const onQuiet = () => {
+      isQuiet = true;
+      if (!isWorking) end.resolve();
+    };
+    if (!ended) quiet = context.clock.setTimeout(onQuiet, patienceFor(seen, known));
+  };
+
+  const putBack = (delivery: Delivery) => {
+    const key = keyOf(delivery);
+    const headers: Record<string, string> = {
+      ...delivery.headers,
+      [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), keptBy),
+    };
+    if (key !== undefined) headers[deadLetterHeaders.key] = key;
+    return publish(context.letters, delivery, headers);
+  };
+
+  const bring = async (delivery: Delivery, letter: DeadLetterInfo): Promise<void> => {
+    const chosen = filter(letter);
+    if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
+    else await putBack(delivery);
+    await delivery.ack();
+    seen++;
+    met = 0;
+    if (chosen) redriven++;
+    else kept++;
+  };
+
+  /** Put back by this very run, or brought back by it and failed once more: or it would never end. */
+  const meet = async (delivery: Delivery, isRound: boolean): Promise<void> => {
+    await putBack(delivery);
+    await delivery.ack();
+    if (isRound) met++;
+    else kept++;
+  };
+
+  const handle = async (delivery: Delivery): Promise<void> => {
+    if (ended || redriven >= max) return end.resolve();
+    const letter = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
+    const runs = runsOf(rawHeaders(delivery));
+    const isRound = runs.includes(keptBy);
+    const isAgain = isRound || runs.includes(broughtBy);
+    // Where letters have no one order, or come by several ways of which one is not open yet, others may stand behind
+    // what has come round. Once all of it has, nothing but time tells that there are none, so there is no hurry.
+    const isNews = !isRound || met < kept;
+    if (isNews) context.clock.clearTimeout(quiet);
+    else await sleep(context.clock, roundMs, delivery.signal);
+    if (ended) return;
+    isWorking = true;
+    try {
+      await (isAgain ? meet(delivery, isRound) : bring(delivery, letter));
+    } catch (cause) {
+      return end.reject(cause);
+    }
+    isWorking = false;
+    if (isQuiet || redriven >= max || (known !== undefined && seen >= known)) end.resolve();
+    else if (isNews) waitForMore();
+  };
+
+  const subscription = await context.consume(
+    { concurrency: 1, prefetch: 100, retry: { maxAttempts: Number.POSITIVE_INFINITY } },
+    // A letter that is not to be touched stays unsettled, and goes back when this ends.
+    async (_body, delivery) => {
+      await handle(delivery);
+      if (delivery.settlement === undefined) await untilAborted(delivery);
+    },
+  );
+  // What has come already while it began has set its own wait, or is still in hand.
+  if (quiet === undefined && !isWorking) waitForMore();
+  let isAborted = false;
+  const onAbort = () => {
+    isAborted = true;
+    end.resolve();
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  try {
+    const failure = await Promise.race([end.promise, subscription.ended]);
+    if (failure !== undefined) throw failure;
+  } finally {
+    ended = true;
+    context.clock.clearTimeout(quiet);
+    signal?.removeEventListener("abort", onAbort);
+    await subscription.close({ timeoutMs: 0 });
+  }
+  const isAll = known === undefined ? isQuiet && !isAborted : seen >= known;
+  return { seen, redriven, complete: isAll };
+}
+
+/** The broker's own limit brought it here, past us: nobody wrote on it why. */
+function givenUpByBroker(delivery: Delivery, from: RedriveContext["from"]): DeadLetterInfo {
+  return {
+    id: delivery.id,
+    source: from.name,
+    group: from.group,
+    attempts: 0,
+    firstFailedAt: delivery.timestamp,
+    lastFailedAt: delivery.timestamp,
+    errorCode: "BROKER_ERROR",
+    errorMessage: "The broker gave up delivering it.",
+    headers: delivery.headers,
+  };
+}
+
+/** As core has noted it; what the broker itself brought here has it where it always was. */
+function keyOf({ headers, key }: Delivery): string | undefined {
+  return headers[deadLetterHeaders.key] ?? key;
+}
+
+function untilAborted(delivery: Delivery): Promise<void> {
+  return new Promise((resolve) => delivery.signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+function publish(sender: DestinationSender, delivery: Delivery, headers: Headers): Promise<unknown> {
+  const message: WireMessage = {
+    id: delivery.id,
+    publishToken: nextPublishToken(),
+    body: delivery.body,
+    contentType: delivery.contentType,
+    key: sender.address.ordered ? keyOf(delivery) : undefined,
+    timestamp: delivery.timestamp,
+    headers,
+    delayMs: 0,
+    expiresAt: undefined,
+    replyTo: undefined,
+    correlationId: delivery.correlationId,
+  };
+  return sender.add(message, wireSize(message));
+}
+
+/** What core has written on a message that failed. */
+const ours = new Set<string>([...Object.values(deadLetterHeaders), attemptHeader, firstFailedHeader]);
+
+/** With those of core's own, which the application does not see. */
+function rawHeaders(delivery: Delivery): Headers {
+  return (delivery as unknown as Attempt).inFlight.message.headers;
+}
+
+/** The headers as they were before it failed, and the run's mark: its attempts begin anew. */
+function revived(delivery: Delivery, run: string): Headers {
+  const own = Object.entries(delivery.headers).filter(([name]) => !ours.has(name));
+  return { ...Object.fromEntries(own), [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), run) };
+}

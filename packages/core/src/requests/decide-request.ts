@@ -1,0 +1,29 @@
+import type { RequestOptions } from "../api/request-reply.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
+import { checkSignal } from "../errors/check-signal.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
+import { copyHeaders } from "../publishing/headers.ts";
+import type { Headers } from "../spi/message.ts";
+
+export interface DecidedRequest {
+  readonly timeoutMs: number;
+  readonly headers: Headers | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `INVALID_HEADER` */
+export function decideRequest(options: RequestOptions): DecidedRequest {
+  checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
+  const { timeoutMs = 30_000, headers, signal } = options;
+  if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `\`timeoutMs\` takes a number above 0, not ${shown(timeoutMs)}.`,
+    );
+  }
+  checkSignal(signal);
+  if (headers === undefined) return { timeoutMs, headers, signal };
+  // A copy: it may be sent again, and what the caller does with its own meanwhile is its own business.
+  return { timeoutMs, headers: copyHeaders(headers, undefined), signal };
+}

@@ -1,0 +1,40 @@
+import type { ReceivedMessage } from "../spi/message.ts";
+import { numberIn, requestHeaders } from "./reply-headers.ts";
+
+/** So many requesters are remembered: about 1 MB, as their names have one length. */
+const mostRequesters = 10_000;
+
+/**
+ * Tells requests that somebody waits for from those that nobody does, whatever the clocks say.
+ * How far this clock is ahead of a requester's is learned in two ways: no request is younger than
+ * nothing, and a requester that was refused and still waits says so.
+ */
+export class RequestAges {
+  readonly #skewMs = new Map<string, number>();
+
+  /** Whether the time that the requester waits is over, as far as can be known. False for a request that does not say. */
+  isOver(request: ReceivedMessage, receivedAt: number, now: number): boolean {
+    const timeoutMs = numberIn(request.headers[requestHeaders.timeoutMs]);
+    if (timeoutMs === undefined) return false;
+    const skewMs = this.#learn(request, receivedAt - request.timestamp);
+    return now - request.timestamp - skewMs >= timeoutMs;
+  }
+
+  #learn(request: ReceivedMessage, apartMs: number): number {
+    const { replyTo = "" } = request;
+    const known = this.#skewMs.get(replyTo) ?? 0;
+    const skewMs = Math.min(apartMs, numberIn(request.headers[requestHeaders.skewMs]) ?? known);
+    if (skewMs !== known) this.#remember(replyTo, skewMs);
+    return skewMs;
+  }
+
+  #remember(requester: string, skewMs: number): void {
+    this.#skewMs.delete(requester);
+    this.#skewMs.set(requester, skewMs);
+    if (this.#skewMs.size <= mostRequesters) return;
+    for (const oldest of this.#skewMs.keys()) {
+      this.#skewMs.delete(oldest);
+      break;
+    }
+  }
+}

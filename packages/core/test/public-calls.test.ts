@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import * as core from "../src/index.ts";
+import { connected } from "./workbench.ts";
+
+const Jobs = core.queue<number>("jobs");
+const Orders = core.topic<number>("orders");
+const Questions = core.queue<number, number, number>("questions", { reply: {} });
+
+/** What a program without types might pass. */
+const odd = fc.oneof(
+  fc.constantFrom<unknown[]>(
+    undefined,
+    null,
+    0,
+    -1,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    "",
+    "x",
+    true,
+    false,
+    5n,
+    Symbol("x"),
+    [],
+    [null],
+    {},
+    Object.create(null),
+    () => {},
+    new Map(),
+    new Date(Number.NaN),
+    Jobs,
+    Orders,
+  ),
+  fc.dictionary(
+    fc.constantFrom(
+      ...["kind", "name", "queue", "topic", "group", "signal", "headers", "id", "delayMs", "ttlMs", "retry"],
+      ...["timeoutMs", "filter", "start", "broadcast", "concurrency", "prefetch", "deadLetter", "use", "max"],
+      ...["store", "key", "schema", "codec", "reply", "url", "driver", "specVersion", "capabilities", "env"],
+      ...[
+        "observer",
+        "logger",
+        "middleware",
+        "adapters",
+        "requires",
+        "prefix",
+        "names",
+        "maxLeaseMs",
+        "reconnect",
+      ],
+    ),
+    fc.constantFrom<unknown>(undefined, null, 0, Number.NaN, "", "x", [], [null], {}, () => {}, Jobs, Orders),
+    { maxKeys: 3 },
+  ),
+);
+
+type Call = (...given: never[]) => unknown;
+
+/** Every public function and method. */
+async function calls(): Promise<Record<string, Call>> {
+  const { client } = await connected();
+  const methods = [
+    "publish",
+    "publishBatch",
+    "send",
+    "sendBatch",
+    "subscribe",
+    "consume",
+    "messages",
+  ] as const;
+  const others = ["request", "respond", "redrive"] as const;
+  const found: Record<string, Call> = {};
+  for (const name of [...methods, ...others]) found[name] = (...given) => (client[name] as Call)(...given);
+  for (const name of ["declare", "inspect", "remove"] as const)
+    found[`topology.${name}`] = (...given) => (client.topology[name] as Call)(...given);
+  found.close = async (...given) => {
+    const other = await connected();
+    await (other.client.close as Call)(...given);
+  };
+  for (const name of [
+    "connect",
+    "topic",
+    "queue",
+    "deadLetterOf",
+    "deadLetterDetails",
+    "adapterPackageOf",
+  ] as const)
+    found[name] = (...given) => (Reflect.get(core, name) as Call)(...given);
+  for (const name of ["deduplicate", "memoryDeduplicationStore"] as const)
+    found[name] = (...given) => (Reflect.get(core, name) as Call)(...given);
+  // With a contract that is right, so that what follows it is looked at.
+  const right: [keyof typeof client & string, unknown][] = [
+    ["publish", Orders],
+    ["publishBatch", Orders],
+    ["send", Jobs],
+    ["subscribe", Orders],
+    ["consume", Jobs],
+    ["messages", Jobs],
+    ["request", Questions],
+    ["respond", Questions],
+    ["redrive", { queue: Jobs }],
+  ];
+  for (const [name, contract] of right)
+    found[`${name} of a contract`] = (...given) => (client[name] as Call)(contract as never, ...given);
+  return found;
+}
+
+describe("no public call", () => {
+  it("lets a TypeError out, whatever it is given: what is refused is refused as a MessagingError", async () => {
+    const all = await calls();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...Object.keys(all)),
+        fc.array(odd, { maxLength: 4 }),
+        async (name, given) => {
+          let error: unknown;
+          try {
+            const result = all[name]?.(...(given as never[]));
+            const ended = Promise.resolve(result as Promise<unknown>).then(
+              () => undefined,
+              (cause: unknown) => cause,
+            );
+            error = await Promise.race([ended, new Promise((resolve) => setImmediate(resolve))]);
+            ended.catch(() => {});
+          } catch (cause) {
+            error = cause;
+          }
+          if (error !== undefined)
+            expect(core.MessagingError.isInstance(error), `${name}: ${String(error)}`).toBe(true);
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+  });
+});

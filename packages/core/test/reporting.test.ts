@@ -1,0 +1,164 @@
+import { inspect } from "node:util";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type ClientOptions, connect, type Logger, type MessagingError, queue } from "../src/index.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { ScriptedDriver } from "./scripted-driver.ts";
+import { delivery, failureOf } from "./workbench.ts";
+
+const Jobs = queue<number>("jobs");
+const lost = () => new Error("connect ECONNREFUSED amqp://app:s3cret@broker:5672");
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** What reaches the console when a connection is lost. */
+async function printed(options: ClientOptions): Promise<string[]> {
+  const lines: string[] = [];
+  for (const level of ["debug", "info", "warn", "error"] as const)
+    vi.spyOn(console, level).mockImplementation((...given) => {
+      lines.push(
+        `${level}: ${given.map((each) => (typeof each === "string" ? each : inspect(each))).join(" ")}`,
+      );
+    });
+  const clock = new ManualClock();
+  const driver = new ScriptedDriver();
+  const client = await connect(driver, { clock, ...options });
+  driver.connection.hooks.lost(lost());
+  await clock.pass(1_000);
+  expect(client.health().status).toBe("up");
+  await client.close();
+  return lines;
+}
+
+describe("reports", () => {
+  it("go to the console by default, one line each, with a prefix and without any secret", async () => {
+    const lines = await printed({});
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^error: \[waybill\] CONNECTION_LOST: /);
+    expect(lines[0]).toContain("caused by:");
+    expect(lines[0]).toContain("amqp://***@broker:5672");
+    expect(lines.join()).not.toContain("s3cret");
+  });
+
+  it("go to `onError` and to the logger, as plain data and a sentence", async () => {
+    const calls: unknown[][] = [];
+    const level =
+      (name: string) =>
+      (...given: unknown[]) =>
+        calls.push([name, ...given]);
+    const logger = { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
+    const errors: MessagingError[] = [];
+    expect(await printed({ logger, onError: (error) => errors.push(error) })).toEqual([]);
+    expect(errors).toMatchObject([{ code: "CONNECTION_LOST" }]);
+    expect(calls).toEqual([["error", errors[0]?.toJSON(), errors[0]?.message]]);
+    expect(inspect(calls, { depth: 9 })).not.toContain("s3cret");
+  });
+
+  it("go nowhere with `logger: false`", async () => {
+    expect(await printed({ logger: false })).toEqual([]);
+  });
+
+  const throwing = () => {
+    throw new Error("the application's own mistake");
+  };
+  const rejecting = () => Promise.reject(new Error("the application's own mistake"));
+  const loggers: Logger[] = [throwing, rejecting].map((mistake) => ({
+    debug: mistake,
+    info: mistake,
+    warn: mistake,
+    error: mistake,
+  }));
+  it("harm nothing when `onError`, the logger or the observer throws or rejects", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    for (const mistake of [throwing, rejecting]) {
+      for (const logger of loggers)
+        expect(await printed({ logger, onError: mistake })).toContainEqual(
+          expect.stringContaining("The logger threw"),
+        );
+    }
+    const errors: MessagingError[] = [];
+    const observer = {
+      published: throwing,
+      received: rejecting,
+      handled: throwing,
+      settled: rejecting,
+      connection: throwing,
+    };
+    const clock = new ManualClock();
+    const driver = new ScriptedDriver();
+    const client = await connect(driver, {
+      clock,
+      observer,
+      logger: false,
+      onError: (error) => errors.push(error),
+    });
+    await client.consume(Jobs, () => {});
+    for (let i = 0; i < 3; i++) {
+      await client.send(Jobs, i);
+      driver.consumer().deliver(delivery(i));
+      await clock.settle();
+    }
+    expect(driver.consumer().settled).toEqual(["ack 0", "ack 1", "ack 2"]);
+    await client.close();
+    const told = errors.map(({ message }) => /`(\w+)` threw/.exec(message)?.[1]).sort();
+    expect(told, "each is told of once").toEqual([
+      "connection",
+      "handled",
+      "published",
+      "received",
+      "settled",
+    ]);
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it("have no methods that nobody calls", async () => {
+    const wrong: [object, string][] = [
+      [{ observer: { publishd: () => {} } }, "UNKNOWN_OPTION"],
+      [{ observer: { published: 5 } }, "INVALID_ARGUMENT"],
+      [{ observer: 5 }, "INVALID_ARGUMENT"],
+      [{ logger: { warn: () => {} } }, "INVALID_ARGUMENT"],
+      [{ logger: null }, "INVALID_ARGUMENT"],
+      [{ onError: 5 }, "INVALID_ARGUMENT"],
+      [{ clock: {} }, "INVALID_ARGUMENT"],
+      [{ middleware: { publish: [5] } }, "INVALID_ARGUMENT"],
+      [{ adapters: [{}] }, "INVALID_ARGUMENT"],
+    ];
+    for (const [options, code] of wrong)
+      expect((await failureOf(connect(new ScriptedDriver(), options as ClientOptions)))?.code).toBe(code);
+  });
+});
+
+describe("health", () => {
+  it("is plain data that says since when", async () => {
+    const clock = new ManualClock();
+    let down = false;
+    const driver = new ScriptedDriver({
+      connect: () => {
+        if (down) throw lost();
+      },
+    });
+    const client = await connect(driver, { clock, logger: false });
+    const upSince = clock.now();
+    await client.consume(Jobs, () => {});
+    await clock.pass(5_000);
+    expect(client.health()).toMatchObject({
+      status: "up",
+      since: upSince,
+      subscriptions: [{ since: upSince }],
+    });
+    down = true;
+    const downSince = clock.now();
+    driver.connection.hooks.lost(lost());
+    await clock.pass(5_000);
+    const text = JSON.stringify(client.health());
+    expect(JSON.parse(text)).toMatchObject({
+      status: "recovering",
+      since: downSince,
+      error: { code: "BROKER_ERROR", retryable: true, message: expect.any(String) },
+    });
+    expect(text).not.toContain("s3cret");
+  });
+});
