@@ -37,7 +37,7 @@ describe.each(["queue", "group"] as const)("closing a consumer of a %s", (kind) 
       expect(received).toHaveLength(400);
       for (const { id, redeliveries } of received) expect(redeliveries).toBe(startedBefore.get(id) ?? 0);
       const started = startedOf(received, 3);
-      await consumer.close({ started });
+      await consumer.close({ started, delayed: new Map() });
       await deployed.close();
       for (const { id } of started) startedBefore.set(id, (startedBefore.get(id) ?? 0) + 1);
     }
@@ -102,7 +102,7 @@ it("acks all copies' originals, with those in between that were started", async 
     received.filter((_, n) => n % 7 === 0),
   );
   const started = new Set(received.filter((_, n) => n % 7 === 3));
-  await before.close({ started });
+  await before.close({ started, delayed: new Map() });
   const after = await consume(connection, queue, { prefetch: 200 });
   const left = received.filter((_, n) => n % 7 !== 0);
   const again = await take(after, left.length);
@@ -137,7 +137,7 @@ describe("what the broker counts and this process does not", () => {
         destroySocket(crashable.native as never);
         await until(() => bench.lost.length > lost);
         await crashable.close();
-        await consumer.close({ started: new Set(startedEach) });
+        await consumer.close({ started: new Set(startedEach), delayed: new Map() });
       }
       const next = await consume(await bench.connect({}, driver), queue);
       const counts = await redelivered(next, 30);

@@ -57,7 +57,7 @@ describe("a consumer that closes", () => {
     const { amqp, deliver, told } = await consumer();
     for (let tag = 1; tag <= 4; tag++) deliver(message(tag));
     const [, second] = await amqp.receive(2, call);
-    await amqp.close({ started: new Set([second as ReceivedMessage]) });
+    await amqp.close({ started: new Set([second as ReceivedMessage]), delayed: new Map() });
     expect(told).toEqual(["cancel", "reject 2", "nack all", "close"]);
   });
 

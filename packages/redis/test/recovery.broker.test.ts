@@ -32,7 +32,7 @@ it.each([false, true])(
     await expect(consumer.receive(1, call)).rejects.toThrow();
     // In either order: a connection that closes knows of no handlers.
     await connection.close();
-    await consumer.close({ started });
+    await consumer.close({ started, delayed: new Map() });
     expect(bench.lost).toHaveLength(1);
     expect(driver.classify(bench.lost[0])).toMatchObject({ code: "CONNECTION_LOST" });
 

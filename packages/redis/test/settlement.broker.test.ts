@@ -109,7 +109,7 @@ it.each([
       expect(received).toHaveLength(300);
       for (const { id, redeliveries } of received) expect(redeliveries).toBe(startedBefore.get(id) ?? 0);
       const started = new Set(received.slice(0, 3));
-      await consumer.close({ started });
+      await consumer.close({ started, delayed: new Map() });
       for (const { id } of started) startedBefore.set(id, (startedBefore.get(id) ?? 0) + 1);
     }
     expect(startedBefore.size).toBeGreaterThan(0);
@@ -242,7 +242,7 @@ it("carries as many headers as it says, and what core adds to a failure, through
   await retry(consumer, first, 50);
   const second = await receive(consumer, 1);
   expect(Object.keys(second[0]?.headers ?? {})).toHaveLength(maxCount + 200);
-  await consumer.close({ started: new Set(second) });
+  await consumer.close({ started: new Set(second), delayed: new Map() });
   const last = await receive(await consume(connection, queue), 1);
   expect(last[0]?.redeliveries).toBe(2);
   expect(

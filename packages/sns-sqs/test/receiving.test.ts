@@ -104,7 +104,7 @@ it("counts what a handler was called with when it hands back, and nothing else",
   const consumer = await opened(aws);
   const held = await receive(consumer, 3);
   const started = new Set(held.filter((delivery) => texts([delivery])[0] !== "b"));
-  await consumer.close({ started });
+  await consumer.close({ started, delayed: new Map() });
   const copies = aws.of("SendMessageBatch")[0]?.input.Entries ?? [];
   const counted = copies.map((copy: { MessageBody: string; MessageAttributes: never }) => [
     copy.MessageBody,
