@@ -3,7 +3,8 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
-import type { Call, Connection, ConnectionHooks, Driver } from "../spi/driver.ts";
+import type { Call } from "../spi/call.ts";
+import type { Connection, ConnectionHooks, Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { driverGraceMs } from "./driver-grace.ts";
 

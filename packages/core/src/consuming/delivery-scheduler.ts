@@ -1,21 +1,22 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
-import { wireSize } from "../publishing/wire-size.ts";
 import { monotonicNow } from "../runtime/clock.ts";
-import { Deque } from "../runtime/deque.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
-import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
+import { Admission, countOf } from "./admission.ts";
+import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type Turns } from "./delivery-runner.ts";
-import { type DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
+import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
+import { Isolation } from "./isolation.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
+import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { Suspects } from "./suspects.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
@@ -32,11 +33,6 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onIsolated: () => void;
 }
 
-/** How long to wait for the running handlers to end before a suspect runs among them, in milliseconds. */
-const isolationTimeoutMs = 10_000;
-/** How many messages that are no suspects are run alone before isolation ends without one. */
-const mostIsolated = 20;
-
 /**
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
  * One for the life of a subscription, whatever its consumers do.
@@ -45,9 +41,9 @@ export class DeliveryScheduler implements Turns {
   readonly #context: DeliverySchedulerContext;
   readonly #runner: DeliveryRunner;
   readonly #inFlight = new InFlightList();
-  /** Ready to start: for the first time here, and once more. They take turns, so that neither starves the other. */
-  readonly #fresh = new Deque<InFlightDelivery>();
-  readonly #again = new Deque<InFlightDelivery>();
+  readonly #ready: ReadyDeliveries;
+  readonly #admission: Admission;
+  readonly #isolation: Isolation;
   readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
@@ -64,11 +60,7 @@ export class DeliveryScheduler implements Turns {
   #working = 0;
   #parked = 0;
   #starting = false;
-  #turnOfAgain = false;
   #waitsForTurn = false;
-  #isolation: "none" | "wanted" | "on" = "none";
-  #isolationTimer: unknown;
-  #ranIsolated = 0;
 
   constructor(context: DeliverySchedulerContext) {
     this.#context = context;
@@ -79,6 +71,17 @@ export class DeliveryScheduler implements Turns {
       failures,
       onError,
       isCancelled: () => this.#cancelled,
+    });
+    this.#ready = new ReadyDeliveries(this.#suspects);
+    this.#admission = new Admission(context, this.#suspects);
+    this.#isolation = new Isolation({
+      clock: context.clock,
+      onIsolate: context.onIsolate,
+      onIsolated: context.onIsolated,
+      onGivenUp: () => {
+        this.#suspects.goOnWithout();
+        this.proceed();
+      },
     });
     this.#runner = new DeliveryRunner(context, this, manual);
   }
@@ -97,15 +100,15 @@ export class DeliveryScheduler implements Turns {
     return this.#parked;
   }
   get queued(): number {
-    return this.#fresh.size + this.#again.size;
+    return this.#ready.size;
   }
   /** While true, nothing more is to be received but what runs alone. */
   get isIsolating(): boolean {
-    return this.#isolation !== "none";
+    return this.#isolation.isWanted || this.#isolation.isOn;
   }
   /** While true, one message at a time is to be received. */
   get isIsolated(): boolean {
-    return this.#isolation === "on";
+    return this.#isolation.isOn;
   }
 
   get concurrency(): number {
@@ -143,7 +146,7 @@ export class DeliveryScheduler implements Turns {
     for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
-    if (this.#suspects.needsIsolation) this.#wantIsolation();
+    if (this.#suspects.needsIsolation) this.#isolation.want();
     this.proceed();
   }
 
@@ -151,47 +154,20 @@ export class DeliveryScheduler implements Turns {
     if (this.#stopped) return;
     const partition = message.partition === undefined ? undefined : session.partition(message.partition);
     if (partition?.revoking) return;
-    const { address, attempts, cumulative, settings, clock } = this.#context;
-    const known = attempts.recall(address, message);
-    const attempt = known === undefined ? countOf(message) : known.nextAttempt + known.unknown;
-    const delivery = new InFlightDelivery(
-      message,
-      session,
-      partition,
-      withoutAttemptHeaders(message.headers),
-      wireSize(message),
-      attempt,
-      now,
-    );
-    delivery.firstFailedAt = known?.firstFailedAt;
-    delivery.lastError = known?.lastError;
+    const { address, cumulative } = this.#context;
+    const { delivery, waitMs } = this.#admission.admit(message, session, partition, now);
     this.#inFlight.add(delivery);
     if (partition !== undefined) partition.held++;
     if (cumulative) partition?.track(delivery);
-    if (known?.suspect) {
-      delivery.attempt = settings.retry.maxAttempts;
-      delivery.suspect = true;
-    } else this.#judge(delivery, known === undefined || known.unknown > 0);
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery))
       return this.#park(delivery);
-    const waitMs = (known?.notBefore ?? 0) - monotonicNow(clock);
-    // No longer than any backoff: a clock that was set back meanwhile would make it wait for years.
-    if (waitMs > 0) return this.#delay(delivery, Math.min(waitMs, settings.retry.longestDelayMs));
-    this.#ready(delivery);
+    if (waitMs > 0) return this.#delay(delivery, waitMs);
+    this.#makeReady(delivery);
   }
 
-  /** The broker's count alone is a suspicion, no more. */
-  #judge(delivery: InFlightDelivery, uncertain: boolean): void {
-    const { maxAttempts } = this.#context.settings.retry;
-    if (delivery.attempt <= maxAttempts || !uncertain || !this.#context.settles) return;
-    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) return;
-    delivery.attempt = maxAttempts;
-    delivery.suspect = true;
-  }
-
-  #ready(delivery: InFlightDelivery): void {
-    if (delivery.suspect && this.#isolation !== "on") this.#suspects.add(delivery);
-    else this.#fresh.push(delivery);
+  #makeReady(delivery: InFlightDelivery): void {
+    if (delivery.suspect && !this.#isolation.isOn) this.#suspects.add(delivery);
+    else this.#ready.add(delivery);
   }
 
   // ── Turns ───────────────────────────────────────────────────────────────────
@@ -202,7 +178,7 @@ export class DeliveryScheduler implements Turns {
     this.#starting = true;
     try {
       while (this.#mayStart()) {
-        const delivery = this.#take();
+        const delivery = this.#ready.take();
         if (delivery === undefined) break;
         this.#start(delivery);
         if (eventLoopTurns.isOver) {
@@ -213,23 +189,13 @@ export class DeliveryScheduler implements Turns {
     } finally {
       this.#starting = false;
     }
-    this.#isolateIfIdle();
+    if (this.#working === 0 && !this.#stopped) this.#isolation.idle();
     this.#context.onChange();
   }
 
   #mayStart(): boolean {
-    if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation === "wanted") return false;
-    return (
-      this.#running.size < (this.#isolation === "on" ? 1 : this.#concurrency) && this.#context.isWanted()
-    );
-  }
-
-  #take(): InFlightDelivery | undefined {
-    const suspect = this.#suspects.take();
-    if (suspect !== undefined) return suspect;
-    this.#turnOfAgain = !this.#turnOfAgain;
-    const [first, second] = this.#turnOfAgain ? [this.#again, this.#fresh] : [this.#fresh, this.#again];
-    return first.shift() ?? second.shift();
+    if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation.isWanted) return false;
+    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency) && this.#context.isWanted();
   }
 
   #start(delivery: InFlightDelivery): void {
@@ -316,45 +282,15 @@ export class DeliveryScheduler implements Turns {
       delivery.move("due");
       delivery.ending = "ack";
       this.#unpark(delivery);
-      if (delivery.suspect) this.#ready(delivery);
-      else this.#again.push(delivery);
+      if (delivery.suspect) this.#makeReady(delivery);
+      else this.#ready.addAgain(delivery);
       this.proceed();
     }, delayMs);
   }
 
-  // ── Isolation ───────────────────────────────────────────────────────────────
-
-  #wantIsolation(): void {
-    if (this.#isolation !== "none") return;
-    this.#isolation = "wanted";
-    this.#isolationTimer = this.#context.clock.setTimeout(() => {
-      if (this.#isolation !== "wanted") return;
-      this.#isolation = "none";
-      this.#suspects.goOnWithout();
-      this.proceed();
-    }, isolationTimeoutMs);
-  }
-
-  #isolateIfIdle(): void {
-    if (this.#isolation !== "wanted" || this.#working > 0 || this.#stopped) return;
-    this.#context.clock.clearTimeout(this.#isolationTimer);
-    this.#isolation = "on";
-    this.#ranIsolated = 0;
-    this.#context.onIsolate();
-  }
-
-  #isolatedRunEnded(delivery: InFlightDelivery): void {
-    if (delivery.suspect) this.#suspects.ended();
-    if (this.#isolation !== "on") return;
-    if (delivery.suspect || ++this.#ranIsolated >= mostIsolated) this.endIsolation();
-  }
-
-  /** Back to many at a time. */
+  /** Nothing came to be run alone: back to many at a time. */
   endIsolation(): void {
-    if (this.#isolation !== "on") return;
-    this.#isolation = "none";
-    this.#suspects.goOnWithout();
-    this.#context.onIsolated();
+    this.#isolation.end();
   }
 
   // ── Out ─────────────────────────────────────────────────────────────────────
@@ -446,7 +382,7 @@ export class DeliveryScheduler implements Turns {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#context.clock.clearTimeout(this.#isolationTimer);
+    this.#isolation.stop();
     this.#holds.clear();
     this.#handBackAll(() => true);
   }
@@ -487,7 +423,7 @@ export class DeliveryScheduler implements Turns {
   /** Forgets what is not being worked on; the broker will deliver it again. */
   #drop(matching: (delivery: InFlightDelivery) => boolean, event: "lose" | "forget"): void {
     const goes = (delivery: InFlightDelivery) => delivery.isIdle && matching(delivery);
-    for (const ready of [this.#fresh, this.#again, this.#suspects]) ready.retain((each) => !goes(each));
+    this.#ready.retain((each) => !goes(each));
     const promoted = this.#keys.drop(goes);
     for (const delivery of this.#inFlight.filter(goes)) {
       if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
@@ -530,7 +466,7 @@ export class DeliveryScheduler implements Turns {
 
   #unparkReady(delivery: InFlightDelivery): void {
     this.#unpark(delivery);
-    this.#ready(delivery);
+    this.#makeReady(delivery);
   }
 
   #remove(delivery: InFlightDelivery): void {
@@ -559,14 +495,10 @@ export class DeliveryScheduler implements Turns {
     this.#working--;
     delivery.partition?.ended();
     this.#forgetPartitionOf(delivery);
-    this.#isolatedRunEnded(delivery);
+    if (delivery.suspect) this.#suspects.ended();
+    this.#isolation.ended(delivery.suspect);
     this.#tellIdle();
   }
-}
-
-/** How often the broker has delivered a message, this time included, and retries of earlier copies of it. */
-function countOf(message: ReceivedMessage): number {
-  return writtenAttempt(message.headers) + message.redeliveries;
 }
 
 /** Nothing has been said yet of what is to become of it. */

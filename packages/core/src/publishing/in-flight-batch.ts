@@ -1,4 +1,4 @@
-import type { Call } from "../spi/driver.ts";
+import type { Call } from "../spi/call.ts";
 import type { WireMessage } from "../spi/message.ts";
 import type { PendingPublish } from "./pending-publish.ts";
 

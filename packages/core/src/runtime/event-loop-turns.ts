@@ -8,7 +8,7 @@ const longestTurnMs = 10;
  * `isOver` now and then, and waits for `next` when it is. The budget is one for all of them, so
  * that a timer comes in time however many there are.
  */
-export class EventLoopTurns {
+class EventLoopTurns {
   readonly #waiting = new Deque<() => void>();
   #startedAt = 0;
   /** A timer is set whose callback shows that the event loop has come round. */

@@ -1,16 +1,11 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Address, Source } from "./address.ts";
+import type { Call } from "./call.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { ReceivedMessage, WireMessage } from "./message.ts";
 import type { NamingRule } from "./naming.ts";
 import type { PublishOutcome, Settlement, SettleOutcome } from "./settlement.ts";
 import type { Topology } from "./topology.ts";
-
-/** What accompanies every call from core. */
-export interface Call {
-  /** Fires when core gives up on the call. The driver then ends it soon, with an error or with what it has. */
-  readonly signal: AbortSignal;
-}
 
 /** A vendor error in Waybill's words. */
 export interface Classification {

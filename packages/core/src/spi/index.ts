@@ -6,6 +6,7 @@ export { type Clock, systemClock } from "../runtime/clock.ts";
 export { within } from "../runtime/within.ts";
 export type { Adapter } from "./adapter.ts";
 export type { Address, Filter, HeaderCondition, Source, StartPosition } from "./address.ts";
+export type { Call } from "./call.ts";
 export {
   allFeatures,
   type Capabilities,
@@ -25,7 +26,6 @@ export {
 } from "./delay-forwarder.ts";
 export { delayTierFor, delayTierHoldsMs, leavesDelayTierAt } from "./delay-tiers.ts";
 export {
-  type Call,
   type Classification,
   type CloseConsumerOptions,
   type Connection,

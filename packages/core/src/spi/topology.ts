@@ -1,5 +1,5 @@
 import type { Address, Filter, StartPosition } from "./address.ts";
-import type { Call } from "./driver.ts";
+import type { Call } from "./call.ts";
 
 /** What should exist on the broker. `start` and `filter` (as in `Source`) matter for a `group` that is new. */
 export interface TopologyItem {

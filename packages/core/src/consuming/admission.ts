@@ -1,0 +1,73 @@
+import { wireSize } from "../publishing/wire-size.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
+import type { Address } from "../spi/address.ts";
+import type { ReceivedMessage } from "../spi/message.ts";
+import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
+import type { AttemptMemory } from "./attempt-memory.ts";
+import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
+import type { ConsumeSettings } from "./settings.ts";
+import type { Suspects } from "./suspects.ts";
+
+export interface AdmissionContext {
+  readonly address: Address;
+  readonly attempts: AttemptMemory;
+  readonly settings: ConsumeSettings;
+  readonly settles: boolean;
+  readonly clock: Clock;
+}
+
+/** Turns what was received into deliveries, with the attempt that each is. */
+export class Admission {
+  readonly #context: AdmissionContext;
+  readonly #suspects: Suspects;
+
+  constructor(context: AdmissionContext, suspects: Suspects) {
+    this.#context = context;
+    this.#suspects = suspects;
+  }
+
+  /** `waitMs`: how long it has still to wait for this attempt. */
+  admit(
+    message: ReceivedMessage,
+    session: DeliverySession,
+    partition: DeliveryPartition | undefined,
+    now: number,
+  ): { readonly delivery: InFlightDelivery; readonly waitMs: number } {
+    const { address, attempts, settings, clock } = this.#context;
+    const known = attempts.recall(address, message);
+    const attempt = known === undefined ? countOf(message) : known.nextAttempt + known.unknown;
+    const headers = withoutAttemptHeaders(message.headers);
+    const delivery = new InFlightDelivery(
+      message,
+      session,
+      partition,
+      headers,
+      wireSize(message),
+      attempt,
+      now,
+    );
+    delivery.firstFailedAt = known?.firstFailedAt;
+    delivery.lastError = known?.lastError;
+    if (known?.suspect) {
+      delivery.attempt = settings.retry.maxAttempts;
+      delivery.suspect = true;
+    } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
+    const waitMs = (known?.notBefore ?? 0) - monotonicNow(clock);
+    return { delivery, waitMs: Math.min(waitMs, settings.retry.longestDelayMs) };
+  }
+
+  /** The broker's count alone is a suspicion, no more. */
+  #judge(delivery: InFlightDelivery): void {
+    const { settings, settles } = this.#context;
+    const { maxAttempts } = settings.retry;
+    if (delivery.attempt <= maxAttempts || !settles) return;
+    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) return;
+    delivery.attempt = maxAttempts;
+    delivery.suspect = true;
+  }
+}
+
+/** How often the broker has delivered a message, this time included, and retries of earlier copies of it. */
+export function countOf(message: ReceivedMessage): number {
+  return writtenAttempt(message.headers) + message.redeliveries;
+}
