@@ -2,20 +2,27 @@
 // what the bytes are for, one line for each feature:
 //
 //   core   23 kB   as it was first measured
+//         +5.0    one failure path, states of a delivery, known attempts, suspects run alone, keys that park
+//         +3.7    publishing: steps that keep order and end, whole batches by key, header rules, idle senders forgotten
+//         +0.7    JSON that survives
+//         +1.7    requests across clocks, redrives by run marks, dry runs that write nothing
+//         +2.6    errors as data without secrets, a logger, health that says since when
+//         +1.3    every argument of a public call checked
 //   spi     5 kB   as it was first measured
+//         +3.0    what log adapters share: partition buffers, delay tiers, the forwarder of due messages
 export default [
   {
     name: "@waybill/core, everything",
     path: "packages/core/dist/index.js",
     import: "*",
-    limit: "23 kB",
+    limit: "38 kB",
     brotli: true,
   },
   {
     name: "@waybill/core/spi, everything",
     path: "packages/core/dist/spi/index.js",
     import: "*",
-    limit: "5 kB",
+    limit: "8 kB",
     brotli: true,
   },
 ];

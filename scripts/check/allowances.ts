@@ -21,6 +21,10 @@ export const extraExports: Readonly<Record<string, readonly string[]>> = {
 export const longFiles: Readonly<Record<string, string>> = {
   "packages/conformance/src/suites/": "A suite is one file, however many short cases it has.",
   "packages/core/src/client/broker-client.ts": "Every method of the client, each of them short.",
+  "packages/core/src/consuming/delivery-scheduler.ts":
+    "Whose turn it is and what is held: starting, ending, losing and handing back change the same few fields.",
+  "packages/core/src/consuming/subscription.ts":
+    "The life of one subscription: beginning, recovering, reopening and draining change the same few fields.",
   "packages/core/test/": "A test file goes with a source file, however much there is to say of it.",
   "packages/kafka/src/client/kafkajs-connections.ts":
     "One short method for each request of the protocol that is used.",

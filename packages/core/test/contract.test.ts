@@ -47,7 +47,7 @@ describe("a contract", () => {
     });
   }
 
-  it("of dead letters has a name that no other contract can have", () => {
+  it("of dead-lettered messages has a name that no other contract can have", () => {
     const orders = topic("orders");
     expect(deadLetterOf({ topic: orders, group: "billing" }).name).toBe("orders..billing..dead");
     expect(deadLetterOf({ queue: queue("jobs") })).toMatchObject({

@@ -115,7 +115,7 @@ describe("past the deadline", () => {
     expect(errors).toEqual([]);
   });
 
-  it("a dead letter that cannot be stored is left, and its message not acked", async () => {
+  it("a dead-lettered message that cannot be stored is left, and its message not acked", async () => {
     const { client, driver, clock } = await connected({ publish: () => never });
     await client.consume(Jobs, { retry: { maxAttempts: 1 } }, () => Promise.reject(new Error("no")));
     driver.consumer().deliver(delivery(1));
@@ -127,7 +127,7 @@ describe("past the deadline", () => {
     expect(driver.consumer().closed).toBe(1);
   });
 
-  it("a message that was rejected by hand is not acked without its dead letter", async () => {
+  it("a message that was rejected by hand is not acked without its dead-lettered message", async () => {
     const { client, driver, clock } = await connected({ publish: () => never });
     const results: unknown[] = [];
     await client.consume(Jobs, async (_value, delivery) => {

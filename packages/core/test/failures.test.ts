@@ -202,7 +202,7 @@ describe("a retry", () => {
   });
 });
 
-describe("a dead letter", () => {
+describe("a dead-lettered message", () => {
   it("comes after exactly as many attempts as the policy allows, with the uniform headers", async () => {
     const { client, driver, clock } = await connected();
     await client.subscribe(Orders, { group: "billing", retry: { maxAttempts: 3, backoff: () => 10 } }, fails);
@@ -215,9 +215,9 @@ describe("a dead letter", () => {
     driver.consumer().deliver(delivery(1, { id, headers: { trace: "t" }, key: "k", redeliveries: 2 }));
     await clock.pass(10);
     expect(driver.consumer().settled).toEqual(["retry 1 after 10", "retry 1 after 10", "ack 1"]);
-    const [letter] = driver.sent("orders..billing..dead");
-    expect(letter).toMatchObject({ id, key: undefined, expiresAt: undefined, delayMs: 0 });
-    expect(letter?.headers).toEqual({
+    const [deadLettered] = driver.sent("orders..billing..dead");
+    expect(deadLettered).toMatchObject({ id, key: undefined, expiresAt: undefined, delayMs: 0 });
+    expect(deadLettered?.headers).toEqual({
       trace: "t",
       "waybill-dead-source": "orders",
       "waybill-dead-group": "billing",
@@ -235,8 +235,8 @@ describe("a dead letter", () => {
     await client.consume(Jobs, { retry: { maxAttempts: 1 } }, fails);
     driver.consumer().deliver(delivery(1, { id: "m-1" }));
     await clock.settle();
-    const [letter] = driver.sent("jobs..dead");
-    expect(letter && deadLetterDetails(letter)).toEqual({
+    const [deadLettered] = driver.sent("jobs..dead");
+    expect(deadLettered && deadLetterDetails(deadLettered)).toEqual({
       id: "m-1",
       source: "jobs",
       group: undefined,
@@ -245,7 +245,7 @@ describe("a dead letter", () => {
       lastFailedAt: clock.now(),
       errorCode: "HANDLER_FAILED",
       errorMessage: "the handler failed",
-      headers: letter?.headers,
+      headers: deadLettered?.headers,
     });
     expect(deadLetterDetails({ id: "m-2", headers: {} })).toBe(undefined);
     expect(deadLetterOf({ queue: Jobs }).name).toBe("jobs..dead");
@@ -351,7 +351,7 @@ describe("a body that the handler could not use", () => {
     ],
   };
   for (const [what, [contract, value, code]] of Object.entries(cases)) {
-    it(`${what} is a dead letter at once, and the handler is not called`, async () => {
+    it(`${what} is a dead-lettered message at once, and the handler is not called`, async () => {
       const { client, driver, clock } = await connected();
       let called = 0;
       await client.consume(contract, () => void called++);

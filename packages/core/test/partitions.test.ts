@@ -10,7 +10,7 @@ const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => undefined });
 
 const cumulative = { settlement: "cumulative", retry: { how: "republish" } } satisfies Partial<Capabilities>;
-const inLane = (partition: string, ...values: number[]) =>
+const inPartition = (partition: string, ...values: number[]) =>
   values.map((value) => delivery(value, { partition }));
 
 /** A consumer of a log, and the hands that handle. */
@@ -32,7 +32,7 @@ async function begin(
 describe("the watermark of a partition", () => {
   it("moves only over what has ended without a gap", async () => {
     const { hands, consumer, clock } = await consuming();
-    consumer.deliver(...inLane("p0", 1, 2, 3, 4));
+    consumer.deliver(...inPartition("p0", 1, 2, 3, 4));
     await clock.settle();
     hands.end(2, 4);
     await clock.settle();
@@ -47,7 +47,7 @@ describe("the watermark of a partition", () => {
 
   it("is told once for many, and each partition has its own", async () => {
     const { hands, consumer, clock } = await consuming();
-    consumer.deliver(...inLane("p0", 1, 2, 3), ...inLane("p1", 11, 12));
+    consumer.deliver(...inPartition("p0", 1, 2, 3), ...inPartition("p1", 11, 12));
     await clock.settle();
     hands.end(1, 2, 3, 12, 11);
     await clock.settle();
@@ -56,7 +56,7 @@ describe("the watermark of a partition", () => {
 
   it("takes no place in the prefetch, so that a slow head does not stop the others", async () => {
     const { hands, consumer, clock, subscription } = await consuming({}, { prefetch: 2, concurrency: 2 });
-    consumer.deliver(...inLane("p0", 1, 2, 3));
+    consumer.deliver(...inPartition("p0", 1, 2, 3));
     await clock.settle();
     hands.end(2);
     await clock.settle();
@@ -65,18 +65,18 @@ describe("the watermark of a partition", () => {
     expect(consumer.settled).toEqual([]);
   });
 
-  it("waits for the dead letter of what failed for good", async () => {
-    const letter = gate();
+  it("waits for the dead-lettered messages of what failed for good", async () => {
+    const deadLettered = gate();
     const { hands, consumer, clock } = await consuming({
-      publish: () => letter.opened.then(() => undefined),
+      publish: () => deadLettered.opened.then(() => undefined),
     });
-    consumer.deliver(...inLane("p0", 1, 2));
+    consumer.deliver(...inPartition("p0", 1, 2));
     await clock.settle();
     void hands.delivery(1).reject();
     hands.end(1, 2);
     await clock.settle();
     expect(consumer.settled).toEqual([]);
-    letter.open();
+    deadLettered.open();
     await clock.settle();
     expect(consumer.settled).toEqual(["ack 2"]);
   });
@@ -91,7 +91,7 @@ describe("the watermark of a partition", () => {
         return batch.map(() => ({ cause: new VendorError("TIMEOUT") }));
       },
     });
-    consumer.deliver(...inLane("p0", 1, 2));
+    consumer.deliver(...inPartition("p0", 1, 2));
     await clock.settle();
     hands.end(1);
     await clock.settle();
@@ -109,7 +109,7 @@ describe("the watermark of a partition", () => {
       },
     });
     for (let value = 1; value <= 10; value++) {
-      consumer.deliver(...inLane("p0", value));
+      consumer.deliver(...inPartition("p0", value));
       await clock.settle();
       hands.end(value);
       await clock.pass(1_000);
@@ -122,7 +122,7 @@ describe("the watermark of a partition", () => {
     const { hands, consumer, clock, errors } = await consuming({
       settle: (batch) => batch.map(() => "lost"),
     });
-    consumer.deliver(...inLane("p0", 1));
+    consumer.deliver(...inPartition("p0", 1));
     await clock.settle();
     hands.end(1);
     await clock.settle();
@@ -134,10 +134,10 @@ describe("what ended behind a stuck head", () => {
   async function behindAStuckHead(script: Script) {
     const bench = await consuming(script, { prefetch: 4, concurrency: 4 });
     const { consumer, hands, clock } = bench;
-    consumer.deliver(...inLane("p0", 0));
+    consumer.deliver(...inPartition("p0", 0));
     await clock.settle();
     for (let value = 1; value <= 20; value++) {
-      consumer.deliver(...inLane("p0", value));
+      consumer.deliver(...inPartition("p0", value));
       await clock.settle();
       if (hands.began.includes(String(value))) hands.end(value);
       await clock.settle();
@@ -150,7 +150,7 @@ describe("what ended behind a stuck head", () => {
     expect(consumer.pausedPartitions).toEqual([["p0"]]);
     hands.end(0);
     await clock.settle();
-    consumer.deliver(...inLane("p1", 100));
+    consumer.deliver(...inPartition("p1", 100));
     await clock.settle();
     expect(consumer.pausedPartitions).toEqual([["p0"], []]);
   });
@@ -168,7 +168,7 @@ describe("what ended behind a stuck head", () => {
 describe("partitions that are going", () => {
   it("have nothing more started; what runs ends and is settled before they go", async () => {
     const { hands, consumer, clock } = await consuming({}, { concurrency: 1 });
-    consumer.deliver(...inLane("p0", 1, 2), ...inLane("p1", 11));
+    consumer.deliver(...inPartition("p0", 1, 2), ...inPartition("p1", 11));
     await clock.settle();
     let gone = false;
     const revoking = consumer.hooks.revoking(["p0"]).then(() => {
@@ -186,7 +186,7 @@ describe("partitions that are going", () => {
   it("do not go before the broker has the settlement", async () => {
     const answer = gate();
     const { hands, consumer, clock } = await consuming({ settle: () => answer.opened.then(() => undefined) });
-    consumer.deliver(...inLane("p0", 1));
+    consumer.deliver(...inPartition("p0", 1));
     await clock.settle();
     let gone = false;
     const revoking = consumer.hooks.revoking(["p0"]).then(() => {
@@ -207,7 +207,7 @@ describe("partitions that are going", () => {
         return undefined;
       },
     });
-    consumer.deliver(...inLane("p0", 1), ...inLane("p1", 11));
+    consumer.deliver(...inPartition("p0", 1), ...inPartition("p1", 11));
     await clock.settle();
     const order: string[] = [];
     const revoking = consumer.hooks.revoking(["p0"]).then(() => order.push(`gone after ${calls} calls`));
@@ -222,15 +222,15 @@ describe("partitions that are going", () => {
 
   it("take what still arrives of them away unseen, and are new when they come back", async () => {
     const { hands, consumer, clock } = await consuming();
-    consumer.deliver(...inLane("p0", 1));
+    consumer.deliver(...inPartition("p0", 1));
     await clock.settle();
     const revoking = consumer.hooks.revoking(["p0"]);
-    consumer.deliver(...inLane("p0", 2));
+    consumer.deliver(...inPartition("p0", 2));
     await clock.settle();
     hands.end(1);
     await revoking;
     expect(hands.began).toEqual(["1"]);
-    consumer.deliver(...inLane("p0", 2));
+    consumer.deliver(...inPartition("p0", 2));
     await clock.settle();
     expect(hands.began).toEqual(["1", "2"]);
   });
@@ -281,7 +281,7 @@ describe("partitions that are going", () => {
 describe("partitions that are gone", () => {
   it("have their running handlers told; their late settlements are reported and reach nobody", async () => {
     const { hands, consumer, clock, errors } = await consuming();
-    consumer.deliver(...inLane("p0", 1, 2), ...inLane("p1", 11));
+    consumer.deliver(...inPartition("p0", 1, 2), ...inPartition("p1", 11));
     await clock.settle();
     const { signal } = hands.delivery(1);
     const other = hands.delivery(11).signal;
@@ -295,7 +295,7 @@ describe("partitions that are gone", () => {
     expect(consumer.settled).toEqual(["ack 11"]);
   });
 
-  it("have no dead letter made of a message whose handler fails too late", async () => {
+  it("have no dead-lettered messages made of a message whose handler fails too late", async () => {
     const { hands, consumer, clock, driver, errors, subscription } = await consuming();
     consumer.deliver(delivery(1, { partition: "p0", redeliveries: 4 }));
     await clock.settle();
@@ -307,7 +307,7 @@ describe("partitions that are gone", () => {
     expect(subscription.held).toBe(0);
   });
 
-  it("have a dead letter that cannot be stored tried no further, and nothing of it held", async () => {
+  it("have a dead-lettered message that cannot be stored tried no further, and nothing of it held", async () => {
     const { hands, consumer, clock, driver, subscription } = await consuming({
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })),
     });
@@ -330,7 +330,7 @@ describe("partitions that are gone", () => {
     const { hands, consumer, clock } = await consuming({
       settle: () => (++calls === 1 ? answer.opened.then(() => undefined) : undefined),
     });
-    consumer.deliver(...inLane("p0", 1), ...inLane("p1", 11));
+    consumer.deliver(...inPartition("p0", 1), ...inPartition("p1", 11));
     await clock.settle();
     hands.end(11);
     await clock.settle();
@@ -349,7 +349,7 @@ describe("partitions that are gone", () => {
       { settle: () => (++calls === 1 ? answer.opened.then(() => undefined) : undefined) },
       {},
     );
-    consumer.deliver(...inLane("a", 1), ...inLane("b", 2));
+    consumer.deliver(...inPartition("a", 1), ...inPartition("b", 2));
     await clock.settle();
     hands.end(2);
     await clock.settle();
@@ -366,11 +366,11 @@ describe("partitions that are gone", () => {
     const bench = await connected({ capabilities: cumulative });
     await bench.client.consume(Jobs, () => never);
     const consumer = bench.driver.consumer();
-    consumer.deliver(...inLane("p0", 1));
+    consumer.deliver(...inPartition("p0", 1));
     await bench.clock.settle();
     const revoking = consumer.hooks.revoking(["p0"]);
     consumer.hooks.revoked(["p0"]);
-    consumer.deliver(...inLane("p1", 2));
+    consumer.deliver(...inPartition("p1", 2));
     await bench.clock.settle();
     expect(bench.client.health().subscriptions[0]?.running).toBe(2);
     void revoking;

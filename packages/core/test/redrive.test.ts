@@ -15,24 +15,24 @@ const failure = {
   "waybill-dead-error-code": "HANDLER_FAILED",
   "waybill-dead-error-message": "no",
 };
-const letter = (value: unknown, rest: Partial<ReceivedMessage> = {}) =>
+const deadLettered = (value: unknown, rest: Partial<ReceivedMessage> = {}) =>
   delivery(value, { ...rest, headers: { ...failure, ...rest.headers } });
 
 const backlog = (count: number | undefined): Script => ({
   inspect: () => (count === undefined ? {} : { backlog: count }),
 });
 
-/** A redrive under way, with these letters delivered to it. */
+/** A redrive under way, with these deadLettered delivered to it. */
 async function redriving(
   bench: Workbench,
   options: Parameters<Workbench["client"]["redrive"]>[1],
-  letters: readonly ReceivedMessage[],
+  deadLettered: readonly ReceivedMessage[],
   from: Parameters<Workbench["client"]["redrive"]>[0] = { queue: Jobs },
 ) {
   const report = bench.client.redrive(from, options);
   report.catch(() => {});
   await bench.clock.settle();
-  bench.driver.consumer().deliver(...letters);
+  bench.driver.consumer().deliver(...deadLettered);
   await bench.clock.settle();
   return report;
 }
@@ -45,9 +45,9 @@ function lastKept(bench: Workbench): ReceivedMessage {
 }
 
 describe("a redrive", () => {
-  it("brings letters back to where they failed, as they were, and acks them", async () => {
+  it("brings deadLettered back to where they failed, as they were, and acks them", async () => {
     const bench = await connected(backlog(1));
-    const one = letter(1, {
+    const one = deadLettered(1, {
       headers: { trace: "t", "waybill-attempt": "5" },
       correlationId: "c",
       timestamp: 42,
@@ -70,10 +70,10 @@ describe("a redrive", () => {
     const bench = await connected(backlog(1));
     const headers = { "waybill-dead-key": "k" };
     await Promise.all([
-      redriving(bench, {}, [letter(1, { headers })], { queue: Ordered }),
+      redriving(bench, {}, [deadLettered(1, { headers })], { queue: Ordered }),
       bench.clock.pass(10),
     ]);
-    await Promise.all([redriving(bench, {}, [letter(2, { headers })]), bench.clock.pass(10)]);
+    await Promise.all([redriving(bench, {}, [deadLettered(2, { headers })]), bench.clock.pass(10)]);
     expect(bench.driver.sent("ordered")).toMatchObject([{ key: "k" }]);
     expect(bench.driver.sent("jobs")).toMatchObject([{ key: undefined }]);
   });
@@ -85,22 +85,25 @@ describe("a redrive", () => {
     await Promise.all([redriving(bench, { filter: () => false }, [givenUp], from), bench.clock.pass(10)]);
     const [kept] = bench.driver.sent("ordered..dead");
     const looked = delivery(1, { headers: kept?.headers ?? {} });
-    for (const letter of [givenUp, looked])
-      await Promise.all([redriving(bench, {}, [letter], from), bench.clock.pass(10)]);
+    for (const deadLettered of [givenUp, looked])
+      await Promise.all([redriving(bench, {}, [deadLettered], from), bench.clock.pass(10)]);
     expect(bench.driver.sent("ordered")).toMatchObject([{ key: "k" }, { key: "k" }]);
   });
 
   it("of a group comes back to that group alone", async () => {
     const bench = await connected(backlog(1));
     const from = { topic: topic<number>("orders"), group: "billing" };
-    await Promise.all([redriving(bench, {}, [letter(1)], from), bench.clock.pass(10)]);
+    await Promise.all([redriving(bench, {}, [deadLettered(1)], from), bench.clock.pass(10)]);
     expect(bench.driver.consumer().source.address.name).toBe("orders..billing..dead");
     expect(bench.driver.published[0]?.to).toMatchObject({ kind: "group", group: "billing" });
   });
 
   it("puts back at the end what it does not choose, and counts it once however often it comes round", async () => {
     const bench = await connected(backlog(undefined));
-    const report = redriving(bench, onlyPicked, [letter(1), letter(2, { headers: { pick: "yes" } })]);
+    const report = redriving(bench, onlyPicked, [
+      deadLettered(1),
+      deadLettered(2, { headers: { pick: "yes" } }),
+    ]);
     await bench.clock.settle();
     expect(bench.driver.sent("jobs..dead")[0]?.headers).toMatchObject(failure);
     for (let round = 0; round < 3; round++) {
@@ -115,7 +118,7 @@ describe("a redrive", () => {
 
   it("goes on past what has come round, slowly, while others may be behind it", async () => {
     const bench = await connected(backlog(2));
-    const report = redriving(bench, onlyPicked, [letter(1)]);
+    const report = redriving(bench, onlyPicked, [deadLettered(1)]);
     await bench.clock.settle();
     const { length: before } = bench.driver.sent("jobs..dead");
     for (let round = 0; round < 50; round++) {
@@ -123,7 +126,7 @@ describe("a redrive", () => {
       await bench.clock.pass(50);
     }
     expect(bench.driver.sent("jobs..dead").length - before).toBeLessThanOrEqual(26);
-    bench.driver.consumer().deliver(letter(2, { headers: { pick: "yes" } }));
+    bench.driver.consumer().deliver(deadLettered(2, { headers: { pick: "yes" } }));
     await bench.clock.pass(3_000);
     expect(await report).toEqual({ seen: 2, redriven: 1, complete: true });
   });
@@ -131,7 +134,7 @@ describe("a redrive", () => {
   it("does not go round and round for ever where the broker has told of more than there are", async () => {
     const bench = await connected(backlog(2));
     let isOver = false;
-    const report = redriving(bench, { filter: () => false }, [letter(1)]).finally(() => {
+    const report = redriving(bench, { filter: () => false }, [deadLettered(1)]).finally(() => {
       isOver = true;
     });
     await bench.clock.settle();
@@ -146,7 +149,7 @@ describe("a redrive", () => {
 
   it("does not bring back for ever what fails again as soon as it is brought back", async () => {
     const bench = await connected(backlog(undefined));
-    const report = redriving(bench, {}, [letter(1)]);
+    const report = redriving(bench, {}, [deadLettered(1)]);
     let isOver = false;
     void report.then(() => {
       isOver = true;
@@ -155,7 +158,7 @@ describe("a redrive", () => {
     for (let round = 0; round < 100 && !isOver; round++) {
       await bench.clock.pass(100);
       const failed = bench.driver.sent(round === 0 ? "jobs" : "jobs..dead").at(-1)?.headers ?? {};
-      bench.driver.consumer().deliver(letter(1, { headers: failed }));
+      bench.driver.consumer().deliver(deadLettered(1, { headers: failed }));
       await bench.clock.settle();
     }
     await bench.clock.pass(100);
@@ -165,7 +168,7 @@ describe("a redrive", () => {
 
   it("stops at `max`; what it was given beyond goes back unsettled", async () => {
     const bench = await connected(backlog(undefined));
-    const report = redriving(bench, { max: 2 }, [letter(1), letter(2), letter(3)]);
+    const report = redriving(bench, { max: 2 }, [deadLettered(1), deadLettered(2), deadLettered(3)]);
     await bench.clock.pass(100);
     expect(await report).toEqual({ seen: 2, redriven: 2, complete: false });
     expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
@@ -183,27 +186,27 @@ describe("a redrive", () => {
     const bench = await connected(backlog(0));
     const report = redriving(bench, {}, []);
     await bench.clock.pass(4_000);
-    bench.driver.consumer().deliver(letter(1), letter(2));
+    bench.driver.consumer().deliver(deadLettered(1), deadLettered(2));
     await bench.clock.pass(2_000);
     expect(await report).toEqual({ seen: 2, redriven: 2, complete: true });
   });
 
   it("is patient while the broker has told of more than came, and not for ever", async () => {
     const bench = await connected(backlog(2));
-    const report = redriving(bench, {}, [letter(1)]);
+    const report = redriving(bench, {}, [deadLettered(1)]);
     await bench.clock.pass(9_000);
-    bench.driver.consumer().deliver(letter(2));
+    bench.driver.consumer().deliver(deadLettered(2));
     await bench.clock.pass(100);
     expect(await report).toEqual({ seen: 2, redriven: 2, complete: true });
 
-    const mistaken = redriving(bench, {}, [letter(3)]);
+    const mistaken = redriving(bench, {}, [deadLettered(3)]);
     await bench.clock.pass(11_000);
     expect(await mistaken).toEqual({ seen: 1, redriven: 1, complete: false });
   });
 
   it("ends when nothing more comes, where the broker does not tell how many there are", async () => {
     const bench = await connected(backlog(undefined));
-    const report = redriving(bench, {}, [letter(1)]);
+    const report = redriving(bench, {}, [deadLettered(1)]);
     await bench.clock.pass(2_000);
     expect(await report).toEqual({ seen: 1, redriven: 1, complete: true });
     expect(bench.clock.timers).toBe(0);
@@ -218,19 +221,19 @@ describe("a redrive", () => {
         return undefined;
       },
     });
-    const report = redriving(bench, {}, [letter(1), letter(2)]);
+    const report = redriving(bench, {}, [deadLettered(1), deadLettered(2)]);
     await bench.clock.pass(10_000);
     slow = false;
     await bench.clock.pass(2_000);
     expect(await report).toEqual({ seen: 2, redriven: 2, complete: true });
   });
 
-  it("that cannot bring a letter back says why, and leaves the letter", async () => {
+  it("that cannot bring a deadLettered back says why, and leaves the dead-lettered message", async () => {
     const bench = await connected({
       ...backlog(2),
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("NOT_FOUND") })),
     });
-    const report = failureOf(redriving(bench, {}, [letter(1), letter(2)]));
+    const report = failureOf(redriving(bench, {}, [deadLettered(1), deadLettered(2)]));
     await bench.clock.pass(100);
     expect((await report)?.code).toBe("NOT_FOUND");
     expect(bench.driver.consumer().settled).toEqual([]);
@@ -248,7 +251,7 @@ describe("a redrive", () => {
             throw mistake;
           },
         },
-        [letter(1)],
+        [deadLettered(1)],
       ),
     );
     await bench.clock.pass(100);
@@ -259,18 +262,18 @@ describe("a redrive", () => {
   it("ends when its signal fires, with what it has done", async () => {
     const bench = await connected(backlog(undefined));
     const abort = new AbortController();
-    const report = redriving(bench, { signal: abort.signal }, [letter(1)]);
+    const report = redriving(bench, { signal: abort.signal }, [deadLettered(1)]);
     await bench.clock.settle();
     abort.abort();
     await bench.clock.pass(10);
     expect(await report).toEqual({ seen: 1, redriven: 1, complete: false });
   });
 
-  it("is not seen by the client's own middleware, whose deduplication would lose letters", async () => {
+  it("is not seen by the client's own middleware, whose deduplication would lose deadLettered", async () => {
     const bench = await connected(backlog(1), {
       middleware: { handle: [deduplicate({ store: memoryDeduplicationStore() })] },
     });
-    const again = () => letter(1, { id: "m-1" });
+    const again = () => deadLettered(1, { id: "m-1" });
     for (let i = 0; i < 2; i++) {
       await Promise.all([redriving(bench, {}, [again()]), bench.clock.pass(10)]);
     }
@@ -287,7 +290,9 @@ describe("a redrive", () => {
 
   it("takes what another run has marked for what it is, and adds its own mark", async () => {
     const bench = await connected(backlog(1));
-    const report = redriving(bench, {}, [letter(1, { headers: { "waybill-redrive-run": "AAAAAAAA" } })]);
+    const report = redriving(bench, {}, [
+      deadLettered(1, { headers: { "waybill-redrive-run": "AAAAAAAA" } }),
+    ]);
     await bench.clock.pass(10);
     expect(await report).toMatchObject({ redriven: 1 });
     const [brought] = bench.driver.sent("jobs");
@@ -297,7 +302,7 @@ describe("a redrive", () => {
   it("does not care what the clocks of those who failed say", async () => {
     const bench = await connected(backlog(1));
     const ahead = { "waybill-dead-last-failed-at": String(bench.clock.now() + 600_000) };
-    const report = redriving(bench, {}, [letter(1, { headers: ahead })]);
+    const report = redriving(bench, {}, [deadLettered(1, { headers: ahead })]);
     await bench.clock.pass(10);
     expect(await report).toEqual({ seen: 1, redriven: 1, complete: true });
   });
@@ -307,7 +312,7 @@ describe("a redrive", () => {
     const bench = await connected({
       ...backlog(undefined),
       consume: async (consumer) => {
-        consumer.deliver(...Array.from({ length: 30 }, (_, i) => letter(i)));
+        consumer.deliver(...Array.from({ length: 30 }, (_, i) => deadLettered(i)));
         await begun.opened;
       },
       publish: async (_batch, to) => {
@@ -325,11 +330,11 @@ describe("a redrive", () => {
   it("looks into the queue that it is told, else into that of the client's own consumers", async () => {
     const bench = await connected(backlog(1));
     const Mine = queue<number>("mine");
-    await Promise.all([redriving(bench, { deadLetter: Mine }, [letter(1)]), bench.clock.pass(10)]);
+    await Promise.all([redriving(bench, { deadLetter: Mine }, [deadLettered(1)]), bench.clock.pass(10)]);
     expect(bench.driver.consumer().source.address.name).toBe("mine");
     const consumer = await bench.client.consume(Jobs, { deadLetter: queue<number>("yours") }, () => {});
     await consumer.close();
-    await Promise.all([redriving(bench, {}, [letter(2)]), bench.clock.pass(10)]);
+    await Promise.all([redriving(bench, {}, [deadLettered(2)]), bench.clock.pass(10)]);
     expect(bench.driver.consumer().source.address.name).toBe("yours");
   });
 });
@@ -337,7 +342,7 @@ describe("a redrive", () => {
 describe("a dry run", () => {
   it("counts, writes and settles nothing, and hands back what it held as if nobody had seen it", async () => {
     const bench = await connected(backlog(2));
-    const report = redriving(bench, { dryRun: true }, [letter(1), letter(2)]);
+    const report = redriving(bench, { dryRun: true }, [deadLettered(1), deadLettered(2)]);
     await bench.clock.pass(100);
     expect(await report).toEqual({ seen: 2, redriven: 0, complete: true });
     expect(bench.driver.published).toEqual([]);
@@ -348,7 +353,7 @@ describe("a dry run", () => {
 
   it("says that it is not complete when the broker has told of more than came", async () => {
     const bench = await connected(backlog(2));
-    const report = redriving(bench, { dryRun: true }, [letter(1)]);
+    const report = redriving(bench, { dryRun: true }, [deadLettered(1)]);
     await bench.clock.pass(11_000);
     expect(await report).toEqual({ seen: 1, redriven: 0, complete: false });
   });
@@ -359,7 +364,7 @@ describe("a dry run", () => {
     const report = redriving(bench, { dryRun: true }, []);
     await bench.clock.settle();
     for (let i = 0; i < 3; i++) {
-      bench.driver.consumer().deliver(letter(1, { body }));
+      bench.driver.consumer().deliver(deadLettered(1, { body }));
       await bench.clock.settle();
     }
     await bench.clock.pass(2_000);
@@ -368,10 +373,10 @@ describe("a dry run", () => {
 
   it("renews the leases of what it holds", async () => {
     const bench = await connected({ ...backlog(2), capabilities: { lease: { ms: 3_000 } } });
-    const report = redriving(bench, { dryRun: true }, [letter(1)]);
+    const report = redriving(bench, { dryRun: true }, [deadLettered(1)]);
     await bench.clock.pass(5_000);
     expect(bench.driver.consumer().extended.length).toBeGreaterThanOrEqual(4);
-    bench.driver.consumer().deliver(letter(2));
+    bench.driver.consumer().deliver(deadLettered(2));
     await bench.clock.pass(10);
     expect(await report).toMatchObject({ seen: 2 });
     expect(bench.clock.timers).toBe(0);
@@ -379,14 +384,14 @@ describe("a dry run", () => {
 
   it("fails as retryable when its connection is lost, and ends when its signal fires", async () => {
     const bench = await connected(backlog(2));
-    const report = failureOf(redriving(bench, { dryRun: true }, [letter(1)]));
+    const report = failureOf(redriving(bench, { dryRun: true }, [deadLettered(1)]));
     await bench.clock.settle();
     bench.driver.connection.hooks.lost(new Error("gone"));
     await bench.clock.pass(10_000);
     expect(await report).toMatchObject({ code: "CONNECTION_LOST", retryable: true });
 
     const abort = new AbortController();
-    const aborted = redriving(bench, { dryRun: true, signal: abort.signal }, [letter(1)]);
+    const aborted = redriving(bench, { dryRun: true, signal: abort.signal }, [deadLettered(1)]);
     await bench.clock.settle();
     abort.abort();
     await bench.clock.pass(10);

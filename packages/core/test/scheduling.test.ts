@@ -166,7 +166,7 @@ describe("one ordering key", () => {
     expect(driver.consumer().settled).toEqual(["ack 11", "ack 1"]);
   });
 
-  it("goes on after one of its messages has become a dead letter", async () => {
+  it("goes on after one of its messages has become a dead-lettered message", async () => {
     const { client, driver, clock } = await connected();
     const hands = new ManualHandler();
     await client.consume(Keyed, { retry: { maxAttempts: 1 } }, hands.handler);

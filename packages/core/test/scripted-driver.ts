@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../src/errors/codes.ts";
 import type { Address, Source } from "../src/spi/address.ts";
+import type { Call } from "../src/spi/call.ts";
 import type { Capabilities } from "../src/spi/capabilities.ts";
 import type {
-  Call,
   Classification,
   CloseConsumerOptions,
   Connection,

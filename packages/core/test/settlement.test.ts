@@ -72,7 +72,7 @@ describe("by hand", () => {
     expect(reasons).toEqual(["busy"]);
   });
 
-  it("`retry` of the last attempt is a dead letter", async () => {
+  it("`retry` of the last attempt is a dead-lettered message", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, { retry: { maxAttempts: 2 } }, (_value, delivery) => delivery.retry());
     driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
@@ -95,26 +95,27 @@ describe("by hand", () => {
     expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
-  it("`reject` is a dead letter at once, with its reason", async () => {
+  it("`reject` is a dead-lettered message at once, with its reason", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, (value, delivery) =>
       delivery.reject(value === 1 ? "no such customer" : new TypeError("wrong type")),
     );
     driver.consumer().deliver(delivery(1), delivery(2));
     await clock.settle();
-    const letters = driver.sent("jobs..dead");
-    expect(letters.map(({ headers }) => headers["waybill-dead-error-message"])).toEqual([
+    const deadLettered = driver.sent("jobs..dead");
+    expect(deadLettered.map(({ headers }) => headers["waybill-dead-error-message"])).toEqual([
       "no such customer",
       "wrong type",
     ]);
-    expect(letters[0]?.headers["waybill-dead-error-code"]).toBe("REJECTED");
+    expect(deadLettered[0]?.headers["waybill-dead-error-code"]).toBe("REJECTED");
     expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
   });
 
   it("a handler need not wait for it: its key does", async () => {
-    const letter = gate();
+    const deadLettered = gate();
     const { client, driver, clock } = await connected({
-      publish: (_batch, to) => (to.name === "keyed..dead" ? letter.opened.then(() => undefined) : undefined),
+      publish: (_batch, to) =>
+        to.name === "keyed..dead" ? deadLettered.opened.then(() => undefined) : undefined,
     });
     const began: number[] = [];
     await client.consume(Keyed, (value, delivery) => {
@@ -124,7 +125,7 @@ describe("by hand", () => {
     driver.consumer().deliver(delivery(1, { key: "a" }), delivery(2, { key: "a" }));
     await clock.settle();
     expect(began).toEqual([1]);
-    letter.open();
+    deadLettered.open();
     await clock.settle();
     expect(began).toEqual([1, 2]);
     expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);

@@ -38,7 +38,7 @@ export interface Client<F extends Feature = never>
     Responder<F>,
     AsyncDisposable {
   readonly topology: TopologyClient<F>;
-  /** Brings dead letters back to where they failed. */
+  /** Brings dead-lettered messages back to where they failed. */
   redrive(from: ConsumerRef, options?: RedriveOptions): Promise<RedriveReport>;
   health(): Health;
   /** The driver's name and the broker's own word of itself. For messages, not for decisions. */

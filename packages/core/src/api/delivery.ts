@@ -40,7 +40,7 @@ export interface Delivery<T = unknown> {
     readonly delayMs?: number | undefined;
     readonly reason?: unknown | undefined;
   }): Promise<SettleResult>;
-  /** Never: to the dead letter at once. */
+  /** Never: to the dead-letter queue at once. */
   reject(reason?: unknown): Promise<SettleResult>;
 }
 

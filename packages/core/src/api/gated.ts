@@ -19,8 +19,8 @@ export type Gated<F extends Feature, Needed extends Feature, Options> = {
 declare const features: unique symbol;
 
 /**
- * Lets the compiler compare two clients by their features, so that one with more of them stands
- * in for one with fewer. There is no such member.
+ * Lets the compiler compare two clients by their features, so that one with more of them is
+ * good for one with fewer. There is no such member.
  */
 export interface HasFeatures<F extends Feature> {
   readonly [features]?: { readonly [K in F]-?: true };

@@ -1,7 +1,7 @@
 import type { Headers } from "../spi/message.ts";
 import type { AnyQueue, TopicContract } from "./contract.ts";
 
-/** Names a topic's group or a queue: whose dead letters, what to declare, what to look at. */
+/** Names a topic's group or a queue: whose dead-lettered messages, what to declare, what to look at. */
 export type ConsumerRef =
   // biome-ignore lint/suspicious/noExplicitAny: any topic
   { readonly topic: TopicContract<any, any>; readonly group: string } | { readonly queue: AnyQueue };
@@ -10,7 +10,7 @@ export interface RedriveOptions {
   /** The most messages to bring back. Default: all that are there at the start. */
   readonly max?: number | undefined;
   /** Only those for which it returns true. The others stay. */
-  readonly filter?: ((letter: DeadLetterInfo) => boolean) | undefined;
+  readonly filter?: ((deadLettered: DeadLetterInfo) => boolean) | undefined;
   /**
    * Count, bring nothing back and write nothing. What is counted is held meanwhile, up to 5,000
    * messages or 64 MiB, and then handed back.
@@ -37,7 +37,7 @@ export interface RedriveReport {
   readonly complete: boolean;
 }
 
-/** Why and where a message ended up in a dead letter; read by `deadLetterDetails`. */
+/** Why and where a message ended up in a dead-lettered message; read by `deadLetterDetails`. */
 export interface DeadLetterInfo {
   readonly id: string;
   readonly source: string;

@@ -323,9 +323,9 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     checkRedriveOptions(options);
     const back = this.topology.consumed(from);
-    const letters = options.deadLetter ?? this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from);
-    this.#checkContract(letters, "queue");
-    const lettersAddress = this.#names.destination(letters);
+    const deadLettered = options.deadLetter ?? this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from);
+    this.#checkContract(deadLettered, "queue");
+    const deadLetterQueue = this.#names.destination(deadLettered);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
     return redrive(options, {
@@ -333,16 +333,18 @@ export class BrokerClient implements Client<Feature> {
       clock: this.#options.clock,
       leaseMs: this.#driver.capabilities.lease?.ms,
       back: this.#publishing.sender(back),
-      letters: this.#publishing.sender(lettersAddress),
-      backlog: async () => (await this.topology.look([lettersAddress]))[0]?.backlog,
+      deadLettered: this.#publishing.sender(deadLetterQueue),
+      backlog: async () => (await this.topology.look([deadLetterQueue]))[0]?.backlog,
       consume: (consumeOptions, handler) =>
-        this.#begin(specifyQueue(specify, letters, consumeOptions, handler as Handler<unknown>, asBytes)),
+        this.#begin(
+          specifyQueue(specify, deadLettered, consumeOptions, handler as Handler<unknown>, asBytes),
+        ),
       open: (signal) =>
         openForLooking(
           { driver: this.#driver, link: this.#connection, clock: this.#options.clock },
-          lettersAddress,
+          deadLetterQueue,
           () =>
-            this.#keeper.prepare({ address: lettersAddress, start: { from: "latest" }, filter: undefined }),
+            this.#keeper.prepare({ address: deadLetterQueue, start: { from: "latest" }, filter: undefined }),
           {
             timeoutMs: this.#options.connectTimeoutMs,
             signal: AbortSignal.any([signal, this.#closing.signal]),

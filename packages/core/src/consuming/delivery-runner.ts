@@ -13,6 +13,7 @@ import { type Failure, type FailurePath, failureOf, type NextStep } from "./fail
 import { matches } from "./filter.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ManualSettlement } from "./manual-settlement.ts";
+import { MiddlewareCall } from "./middleware-call.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
 export interface DeliveryRunnerContext {
@@ -34,7 +35,7 @@ export interface DeliveryRunnerContext {
 }
 
 /** What running asks of whoever decides when each delivery has its turn. */
-export interface Turns {
+export interface RunnerHost {
   /** The handler has ended. False when what it said does not matter any more. */
   handlerEnded(delivery: InFlightDelivery): boolean;
   /** The broker is to take it as done. */
@@ -52,16 +53,17 @@ export interface Turns {
 /** One turn of a delivery: from its bytes through the handler to what becomes of it. */
 export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
-  readonly #turns: Turns;
+  readonly #turns: RunnerHost;
   readonly #manual: ManualSettlement;
   readonly #inOwnContext: OwnContext;
-  #toldOfForgottenAwait = false;
+  readonly #middlewareCall: MiddlewareCall;
 
-  constructor(context: DeliveryRunnerContext, turns: Turns, manual: ManualSettlement) {
+  constructor(context: DeliveryRunnerContext, turns: RunnerHost, manual: ManualSettlement) {
     this.#context = context;
     this.#turns = turns;
     this.#manual = manual;
     this.#inOwnContext = ownContext(manual.subscription);
+    this.#middlewareCall = new MiddlewareCall(context, manual);
   }
 
   /** Never throws, whatever codecs, schemas, handlers and middleware do. */
@@ -118,7 +120,7 @@ export class DeliveryRunner {
       result = this.#inOwnContext(() =>
         middleware === undefined
           ? handler(value, attempt)
-          : this.#within(middleware, delivery, attempt, handlerContext),
+          : this.#middlewareCall.run(middleware, attempt, handlerContext),
       );
       if (isThenable(result)) {
         void Promise.resolve(result).then(
@@ -131,71 +133,6 @@ export class DeliveryRunner {
       return this.#threw(delivery, attempt, error, startedAt);
     }
     this.#returned(delivery, attempt, startedAt);
-  }
-
-  /**
-   * Through the middleware. Its turn is not over before the handler has ended, whatever a
-   * middleware does: what one gave up, or forgot to wait for, must not run beside the next.
-   */
-  async #within(
-    middleware: HandleMiddleware,
-    delivery: InFlightDelivery,
-    attempt: Attempt,
-    context: HandlerContext,
-  ): Promise<void> {
-    const { handler } = this.#context;
-    const handlers: Promise<void>[] = [];
-    let running = 0;
-    const next = (): Promise<void> => {
-      running++;
-      const run = (async () => void (await handler(attempt.value, attempt)))();
-      handlers.push(run);
-      const over = () => void running--;
-      run.then(over, over);
-      return run;
-    };
-    try {
-      await middleware(attempt, next, context);
-    } catch (error) {
-      if (running === 0) throw error;
-      await this.#gaveUp(delivery, attempt, error, handlers);
-      return;
-    }
-    if (running === 0) return;
-    this.#tellOfForgottenAwait();
-    await Promise.all(handlers);
-  }
-
-  /** A middleware, such as `timeout`, ended before the handler: what it says counts at once. */
-  async #gaveUp(
-    delivery: InFlightDelivery,
-    attempt: Attempt,
-    error: unknown,
-    handlers: readonly Promise<void>[],
-  ): Promise<void> {
-    attempt.cancel(error);
-    if (attempt.settlement === undefined && this.#context.settles)
-      void this.#manual.failNow(attempt, failureOf(error));
-    const ended = await Promise.race([
-      Promise.allSettled(handlers).then(() => true),
-      // What heeds its signal ends now; what does not is told of.
-      new Promise<false>((resolve) => this.#context.clock.setTimeout(() => resolve(false), 1_000)),
-    ]);
-    if (ended) return;
-    this.#report(
-      error,
-      `A handler of "${this.#context.address.name}" still runs after its attempt was given up (message ${delivery.message.id}); it takes one of the places of \`concurrency\` until it ends.`,
-    );
-    await Promise.allSettled(handlers);
-  }
-
-  #tellOfForgottenAwait(): void {
-    if (this.#toldOfForgottenAwait) return;
-    this.#toldOfForgottenAwait = true;
-    this.#report(
-      undefined,
-      `A middleware of "${this.#context.address.name}" returned before the handler had ended. Await \`next()\`, or return it.`,
-    );
   }
 
   #returned(delivery: InFlightDelivery, attempt: Attempt, startedAt: number): void {

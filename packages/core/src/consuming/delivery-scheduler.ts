@@ -10,7 +10,7 @@ import { Admission, countOf } from "./admission.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
-import { DeliveryRunner, type DeliveryRunnerContext, type Turns } from "./delivery-runner.ts";
+import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
@@ -37,7 +37,7 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
  * One for the life of a subscription, whatever its consumers do.
  */
-export class DeliveryScheduler implements Turns {
+export class DeliveryScheduler implements RunnerHost {
   readonly #context: DeliverySchedulerContext;
   readonly #runner: DeliveryRunner;
   readonly #inFlight = new InFlightList();
@@ -170,7 +170,7 @@ export class DeliveryScheduler implements Turns {
     else this.#ready.add(delivery);
   }
 
-  // ── Turns ───────────────────────────────────────────────────────────────────
+  // ── RunnerHost ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.

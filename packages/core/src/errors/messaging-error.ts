@@ -136,7 +136,7 @@ export class PartialFailureError extends MessagingError {
   }
 }
 
-/** Throw this from a handler to send the message to its dead letter at once, without another attempt. */
+/** Throw this from a handler to send the message to its dead-lettered message at once, without another attempt. */
 export class NonRetryableError extends MessagingError {
   static readonly [kind]: string = "NonRetryableError";
   override readonly name: string = "NonRetryableError";

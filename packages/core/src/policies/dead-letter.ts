@@ -41,12 +41,12 @@ export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
   );
 }
 
-/** What the headers say of why a message is a dead letter; `undefined` when it is none. */
-export function deadLetterDetails(letter: {
+/** What the headers say of why a message is a dead-lettered message; `undefined` when it is none. */
+export function deadLetterDetails(deadLettered: {
   readonly id: string;
   readonly headers: Headers;
 }): DeadLetterInfo | undefined {
-  const headers: Headers | undefined = letter?.headers;
+  const headers: Headers | undefined = deadLettered?.headers;
   if (typeof headers !== "object" || headers === null) {
     throw new MessagingError("INVALID_ARGUMENT", "`deadLetterDetails` takes a delivery.", {
       remedy: "Pass what the handler of a dead-letter queue got.",
@@ -56,7 +56,7 @@ export function deadLetterDetails(letter: {
   if (source === undefined) return undefined;
   const numberIn = (name: string) => Number(headers[name] ?? "0") || 0;
   return {
-    id: letter.id,
+    id: deadLettered.id,
     source,
     group: headers[deadLetterHeaders.group],
     attempts: numberIn(deadLetterHeaders.attempts),

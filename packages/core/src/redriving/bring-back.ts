@@ -13,13 +13,13 @@ import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
-import { patienceFor } from "./patience.ts";
+import { quietTimeFor } from "./quiet-time.ts";
 import { runName, runsOf, withRun } from "./run-marks.ts";
 
 /** What one run is to do, with everything decided. */
 export interface RedriveRun {
   readonly max: number;
-  readonly filter: (letter: DeadLetterInfo) => boolean;
+  readonly filter: (deadLettered: DeadLetterInfo) => boolean;
   /** How many the broker has told of at the start; `undefined` where it tells of none. */
   readonly known: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -32,7 +32,7 @@ export interface RedriveContext {
   /** To where the messages failed. */
   readonly back: DestinationSender;
   /** To the dead-letter queue, for those that stay. */
-  readonly letters: DestinationSender;
+  readonly deadLettered: DestinationSender;
   consume(
     options: ConsumeOptions,
     handler: (value: Uint8Array, delivery: Delivery) => Promise<void>,
@@ -69,7 +69,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
       isQuiet = true;
       if (!isWorking) end.resolve();
     };
-    if (!ended) quiet = context.clock.setTimeout(onQuiet, patienceFor(seen, known));
+    if (!ended) quiet = context.clock.setTimeout(onQuiet, quietTimeFor(seen, known));
   };
 
   const putBack = (delivery: Delivery) => {
@@ -79,11 +79,11 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
       [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), keptBy),
     };
     if (key !== undefined) headers[deadLetterHeaders.key] = key;
-    return publish(context.letters, delivery, headers);
+    return publish(context.deadLettered, delivery, headers);
   };
 
-  const bring = async (delivery: Delivery, letter: DeadLetterInfo): Promise<void> => {
-    const chosen = filter(letter);
+  const bring = async (delivery: Delivery, deadLettered: DeadLetterInfo): Promise<void> => {
+    const chosen = filter(deadLettered);
     if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
     else await putBack(delivery);
     await delivery.ack();
@@ -103,11 +103,11 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
 
   const handle = async (delivery: Delivery): Promise<void> => {
     if (ended || redriven >= max) return end.resolve();
-    const letter = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
+    const deadLettered = deadLetterDetails(delivery) ?? givenUpByBroker(delivery, context.from);
     const runs = runsOf(rawHeaders(delivery));
     const isRound = runs.includes(keptBy);
     const isAgain = isRound || runs.includes(broughtBy);
-    // Where letters have no one order, or come by several ways of which one is not open yet, others may stand behind
+    // Where dead-lettered messages have no one order, or come by several ways of which one is not open yet, others may stand behind
     // what has come round. Once all of it has, nothing but time tells that there are none, so there is no hurry.
     const isNews = !isRound || met < kept;
     if (isNews) context.clock.clearTimeout(quiet);
@@ -115,7 +115,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
     if (ended) return;
     isWorking = true;
     try {
-      await (isAgain ? meet(delivery, isRound) : bring(delivery, letter));
+      await (isAgain ? meet(delivery, isRound) : bring(delivery, deadLettered));
     } catch (cause) {
       return end.reject(cause);
     }
@@ -126,7 +126,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
 
   const subscription = await context.consume(
     { concurrency: 1, prefetch: 100, retry: { maxAttempts: Number.POSITIVE_INFINITY } },
-    // A letter that is not to be touched stays unsettled, and goes back when this ends.
+    // A dead-lettered message that is not to be touched stays unsettled, and goes back when this ends.
     async (_body, delivery) => {
       await handle(delivery);
       if (delivery.settlement === undefined) await untilAborted(delivery);

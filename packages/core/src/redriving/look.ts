@@ -6,7 +6,7 @@ import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
 import { type Consumer, nothingStarted } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { patienceFor } from "./patience.ts";
+import { quietTimeFor } from "./quiet-time.ts";
 
 /** So much is held unsettled at once: what is more is not seen, and the report says so. */
 export const lookBounds = { messages: 5_000, bytes: 64 * 1024 * 1024 } as const;
@@ -39,7 +39,7 @@ export async function look(context: LookContext): Promise<RedriveReport> {
       isAll = known !== undefined && held.length >= known;
       const room = lookBounds.messages - held.length;
       if (isAll || room <= 0 || bytes >= lookBounds.bytes || signal.aborted) break;
-      const batch = await next(context, room, patienceFor(held.length, known));
+      const batch = await next(context, room, quietTimeFor(held.length, known));
       if (batch.length === 0) {
         isAll = known === undefined && !signal.aborted;
         break;

@@ -18,7 +18,7 @@ export interface Address {
   readonly brokerName: string;
   /** `group` on this broker. */
   readonly brokerGroup: string | undefined;
-  /** The contract promises order per key: use what keeps it (one queue with one active consumer, a partition). */
+  /** The contract asks for order per key: use what keeps it (one queue with one active consumer, a partition). */
   readonly ordered: boolean;
   /** The contract asks that messages be kept for replay and late groups. */
   readonly retained: boolean;

@@ -124,7 +124,7 @@ export interface Capabilities {
   readonly limits: {
     /**
      * The largest message in bytes: body, key, header names and values in UTF-8. Keep
-     * 2 KiB below the broker's own limit: core adds headers to retries and dead letters.
+     * 2 KiB below the broker's own limit: core adds headers to retries and dead-lettered messages.
      */
     readonly messageBytes: number;
     /** The most bytes of all header names and values together. Default: no limit of its own. */

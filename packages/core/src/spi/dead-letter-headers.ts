@@ -1,4 +1,4 @@
-/** The headers that every dead letter has, on every broker, next to those of the message itself. */
+/** The headers that every dead-lettered message has, on every broker, next to those of the message itself. */
 export const deadLetterHeaders = {
   source: "waybill-dead-source",
   group: "waybill-dead-group",

@@ -16,7 +16,7 @@ export interface WireMessage {
    */
   readonly publishToken: string;
   readonly body: Uint8Array;
-  /** The media type of `body`; empty when a foreign producer gave none. */
+  /** The media type of `body`; empty when an external producer gave none. */
   readonly contentType: string;
   /** The ordering key. Only for addresses that are `ordered`. */
   readonly key: string | undefined;

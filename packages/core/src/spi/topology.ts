@@ -23,7 +23,7 @@ export interface Topology {
   /**
    * Makes what is missing, with all an address needs (retry paths too).
    * Idempotent, also against another process doing the same at once. What exists
-   * and differs in a way that would break a promise is a `TOPOLOGY_MISMATCH`.
+   * and differs in a way that would break a guarantee is a `TOPOLOGY_MISMATCH`.
    */
   ensure(items: readonly TopologyItem[], call: Call): Promise<void>;
   /** Looks, changes nothing. One state per address, in order. */

@@ -6,7 +6,7 @@ const beginMs = 5_000;
 const patientMs = 10_000;
 
 /** How long to wait for the next dead-lettered message, in milliseconds. */
-export function patienceFor(seen: number, known: number | undefined): number {
+export function quietTimeFor(seen: number, known: number | undefined): number {
   if (known !== undefined && seen < known) return patientMs;
   return seen === 0 ? beginMs : quietMs;
 }

@@ -1,0 +1,90 @@
+import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { within } from "../runtime/within.ts";
+import type { Address } from "../spi/address.ts";
+import type { Attempt } from "./attempt.ts";
+import { failureOf } from "./failure-path.ts";
+import type { ManualSettlement } from "./manual-settlement.ts";
+
+export interface MiddlewareCallContext {
+  readonly address: Address;
+  readonly handler: (value: unknown, attempt: Attempt) => unknown;
+  readonly settles: boolean;
+  readonly clock: Clock;
+  readonly onError: (error: MessagingError) => void;
+}
+
+/** How long a handler whose attempt was given up may take to heed its signal, in milliseconds, before it is told of. */
+const heedMs = 1_000;
+
+/**
+ * Calls a handler through its middleware. The turn is not over before the handler has ended,
+ * whatever a middleware does: what one gave up, or forgot to wait for, must not run beside the next.
+ */
+export class MiddlewareCall {
+  readonly #context: MiddlewareCallContext;
+  readonly #manual: ManualSettlement;
+  #toldOfForgottenAwait = false;
+
+  constructor(context: MiddlewareCallContext, manual: ManualSettlement) {
+    this.#context = context;
+    this.#manual = manual;
+  }
+
+  async run(middleware: HandleMiddleware, attempt: Attempt, context: HandlerContext): Promise<void> {
+    const { handler } = this.#context;
+    const handlers: Promise<void>[] = [];
+    let running = 0;
+    const next = (): Promise<void> => {
+      running++;
+      const call = (async () => void (await handler(attempt.value, attempt)))();
+      handlers.push(call);
+      const over = () => void running--;
+      call.then(over, over);
+      return call;
+    };
+    try {
+      await middleware(attempt, next, context);
+    } catch (error) {
+      if (running === 0) throw error;
+      return this.#gaveUp(attempt, error, handlers);
+    }
+    if (running === 0) return;
+    this.#tellOfForgottenAwait();
+    await Promise.all(handlers);
+  }
+
+  /** A middleware, such as `timeout`, ended before the handler: what it says counts at once. */
+  async #gaveUp(attempt: Attempt, error: unknown, handlers: readonly Promise<void>[]): Promise<void> {
+    const { settles, clock, address, onError } = this.#context;
+    attempt.cancel(error);
+    if (attempt.settlement === undefined && settles) void this.#manual.failNow(attempt, failureOf(error));
+    const ended = Promise.allSettled(handlers);
+    if (await within(clock, heedMs, ended)) return;
+    onError(
+      new MessagingError(
+        "HANDLER_FAILED",
+        `A handler of "${address.name}" still runs after its attempt was given up (message ${attempt.id}).`,
+        {
+          remedy: "Let it heed its `signal`: until it ends it takes one of the places of `concurrency`.",
+          cause: error,
+        },
+      ),
+    );
+    await ended;
+  }
+
+  #tellOfForgottenAwait(): void {
+    if (this.#toldOfForgottenAwait) return;
+    this.#toldOfForgottenAwait = true;
+    const { address, onError } = this.#context;
+    onError(
+      new MessagingError(
+        "HANDLER_FAILED",
+        `A middleware of "${address.name}" returned before the handler had ended.`,
+        { remedy: "Await `next()`, or return it." },
+      ),
+    );
+  }
+}
