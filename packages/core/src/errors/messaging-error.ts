@@ -74,7 +74,13 @@ export class MessagingError extends Error {
 function isOfClass(value: unknown, asked: unknown): boolean {
   try {
     if (typeof value !== "object" || value === null || !(marker in value)) return false;
-    if (asked === MessagingError || (typeof asked === "function" && value instanceof asked)) return true;
+    // `errors.filter(MessagingError.isInstance)` asks without a class.
+    if (
+      asked === undefined ||
+      asked === MessagingError ||
+      (typeof asked === "function" && value instanceof asked)
+    )
+      return true;
     // Another copy's class of the same kind. What an application derives has no kind of its own.
     const wanted = Object.getOwnPropertyDescriptor(asked, kind)?.value;
     return wanted !== undefined && kind in value && value[kind] === wanted;
