@@ -73,6 +73,22 @@ describe("a keyed retry", () => {
     expect(values(driver.sent("keyed..dead"))).toEqual([1]);
   });
 
+  it("that fails while its subscription closes is told of as well", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, handler.handler);
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.settle();
+    const closing = subscription.close();
+    handler.fail(1);
+    await closing;
+    const { started, delayed } = driver.consumer().closedWith ?? {};
+    expect([started?.size, [...(delayed?.values() ?? [])]]).toEqual([
+      1,
+      [{ delayMs: 60_000, redeliveries: 1 }],
+    ]);
+  });
+
   it("tells the consumer that closes what it waited for", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, () => {
@@ -90,7 +106,9 @@ describe("a message whose count has reached the limit", () => {
   const suspicious = (value: number, redeliveries: number) => delivery(value, { redeliveries });
 
   it("is run alone, with nothing prefetched behind it", async () => {
-    const { client, driver, clock } = await connected();
+    const closedWhenSettled: boolean[] = [];
+    const settle = () => void closedWhenSettled.push(driver.consumers.every(({ closed }) => closed > 0));
+    const { client, driver, clock } = await connected({ settle });
     const handler = new ManualHandler();
     await client.consume(Jobs, { concurrency: 5, retry: { maxAttempts: 3 } }, handler.handler);
     const first = driver.consumer();
@@ -103,13 +121,16 @@ describe("a message whose count has reached the limit", () => {
     await clock.pass(10_000);
     expect(running).toBeLessThanOrEqual(1);
     expect(first.closed).toBe(1);
-    expect(driver.consumer().source.prefetch).toBe(1);
-    driver.consumer().deliver(suspicious(2, 3));
+    const alone = driver.consumer();
+    expect(alone.source.prefetch).toBe(1);
+    alone.deliver(suspicious(2, 3));
     await clock.settle();
     expect(handler.began.at(-1)).toBe("2#3");
     expect(handler.running).toBe(1);
     handler.end(2);
     await clock.pass(10_000);
+    expect(alone.settled).toEqual(["ack 2"]);
+    expect(closedWhenSettled).not.toContain(true);
     expect(driver.sent("jobs..dead")).toEqual([]);
     // Back to many at a time.
     expect(driver.consumer().source.prefetch).toBe(100);

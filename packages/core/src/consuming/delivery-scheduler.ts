@@ -3,7 +3,7 @@ import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
-import type { DelayedHandBack } from "../spi/driver.ts";
+import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
 import { Admission, countOf } from "./admission.ts";
@@ -56,6 +56,8 @@ export class DeliveryScheduler implements RunnerHost {
   #stopped = false;
   /** The drain time is over: nothing that a handler says is settled any more. */
   #cancelled = false;
+  /** Handed back after a handler had seen it, until its consumer has closed. */
+  #handedBack: InFlightDelivery[] = [];
   /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
   #parked = 0;
@@ -170,7 +172,7 @@ export class DeliveryScheduler implements RunnerHost {
     else this.#ready.add(delivery);
   }
 
-  // ── RunnerHost ───────────────────────────────────────────────────────────────────
+  // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
@@ -279,6 +281,7 @@ export class DeliveryScheduler implements RunnerHost {
     delivery.dueAt = monotonicNow(clock) + delayMs;
     delivery.timer = clock.setTimeout(() => {
       delivery.timer = undefined;
+      delivery.dueAt = 0;
       delivery.move("due");
       delivery.ending = "ack";
       this.#unpark(delivery);
@@ -309,19 +312,20 @@ export class DeliveryScheduler implements RunnerHost {
   }
 
   /** What a closing consumer is told of those that are not settled. */
-  unsettled(session: ConsumerSession): {
-    readonly started: ReadonlySet<ReceivedMessage>;
-    readonly delayed: ReadonlyMap<ReceivedMessage, DelayedHandBack>;
-  } {
+  unsettled(session: ConsumerSession): CloseConsumerOptions {
     const now = monotonicNow(this.#context.clock);
     const started = new Set<ReceivedMessage>();
     const delayed = new Map<ReceivedMessage, DelayedHandBack>();
-    for (const delivery of this.leased(session)) {
-      if (delivery.wasStarted) started.add(delivery.message);
-      if (delivery.state !== "delayed") continue;
-      const redeliveries = Math.max(0, delivery.attempt - writtenAttempt(delivery.message.headers));
-      delayed.set(delivery.message, { delayMs: Math.max(0, delivery.dueAt - now), redeliveries });
+    for (const { message, wasStarted, dueAt, attempt } of [
+      ...this.leased(session),
+      ...this.#handedBack.filter((each) => each.session === session),
+    ]) {
+      if (wasStarted) started.add(message);
+      if (dueAt === 0) continue;
+      const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
+      delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
     }
+    this.#handedBack = this.#handedBack.filter((each) => each.session !== session);
     return { started, delayed };
   }
 
@@ -415,6 +419,7 @@ export class DeliveryScheduler implements RunnerHost {
   }
 
   #handBack(delivery: InFlightDelivery): void {
+    this.#noteHandBack(delivery);
     this.#remember(delivery);
     delivery.move("forget");
     this.#remove(delivery);
@@ -428,12 +433,21 @@ export class DeliveryScheduler implements RunnerHost {
     for (const delivery of this.#inFlight.filter(goes)) {
       if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
       delivery.timer = undefined;
-      if (!delivery.lost) this.#remember(delivery);
+      if (!delivery.lost) {
+        this.#noteHandBack(delivery);
+        this.#remember(delivery);
+      }
       delivery.move(event);
       this.#remove(delivery);
     }
     for (const delivery of promoted) this.#unparkReady(delivery);
     this.proceed();
+  }
+
+  /** To tell its consumer when that closes. On a log nothing is counted, and nothing to be told. */
+  #noteHandBack(delivery: InFlightDelivery): void {
+    if (!this.#context.cumulative && (delivery.wasStarted || delivery.dueAt > 0))
+      this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */

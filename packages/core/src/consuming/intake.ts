@@ -59,6 +59,7 @@ export class Intake {
   #room(session: ConsumerSession): number {
     const { scheduler, settings, cumulative } = this.#context;
     const { prefetch, prefetchBytes, maxParked } = settings;
+    if (session.reopens) return 0;
     if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
     if (scheduler.parked >= maxParked) return 0;

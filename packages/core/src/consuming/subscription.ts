@@ -5,7 +5,6 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { contextOwner } from "../runtime/async-context.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
-import { type CloseConsumerOptions, nothingStarted } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
@@ -267,13 +266,13 @@ export class RunningSubscription implements Subscription {
     if (session === undefined) return;
     session.reopens = true;
     this.#scheduler.handBackIdle(session);
-    session.end();
+    // What has just ended is still to be settled through it.
+    const settled = Promise.resolve().then(() => session.acks.idle());
+    void this.#within(driverGraceMs, settled).then(() => session.end());
   }
 
   /** False when the subscription ended instead. */
   async #beginAgain(): Promise<boolean> {
-    const session = this.#session as ConsumerSession;
-    await this.#within(driverGraceMs, session.acks.idle());
     await this.#closeSession();
     try {
       await this.#open(this.#closing.signal);
@@ -330,7 +329,6 @@ export class RunningSubscription implements Subscription {
     this.#enter("closing");
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
-    const unsettled = session === undefined ? nothingStarted : this.#scheduler.unsettled(session);
     this.#scheduler.stop();
     await this.#within(timeoutMs, this.#scheduler.idle());
     this.#cancelling.abort();
@@ -340,7 +338,7 @@ export class RunningSubscription implements Subscription {
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
-      await this.#within(driverGraceMs, session.consumer.close(this.#stillOpen(session, unsettled)));
+      await this.#within(driverGraceMs, session.consumer.close(this.#scheduler.unsettled(session)));
       session.end();
       session.acks.abandon();
     } else {
@@ -349,17 +347,6 @@ export class RunningSubscription implements Subscription {
     }
     this.#enter("closed");
     this.#end(undefined);
-  }
-
-  /** What closing tells the consumer: what was handed back at the start of the drain, and what is unsettled now. */
-  #stillOpen(session: ConsumerSession, before: CloseConsumerOptions): CloseConsumerOptions {
-    const now = this.#scheduler.unsettled(session);
-    const { started } = before;
-    // What was started then and is not held any more has been settled, or waited in place.
-    const delayed = new Map([...before.delayed, ...now.delayed]);
-    const left = new Set(now.started);
-    for (const message of delayed.keys()) if (started.has(message)) left.add(message);
-    return { started: left, delayed };
   }
 
   /** Waits for the promise, but no longer. */
