@@ -106,6 +106,12 @@ export interface Consumer {
    */
   pausePartitions?(partitions: readonly string[]): void;
   /**
+   * From now on core holds up to so many unsettled messages: what `Source.prefetch` said, or more
+   * while handlers are quick, and back again when they are not. Fetch ahead accordingly. Leave it
+   * away where the number cannot change while a consumer lives.
+   */
+  setPrefetch?(prefetch: number): void;
+  /**
    * Stops, and hands back at once all that was delivered and not settled: to other
    * members where there are any. Bounded in time, idempotent, never rejects. For
    * an ephemeral source or an inbox it also leaves nothing behind on the broker.
