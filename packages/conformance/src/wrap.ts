@@ -60,6 +60,7 @@ export function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consum
     ...(own.pausePartitions === undefined
       ? {}
       : { pausePartitions: (partitions: readonly string[]) => own.pausePartitions?.(partitions) }),
+    ...(own.setPrefetch === undefined ? {} : { setPrefetch: own.setPrefetch.bind(own) }),
     close: (options) => own.close(options),
     ...replaced,
   };

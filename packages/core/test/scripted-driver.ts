@@ -68,7 +68,9 @@ export interface Script {
   extend?(batch: readonly ReceivedMessage[]): Answer<readonly ReceivedMessage[] | undefined>;
   closeConnection?(): unknown;
   closeConsumer?(): unknown;
-  /** False for a broker that cannot hold single partitions back. */
+  /** True for a broker whose prefetch may change while a consumer lives. */
+  readonly growingPrefetch?: boolean;
+  /** False for a broker that cannot pause single partitions. */
   readonly pausesPartitions?: boolean;
 }
 
@@ -187,6 +189,8 @@ export class ScriptedConsumer implements Consumer {
   /** What core said of it when it closed: those whose handler had been called. */
   startedAtClose: readonly ReceivedMessage[] | undefined;
   readonly pausePartitions?: (partitions: readonly string[]) => void;
+  readonly setPrefetch?: (prefetch: number) => void;
+  readonly prefetches: number[] = [];
   readonly #script: Script;
   readonly #arrived = new PushQueue<ReceivedMessage>();
 
@@ -195,6 +199,7 @@ export class ScriptedConsumer implements Consumer {
     this.call = call;
     this.source = source;
     this.hooks = hooks;
+    if (script.growingPrefetch === true) this.setPrefetch = (prefetch) => void this.prefetches.push(prefetch);
     if (script.pausesPartitions !== false)
       this.pausePartitions = (partitions) => void this.pausedPartitions.push(partitions);
   }

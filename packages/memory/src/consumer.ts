@@ -53,6 +53,9 @@ export class MemoryConsumer implements Consumer {
     return lost;
   }
 
+  /** It fetches nothing ahead: what core asks for is what it gets. */
+  setPrefetch(): void {}
+
   pausePartitions(partitions: readonly string[]): void {
     this.#member.pausedPartitions = new Set(partitions);
     this.#claim.queue.wake();

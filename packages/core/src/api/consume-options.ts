@@ -4,7 +4,10 @@ import type { HandleMiddleware } from "./middleware.ts";
 export interface ConsumeOptions {
   /** The most handlers at once. Default 10. */
   readonly concurrency?: number | undefined;
-  /** The most messages held, running ones included. At least `concurrency`. Default: the larger of 100 and 4 × `concurrency`. */
+  /**
+   * The most messages held, running ones included. At least `concurrency`. Default: the larger of 100 and
+   * 4 × `concurrency`, growing up to 1000 while handlers are quick, where the adapter can change it.
+   */
   readonly prefetch?: number | undefined;
   /**
    * The most bytes held (bodies, keys and headers), running ones included; one message always fits.

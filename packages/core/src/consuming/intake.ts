@@ -1,9 +1,12 @@
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
+import { PrefetchWindow } from "./prefetch-window.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
 export interface IntakeContext {
+  readonly clock: Clock;
   readonly scheduler: DeliveryScheduler;
   readonly settings: ConsumeSettings;
   readonly cumulative: boolean;
@@ -15,11 +18,18 @@ export class Intake {
   #wake: (() => void) | undefined;
   /** The one being received from. */
   #session: ConsumerSession | undefined;
+  readonly #window: PrefetchWindow;
   /** The size of a message, as the last ones were. */
   #usualBytes = 1_024;
 
   constructor(context: IntakeContext) {
     this.#context = context;
+    this.#window = new PrefetchWindow(context.settings);
+  }
+
+  /** The most messages to hold now. */
+  get prefetch(): number {
+    return this.#window.size;
   }
 
   /** There may be room again. */
@@ -43,6 +53,7 @@ export class Intake {
       const batch = await session.consumer.receive(room, { signal });
       if (signal.aborted) return;
       onReceived();
+      this.#follow(session, batch.length);
       if (batch.length > 0) {
         const before = scheduler.heldBytes;
         scheduler.admit(session, batch);
@@ -55,10 +66,19 @@ export class Intake {
     }
   }
 
+  /** The window follows how quick the handlers are, where the consumer can. */
+  #follow({ consumer }: ConsumerSession, received: number): void {
+    const { scheduler, clock } = this.#context;
+    if (this.#window.isFixed || consumer.setPrefetch === undefined || scheduler.isIsolating) return;
+    if (this.#window.note(received, scheduler.held, monotonicNow(clock)))
+      consumer.setPrefetch(this.#window.size);
+  }
+
   /** How many deliveries to ask for now. */
   #room(session: ConsumerSession): number {
     const { scheduler, settings, cumulative } = this.#context;
-    const { prefetch, prefetchBytes, maxParked } = settings;
+    const { prefetchBytes, maxParked } = settings;
+    const prefetch = this.#window.size;
     if (session.reopens) return 0;
     if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
@@ -81,7 +101,7 @@ export class Intake {
    */
   #mayGoOn(session: ConsumerSession): boolean {
     const { consumer } = session;
-    const { prefetch } = this.#context.settings;
+    const prefetch = this.#window.size;
     const stuck: string[] = [];
     for (const partition of session.partitions) {
       if (partition.blocked >= 2 * prefetch || partition.parked >= Math.max(1, prefetch / 2))

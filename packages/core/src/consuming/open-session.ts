@@ -17,6 +17,7 @@ export async function openSession(
   scheduler: DeliveryScheduler,
   closing: AbortSignal,
   waiting: AbortSignal,
+  prefetch: number,
 ): Promise<ConsumerSession> {
   const { driver, connector, clock, onError, startTimeoutMs } = context;
   const { address, start, filter, settings } = spec;
@@ -53,7 +54,7 @@ export async function openSession(
         filter,
         ...(scheduler.isIsolated
           ? { prefetch: 1, prefetchBytes: settings.prefetchBytes }
-          : { prefetch: prefetchOf(spec, context), prefetchBytes: settings.prefetchBytes }),
+          : { prefetch: prefetchOf(spec, context, prefetch), prefetchBytes: settings.prefetchBytes }),
       },
       {
         revoking: (partitions) => revoke(session, scheduler, partitions),
@@ -75,10 +76,14 @@ export async function openSession(
 }
 
 /** Where a key may stand before others in one queue, what follows it is passed over: so more is to be had. */
-function prefetchOf({ address, settings }: SubscriptionSpec, { driver }: SubscriptionContext): number {
+function prefetchOf(
+  { address, settings }: SubscriptionSpec,
+  { driver }: SubscriptionContext,
+  prefetch: number,
+): number {
   return address.ordered && driver.capabilities.settlement === "individual"
-    ? settings.prefetch + settings.maxParked
-    : settings.prefetch;
+    ? prefetch + settings.maxParked
+    : prefetch;
 }
 
 /** What it reads from, and where the operator makes topics and queues, what its failed messages go to. */

@@ -11,6 +11,8 @@ import type { Driver } from "../spi/driver.ts";
 export interface ConsumeSettings {
   readonly concurrency: number;
   readonly prefetch: number;
+  /** What the prefetch may grow to while handlers are quick; the same where the application gave a number. */
+  readonly maxPrefetch: number;
   /** The most bytes held, one message at least. */
   readonly prefetchBytes: number;
   /** The most messages held that can not be started: behind their key, or before their next attempt. */
@@ -22,6 +24,8 @@ export interface ConsumeSettings {
 /** How many messages may wait behind their keys, so that what comes after them is not held up: 8 × `prefetch`, 4096 at least. */
 const leastParked = 4_096;
 const parkedPerPrefetch = 8;
+/** What a prefetch that nobody chose may grow to. */
+const quickPrefetch = 1_000;
 const twelveHoursMs = 12 * 60 * 60 * 1_000;
 
 /** @throws MessagingError `INVALID_ARGUMENT` */
@@ -47,10 +51,12 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
   const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
   if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
   const prefetchBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
+  const maxPrefetch = options.prefetch === undefined ? Math.max(quickPrefetch, prefetch) : prefetch;
   const maxParked = Math.max(leastParked, parkedPerPrefetch * prefetch);
   return {
     concurrency,
     prefetch,
+    maxPrefetch,
     prefetchBytes,
     maxParked,
     retry: decideRetryPolicy(options.retry),

@@ -83,6 +83,7 @@ export class RunningSubscription implements Subscription {
       onIsolated: () => this.#reopen(),
     });
     this.#intake = new Intake({
+      clock,
       scheduler: this.#scheduler,
       settings,
       cumulative: capabilities.settlement === "cumulative",
@@ -199,7 +200,14 @@ export class RunningSubscription implements Subscription {
 
   async #open(waiting: AbortSignal): Promise<void> {
     const closing = this.#closing.signal;
-    this.#session = await openSession(this.#spec, this.#context, this.#scheduler, closing, waiting);
+    this.#session = await openSession(
+      this.#spec,
+      this.#context,
+      this.#scheduler,
+      closing,
+      waiting,
+      this.#intake.prefetch,
+    );
     if (closing.aborted) throw closing.reason;
   }
 
