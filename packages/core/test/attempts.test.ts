@@ -176,4 +176,23 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.sent("jobs..dead")).toEqual([]);
     expect(errors).toEqual([]);
   });
+
+  it("that runs for a while without harm lets others run beside it, more and more", async () => {
+    const { client, driver, clock } = await connected({ growingPrefetch: true });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { concurrency: 50, retry: { maxAttempts: 3 } }, handler.handler);
+    const all = Array.from({ length: 50 }, (_, n) => suspicious(n, 3));
+    driver.consumer().deliver(...all);
+    await clock.pass(500);
+    driver.consumer().deliver(...all);
+    const running: number[] = [];
+    for (let second = 0; second < 7; second++) {
+      await clock.pass(1_000);
+      running.push(handler.running);
+    }
+    expect(running.at(-1)).toBe(50);
+    expect(running[0]).toBeLessThan(5);
+    expect(driver.consumers).toHaveLength(2);
+    expect(driver.consumer().prefetches).toEqual([200]);
+  });
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, deadLetterOf, MessagingError, NonRetryableError, text } from "@waybill/core";
 import { type Case, suite } from "../case.ts";
 import { detailsOf } from "../dead-letter.ts";
@@ -299,4 +300,91 @@ export const deadLettering: readonly Case[] = suite("dead-lettering", [
       assert.equal(detailsOf(deadLettered.deliveries[0]).attempts, 3);
     },
   },
+  {
+    id: "poison-spares-its-neighbours",
+    title: "A message that kills its process takes none of those that were prefetched beside it along.",
+    guarantee: "G5",
+    parts: ["crash"],
+    timeoutMs: 240_000,
+    applies: ({ attempts }) =>
+      attempts === "exact" || "the broker does not count deliveries that ended without a settlement",
+    async run(context) {
+      const jobs = context.queue<number>();
+      const watcher = await context.connect();
+      const deadLettered = await context.collect(watcher, deadLetterOf({ queue: jobs }));
+      await watcher.topology.declare(jobs);
+      const handled = new Set<number>();
+      await watcher.sendBatch(jobs, [poison, ...neighbours]);
+      for (let life = 0; deadLettered.deliveries.length === 0; life++) {
+        assert.ok(life < mostLives, `the poison is given up within ${mostLives} lives`);
+        const crashable = await context.crashable();
+        const victim = await context.connect({ onError: () => undefined }, crashable.driver);
+        let died = false;
+        await victim.consume(jobs, { retry: quickRetry(2), concurrency: 5 }, async (value) => {
+          if (value !== poison) return void handled.add(value);
+          await crashable.die();
+          died = true;
+          await new Promise(() => undefined);
+        });
+        const over = () => died || deadLettered.deliveries.length > 0;
+        await context.eventually("the poison, or its dead-lettered message", over, 60_000);
+        void victim.close({ timeoutMs: 0 });
+      }
+      const healthy = await context.connect();
+      await healthy.consume(jobs, (value) => void handled.add(value));
+      await context.eventually(
+        "every neighbour is handled",
+        () => handled.size === neighbours.length,
+        60_000,
+      );
+      assert.deepEqual(numbersIn(deadLettered.values), [poison]);
+    },
+  },
+  {
+    id: "kills-are-no-verdict",
+    title: "What was in flight at one kill after the other is dead-lettered by none of them.",
+    guarantee: "G5",
+    parts: ["crash"],
+    timeoutMs: 240_000,
+    applies: ({ attempts }) =>
+      attempts === "exact" || "the broker does not count deliveries that ended without a settlement",
+    async run(context) {
+      const jobs = context.queue<number>();
+      const watcher = await context.connect();
+      const deadLettered = await context.collect(watcher, deadLetterOf({ queue: jobs }));
+      await watcher.topology.declare(jobs);
+      await watcher.sendBatch(jobs, neighbours);
+      const options = { retry: quickRetry(2), concurrency: 50, prefetch: 50 };
+      const handled = new Set<number>();
+      for (let life = 0; life < 5; life++) {
+        const crashable = await context.crashable();
+        const victim = await context.connect({ onError: () => undefined }, crashable.driver);
+        let started = 0;
+        await victim.consume(jobs, options, async (value) => {
+          started++;
+          if (life < 2) await new Promise(() => undefined);
+          await sleep(50);
+          handled.add(value);
+        });
+        // Those that are under suspicion come to run, too: one alone at first, then more and more.
+        const enough = life < 2 ? neighbours.length : 6;
+        await context.eventually(`${enough} have started`, () => started >= enough, 60_000);
+        await crashable.die();
+        void victim.close({ timeoutMs: 0 });
+      }
+      const healthy = await context.connect();
+      await healthy.consume(jobs, options, (value) => void handled.add(value));
+      await context.eventually("all are handled", () => handled.size === neighbours.length, 60_000);
+      assert.deepEqual(numbersIn(deadLettered.values), []);
+    },
+  },
 ]);
+
+/** The message that kills, those beside it, and how often it may before it is given up. */
+const poison = 0;
+const neighbours = Array.from({ length: 30 }, (_, number) => number + 1);
+const mostLives = 15;
+
+function numbersIn(bodies: readonly Uint8Array[]): unknown[] {
+  return bodies.map((body) => JSON.parse(new TextDecoder().decode(body)));
+}

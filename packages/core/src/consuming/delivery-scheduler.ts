@@ -31,7 +31,12 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onIsolate: () => void;
   /** What ran alone has ended well: receive as before. */
   readonly onIsolated: () => void;
+  /** What runs alone has done so for a while: receive as before beside it. False where its consumer cannot. */
+  readonly onWiden: () => boolean;
 }
+
+/** How long a suspect runs, in milliseconds, before others may run beside it. */
+const harmlessMs = 1_000;
 
 /**
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
@@ -63,6 +68,7 @@ export class DeliveryScheduler implements RunnerHost {
   #parked = 0;
   #starting = false;
   #waitsForTurn = false;
+  #suspectTimer: unknown;
 
   constructor(context: DeliverySchedulerContext) {
     this.#context = context;
@@ -204,7 +210,10 @@ export class DeliveryScheduler implements RunnerHost {
     delivery.move("start");
     this.#running.add(delivery);
     this.#working++;
-    if (delivery.suspect) this.#suspects.started();
+    if (delivery.suspect) {
+      this.#suspects.started();
+      this.#watchSuspects();
+    }
     delivery.partition?.started();
     this.#runner.begin(delivery);
   }
@@ -289,6 +298,22 @@ export class DeliveryScheduler implements RunnerHost {
       else this.#ready.addAgain(delivery);
       this.proceed();
     }, delayMs);
+  }
+
+  /** While suspects run without harm, more and more of them may. */
+  #watchSuspects(): void {
+    const { clock, onWiden } = this.#context;
+    this.#suspectTimer ??= clock.setTimeout(() => {
+      this.#suspectTimer = undefined;
+      if (this.#stopped || ![...this.#running].some(({ suspect }) => suspect)) return;
+      if (this.#isolation.isOn) {
+        if (!onWiden()) return;
+        this.#isolation.widen();
+      }
+      this.#suspects.grow();
+      this.#watchSuspects();
+      this.proceed();
+    }, harmlessMs);
   }
 
   /** Nothing came to be run alone: back to many at a time. */
@@ -387,6 +412,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#isolation.stop();
+    this.#context.clock.clearTimeout(this.#suspectTimer);
     this.#holds.clear();
     this.#handBackAll(() => true);
   }

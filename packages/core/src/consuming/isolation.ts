@@ -60,6 +60,11 @@ export class Isolation {
     if (this.#state === "on" && (isSuspect || ++this.#others >= mostOthers)) this.end();
   }
 
+  /** Over, with the consumer that there is: it can receive more by itself. */
+  widen(): void {
+    this.#state = "none";
+  }
+
   /** Back to many at a time. */
   end(): void {
     if (this.#state !== "on") return;

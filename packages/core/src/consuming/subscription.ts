@@ -81,6 +81,7 @@ export class RunningSubscription implements Subscription {
       onChange: () => this.#intake.changed(),
       onIsolate: () => this.#reopen(),
       onIsolated: () => this.#reopen(),
+      onWiden: () => this.#widen(),
     });
     this.#intake = new Intake({
       clock,
@@ -277,6 +278,14 @@ export class RunningSubscription implements Subscription {
     // What has just ended is still to be settled through it.
     const settled = Promise.resolve().then(() => session.acks.idle());
     void this.#within(driverGraceMs, settled).then(() => session.end());
+  }
+
+  /** In a queue that keeps order nothing else could run beside it anyway. */
+  #widen(): boolean {
+    const setPrefetch = this.#session?.consumer.setPrefetch?.bind(this.#session.consumer);
+    if (setPrefetch === undefined || this.#spec.address.ordered) return false;
+    setPrefetch(this.#intake.prefetch);
+    return true;
   }
 
   /** False when the subscription ended instead. */

@@ -9,7 +9,7 @@ const endOfDoubt = 10;
 /**
  * Messages whose count has reached the limit though nobody knows of that many attempts: one of
  * them may take its process down each time, and the others are its neighbours. The first is run
- * alone; while they end well, twice as many run at once each time, so that what an ordinary kill
+ * alone; while they end well, or run for a while without harm, more run at once, so that what a kill
  * left behind is soon at full speed again.
  *
  * Only the count survives a process, so it must tell the one from the others: what ran alone is
@@ -76,6 +76,11 @@ export class Suspects {
     this.#running--;
     this.#gaveUp = false;
     this.#allowed = Math.max(2, this.#allowed + 1);
+  }
+
+  /** Those that run have done so for a while without harm: twice as many may. */
+  grow(): void {
+    this.#allowed = Math.max(2, 2 * this.#allowed);
   }
 
   /** There was no isolation to be had in time: they run among the others, one at first. */
