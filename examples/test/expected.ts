@@ -32,7 +32,7 @@ export const refused: Readonly<Record<string, Readonly<Record<string, RegExp>>>>
 
 /** As `refused`, where only an emulator lacks it, and another emulator may have it. */
 export const refusedByEmulator: typeof refused = {
-  "google-pubsub": { "07-replay.ts": /UNIMPLEMENTED.*This stand-in does not have/s },
+  "google-pubsub": { "07-replay.ts": /UNIMPLEMENTED.*This emulator does not have/s },
 };
 
 /** The last line of the demo. */
