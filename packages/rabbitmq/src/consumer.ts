@@ -16,7 +16,7 @@ import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
 import { channelLost } from "./errors.ts";
 import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
-import { AdaptivePrefetch } from "./receiving/adaptive-prefetch.ts";
+import { ChannelConsumers } from "./receiving/channel-consumers.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
 const closeTimeoutMs = 5_000;
@@ -55,16 +55,13 @@ export class RabbitmqConsumer implements Consumer {
   readonly #queue = new PushQueue<RabbitmqDelivery>();
   readonly #unsettled = new UnsettledDeliveries();
   readonly #autoAck: boolean;
-  readonly #tags = new Set<string>();
-  readonly #prefetch: AdaptivePrefetch | undefined;
-  #resizing: Promise<void> | undefined;
-  #addedTag: string | undefined;
+  readonly #consumers: ChannelConsumers;
   #error: unknown;
   #dead = false;
   #channelClosed = false;
   /** Settled, and not yet told to the broker. */
   #unacked: number[] = [];
-  readonly #ackEvery: number;
+  #ackEvery: number;
   #ackLater: ReturnType<typeof setImmediate> | undefined;
   #acked = false;
   /** Resolves with whether the acks that wait were written. */
@@ -80,8 +77,12 @@ export class RabbitmqConsumer implements Consumer {
     const { noAck, exclusive, arguments: special } = options.consume;
     this.#autoAck = noAck === true;
     // A second consumer would stand by, be refused, or read a stream of its own.
-    const mayHaveTwo = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
-    this.#prefetch = mayHaveTwo ? new AdaptivePrefetch(options) : undefined;
+    const mayAdapt = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
+    this.#consumers = new ChannelConsumers(channel, {
+      ...options,
+      mayAdapt,
+      onMessage: this.#onMessage,
+    });
     this.#ackEvery = Math.ceil(options.prefetch / ackShare);
     channel.on("error", (error) => {
       this.#error = error;
@@ -92,30 +93,8 @@ export class RabbitmqConsumer implements Consumer {
     });
   }
 
-  async start(): Promise<void> {
-    await this.#consume(this.#prefetch?.first ?? this.#options.prefetch);
-  }
-
-  async #consume(prefetch: number): Promise<string> {
-    const { queue, consume } = this.#options;
-    // Both on their way at once: one round trip.
-    const prefetching = this.#autoAck ? undefined : this.#channel.prefetch(Math.min(prefetch, 65_535));
-    const consuming = this.#channel.consume(queue, this.#onMessage, consume);
-    const [{ consumerTag }] = await Promise.all([consuming, prefetching]);
-    this.#tags.add(consumerTag);
-    return consumerTag;
-  }
-
-  async #resize(change: { readonly add: number } | "cancel"): Promise<void> {
-    try {
-      if (change !== "cancel") this.#addedTag = await this.#consume(change.add);
-      else if (this.#addedTag !== undefined) {
-        await this.#channel.cancel(this.#addedTag);
-        this.#tags.delete(this.#addedTag);
-      }
-    } catch {
-      // The channel's end will be told.
-    }
+  start(): Promise<void> {
+    return this.#consumers.start();
   }
 
   receive(max: number, call: Call): Promise<readonly ReceivedMessage[]> {
@@ -131,6 +110,7 @@ export class RabbitmqConsumer implements Consumer {
         continue;
       }
       this.#unsettled.remove(own);
+      this.#consumers.settled(own.native);
       this.#forgetUncounted(own);
       this.#unacked.push(own.tag);
       outcomes.push("settled");
@@ -141,6 +121,16 @@ export class RabbitmqConsumer implements Consumer {
     this.#acking ??= Promise.withResolvers();
     // Settled once it is written: what a channel takes with it was not.
     return this.#acking.promise.then((written) => (written ? outcomes : outcomes.map(() => "lost")));
+  }
+
+  /**
+   * Without effect for what the broker gives to one consumer alone: an ordered group, a
+   * broadcast, a replay or an inbox, whose prefetch is fixed for its life.
+   */
+  setPrefetch(prefetch: number): void {
+    if (!this.#consumers.adapts || this.#dead || this.#closing !== undefined) return;
+    this.#ackEvery = Math.ceil(prefetch / ackShare);
+    this.#consumers.setPrefetch(prefetch);
   }
 
   close({ started }: CloseConsumerOptions): Promise<void> {
@@ -189,15 +179,8 @@ export class RabbitmqConsumer implements Consumer {
     if (message.fields.redelivered)
       delivery.uncounted = this.#options.uncounted.of(this.#options.queue, delivery.id);
     this.#queue.push(delivery);
-    if (this.#closing === undefined) this.#adapt(message.content.length);
+    if (this.#closing === undefined) this.#consumers.arrived(message);
   };
-
-  #adapt(bodyBytes: number): void {
-    const change = this.#prefetch?.arrived(bodyBytes, this.#unsettled.size);
-    if (change === undefined) return;
-    const before = this.#resizing;
-    this.#resizing = before === undefined ? this.#resize(change) : before.then(() => this.#resize(change));
-  }
 
   /** The broker takes back what was not settled, so what core was not given yet must not be given any more. */
   #lose(cause: unknown): void {
@@ -228,9 +211,7 @@ export class RabbitmqConsumer implements Consumer {
       return this.#awaitAcks();
     }
     this.#queue.fail(closed());
-    await this.#resizing;
-    // What was on its way while we cancelled has come when that is answered.
-    await Promise.all([...this.#tags].map((tag) => this.#channel.cancel(tag)));
+    await this.#consumers.stop();
     this.#ack();
     const unsettled = this.#unsettled.all;
     this.#lose(closed());
@@ -268,7 +249,7 @@ export class RabbitmqConsumer implements Consumer {
    * takes its turn behind the first acks, and its end behind the others.
    */
   async #awaitAcks(): Promise<void> {
-    if (!this.#acked || this.#tags.size === 0) return;
+    if (!this.#acked || !this.#consumers.started) return;
     const { consumerTag } = await this.#channel.consume(this.#options.queue, () => undefined);
     await this.#channel.cancel(consumerTag);
   }

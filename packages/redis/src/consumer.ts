@@ -100,6 +100,10 @@ export class RedisConsumer implements Consumer {
     return batch.filter((delivery) => lost.has(delivery as RedisDelivery));
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#parts.budget.setPrefetch(prefetch);
+  }
+
   #release(deliveries: readonly RedisDelivery[]): void {
     for (const delivery of deliveries) this.#parts.budget.released(delivery);
   }

@@ -4,9 +4,11 @@ import {
   ack,
   call,
   consume,
+  ids,
   messages,
   publish,
   receive,
+  take,
   topicOf,
 } from "../../../scripts/testing/workbench.ts";
 import { RedisBench } from "./workbench.ts";
@@ -125,6 +127,48 @@ it("reads ahead no further than the prefetch, whatever it was asked for", async 
     expect(received).toHaveLength(1);
   }
   await consumer.close(nothingStarted);
+});
+
+it("reads ahead as far as the prefetch that it is set to, and no further once that is less", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue");
+  const sent = messages(1_000);
+  await publish(connection, queue, sent);
+  const consumer = await consume(connection, queue, { prefetch: 100 });
+  const got: ReceivedMessage[] = [];
+  let held: ReceivedMessage[] = [];
+  const pending = async () => ((await bench.plain.xpending(queue.brokerName, "workers")) as [number])[0];
+  /** Takes one after the other until so many are held, and tells the most that was fetched at any time. */
+  const hold = async (count: number) => {
+    let most = 0;
+    while (held.length < count) {
+      const received = await receive(consumer, 1, 500);
+      expect(received).toHaveLength(1);
+      held.push(...received);
+      got.push(...received);
+      most = Math.max(most, await pending());
+    }
+    return most;
+  };
+  expect(await hold(60)).toBeLessThanOrEqual(100);
+  consumer.setPrefetch?.(400);
+  const most = await hold(120);
+  expect(most).toBeGreaterThan(300);
+  expect(most).toBeLessThanOrEqual(400);
+  consumer.setPrefetch?.(100);
+  await hold(await pending());
+  await ack(consumer, held.splice(0, held.length - 80));
+  expect(await hold(100)).toBeLessThanOrEqual(100);
+  await ack(consumer, held);
+  held = [];
+  expect(await hold(50)).toBeLessThanOrEqual(100);
+  await ack(consumer, held);
+  await consumer.close(nothingStarted);
+  const next = await consume(connection, queue, { prefetch: 1_000 });
+  const rest = await take(next, sent.length - got.length);
+  expect(rest.every(({ redeliveries }) => redeliveries === 0)).toBe(true);
+  expect(ids([...got, ...rest]).sort()).toEqual(ids(sent).sort());
+  expect(await receive(next, 1, 300)).toEqual([]);
 });
 
 it("does not hand out what waited in it for longer than its lease", async () => {

@@ -43,3 +43,25 @@ it("goes on reading by a few hundred kilobytes when what it held was never settl
   budget.fetched(deliveries(1_000, 10_000));
   expect(budget.count(500)).toBeGreaterThan(20);
 });
+
+it("reads ahead as far as the prefetch of the moment, and not while more than that is held", () => {
+  const budget = new ReadBudget({ prefetch: 100, prefetchBytes: megabyte });
+  budget.fetched(deliveries(100, 100));
+  expect(budget.countAhead()).toBe(0);
+  budget.setPrefetch(400);
+  expect(budget.countAhead()).toBe(300);
+  const more = deliveries(300, 100);
+  budget.fetched(more);
+  budget.setPrefetch(100);
+  for (const delivery of more.slice(0, 290)) budget.released(delivery);
+  expect(budget.countAhead()).toBe(0);
+  budget.setPrefetch(200);
+  expect(budget.countAhead()).toBe(90);
+});
+
+it("keeps to its bytes however far the prefetch grows", () => {
+  const budget = new ReadBudget({ prefetch: 10, prefetchBytes: megabyte });
+  budget.fetched(deliveries(10, 100_000));
+  budget.setPrefetch(1_000);
+  expect(budget.countAhead()).toBe(0);
+});

@@ -71,6 +71,11 @@ export class StreamConsumer implements Consumer {
     return batch.map(() => "settled");
   }
 
+  /** Nothing is read here before core asks for it, and core asks for what its prefetch has room for. */
+  setPrefetch(prefetch: number): void {
+    this.#parts.budget.setPrefetch(prefetch);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

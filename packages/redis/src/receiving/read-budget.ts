@@ -20,20 +20,27 @@ export interface Prefetch {
  * the sizes seen so far. It never says less than one: core decides whether to ask at all.
  */
 export class ReadBudget {
-  readonly #limits: Prefetch;
+  readonly #prefetchBytes: number;
+  #prefetch: number;
   #bytesEach: number | undefined;
   #held = 0;
   #heldBytes = 0;
   /** Goes up when all is forgotten, so that what was held before is not subtracted later. */
   #epoch = 1;
 
-  constructor(limits: Prefetch) {
-    this.#limits = limits;
+  constructor({ prefetch, prefetchBytes }: Prefetch) {
+    this.#prefetch = prefetch;
+    this.#prefetchBytes = prefetchBytes;
+  }
+
+  /** In messages, from now on. If more are held, nothing is read ahead until fewer are. */
+  setPrefetch(prefetch: number): void {
+    this.#prefetch = prefetch;
   }
 
   /** For one read, at most `most`. */
   count(most: number): number {
-    const { prefetchBytes } = this.#limits;
+    const prefetchBytes = this.#prefetchBytes;
     // What core has let go of unsettled still counts here, and must not slow reading down for good.
     const left = Math.max(prefetchBytes - this.#heldBytes, Math.min(leastReadBytes, prefetchBytes));
     const room = Math.min(readBytes, left);
@@ -42,11 +49,10 @@ export class ReadBudget {
 
   /** For a read that core has not asked for; 0: none. */
   countAhead(): number {
-    const { prefetch, prefetchBytes } = this.#limits;
-    const room = prefetch - this.#held;
+    const room = this.#prefetch - this.#held;
     // A few at a time are not worth a command.
-    if (room < Math.max(2, prefetch / 4) || this.#bytesEach === undefined) return 0;
-    if (this.#heldBytes + this.#bytesEach > prefetchBytes) return 0;
+    if (room < Math.max(2, this.#prefetch / 4) || this.#bytesEach === undefined) return 0;
+    if (this.#heldBytes + this.#bytesEach > this.#prefetchBytes) return 0;
     return this.count(room);
   }
 

@@ -1,0 +1,139 @@
+import type { Channel, ConsumeMessage, Options } from "amqplib";
+import { AdaptivePrefetch, type PrefetchChange, type PrefetchLimits } from "./adaptive-prefetch.ts";
+
+/** AMQP has no larger one. */
+const mostPrefetch = 65_535;
+
+export interface ChannelConsumersOptions extends PrefetchLimits {
+  readonly queue: string;
+  readonly consume: Options.Consume;
+  /** Whether the queue serves several consumers of one channel, so that their number can follow what may be held. */
+  readonly mayAdapt: boolean;
+  readonly onMessage: (message: ConsumeMessage | null) => void;
+}
+
+interface LiveConsumer {
+  readonly tag: string;
+  readonly prefetch: number;
+}
+
+/**
+ * The broker's consumers of one queue on one channel. Their prefetches add up to what the
+ * broker may push: one is added, or the newest cancelled, as what may be held changes. What a
+ * cancelled one delivered stays with the channel and is handled like all else.
+ */
+export class ChannelConsumers {
+  readonly #channel: Channel;
+  readonly #options: ChannelConsumersOptions;
+  readonly #prefetch: AdaptivePrefetch | undefined;
+  /** The newest last. */
+  readonly #live: LiveConsumer[] = [];
+  /** How many deliveries are not settled, by the tag of their consumer. */
+  readonly #unsettledOf = new Map<string, number>();
+  #unsettled = 0;
+  /** At most one change is under way. */
+  #changing: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(channel: Channel, options: ChannelConsumersOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#prefetch = options.mayAdapt ? new AdaptivePrefetch(options) : undefined;
+  }
+
+  /** Whether their number follows what may be held. */
+  get adapts(): boolean {
+    return this.#prefetch !== undefined;
+  }
+
+  get started(): boolean {
+    return this.#live.length > 0;
+  }
+
+  start(): Promise<void> {
+    return this.#begin({ add: this.#prefetch?.first ?? this.#options.prefetch });
+  }
+
+  /** Without effect where they do not adapt. */
+  setPrefetch(prefetch: number): void {
+    this.#prefetch?.setPrefetch(prefetch);
+    this.#adapt();
+  }
+
+  arrived({ fields: { consumerTag }, content }: ConsumeMessage): void {
+    if (this.#prefetch === undefined) return;
+    this.#unsettled++;
+    this.#unsettledOf.set(consumerTag, (this.#unsettledOf.get(consumerTag) ?? 0) + 1);
+    this.#prefetch.arrived(content.length);
+    this.#adapt();
+  }
+
+  settled({ fields: { consumerTag } }: ConsumeMessage): void {
+    if (this.#prefetch === undefined) return;
+    this.#unsettled--;
+    const left = (this.#unsettledOf.get(consumerTag) ?? 0) - 1;
+    if (left > 0) this.#unsettledOf.set(consumerTag, left);
+    else this.#unsettledOf.delete(consumerTag);
+  }
+
+  /** Cancels all. What was on its way meanwhile has come when it resolves. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#changing;
+    await this.#cancel(this.#live);
+  }
+
+  #adapt(): void {
+    if (this.#prefetch === undefined || this.#changing !== undefined || this.#stopped) return;
+    const change = this.#prefetch.change({
+      all: this.#unsettled,
+      leftover: this.#leftover,
+      isNewestFull: this.#isNewestFull,
+    });
+    // If it fails, the channel's end will be told.
+    if (change !== undefined) void this.#begin(change).catch(() => {});
+  }
+
+  #begin(change: NonNullable<PrefetchChange>): Promise<void> {
+    const made = this.#make(change).then(() => {
+      this.#changing = undefined;
+      // What is wanted may have changed meanwhile.
+      this.#adapt();
+    });
+    this.#changing = made.catch(() => {});
+    return made;
+  }
+
+  async #make(change: NonNullable<PrefetchChange>): Promise<void> {
+    if (change !== "cancel") return this.#add(change.add);
+    // Written at once, since no other request is under way: ahead of every ack that could give it credit again.
+    await this.#cancel(this.#live.slice(-1));
+    this.#live.pop();
+  }
+
+  async #add(most: number): Promise<void> {
+    const { queue, consume, onMessage } = this.#options;
+    const prefetch = Math.min(most, mostPrefetch);
+    // Both on their way at once: one round trip.
+    const prefetching = consume.noAck === true ? undefined : this.#channel.prefetch(prefetch);
+    const consuming = this.#channel.consume(queue, onMessage, consume);
+    const [{ consumerTag }] = await Promise.all([consuming, prefetching]);
+    this.#live.push({ tag: consumerTag, prefetch });
+  }
+
+  async #cancel(consumers: readonly LiveConsumer[]): Promise<void> {
+    await Promise.all(consumers.map(({ tag }) => this.#channel.cancel(tag)));
+  }
+
+  get #leftover(): number {
+    let leftover = this.#unsettled;
+    for (const { tag } of this.#live) leftover -= this.#unsettledOf.get(tag) ?? 0;
+    return leftover;
+  }
+
+  /** What is settled and not yet acked is not counted, so this is never said too early. */
+  get #isNewestFull(): boolean {
+    const newest = this.#live.at(-1);
+    return newest !== undefined && (this.#unsettledOf.get(newest.tag) ?? 0) >= newest.prefetch;
+  }
+}
