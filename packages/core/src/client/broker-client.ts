@@ -237,6 +237,7 @@ export class BrokerClient implements Client<Feature> {
       clock,
       observer,
       onError: reporter.error,
+      onWarning: reporter.warn,
       startTimeoutMs: connectTimeoutMs,
       drainTimeoutMs,
       retryInitialMs: reconnectInitialMs,

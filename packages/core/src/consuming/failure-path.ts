@@ -28,6 +28,8 @@ export interface FailurePathContext {
   readonly deadLetter: Address | undefined;
   sender(address: Address): DestinationSender;
   readonly onError: (error: MessagingError) => void;
+  /** What is no fault of the client's: a message that was given up. */
+  readonly onWarning: (warning: MessagingError) => void;
   /** Fires when nothing is settled any more. */
   readonly signal: AbortSignal;
 }
@@ -243,11 +245,11 @@ export class FailurePath {
 
   /** Nobody loses a message in silence. */
   #tell(delivery: InFlightDelivery, code: "DEAD_LETTERED" | "DROPPED", error: unknown, note: string): void {
-    const { address, deadLetter, onError } = this.#context;
+    const { address, deadLetter, onWarning } = this.#context;
     const from =
       address.group === undefined ? `"${address.name}"` : `"${address.name}" (group "${address.group}")`;
     const where = code === "DEAD_LETTERED" ? `was put into "${deadLetter?.name}"` : "was dropped";
-    onError(
+    onWarning(
       new MessagingError(
         code,
         `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,

@@ -19,6 +19,7 @@ export interface SubscriptionContext {
   readonly clock: Clock;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
+  readonly onWarning: (warning: MessagingError) => void;
   /** What was tried of messages that come again, for the whole client. */
   readonly attempts: AttemptMemory;
   /** Topics and queues are made by an operator, and only looked at here. */

@@ -72,6 +72,7 @@ export class RunningSubscription implements Subscription {
         deadLetter: spec.deadLetter,
         sender: context.sender,
         onError,
+        onWarning: context.onWarning,
         signal: this.#cancelling.signal,
       }),
       clock,
