@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivery, deadLetterDetails, deadLetterOf } from "@waybill/core";
 import { suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { Gate } from "../gate.ts";
 import { quickRetry } from "../quick-retry.ts";
+import { unconfirmedMs } from "../unconfirmed.ts";
 
 /** A client with a queue. */
 async function queued(context: Context) {
@@ -203,6 +205,7 @@ export const retrying = suite("retrying", [
       });
       await replacement.send(queue, 1);
       await first.first(2);
+      await sleep(unconfirmedMs);
       await crashable.die();
       const second = await context.collect(replacement, queue);
       const [got] = await second.first(1, 120_000);

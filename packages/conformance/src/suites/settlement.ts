@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivery, deadLetterDetails, deadLetterOf } from "@waybill/core";
 import { suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { Gate } from "../gate.ts";
 import type { Numbered } from "../history.ts";
 import { quickRetry } from "../quick-retry.ts";
+import { unconfirmedMs } from "../unconfirmed.ts";
 import { wrapDriver } from "../wrap.ts";
 
 /** A client with a queue. */
@@ -327,6 +329,7 @@ export const settlement = suite("settlement", [
       for (let n = 0; n < 20; n++) await history.publish((message) => replacement.send(queue, message));
       await first.first(20);
       await context.eventually("the acks", () => acked.size === 10);
+      await sleep(unconfirmedMs);
       await crashable.die();
       const again = new Set<number>();
       await context.collect(replacement, queue, {}, ({ n }) => again.add(n));
