@@ -5,8 +5,8 @@ import { InFlightDelivery } from "../src/consuming/in-flight-delivery.ts";
 import { InFlightList } from "../src/consuming/in-flight-list.ts";
 import { KeySchedule } from "../src/consuming/key-schedule.ts";
 import { Partition } from "../src/consuming/partition.ts";
+import { BoundedMap } from "../src/runtime/bounded-map.ts";
 import { Deque } from "../src/runtime/deque.ts";
-import { RecentTimes } from "../src/runtime/recent-times.ts";
 import { delivery } from "./workbench.ts";
 
 const session = new ConsumerSession();
@@ -167,10 +167,15 @@ describe("InFlightList", () => {
   });
 });
 
-describe("RecentTimes", () => {
-  it("answers when a name was first noted, and forgets the oldest", () => {
-    const times = new RecentTimes(2);
-    expect([times.note("a", 1), times.note("a", 2), times.note("b", 3)]).toEqual([1, 1, 3]);
-    expect([times.note("c", 4), times.note("b", 5), times.note("a", 6)]).toEqual([4, 3, 6]);
+describe("BoundedMap", () => {
+  it("forgets the oldest when its keys take more bytes than allowed", () => {
+    const map = new BoundedMap<number>(2 * (2 + 100));
+    map.set("a", 1);
+    map.set("b", 2);
+    map.set("a", 3);
+    map.set("c", 4);
+    expect([map.get("a"), map.get("b"), map.get("c"), map.size]).toEqual([3, undefined, 4, 2]);
+    map.set("d", 5, 1_000);
+    expect(map.size).toBe(0);
   });
 });

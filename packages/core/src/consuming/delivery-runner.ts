@@ -7,6 +7,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { type Validated, validate } from "../publishing/encode.ts";
 import { type OwnContext, ownContext } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
+import { isThenable, promised } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
@@ -123,7 +124,7 @@ export class DeliveryRunner {
           : this.#middlewareCall.run(middleware, attempt, handlerContext),
       );
       if (isThenable(result)) {
-        void Promise.resolve(result).then(
+        void promised(result).then(
           () => this.#returned(delivery, attempt, startedAt),
           (error) => this.#threw(delivery, attempt, error, startedAt),
         );
@@ -247,11 +248,5 @@ function expired(delivery: InFlightDelivery): unknown {
   return (
     delivery.lastError ??
     new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.")
-  );
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
   );
 }

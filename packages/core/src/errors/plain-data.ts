@@ -1,4 +1,4 @@
-import { safeErrorText } from "./render-error.ts";
+import { errorText } from "./error-text.ts";
 
 /** What is deeper, longer or more than this is left out: plain data is for a log line. */
 const most = { depth: 4, entries: 100 };
@@ -18,7 +18,7 @@ export function plainData(value: unknown, depth = 0): unknown {
 function convert(value: unknown, depth: number): unknown {
   switch (typeof value) {
     case "string":
-      return safeErrorText(value);
+      return errorText(value);
     case "number":
       return Number.isFinite(value) ? value : String(value);
     case "boolean":
@@ -30,7 +30,7 @@ function convert(value: unknown, depth: number): unknown {
       return String(value).slice(0, 100);
   }
   if (value === null) return null;
-  if (value instanceof Error) return safeErrorText(value);
+  if (value instanceof Error) return errorText(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid date" : value.toISOString();
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (depth >= most.depth) return "…";

@@ -4,7 +4,6 @@ import { errorText } from "./error-text.ts";
 const deepest = 5;
 const mostFrames = 10;
 const longestStack = 8_192;
-const unshowable = "an error that cannot be shown";
 
 /** The texts of what is underneath an error, outermost first, without credentials. Never throws. */
 export function causesOf(error: unknown): string[] {
@@ -35,22 +34,13 @@ function framesOf(error: unknown): string {
     .filter((each) => /^ {4}at /.test(each));
   return frames
     .slice(0, mostFrames)
-    .map((frame) => `\n${safeErrorText(frame)}`)
+    .map((frame) => `\n${errorText(frame)}`)
     .join("");
-}
-
-/** The text of one error, without credentials. Never throws. */
-export function safeErrorText(error: unknown): string {
-  try {
-    return errorText(error);
-  } catch {
-    return unshowable;
-  }
 }
 
 /** `ECONNREFUSED: connect ECONNREFUSED …`, or `TypeError: …` for an error without a code. */
 function named(error: unknown): string {
-  const text = safeErrorText(error);
+  const text = errorText(error);
   const name = field(error, "code") ?? field(error, "name");
   return name === undefined || text.startsWith(name) ? text : `${name}: ${text}`;
 }

@@ -1,5 +1,5 @@
+import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { safeErrorText } from "../errors/render-error.ts";
 import { replyHeaders } from "./reply-headers.ts";
 
 const legalCode = /^[\w.:-]{1,100}$/;
@@ -8,7 +8,7 @@ const legalCode = /^[\w.:-]{1,100}$/;
 export function failureReply(error: unknown, isExposed: boolean): Readonly<Record<string, string>> {
   return {
     [replyHeaders.errorCode]: codeOf(error),
-    ...(isExposed ? { [replyHeaders.errorMessage]: safeErrorText(error) } : {}),
+    ...(isExposed ? { [replyHeaders.errorMessage]: errorText(error) } : {}),
   };
 }
 
