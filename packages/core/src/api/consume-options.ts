@@ -1,4 +1,6 @@
-import type { DeadLetterPolicy, RetryPolicy } from "./failure-policy.ts";
+import type { Feature } from "../spi/capabilities.ts";
+import type { AfterDeadLetter, DeadLetterPolicy, RetryPolicy } from "./failure-policy.ts";
+import type { Gated } from "./gated.ts";
 import type { HandleMiddleware } from "./middleware.ts";
 
 export interface ConsumeOptions {
@@ -25,3 +27,21 @@ export interface ConsumeOptions {
   /** Closes the subscription when it fires. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** For contracts with an ordering key, where the driver keeps order. */
+export type OrderedConsumeOptions<F extends Feature> = Gated<
+  F,
+  "ordering",
+  {
+    /**
+     * What follows a dead-lettered message of an ordering key. Default `"continue"`: the next message of the
+     * key. `"block"`: nothing of that key, until the dead-lettered message is redriven or removed from its
+     * dead-letter queue, which may be noticed up to some minutes later; other keys go on. Told of once as
+     * `KEY_BLOCKED`. Needs a contract with a `key` and a dead-letter queue.
+     */
+    readonly afterDeadLetter?: AfterDeadLetter | undefined;
+  }
+>;
+
+/** The options of `consume`, and of `messages` on a queue. */
+export type QueueConsumeOptions<F extends Feature = Feature> = ConsumeOptions & OrderedConsumeOptions<F>;

@@ -1,6 +1,6 @@
 import type { Filter } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
-import type { ConsumeOptions } from "./consume-options.ts";
+import type { ConsumeOptions, OrderedConsumeOptions, QueueConsumeOptions } from "./consume-options.ts";
 import type { QueueContract, TopicContract } from "./contract.ts";
 import type { Delivery, Handler } from "./delivery.ts";
 import type { Gated, Has, HasFeatures } from "./gated.ts";
@@ -29,12 +29,15 @@ export type GroupOptions<F extends Feature> = {
     /** Where a group begins that does not exist yet. Default `latest`. Else only for `retained` topics. */
     readonly start?: Start | undefined;
   }
->;
+> &
+  OrderedConsumeOptions<F>;
 
 export type BroadcastOptions<F extends Feature> = {
   /** No group: live messages, to this subscription alone, with nothing left behind. */
   readonly broadcast: true & Has<F, "broadcast">;
   readonly group?: undefined;
+  /** A broadcast has no dead-letter queue of its own. */
+  readonly afterDeadLetter?: undefined;
 } & Gated<
   F,
   "replay",
@@ -74,6 +77,6 @@ export interface Subscriber<F extends Feature = never> extends HasFeatures<F> {
   messages<Out>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
     from: QueueContract<any, Out, any, any>,
-    options?: ConsumeOptions,
+    options?: QueueConsumeOptions<F>,
   ): DeliveryIterator<Out>;
 }

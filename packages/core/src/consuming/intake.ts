@@ -80,7 +80,8 @@ export class Intake {
     const { prefetchBytes, maxParked } = settings;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
-    if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
+    if (scheduler.isIsolating)
+      return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
     if (scheduler.parked >= maxParked) return 0;
     const bytes = prefetchBytes - scheduler.heldBytes;
