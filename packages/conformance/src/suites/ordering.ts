@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Subscription } from "@waybill/core";
+import { deadLetterOf, type QueueConsumeOptions, type Subscription } from "@waybill/core";
 import { type Case, suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { severable } from "../faults/severable.ts";
@@ -217,6 +217,62 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
   {
+    id: "blocked-until-redriven",
+    title:
+      "A key can wait for its dead-lettered message: others go on, and it does when that message is redriven.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 240_000,
+    async run(context) {
+      const { client, handled, subscription, fix } = await blocked(context);
+      const { jobs } = fix();
+      const report = await client.redrive({ queue: jobs });
+      assert.equal(report.redriven, 1);
+      await context.eventually("the key goes on", () => handled.length === 8, 200_000);
+      const ofKey = handled.filter((each) => each.startsWith("bad"));
+      // Where the redriven message cannot come while others of its key are unsettled, it comes after them.
+      const follow = ofKey.filter((each) => each !== "bad-0");
+      assert.deepEqual(follow, ["bad-1", "bad-2"]);
+      await context.eventually("no key waits", () => subscription.blockedKeys === 0);
+    },
+  },
+  {
+    id: "blocked-until-removed",
+    title: "A key that waits for its dead-lettered message goes on when that message is removed.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 240_000,
+    async run(context) {
+      const { client, handled, fix } = await blocked(context);
+      const { jobs } = fix();
+      const removing = await context.collect(client, deadLetterOf({ queue: jobs }));
+      await removing.first(1);
+      await removing.subscription.close();
+      await context.eventually("the key goes on", () => handled.length === 7, 200_000);
+      assert.deepEqual(handled.slice(5), ["bad-1", "bad-2"]);
+    },
+  },
+  {
+    id: "blocked-across-a-restart",
+    title:
+      "A key that waits for its dead-lettered message waits in the next process too, without another run.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const { handled, subscription, fix } = await blocked(context);
+      // The broker's own dead-letter queue is all that the next process knows.
+      await subscription.close();
+      const { jobs } = fix();
+      const next = await context.connect();
+      const again = await next.consume(jobs, blocking, ({ k, n }) => void handled.push(`${k}-${n}`));
+      await context.eventually("the next process has found it", () => again.blockedKeys === 1, 60_000);
+      await next.send(jobs, { p: "a", k: "good", n: 5 });
+      await context.eventually("other keys go on", () => handled.includes("good-5"));
+      await context.never("the key went on", () => handled.some((each) => each.startsWith("bad")), 500);
+    },
+  },
+  {
     id: "unkeyed-in-parallel",
     title: "Messages without a key run in parallel.",
     guarantee: "G6",
@@ -249,6 +305,37 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
 ]);
+
+const blocking: QueueConsumeOptions = { afterDeadLetter: "block", retry: quickRetry(2) };
+
+/**
+ * A queue of which one key waits for a dead-lettered message, with two behind it, and another has
+ * gone on. `fix`: the handler fails no more.
+ */
+async function blocked(context: Context) {
+  const { client, jobs } = await context.jobs({ keyed: true });
+  await client.topology.declare(jobs, deadLetterOf({ queue: jobs }));
+  const handled: string[] = [];
+  let runs = 0;
+  let isBroken = true;
+  const subscription = await client.consume(jobs, blocking, ({ k, n }) => {
+    if (k === "bad" && isBroken) {
+      runs++;
+      throw new Error("it cannot be handled yet");
+    }
+    handled.push(`${k}-${n}`);
+  });
+  for (let n = 0; n < 3; n++) await client.send(jobs, { p: "a", k: "bad", n });
+  for (let n = 0; n < 5; n++) await client.send(jobs, { p: "a", k: "good", n });
+  await context.eventually("other keys go on", () => handled.length === 5);
+  await context.eventually("the key waits", () => subscription.blockedKeys === 1);
+  await context.never("a message of the key was handled", () => runs > 2 || handled.length > 5, 500);
+  const fix = () => {
+    isBroken = false;
+    return { jobs };
+  };
+  return { client, handled, subscription, fix };
+}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

@@ -13,6 +13,8 @@ export class DeadLetteredCopies {
   #bytes = 0;
   /** Whether all that was there was seen: only then does absence tell anything. */
   isComplete = false;
+  /** Whether the broker has told how many there are. */
+  isCounted = false;
 
   add({ id, headers }: ReceivedMessage): void {
     const source = headers[deadLetterHeaders.source];

@@ -37,6 +37,7 @@ export async function lookForCopies(
 ): Promise<DeadLetteredCopies> {
   const copies = new DeadLetteredCopies();
   const backlog = await source.backlog();
+  copies.isCounted = backlog !== undefined;
   if (backlog === 0 && trustsNone) return copies.end(true);
   // As in a redrive, none is not taken for an answer.
   const known = backlog || undefined;
