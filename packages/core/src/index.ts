@@ -1,11 +1,17 @@
 export type { Client, Health } from "./api/client.ts";
 export { bytes, type Codec, json, text } from "./api/codec.ts";
-export type { ConsumeOptions, OrderedConsumeOptions, QueueConsumeOptions } from "./api/consume-options.ts";
+export type {
+  ConsumeOptions,
+  GiveTheContractAKey,
+  OptionsByOrder,
+  OrderedConsumeOptions,
+} from "./api/consume-options.ts";
 export {
   type AnyPayload,
   type AnyQueue,
   type AnyTopic,
   type Contract,
+  type KeyOptions,
   type OrderOptions,
   type Payload,
   type PayloadOptions,

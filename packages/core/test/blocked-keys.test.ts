@@ -436,7 +436,7 @@ describe("the option", () => {
     const Events = topic<string>("events", { key: () => "k" });
     const { client, driver } = await connected();
     const refusals = [
-      client.consume(Plain, { afterDeadLetter: "block" }, () => {}),
+      client.consume(Plain, { afterDeadLetter: "block" as never }, () => {}),
       client.consume(Keyed, { afterDeadLetter: "block", deadLetter: "discard" }, () => {}),
       client.consume(Keyed, { afterDeadLetter: "stop" as "block" }, () => {}),
       client.subscribe(Events, { broadcast: true, afterDeadLetter: "block" as never }, () => {}),
@@ -447,7 +447,9 @@ describe("the option", () => {
     }
     expect(driver.consumers).toHaveLength(0);
     const unordered = await connected({ capabilities: { features: {} } });
-    const error = await failureOf(unordered.client.consume(Plain, { afterDeadLetter: "block" }, () => {}));
+    const error = await failureOf(
+      unordered.client.consume(Plain, { afterDeadLetter: "block" as never }, () => {}),
+    );
     expect(error).toMatchObject({ code: "UNSUPPORTED", remedy: 'Leave it out, or use `"continue"`.' });
   });
 

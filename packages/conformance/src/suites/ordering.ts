@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { deadLetterOf, type QueueConsumeOptions, type Subscription } from "@waybill/core";
+import {
+  type ConsumeOptions,
+  deadLetterOf,
+  type OrderedConsumeOptions,
+  queue,
+  type Subscription,
+} from "@waybill/core";
 import { type Case, suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { severable } from "../faults/severable.ts";
@@ -308,14 +314,15 @@ export const ordering: readonly Case[] = suite("ordering", [
   },
 ]);
 
-const blocking: QueueConsumeOptions = { afterDeadLetter: "block", retry: quickRetry(2) };
+const blocking: ConsumeOptions & OrderedConsumeOptions = { afterDeadLetter: "block", retry: quickRetry(2) };
 
 /**
  * A queue of which one key waits for a dead-lettered message, with two behind it, and another has
  * gone on. `fix`: the handler fails no more.
  */
 async function blocked(context: Context) {
-  const { client, jobs } = await context.jobs({ keyed: true });
+  const client = await context.connect();
+  const jobs = queue<Numbered>(context.name(), { key: ({ k }) => k });
   await client.topology.declare(jobs, deadLetterOf({ queue: jobs }));
   const handled: string[] = [];
   let runs = 0;

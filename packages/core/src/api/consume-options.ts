@@ -29,7 +29,7 @@ export interface ConsumeOptions {
 }
 
 /** For contracts with an ordering key, where the driver keeps order. */
-export type OrderedConsumeOptions<F extends Feature> = Gated<
+export type OrderedConsumeOptions<F extends Feature = Feature> = Gated<
   F,
   "ordering",
   {
@@ -43,5 +43,14 @@ export type OrderedConsumeOptions<F extends Feature> = Gated<
   }
 >;
 
-/** The options of `consume`, and of `messages` on a queue. */
-export type QueueConsumeOptions<F extends Feature = Feature> = ConsumeOptions & OrderedConsumeOptions<F>;
+declare const withoutKey: unique symbol;
+
+/** Stands, in a compiler's message, for a contract without an ordering key. No value is of this type. */
+export interface GiveTheContractAKey {
+  readonly [withoutKey]: never;
+}
+
+/** `OrderedConsumeOptions` for a contract that has an ordering key for sure; for others what they take of it. */
+export type OptionsByOrder<F extends Feature, Ordered extends boolean> = [Ordered] extends [true]
+  ? OrderedConsumeOptions<F>
+  : { readonly afterDeadLetter?: "continue" | GiveTheContractAKey | undefined };

@@ -1,5 +1,5 @@
 import type { Feature } from "../spi/capabilities.ts";
-import type { QueueConsumeOptions } from "./consume-options.ts";
+import type { ConsumeOptions, OptionsByOrder } from "./consume-options.ts";
 import type { QueueContract } from "./contract.ts";
 import type { Handler } from "./delivery.ts";
 import type { HasFeatures } from "./gated.ts";
@@ -25,10 +25,10 @@ export interface QueueSender<F extends Feature = never> extends HasFeatures<F> {
 
 /** Consumes queues. */
 export interface QueueConsumer<F extends Feature = never> extends HasFeatures<F> {
-  consume<Out>(
+  consume<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter to who takes out
-    from: QueueContract<any, Out, any, any>,
-    options: QueueConsumeOptions<F>,
+    from: QueueContract<any, Out, any, any, Ordered>,
+    options: ConsumeOptions & OptionsByOrder<F, Ordered>,
     handler: Handler<Out>,
   ): Promise<Subscription>;
   consume<Out>(

@@ -1,5 +1,5 @@
 import type { Client, Health } from "../api/client.ts";
-import type { ConsumeOptions, QueueConsumeOptions } from "../api/consume-options.ts";
+import type { ConsumeOptions, OrderedConsumeOptions } from "../api/consume-options.ts";
 import type { AnyQueue, AnyTopic, Contract } from "../api/contract.ts";
 import type { Handler } from "../api/delivery.ts";
 import type { PublishOptions, Receipt } from "../api/publisher.ts";
@@ -189,7 +189,11 @@ export class BrokerClient implements Client<Feature> {
 
   // ── Receiving ───────────────────────────────────────────────────────────────
 
-  async subscribe<T>(from: AnyTopic, options: SubscribeOptions, handler: Handler<T>): Promise<Subscription> {
+  async subscribe<T>(
+    from: AnyTopic,
+    options: SubscribeOptions & OrderedConsumeOptions,
+    handler: Handler<T>,
+  ): Promise<Subscription> {
     this.#check(from, "topic");
     checkHandler(handler);
     checkConsuming(options);
@@ -201,7 +205,7 @@ export class BrokerClient implements Client<Feature> {
 
   async consume<T>(
     from: AnyQueue,
-    ...rest: [Handler<T>] | [QueueConsumeOptions, Handler<T>]
+    ...rest: [Handler<T>] | [ConsumeOptions & OrderedConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(from, "queue");
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
@@ -213,7 +217,10 @@ export class BrokerClient implements Client<Feature> {
     );
   }
 
-  messages<T>(from: Contract, options: SubscribeOptions | QueueConsumeOptions = {}): DeliveryIterator<T> {
+  messages<T>(
+    from: Contract,
+    options: (SubscribeOptions | ConsumeOptions) & OrderedConsumeOptions = {},
+  ): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
     const subscribe = async (handler: Handler<T>, isWanted: () => boolean) => {
       this.#check(from, from?.kind === "topic" ? "topic" : "queue");

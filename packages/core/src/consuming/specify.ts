@@ -1,5 +1,5 @@
 import { bytes } from "../api/codec.ts";
-import type { ConsumeOptions, QueueConsumeOptions } from "../api/consume-options.ts";
+import type { ConsumeOptions, OrderedConsumeOptions } from "../api/consume-options.ts";
 import type { AnyPayload, AnyQueue, AnyTopic } from "../api/contract.ts";
 import type { Handler } from "../api/delivery.ts";
 import { compose, type HandleMiddleware } from "../api/middleware.ts";
@@ -43,7 +43,7 @@ const consumeOptions = [
 export function specifyTopic(
   context: SpecifyContext,
   from: AnyTopic,
-  options: SubscribeOptions,
+  options: SubscribeOptions & OrderedConsumeOptions,
   handler: Handler<unknown>,
 ): SubscriptionSpec {
   const { driver, names } = context;
@@ -87,7 +87,7 @@ export function specifyTopic(
 export function specifyQueue(
   context: SpecifyContext,
   from: AnyQueue,
-  options: QueueConsumeOptions,
+  options: ConsumeOptions & OrderedConsumeOptions,
   handler: Handler<unknown>,
 ): SubscriptionSpec {
   checkOptionNames("consume", options, ["afterDeadLetter", ...consumeOptions]);
