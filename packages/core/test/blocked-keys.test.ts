@@ -402,6 +402,23 @@ describe("a blocked key and its process", () => {
     expect(consumer.settlements.flat()[0]?.delivery.partition).toBe("retries");
   });
 
+  it("keeps no more than the subscription may hold, and that is told of", async () => {
+    const bench = await staged({}, { prefetch: 1 });
+    const { deliver, handler, clock, subscription, errors, deadLetters } = bench;
+    await deliver(a("a1"));
+    handler.fail("a1", new NonRetryableError("no"));
+    await clock.settle();
+    for (let n = 0; n < 41; n++) await deliver(...Array.from({ length: 100 }, (_, i) => a(`${n} ${i}`)));
+    await deliver(b("b1"));
+    expect(subscription.held).toBeLessThanOrEqual(4_100);
+    expect(handler.began).toEqual(["a1"]);
+    const full = errors.filter(({ message }) => message.startsWith("Nothing more"));
+    expect(full.map(({ code }) => code)).toEqual(["KEY_BLOCKED"]);
+    deadLetters.copies = [];
+    await clock.pass(120_000);
+    expect(handler.began).toHaveLength(2);
+  });
+
   it("its lease is renewed for longer than any handler may take", async () => {
     const { consumer, clock, subscription, handler, errors } = await blocked(
       { capabilities: { lease: { ms: 30_000 } } },

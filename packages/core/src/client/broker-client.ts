@@ -366,7 +366,11 @@ export class BrokerClient implements Client<Feature> {
     return {
       clock,
       leaseMs: this.#driver.capabilities.lease?.ms,
-      backlog: async () => (await this.topology.look([deadLetterQueue]))[0]?.backlog,
+      backlog: async () => {
+        const [found] = await this.topology.look([deadLetterQueue]);
+        // What is not there yet holds nothing; what is there in another form may.
+        return found?.exists === false && found.differences.length === 0 ? 0 : found?.backlog;
+      },
       open: (signal) =>
         openForLooking(
           { driver: this.#driver, link: this.#connection, clock },

@@ -55,6 +55,7 @@ export class BlockedKeys {
   /** Where nothing is counted: what was in the dead-letter queue when a partition, or a consumer, began. */
   readonly #atBegin = new WeakMap<object, DeadLetteredCopies>();
   #asking = false;
+  #toldFull = false;
 
   constructor(context: BlockedKeysContext, host: BlockedKeysHost) {
     this.#context = context;
@@ -100,8 +101,23 @@ export class BlockedKeys {
     const { key } = delivery.message;
     const blocking = key === undefined ? undefined : this.#blocking.get(key);
     if (blocking?.delivery !== delivery) return;
+    this.#toldFull = false;
     blocking.stop();
     this.#blocking.delete(key as string);
+  }
+
+  /** What waits behind blocked keys may be why nothing more is received: that is told of once. */
+  noteFull(): void {
+    if (this.#toldFull || this.#blocking.size === 0) return;
+    this.#toldFull = true;
+    const { address, deadLetter, onWarning } = this.#context;
+    onWarning(
+      new MessagingError(
+        "KEY_BLOCKED",
+        `Nothing more of "${address.name}" is received: as much as may be held waits, and ${this.#blocking.size} of its ordering keys are blocked.`,
+        { remedy: `Redrive what is in "${deadLetter.name}", or remove it; or raise \`prefetch\`.` },
+      ),
+    );
   }
 
   /** The one that blocks its key, where this message is its copy, brought back by a redrive since. */

@@ -156,6 +156,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     };
   }
 
+  /** All that may be held is held. */
+  noteFull(): void {
+    this.#blockedKeys?.noteFull();
+  }
+
   // ── In ──────────────────────────────────────────────────────────────────────
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {

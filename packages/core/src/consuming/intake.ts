@@ -83,9 +83,11 @@ export class Intake {
     if (scheduler.isIsolating)
       return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
-    if (scheduler.parked >= maxParked) return 0;
     const bytes = prefetchBytes - scheduler.heldBytes;
-    if (bytes <= 0 && scheduler.held > 0) return 0;
+    if (scheduler.parked >= maxParked || (bytes <= 0 && scheduler.held > 0)) {
+      scheduler.noteFull();
+      return 0;
+    }
     // What waits behind its key, or for its next attempt, takes no place from what could start.
     const room = prefetch - (scheduler.held - scheduler.parked);
     // While there is work at hand, ask for a good number at once rather than for one at a time.
