@@ -40,7 +40,7 @@ export class ScriptedDeadLetterQueue {
 }
 
 /** What was published, as it is received. */
-export function received(message: WireMessage): ReceivedMessage {
+function received(message: WireMessage): ReceivedMessage {
   const { delayMs: _delay, publishToken: _token, ...rest } = message;
   return delivery(undefined, rest);
 }

@@ -162,7 +162,7 @@ export class DeadLetterWatch {
       this.#watched.delete(watched);
       watched.onGone();
     } else {
-      // What another process had in hand, and the broker does not count, has come back by then.
+      // What another process had taken, and the broker does not count, has come back by then.
       const othersMs = copies.isCounted ? 0 : 1.5 * (this.#context.leaseMs ?? 0);
       this.#intervalMs = Math.max(leastMs, othersMs);
     }

@@ -48,7 +48,7 @@ export class DeadLetteredCopies {
 }
 
 /** What tells a message's copies from those of all others in the same dead-letter queue. */
-export function copyName(source: string, group: string | undefined, id: string): string {
+function copyName(source: string, group: string | undefined, id: string): string {
   // Names have no spaces in them, so that no two of these are the same.
   return `${source} ${group ?? ""} ${id}`;
 }
