@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ConsumeOptions,
   deadLetterOf,
   type OrderedConsumeOptions,
+  type QueueContract,
   queue,
   type Subscription,
 } from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { severable } from "../faults/severable.ts";
@@ -14,6 +17,7 @@ import { Gauge, KeyGauges } from "../gauge.ts";
 import type { History, Numbered } from "../history.ts";
 import { keysNamed } from "../load.ts";
 import { quickRetry } from "../quick-retry.ts";
+import { unconfirmedMs } from "../unconfirmed.ts";
 
 /** G6. Messages with one key are handled one at a time, in the order in which one client published them. */
 export const ordering: readonly Case[] = suite("ordering", [
@@ -230,8 +234,9 @@ export const ordering: readonly Case[] = suite("ordering", [
     needs: ["ordering"],
     timeoutMs: 240_000,
     async run(context) {
-      const { client, handled, subscription, fix } = await blocked(context);
-      const { jobs } = fix();
+      const client = await context.connect();
+      const { jobs, handled, subscription, fix } = await blocked(context, client);
+      fix();
       const report = await client.redrive({ queue: jobs });
       assert.equal(report.redriven, 1);
       await context.eventually("the key goes on", () => handled.length === 8, 200_000);
@@ -249,8 +254,9 @@ export const ordering: readonly Case[] = suite("ordering", [
     needs: ["ordering"],
     timeoutMs: 240_000,
     async run(context) {
-      const { client, handled, fix } = await blocked(context);
-      const { jobs } = fix();
+      const client = await context.connect();
+      const { jobs, handled, fix } = await blocked(context, client);
+      fix();
       const removing = await context.collect(client, deadLetterOf({ queue: jobs }));
       await removing.first(1);
       await removing.subscription.close();
@@ -266,18 +272,27 @@ export const ordering: readonly Case[] = suite("ordering", [
     needs: ["ordering"],
     timeoutMs: 120_000,
     async run(context) {
-      const { handled, subscription, fix } = await blocked(context);
+      const { jobs, handled, subscription, fix } = await blocked(context, await context.connect());
       await subscription.close();
-      const { jobs } = fix();
-      // The broker's own dead-letter queue is all that it knows.
-      const next = await context.connect();
-      const again = await next.consume(jobs, blocking, ({ k, n }) => void handled.push(`${k}-${n}`));
-      await context.eventually("the next process has found it", () => again.blockedKeys === 1, 60_000);
-      await next.send(jobs, { p: "a", k: "good", n: 5 });
-      await context.eventually("other keys go on", () => handled.includes("good-5"));
-      await context.never("it ran once more", () => handled.includes("bad-0"), 500);
-      const overtook = handled.filter((each) => each.startsWith("bad"));
-      assert.equal(overtook.length, 0, `${overtook.length} reordered: ${overtook}`);
+      fix();
+      await stillBlocked(context, await context.connect(), jobs, handled);
+    },
+  },
+  {
+    id: "blocked-across-a-crash",
+    title: "A key that waits for its dead-lettered message waits after a crash too, without another run.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    parts: ["crash"],
+    timeoutMs: 180_000,
+    async run(context) {
+      const crashable = await context.crashable();
+      const dying = await context.connect({}, crashable.driver);
+      const { jobs, handled, fix } = await blocked(context, dying);
+      await sleep(unconfirmedMs);
+      await crashable.die();
+      fix();
+      await stillBlocked(context, await context.connect({}, crashable.replacement), jobs, handled);
     },
   },
   {
@@ -320,8 +335,7 @@ const blocking: ConsumeOptions & OrderedConsumeOptions = { afterDeadLetter: "blo
  * A queue of which one key waits for a dead-lettered message, with two behind it, and another has
  * gone on. `fix`: the handler fails no more.
  */
-async function blocked(context: Context) {
-  const client = await context.connect();
+async function blocked(context: Context, client: AnyClient) {
   const jobs = queue<Numbered>(context.name(), { key: ({ k }) => k });
   await client.topology.declare(jobs, deadLetterOf({ queue: jobs }));
   const handled: string[] = [];
@@ -341,9 +355,24 @@ async function blocked(context: Context) {
   await context.never("a message of the key was handled", () => runs > 2 || handled.length > 5, 500);
   const fix = () => {
     isBroken = false;
-    return { jobs };
   };
-  return { client, handled, subscription, fix };
+  return { jobs, handled, subscription, fix };
+}
+
+/** The broker's own dead-letter queue is all that this client knows of what was before. */
+async function stillBlocked(
+  context: Context,
+  client: AnyClient,
+  jobs: QueueContract<Numbered, Numbered, never, never, true>,
+  handled: string[],
+): Promise<void> {
+  const again = await client.consume(jobs, blocking, ({ k, n }) => void handled.push(`${k}-${n}`));
+  await context.eventually("it has found what was given up", () => again.blockedKeys === 1, 120_000);
+  await client.send(jobs, { p: "a", k: "good", n: 5 });
+  await context.eventually("other keys go on", () => handled.includes("good-5"));
+  await context.never("it ran once more", () => handled.includes("bad-0"), 500);
+  const overtook = handled.filter((each) => each.startsWith("bad"));
+  assert.equal(overtook.length, 0, `${overtook.length} reordered: ${overtook}`);
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -28,6 +28,7 @@ export const quirksOf: Readonly<Record<Emulator, readonly EmulatorQuirk[]>> = {
         "ordering.across-a-reset",
         "ordering.across-a-restart",
         "ordering.blocked-across-a-restart",
+        "ordering.blocked-across-a-crash",
         "faults.connection-lost",
         "faults.connection-reset",
         "faults.half-open",
