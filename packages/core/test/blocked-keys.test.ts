@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NonRetryableError, queue, topic } from "../src/index.ts";
+import { NonRetryableError, type Observer, queue, topic } from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/message.ts";
 import { redriven, ScriptedDeadLetterQueue } from "./dead-letter-queue.ts";
 import { ManualHandler } from "./manual-handler.ts";
@@ -64,6 +64,25 @@ describe("after a dead-lettered message", () => {
     const [, told] = stage.errors;
     expect(told?.details).toMatchObject({ id: stage.copy.id, key: "a", source: "keyed" });
     expect(told?.remedy).toBe('Redrive that message, or remove it from "keyed..dead".');
+  });
+
+  it("an observer hears when a key is blocked, and by its settlement when it is no more", async () => {
+    const deadLetters = new ScriptedDeadLetterQueue("keyed..dead");
+    const heard: string[] = [];
+    const observer: Observer = {
+      keyBlocked: ({ name }, { key }) => heard.push(`${name} ${key} blocked`),
+      settled: (_from, { key }, outcome, result) => heard.push(`${key} ${outcome} ${result}`),
+    };
+    const { client, driver, clock } = await connected(deadLetters.script, { observer });
+    await client.consume(Keyed, isBlocked, () => {
+      throw new NonRetryableError("no");
+    });
+    driver.consumer("keyed").deliver(a("a1"));
+    await clock.settle();
+    expect(heard).toEqual(["keyed a blocked"]);
+    deadLetters.copies = [];
+    await clock.pass(120_000);
+    expect(heard).toEqual(["keyed a blocked", "a dead-letter settled"]);
   });
 
   it("the same when the handler rejects it by hand, once that handler has ended", async () => {

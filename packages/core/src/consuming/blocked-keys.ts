@@ -1,3 +1,4 @@
+import type { Observer } from "../api/observer.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -19,6 +20,7 @@ export interface BlockedKeysContext {
   /** A partition is the same object for as long as this consumer has it. */
   readonly keepsPartitions: boolean;
   readonly clock: Clock;
+  readonly observer: Observer | undefined;
   readonly onWarning: (warning: MessagingError) => void;
   /** Fires when the subscription closes. */
   readonly signal: AbortSignal;
@@ -92,7 +94,9 @@ export class BlockedKeys {
     const { address, watch } = this.#context;
     const stop = watch.watch(copyNameOf(address, delivery.message), () => this.#host.unblock(delivery));
     this.#blocking.set(delivery.message.key as string, { delivery, stop });
-    if (!this.#toldOf.has(delivery)) this.#tell(delivery);
+    if (this.#toldOf.has(delivery)) return;
+    this.#context.observer?.keyBlocked?.(address, delivery.message);
+    this.#tell(delivery);
   }
 
   /** It blocks no more, or is here no more. */

@@ -6,8 +6,10 @@ import type { DeadLetteredCopies } from "./dead-lettered-copies.ts";
 const leastMs = 5_000;
 /** …and how long at most, since the wait doubles while nothing does. */
 const mostMs = 60_000;
-/** So many looks in a row must not find a copy. */
+/** So many looks in a row must not find a copy… */
 const looksWithout = 2;
+/** …and so long apart, in milliseconds: a redrive elsewhere may have it in hand, and put it back. */
+const confirmMs = 20_000;
 /** So many in a row that tell nothing are told of. */
 const looksInVain = 5;
 
@@ -164,7 +166,7 @@ export class DeadLetterWatch {
     } else {
       // What another process had taken, and the broker does not count, has come back by then.
       const othersMs = copies.isCounted ? 0 : 1.5 * (this.#context.leaseMs ?? 0);
-      this.#intervalMs = Math.max(leastMs, othersMs);
+      this.#intervalMs = Math.max(confirmMs, othersMs);
     }
   }
 

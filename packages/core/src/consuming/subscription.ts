@@ -169,7 +169,7 @@ export class RunningSubscription implements Subscription {
   #blockedKeys(): BlockedKeysContext | undefined {
     const { address, deadLetter, afterDeadLetter } = this.#spec;
     if (afterDeadLetter === "continue" || deadLetter === undefined) return undefined;
-    const { driver, clock, onWarning, deadLetterWatches } = this.#context;
+    const { driver, clock, observer, onWarning, deadLetterWatches } = this.#context;
     const { attempts, settlement } = driver.capabilities;
     void this.ended.then(() => deadLetterWatches.forget(deadLetter));
     return {
@@ -179,6 +179,7 @@ export class RunningSubscription implements Subscription {
       countsDeliveries: attempts === "exact",
       keepsPartitions: settlement === "cumulative",
       clock,
+      observer,
       onWarning,
       signal: this.#closing.signal,
     };
