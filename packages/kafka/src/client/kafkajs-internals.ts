@@ -43,6 +43,14 @@ export interface Connection {
   readonly port: number;
   readonly socket: Socket | undefined;
   readonly requestQueue: RequestQueue;
+  /** What has come of an answer whose rest is still to come. */
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  processData(data: Buffer): void;
+  /** Set while an answer to a login is waited for. */
+  readonly authHandlers: { onError(): void } | null;
+  sendAuthRequest(call: object): Promise<unknown>;
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
   send(call: ProtocolCall): Promise<unknown>;
