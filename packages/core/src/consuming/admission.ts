@@ -52,7 +52,7 @@ export class Admission {
       delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
-    const waitMs = (known?.notBefore ?? 0) - monotonicNow(clock);
+    const waitMs = known === undefined || known.notBefore === 0 ? 0 : known.notBefore - monotonicNow(clock);
     return { delivery, waitMs: Math.min(waitMs, settings.retry.longestDelayMs) };
   }
 

@@ -30,10 +30,15 @@ const hidden = [attemptHeader, firstFailedHeader, deadLetterHeaders.redriveRun] 
 
 /** The headers as the application set them. */
 export function withoutAttemptHeaders(headers: Headers): Headers {
-  if (hidden.every((name) => headers[name] === undefined)) return headers;
+  if (!carriesHidden(headers)) return headers;
   const rest: Record<string, string> = Object.assign(Object.create(null), headers);
   for (const name of hidden) delete rest[name];
   return rest;
+}
+
+function carriesHidden(headers: Headers): boolean {
+  for (const name of hidden) if (headers[name] !== undefined) return true;
+  return false;
 }
 
 /** The runs of redrives that brought a message back, to be written on every copy that is made of it. */

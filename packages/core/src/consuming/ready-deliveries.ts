@@ -33,8 +33,8 @@ export class ReadyDeliveries {
     const suspect = this.#suspects.take();
     if (suspect !== undefined) return suspect;
     this.#turnOfAgain = !this.#turnOfAgain;
-    const [first, second] = this.#turnOfAgain ? [this.#again, this.#fresh] : [this.#fresh, this.#again];
-    return first.shift() ?? second.shift();
+    if (this.#turnOfAgain) return this.#again.shift() ?? this.#fresh.shift();
+    return this.#fresh.shift() ?? this.#again.shift();
   }
 
   retain(keep: (delivery: InFlightDelivery) => boolean): void {

@@ -37,6 +37,8 @@ export class Suspects {
 
   /** Notes how often the broker has delivered a message, this time included. */
   noteCount(id: string, count: number): void {
+    // A first delivery tells nothing, and is nearly all there is.
+    if (count <= 1) return;
     if (id === this.#highest.id) {
       this.#highest.count = Math.max(this.#highest.count, count);
     } else if (count > this.#highest.count) {

@@ -3,6 +3,7 @@ import type { AnyPayload } from "../api/contract.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
+import { bodyCopy } from "./body-copy.ts";
 import { findJsonLoss, holdsUnencodable, survivesJson } from "./json-survival.ts";
 import { type Validated, validate } from "./validate.ts";
 
@@ -16,7 +17,7 @@ export function encodeBody(payload: AnyPayload, value: unknown, destination: str
   try {
     const body: unknown = payload.codec.encode(value);
     // Bytes that the application goes on to use are not what is sent: they are copied.
-    if (body === value && body instanceof Uint8Array) return Uint8Array.prototype.slice.call(body);
+    if (body === value && body instanceof Uint8Array) return bodyCopy(body);
     if (!(body instanceof Uint8Array)) throw notBytes(body);
     if (payload.codec.encode === json.encode && !survivesJson(value))
       checkReadable(payload, value, body, destination);

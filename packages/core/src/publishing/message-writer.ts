@@ -63,8 +63,11 @@ export class MessageWriter {
     };
   }
 
-  /** What travels, of a value that its schema has passed; with the id and headers that the middleware left. */
-  write(wanted: Wanted, publishToken: string, outgoing?: OutgoingMessage): Written {
+  /**
+   * What travels, of a value that its schema has passed; with the id and headers that the middleware left.
+   * An id that is made here belongs to this publish alone, so it serves as its token too.
+   */
+  write(wanted: Wanted, token?: string, outgoing?: OutgoingMessage): Written {
     const { contract, value, options, reply } = wanted;
     const now = this.#clock.now();
     let { id, headers = noHeaders } = options;
@@ -73,8 +76,9 @@ export class MessageWriter {
       checkText("id", id);
       headers = copyHeaders(outgoing.headers, this.#capabilities.limits.headers);
     }
+    const publishToken = token ?? (id === undefined ? this.#nextId() : nextPublishToken());
     return this.#sized(contract.name, {
-      id: id ?? this.#nextId(),
+      id: id ?? publishToken,
       publishToken,
       body: encodeBody(contract, value, contract.name),
       contentType: contract.codec.contentType,
