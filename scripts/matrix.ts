@@ -9,7 +9,7 @@ const page = "docs/adapters/matrix.md";
 const introduction = `# The adapters compared
 
 Written by \`npm run matrix\` from the reports of a run of \`npm run test:all\`, never by hand. Kafka, RabbitMQ and Redis are
-the real ones; the three clouds were [stood in for](README.md#what-the-clouds-are-proven-on), not reached.`;
+the real ones; of the three clouds, [emulators](README.md#what-the-clouds-are-proven-on) were tested.`;
 
 const reports = savedReports().filter(({ adapter }) => packages.some(({ folder }) => folder === adapter));
 const missing = packages.filter(

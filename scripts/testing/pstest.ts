@@ -50,6 +50,6 @@ async function pstestAlone(environment: NodeJS.ProcessEnv): Promise<NodeJS.Proce
     ...pstestEnvironment(environment),
     [urlVariable(name)]: "",
     [portVariable(name)]: String(await findFreePort()),
-    WAYBILL_GOOGLE_PUBSUB_STAND_IN: "pstest",
+    WAYBILL_GOOGLE_PUBSUB_EMULATOR: "pstest",
   };
 }

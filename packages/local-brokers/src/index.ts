@@ -1,4 +1,4 @@
-/** Starts the real brokers on this computer, and breaks and mends them for fault tests. */
+/** Starts real brokers and emulators on this computer, and breaks and repairs them for fault tests. */
 export { type BringUpOutcome, bringUp } from "./bring-up.ts";
 export { type BrokerControl, control } from "./control.ts";
 export { type BrokerName, brokerNames, isBrokerName } from "./names.ts";
