@@ -21,17 +21,6 @@ export type Pass = "side-by-side" | "alone";
 /** Which pass a vitest process belongs to. Without it, it runs all tests of its files. */
 export const passVariable = "WAYBILL_TEST_PASS";
 
-/** Longest first, so that no long one is left over when the others are done. Measured; what is not named comes last. */
-const longestFirst = [
-  "kafka",
-  "event-hubs",
-  "rabbitmq",
-  "sns-sqs",
-  "redis",
-  "google-pubsub",
-  "google-pubsub-pstest",
-];
-
 /** Starts another emulator of the same cloud, and so disturbs nobody. */
 const pstestFiles = "packages/google-pubsub/test/pstest.broker.test.ts";
 
@@ -48,7 +37,7 @@ export function brokerJobs(): readonly BrokerJob[] {
     { name: "google-pubsub-pstest", broker: "google-pubsub", files: find(pstestFiles) },
     { name: "local-brokers", broker: undefined, files: all.filter((file) => !taken.has(file)) },
   ];
-  return [...jobs, ...left].filter(({ files }) => files.length > 0).sort((a, b) => rank(a) - rank(b));
+  return [...jobs, ...left].filter(({ files }) => files.length > 0);
 }
 
 /** The job that the environment of a vitest process names, with the files of its pass. */
@@ -72,9 +61,4 @@ export function filesThatMeasure({ files }: BrokerJob): readonly string[] {
 
 function find(pattern: string): readonly string[] {
   return globSync(pattern, { cwd: root }).sort();
-}
-
-function rank({ name }: BrokerJob): number {
-  const place = longestFirst.indexOf(name);
-  return place === -1 ? longestFirst.length : place;
 }

@@ -9,6 +9,7 @@ import {
   passVariable,
 } from "./broker-jobs.ts";
 import { heading } from "./heading.ts";
+import { longestFirst } from "./job-order.ts";
 import { testNames } from "./measured-tests.ts";
 import { type Job, runPool } from "./pool.ts";
 import { onBrokers, runVitest, type VitestResult } from "./vitest.ts";
@@ -18,7 +19,7 @@ export interface BrokerTestsOptions {
   readonly signal: AbortSignal;
   /** Chooses among the brokers' jobs. Default: all. */
   readonly only?: (job: BrokerJob) => boolean;
-  /** Jobs without a broker, to be run beside the others when the long ones are on their way. Default: none. */
+  /** Jobs without a broker, to be run beside the others. Default: none. */
   readonly beside?: readonly Job[];
 }
 
@@ -35,7 +36,10 @@ function processCount(env: NodeJS.ProcessEnv): number {
 export async function testBrokers(options: BrokerTestsOptions): Promise<readonly VitestResult[]> {
   const { env, signal, only = () => true, beside = [] } = options;
   const brokers = brokerJobs().filter(only);
-  const jobs = [...brokers.map((one) => vitestJob(one, "side-by-side", env, signal)), ...beside];
+  const jobs = longestFirst([
+    ...brokers.map((one) => vitestJob(one, "side-by-side", env, signal)),
+    ...beside,
+  ]);
   const most = processCount(env);
   heading(`Tests on brokers, ${most} processes at a time: ${jobs.map(({ name }) => name).join(", ")}`);
   const results = await runPool(jobs, most, signal);
