@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { matrixOf } from "@waybill/conformance";
-import { savedReports } from "./testing/conformance.ts";
+import { savedReports } from "./testing/saved-reports.ts";
 import { packages, root } from "./workspace.ts";
 
 const page = "docs/adapters/matrix.md";

@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BrokerName, brokerNames } from "@waybill/local-brokers";
 import { root } from "../workspace.ts";
+import { isMeasuring } from "./pass.ts";
 
 /** Test files that one vitest process runs, one after the other. */
 export interface BrokerJob {
@@ -14,12 +15,6 @@ export interface BrokerJob {
 
 /** Which job a vitest process is to run: the name of one. Without it, it runs the files of all. */
 export const jobVariable = "WAYBILL_TEST_JOB";
-
-/** `side-by-side` with other jobs, or `alone`, for the tests that measure time. */
-export type Pass = "side-by-side" | "alone";
-
-/** Which pass a vitest process belongs to. Without it, it runs all tests of its files. */
-export const passVariable = "WAYBILL_TEST_PASS";
 
 /** Starts another emulator of the same cloud, and so disturbs nobody. */
 const pstestFiles = "packages/google-pubsub/test/pstest.broker.test.ts";
@@ -51,7 +46,7 @@ export function chosenJob(env: NodeJS.ProcessEnv): BrokerJob | undefined {
         .map((one) => one.name)
         .join(", ")}.`,
     );
-  return env[passVariable] === ("alone" satisfies Pass) ? { ...job, files: filesThatMeasure(job) } : job;
+  return isMeasuring(env) ? { ...job, files: filesThatMeasure(job) } : job;
 }
 
 /** The files that may have tests which measure time: see `measured-tests.ts`. */
