@@ -44,6 +44,11 @@ export const urlVariable = (name: BrokerName) => variable(name, "URL");
 /** The variable that chooses a broker's port, such as `WAYBILL_KAFKA_PORT`. */
 export const portVariable = (name: BrokerName) => variable(name, "PORT");
 
+/** Where `waybill brokers` keeps what it downloads: for programs with a home of their own that share it. */
+export function downloadsFolder(environment: NodeJS.ProcessEnv): string {
+  return settingsOf({ environment }).downloads;
+}
+
 /** @throws BrokerProblem if a port is none */
 export function settingsOf(options: BrokersOptions): Settings {
   const environment = options.environment ?? process.env;
