@@ -11,7 +11,7 @@ export interface BrokersOptions {
   readonly home?: string | undefined;
   /** Folder for what was downloaded. Default: `WAYBILL_BROKERS_DOWNLOADS`, else `<home>/downloads`. */
   readonly downloads?: string | undefined;
-  /** Ports on 127.0.0.1. Default: `WAYBILL_KAFKA_PORT` and so on, else the usual 9092, 5672 and 6379. */
+  /** Ports on 127.0.0.1. Default: `WAYBILL_KAFKA_PORT` and so on, else the usual ones. */
   readonly ports?: Partial<Record<BrokerName, number>> | undefined;
   /** How to start what does not run yet. Default: in a container where an engine runs, else natively. */
   readonly using?: "container" | "native" | undefined;

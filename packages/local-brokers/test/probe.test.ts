@@ -29,6 +29,20 @@ describe.each(brokerNames)("probing for %s", (name) => {
     expect(found).toMatchObject({ kind: "absent" });
   });
 
+  it("takes a server that sends without end for a stranger, long before the time is over", async () => {
+    const chunk = Buffer.alloc(65_536, 0x41);
+    const flood = await serve((socket) => {
+      const send = () => {
+        while (socket.writable && socket.write(chunk));
+      };
+      socket.on("drain", send);
+      send();
+    });
+    const started = performance.now();
+    expect(await probe(flood, 10_000)).toMatchObject({ kind: "other" });
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   it("takes a server that hangs up for a stranger", async () => {
     expect(await probe(await serve((socket) => socket.destroy()), quickly)).toMatchObject({
       kind: "other",
