@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { BrokerProblem } from "../problem.ts";
-import { withLock } from "../process/lock.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
 import { oldestUsable } from "../versions.ts";
 import { type EmulatorName, sourcesOf, versionedName } from "./emulator-sources.ts";
+import { installOnce } from "./install-once.ts";
 
 /**
  * The Go program in `emulators/<name>`, built; returns its full path. Takes up to a minute the first time, and again
@@ -16,16 +16,10 @@ import { type EmulatorName, sourcesOf, versionedName } from "./emulator-sources.
  */
 export async function ensureGoProgram(name: EmulatorName, site: NativeSite): Promise<string> {
   const program = join(site.downloads, versionedName(name));
-  await withLock(
-    `${program}.lock`,
-    async () => {
-      if (existsSync(program)) return;
-      await site.progress.during(`building ${name} with Go (once)`, () =>
-        build(sourcesOf(name), program, site),
-      );
-    },
-    (holder) => site.progress.say(`waiting for ${name}, which ${holder} is building`),
-  );
+  const doing = `building ${name} with Go`;
+  const isComplete = () => existsSync(program);
+  const install = () => build(sourcesOf(name), program, site);
+  await installOnce(program, { name, doing, isComplete, install }, site);
   return program;
 }
 

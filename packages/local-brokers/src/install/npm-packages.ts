@@ -1,11 +1,11 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { BrokerProblem } from "../problem.ts";
-import { withLock } from "../process/lock.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
 import { type EmulatorName, sourcesOf, versionedName } from "./emulator-sources.ts";
+import { installOnce } from "./install-once.ts";
 
 const files = ["package.json", "package-lock.json"];
 
@@ -18,15 +18,10 @@ const files = ["package.json", "package-lock.json"];
  */
 export async function ensureNpmPackage(name: EmulatorName, site: NativeSite): Promise<string> {
   const folder = join(site.downloads, versionedName(name));
-  await withLock(
-    `${folder}.lock`,
-    async () => {
-      // The folder gets its name only when the installation is whole.
-      if (existsSync(folder)) return;
-      await site.progress.during(`downloading ${name} with npm (once)`, () => install(folder, name, site));
-    },
-    (holder) => site.progress.say(`waiting for ${name}, which ${holder} is downloading`),
-  );
+  const doing = `downloading ${name} with npm`;
+  // The folder gets its name only when the installation is whole.
+  const isComplete = () => existsSync(folder);
+  await installOnce(folder, { name, doing, isComplete, install: () => install(folder, name, site) }, site);
   return join(folder, "node_modules", name);
 }
 
