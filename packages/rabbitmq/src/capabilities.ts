@@ -50,7 +50,8 @@ export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessag
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
     settlement: "individual",
     retry: { how: "republish" },
-    attempts: settings.queueType === "quorum" ? "exact" : "lower-bound",
+    // Quorum queues count every requeue (4.0), so also what was only prefetched when a channel closes.
+    attempts: settings.queueType === "quorum" ? "counted" : "lower-bound",
     retention: "groups",
     lease: undefined,
     reportsUnrouted: true,

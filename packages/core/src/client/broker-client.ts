@@ -453,8 +453,12 @@ export class BrokerClient implements Client<Feature> {
   }
 }
 
-/** How far the clocks of requesters, responders and brokers may be apart, in milliseconds. */
-const clockToleranceMs = 15 * 60_000;
+/**
+ * How far the clocks of requesters, responders and brokers may be apart, in milliseconds: a day, so
+ * that one which was set to the wrong time zone or date costs nothing. Nobody handles a request for
+ * longer than its requester waits all the same; that is told by how long it may take.
+ */
+const clockToleranceMs = 24 * 60 * 60_000;
 /** What publishes have at least to go out while the client closes, in milliseconds. */
 const leastFlushMs = 100;
 

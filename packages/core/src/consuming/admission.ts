@@ -13,6 +13,8 @@ export interface AdmissionContext {
   readonly attempts: AttemptMemory;
   readonly settings: ConsumeSettings;
   readonly settles: boolean;
+  /** Whether the broker counts those deliveries only whose handler may have been called. */
+  readonly countsAttempts: boolean;
   readonly clock: Clock;
 }
 
@@ -33,9 +35,10 @@ export class Admission {
     partition: DeliveryPartition | undefined,
     now: number,
   ): { readonly delivery: InFlightDelivery; readonly waitMs: number } {
-    const { address, attempts, settings, clock } = this.#context;
+    const { address, attempts, settings, clock, countsAttempts } = this.#context;
     const known = attempts.recall(address, message);
-    const attempt = known === undefined ? countOf(message) : known.nextAttempt + known.unknown;
+    const unknown = countsAttempts ? (known?.unknown ?? message.redeliveries) : 0;
+    const attempt = (known?.nextAttempt ?? writtenAttempt(message.headers)) + unknown;
     const headers = withoutAttemptHeaders(message.headers);
     const delivery = new InFlightDelivery(
       message,
@@ -49,7 +52,7 @@ export class Admission {
     delivery.firstFailedAt = known?.firstFailedAt;
     delivery.lastError = known?.lastError;
     if (known?.suspect) {
-      delivery.attempt = settings.retry.maxAttempts;
+      if (countsAttempts) delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
     const { notBefore = 0 } = known ?? {};
@@ -62,11 +65,15 @@ export class Admission {
 
   /** The broker's count alone is a suspicion, no more. */
   #judge(delivery: InFlightDelivery): void {
-    const { settings, settles } = this.#context;
+    const { settings, settles, countsAttempts } = this.#context;
     const { maxAttempts } = settings.retry;
-    if (delivery.attempt <= maxAttempts || !settles) return;
-    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) return;
-    delivery.attempt = maxAttempts;
+    const count = countsAttempts ? delivery.attempt : countOf(delivery.message);
+    if (count <= maxAttempts || !settles) return;
+    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) {
+      delivery.attempt = count;
+      return;
+    }
+    delivery.attempt = Math.min(delivery.attempt, maxAttempts);
     delivery.suspect = true;
   }
 }

@@ -1,6 +1,7 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
+import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
@@ -23,6 +24,7 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
+  readonly countsAttempts: boolean;
   /** False while nobody asks for a delivery, where the application takes them one by one. */
   readonly isWanted: () => boolean;
   /** There is room again, or nothing left to do: the receiver may look. */
@@ -49,7 +51,7 @@ export class DeliveryScheduler implements RunnerHost {
   readonly #ready: ReadyDeliveries;
   readonly #admission: Admission;
   readonly #isolation: Isolation;
-  readonly #suspects = new Suspects();
+  readonly #suspects: Suspects;
   readonly #keys = new KeySchedule();
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
   /** Attempts whose handler has not ended, settled or not. */
@@ -80,6 +82,7 @@ export class DeliveryScheduler implements RunnerHost {
       onError,
       isCancelled: () => this.#cancelled,
     });
+    this.#suspects = new Suspects(context.countsAttempts);
     this.#ready = new ReadyDeliveries(this.#suspects);
     this.#admission = new Admission(context, this.#suspects);
     this.#isolation = new Isolation({
@@ -232,6 +235,11 @@ export class DeliveryScheduler implements RunnerHost {
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
+    // A handler that heeds its signal has been called like one that does not.
+    if (this.#cancelled && isUnsettled(delivery)) {
+      this.#noteHandBack(delivery);
+      this.#remember(delivery);
+    }
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -491,7 +499,7 @@ export class DeliveryScheduler implements RunnerHost {
       suspect: delivery.suspect,
       notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
-      lastError: delivery.lastError,
+      lastError: remembered(delivery.lastError),
     });
   }
 

@@ -252,12 +252,12 @@ export class DeliveryQueue {
 
   #delay(delivery: MemoryDelivery, until: number): void {
     delivery.state = "delayed";
-    this.#due.add(delivery, Math.min(until, delivery.message.expiresAt ?? until));
+    this.#due.add(delivery, Math.min(until, delivery.droppedAt ?? until));
   }
 
   #watchExpiry(delivery: MemoryDelivery): void {
-    const { expiresAt } = delivery.message;
-    if (expiresAt !== undefined) this.#due.add(delivery, expiresAt);
+    const { droppedAt } = delivery;
+    if (droppedAt !== undefined) this.#due.add(delivery, droppedAt);
   }
 
   #onDue(deliveries: readonly MemoryDelivery[]): void {
