@@ -34,26 +34,6 @@ describe("what no handler has seen", () => {
     expect(handler.began.at(-1)).toBe("2");
   });
 
-  it("uses no attempt where the broker counts every delivery, and is no suspect before its count is high", async () => {
-    const { client, driver, clock } = await connected({ capabilities: { attempts: "counted" } });
-    const attempts: number[] = [];
-    await client.consume(Jobs, { retry: { maxAttempts: 2, backoff: () => 1 } }, (_value, { attempt }) => {
-      attempts.push(attempt);
-      throw new Error("always");
-    });
-    driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
-    await clock.settle();
-    expect(attempts).toEqual([1]);
-    // After many redeployments all that was prefetched is counted as high.
-    const many = [delivery(2, { redeliveries: 60 }), delivery(3, { redeliveries: 60 })];
-    driver.consumer().deliver(...many);
-    await clock.pass(1_000);
-    driver.consumer().deliver(...many);
-    await clock.pass(60_000);
-    expect(attempts).toEqual([1, 1]);
-    expect(driver.sent("jobs..dead")).toEqual([]);
-  });
-
   it("is handed back as not started, and what was started as started", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Jobs, { concurrency: 1 }, () => never);

@@ -13,8 +13,6 @@ export interface AdmissionContext {
   readonly attempts: AttemptMemory;
   readonly settings: ConsumeSettings;
   readonly settles: boolean;
-  /** Whether the broker counts those deliveries only whose handler may have been called. */
-  readonly countsAttempts: boolean;
   readonly clock: Clock;
 }
 
@@ -35,10 +33,9 @@ export class Admission {
     partition: DeliveryPartition | undefined,
     now: number,
   ): { readonly delivery: InFlightDelivery; readonly waitMs: number } {
-    const { address, attempts, settings, clock, countsAttempts } = this.#context;
+    const { address, attempts, settings, clock } = this.#context;
     const known = attempts.recall(address, message);
-    const unknown = countsAttempts ? (known?.unknown ?? message.redeliveries) : 0;
-    const attempt = (known?.nextAttempt ?? writtenAttempt(message.headers)) + unknown;
+    const attempt = known === undefined ? countOf(message) : known.nextAttempt + known.unknown;
     const headers = withoutAttemptHeaders(message.headers);
     const delivery = new InFlightDelivery(
       message,
@@ -52,7 +49,7 @@ export class Admission {
     delivery.firstFailedAt = known?.firstFailedAt;
     delivery.lastError = known?.lastError;
     if (known?.suspect) {
-      if (countsAttempts) delivery.attempt = settings.retry.maxAttempts;
+      delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
     const { notBefore = 0 } = known ?? {};
@@ -65,15 +62,11 @@ export class Admission {
 
   /** The broker's count alone is a suspicion, no more. */
   #judge(delivery: InFlightDelivery): void {
-    const { settings, settles, countsAttempts } = this.#context;
+    const { settings, settles } = this.#context;
     const { maxAttempts } = settings.retry;
-    const count = countsAttempts ? delivery.attempt : countOf(delivery.message);
-    if (count <= maxAttempts || !settles) return;
-    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) {
-      delivery.attempt = count;
-      return;
-    }
-    delivery.attempt = Math.min(delivery.attempt, maxAttempts);
+    if (delivery.attempt <= maxAttempts || !settles) return;
+    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) return;
+    delivery.attempt = maxAttempts;
     delivery.suspect = true;
   }
 }

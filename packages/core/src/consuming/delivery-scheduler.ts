@@ -24,7 +24,6 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
-  readonly countsAttempts: boolean;
   /** False while nobody asks for a delivery, where the application takes them one by one. */
   readonly isWanted: () => boolean;
   /** There is room again, or nothing left to do: the receiver may look. */
@@ -51,7 +50,7 @@ export class DeliveryScheduler implements RunnerHost {
   readonly #ready: ReadyDeliveries;
   readonly #admission: Admission;
   readonly #isolation: Isolation;
-  readonly #suspects: Suspects;
+  readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
   /** Attempts whose handler has not ended, settled or not. */
@@ -82,7 +81,6 @@ export class DeliveryScheduler implements RunnerHost {
       onError,
       isCancelled: () => this.#cancelled,
     });
-    this.#suspects = new Suspects(context.countsAttempts);
     this.#ready = new ReadyDeliveries(this.#suspects);
     this.#admission = new Admission(context, this.#suspects);
     this.#isolation = new Isolation({

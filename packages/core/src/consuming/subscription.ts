@@ -59,7 +59,6 @@ export class RunningSubscription implements Subscription {
       filter: capabilities.features.filters?.how === "native" ? undefined : spec.filter,
       settles,
       cumulative: capabilities.settlement === "cumulative",
-      countsAttempts: capabilities.attempts !== "counted",
       handler: spec.handler,
       middleware: spec.middleware,
       handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
