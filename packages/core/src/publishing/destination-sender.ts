@@ -3,6 +3,7 @@ import type { Receipt } from "../api/publisher.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { monotonicNow } from "../runtime/clock.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
@@ -55,6 +56,7 @@ export class DestinationSender implements PendingOwner {
   #pending = 0;
   readonly #preparation: Preparation;
   #flushScheduled = false;
+  #waitsForTurn = false;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
@@ -135,10 +137,21 @@ export class DestinationSender implements PendingOwner {
     if (!this.#preparation.isReady) return this.#preparation.begin(this.#onUnprepared, this.#flush);
     const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
     while (this.#inFlight.size < this.#limit && this.#waiting.size > 0) {
+      // A destination that confirms at once must not keep the event loop.
+      if (eventLoopTurns.isOver) return this.#flushInTurn();
       const entries = this.#waiting.nextBatch(maxMessages, maxBytes);
       if (entries.length > 0) void this.#send(entries);
     }
   };
+
+  #flushInTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    void eventLoopTurns.next().then(() => {
+      this.#waitsForTurn = false;
+      this.#flush();
+    });
+  }
 
   readonly #onUnprepared = (cause: unknown): void => {
     const error = normalise(this.#context.driver, cause);

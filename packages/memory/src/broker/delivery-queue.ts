@@ -59,6 +59,7 @@ export class DeliveryQueue {
   readonly #waiting = new Set<QueueMember>();
   #nextPosition = 0;
   #wakingSoon = false;
+  #isOver = false;
   #messages = 0;
   #bytes = 0;
 
@@ -73,6 +74,16 @@ export class DeliveryQueue {
   /** Messages that no consumer holds, delayed ones included. */
   get backlog(): number {
     return this.#messages - this.#leases.size;
+  }
+
+  /** A queue stands for itself. */
+  get outletCount(): number {
+    return 1;
+  }
+
+  /** It is no more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get held(): number {
@@ -105,12 +116,14 @@ export class DeliveryQueue {
     else this.#enqueue(delivery);
   }
 
-  /** Hands out to the members that wait, each a fair share. */
-  wake(): void {
+  /** Hands out to the members that wait, each a fair share. False when there was nothing to hand out, or nobody. */
+  wake(): boolean {
+    const before = this.#backlog.size;
     for (const member of this.#waiting) {
-      if (this.#backlog.size === 0) return;
+      if (this.#backlog.size === 0) break;
       member.offer(Math.ceil(this.#backlog.size / this.#waiting.size));
     }
+    return this.#backlog.size < before;
   }
 
   take(member: QueueMember, max: number): MemoryDelivery[] {
@@ -173,6 +186,7 @@ export class DeliveryQueue {
 
   /** The queue is no more: its members cannot go on, for this cause. */
   end(cause: unknown): void {
+    this.#isOver = true;
     for (const member of [...this.#members]) member.fail(cause);
     this.#due.clear();
     this.#leases.stop();
