@@ -59,7 +59,7 @@ export class DeliveryQueue {
   readonly #waiting = new Set<QueueMember>();
   #nextPosition = 0;
   #wakingSoon = false;
-  #isOver = false;
+  #ended: { readonly cause: unknown } | undefined;
   #messages = 0;
   #bytes = 0;
 
@@ -83,7 +83,7 @@ export class DeliveryQueue {
 
   /** It is no more. */
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#ended !== undefined;
   }
 
   get held(): number {
@@ -162,8 +162,10 @@ export class DeliveryQueue {
     this.#leases.renew(delivery, until);
   }
 
+  /** One that comes too late fails at once. */
   join(member: QueueMember): void {
     this.#members.add(member);
+    if (this.#ended !== undefined) member.fail(this.#ended.cause);
   }
 
   /** Others get what it held. `isCounted`: whether a delivery was an attempt. */
@@ -186,7 +188,7 @@ export class DeliveryQueue {
 
   /** The queue is no more: its members cannot go on, for this cause. */
   end(cause: unknown): void {
-    this.#isOver = true;
+    this.#ended ??= { cause };
     for (const member of [...this.#members]) member.fail(cause);
     this.#due.clear();
     this.#leases.stop();
