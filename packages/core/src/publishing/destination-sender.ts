@@ -24,6 +24,8 @@ export interface DestinationSenderContext extends PreparationContext {
   readonly retryMaxMs: number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
+  /** Why messages have to be sent again, if they have, may be another. */
+  readonly troubleChanged: () => void;
   /** The destination may be gone: the next `prepare` is to look again. */
   forget(address: Address): void;
 }
@@ -67,7 +69,7 @@ export class DestinationSender implements PendingOwner {
   constructor(address: Address, context: DestinationSenderContext, owner: SenderOwner) {
     this.address = address;
     this.#context = context;
-    this.#outage = new Outage(context.link, context.onError);
+    this.#outage = new Outage(context.link, context.onError, context.troubleChanged);
     this.#preparation = new Preparation(address, context);
     this.#owner = owner;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
@@ -98,7 +100,7 @@ export class DestinationSender implements PendingOwner {
     if (!this.kept) this.#owner.returned(this);
     const deadline = wanted.deadline ?? monotonicNow(clock) + timeoutMs;
     const entry = new PendingPublish(this, wanted, deadline);
-    this.#pending++;
+    if (this.#pending++ === 0 && this.#outage.error !== undefined) this.#context.troubleChanged();
     this.#waiting.add(entry);
     if (deadline < this.#watchesUntil) this.#stopWatching();
     if (!this.#flushScheduled) {
@@ -110,7 +112,9 @@ export class DestinationSender implements PendingOwner {
 
   finished(entry: PendingPublish): void {
     this.#context.budget.give(entry.size);
-    if (--this.#pending === 0) this.#rest();
+    if (--this.#pending > 0) return;
+    this.#rest();
+    if (this.#outage.error !== undefined) this.#context.troubleChanged();
   }
 
   /** Looks at the destination again before the next message. */

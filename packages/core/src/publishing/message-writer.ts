@@ -20,6 +20,8 @@ export interface ReplyFields {
   /** Of core's own, beside the application's. */
   readonly headers?: Headers;
   readonly expiresAt?: number;
+  /** Told of the size before it leaves, in bytes; refuses by throwing. */
+  readonly checkSize?: (size: number) => void;
 }
 
 /** One publish as it was asked for, its options checked. */
@@ -73,7 +75,7 @@ export class MessageWriter {
       checkText("id", id);
       headers = copyHeaders(outgoing.headers, this.#capabilities.limits.headers);
     }
-    return this.#sized(contract.name, {
+    const written = this.#sized(contract.name, {
       id: id ?? this.#nextId(),
       publishToken,
       body: encodeBody(contract, value, contract.name),
@@ -87,6 +89,8 @@ export class MessageWriter {
       replyTo: reply?.replyTo,
       correlationId: options.correlationId,
     });
+    reply?.checkSize?.(written.size);
+    return written;
   }
 
   /** What a responder answers. */
