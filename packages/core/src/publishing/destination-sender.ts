@@ -1,34 +1,19 @@
-import type { Observer } from "../api/observer.ts";
 import type { Receipt } from "../api/publisher.ts";
 import { aborted, closed } from "../errors/ended.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
+import type { MessagingError } from "../errors/messaging-error.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { Address } from "../spi/address.ts";
-import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { PublishOutcome } from "../spi/settlement.ts";
+import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { InFlightBatch } from "./in-flight-batch.ts";
+import { outOfTime } from "./out-of-time.ts";
 import { Outage } from "./outage.ts";
-import type { PendingBudget } from "./pending-budget.ts";
 import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
-import { Preparation, type PreparationContext } from "./preparation.ts";
+import { Preparation } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
-
-/** What every sender of a client shares. */
-export interface DestinationSenderContext extends PreparationContext {
-  readonly driver: Driver;
-  readonly budget: PendingBudget;
-  readonly retryInitialMs: number;
-  readonly retryMaxMs: number;
-  readonly observer: Observer | undefined;
-  readonly onError: (error: MessagingError) => void;
-  /** Why messages have to be sent again, if they have, may be another. */
-  readonly troubleChanged: () => void;
-  /** The destination may be gone: the next `prepare` is to look again. */
-  forget(address: Address): void;
-}
 
 /** Whoever keeps senders for later. */
 export interface SenderOwner {
@@ -281,14 +266,7 @@ export class DestinationSender implements PendingOwner {
 
   #outOfTime(entry: PendingPublish): MessagingError {
     const { timeoutMs, link } = this.#context;
-    return new MessagingError(
-      "TIMEOUT",
-      `"${this.address.name}" did not confirm a message within ${timeoutMs} ms.`,
-      {
-        remedy: "It may have been stored all the same. Publish it again with the same id if it must arrive.",
-        cause: entry.error ?? link.error,
-      },
-    );
+    return outOfTime(this.address, timeoutMs, entry.error ?? link.error);
   }
 
   #abandon(flight: InFlightBatch): void {

@@ -11,6 +11,7 @@ import { type BrokerOptions, type BrokerSettings, brokerSettings } from "./broke
 import { DeliveryQueue } from "./delivery-queue.ts";
 import { sameFilter } from "./filter.ts";
 import { Resources } from "./resources.ts";
+import { Topic } from "./topic.ts";
 
 /** How often to ask whether others have their turn: after so many messages, counted once for each group. */
 const putsBetweenAsking = 32;
@@ -62,6 +63,7 @@ export class MemoryBroker {
     const now = this.settings.clock.now();
     const outcomes: PublishOutcome[] = [];
     const failedKeys = new Map<string, PublishOutcome>();
+    const outlets = destination instanceof Topic ? destination.outletCount : 1;
     let puts = 0;
     for (const message of batch) {
       if (puts >= putsBetweenAsking) {
@@ -71,7 +73,7 @@ export class MemoryBroker {
           checkOpen();
         }
       }
-      puts += 1 + destination.outletCount;
+      puts += 1 + outlets;
       const { key } = message;
       const failed = key === undefined ? undefined : failedKeys.get(key);
       const outcome = failed ?? destination.publish(message, now);

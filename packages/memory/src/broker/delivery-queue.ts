@@ -49,6 +49,8 @@ export interface QueueMember extends Taker {
  */
 export class DeliveryQueue {
   readonly nature: QueueNature;
+  /** Set once it is no more. */
+  ended: { readonly cause: unknown } | undefined;
   readonly #settings: QueueSettings;
   readonly #backlog: Backlog;
   /** When to look again at what is delayed, and at what waits but expires. */
@@ -59,7 +61,6 @@ export class DeliveryQueue {
   readonly #waiting = new Set<QueueMember>();
   #nextPosition = 0;
   #wakingSoon = false;
-  #ended: { readonly cause: unknown } | undefined;
   #messages = 0;
   #bytes = 0;
 
@@ -74,16 +75,6 @@ export class DeliveryQueue {
   /** Messages that no consumer holds, delayed ones included. */
   get backlog(): number {
     return this.#messages - this.#leases.size;
-  }
-
-  /** A queue stands for itself. */
-  get outletCount(): number {
-    return 1;
-  }
-
-  /** It is no more. */
-  get isOver(): boolean {
-    return this.#ended !== undefined;
   }
 
   get held(): number {
@@ -162,10 +153,9 @@ export class DeliveryQueue {
     this.#leases.renew(delivery, until);
   }
 
-  /** One that comes too late fails at once. */
   join(member: QueueMember): void {
     this.#members.add(member);
-    if (this.#ended !== undefined) member.fail(this.#ended.cause);
+    if (this.ended !== undefined) member.fail(this.ended.cause);
   }
 
   /** Others get what it held. `isCounted`: whether a delivery was an attempt. */
@@ -188,7 +178,7 @@ export class DeliveryQueue {
 
   /** The queue is no more: its members cannot go on, for this cause. */
   end(cause: unknown): void {
-    this.#ended ??= { cause };
+    this.ended ??= { cause };
     for (const member of [...this.#members]) member.fail(cause);
     this.#due.clear();
     this.#leases.stop();

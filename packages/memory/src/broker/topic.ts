@@ -123,7 +123,7 @@ export class Topic {
       }
       outlet.wake();
       if (eventLoopTurns.isOver) await eventLoopTurns.next();
-      if (this.#ended || outlet.isOver) throw removed(outlet.nature.title);
+      if (this.#ended || outlet.ended !== undefined) throw removed(outlet.nature.title);
     }
     this.#outlets.add(outlet);
   }
