@@ -185,18 +185,23 @@ export class DeliveryScheduler implements RunnerHost {
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
+    this.#startReady(false);
+  }
+
+  #startReady(isOwnTurn: boolean): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
     if (this.#starting || this.#waitsForTurn) return;
     this.#starting = true;
     try {
-      while (this.#mayStart()) {
-        const delivery = this.#ready.take();
-        if (delivery === undefined) break;
-        this.#start(delivery);
-        if (eventLoopTurns.isOver) {
+      // Whoever has waited for its turn starts one at least.
+      for (let mayKeepLoop = isOwnTurn; !this.#ready.isEmpty && this.#mayStart(); mayKeepLoop = false) {
+        if (!mayKeepLoop && eventLoopTurns.isOver) {
           this.#waitForTurn();
           break;
         }
+        const delivery = this.#ready.take();
+        if (delivery === undefined) break;
+        this.#start(delivery);
       }
     } finally {
       this.#starting = false;
@@ -227,7 +232,7 @@ export class DeliveryScheduler implements RunnerHost {
     this.#waitsForTurn = true;
     void eventLoopTurns.next().then(() => {
       this.#waitsForTurn = false;
-      this.proceed();
+      this.#startReady(true);
     });
   }
 
