@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
@@ -43,6 +45,52 @@ describe("what no handler has seen", () => {
     await clock.pass(20_000);
     await closing;
     expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([one.id]);
+  });
+});
+
+describe("a handler that is called while its subscription closes", () => {
+  it.each([
+    ["heeds its signal", true],
+    ["does not", false],
+  ])("has used an attempt, whether it %s or not", async (_, heeds) => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    const message = delivery(1);
+    for (let deployment = 0; deployment < 3; deployment++) {
+      const subscription = await client.consume(Jobs, async (_value, { attempt, signal }) => {
+        attempts.push(attempt);
+        await new Promise((_resolve, reject) => {
+          if (heeds) signal.addEventListener("abort", () => reject(signal.reason));
+        });
+      });
+      const consumer = driver.consumer();
+      consumer.deliver({ ...message, redeliveries: deployment });
+      await clock.settle();
+      const closing = subscription.close({ timeoutMs: 10 });
+      await clock.pass(20_000);
+      await closing;
+      expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([message.id]);
+      expect(consumer.settled).toEqual([]);
+    }
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+});
+
+describe("a message that waits for its next attempt", () => {
+  it("keeps of its failure code and text, and nothing that hangs on it", async () => {
+    const { client, driver, clock } = await connected();
+    const freed = new FinalizationRegistry<string>((name) => gone.push(name));
+    const gone: string[] = [];
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, () => {
+      const error = Object.assign(new Error("no stock"), { response: "x".repeat(1_000) });
+      freed.register(error, "the error");
+      throw error;
+    });
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.settle();
+    await collected(() => gone.length > 0);
+    expect(gone).toEqual(["the error"]);
+    await subscription.close();
   });
 });
 
@@ -99,6 +147,89 @@ describe("a keyed retry", () => {
     await subscription.close();
     const [[, delayed] = []] = driver.consumer().closedWith?.delayed ?? [];
     expect(delayed).toEqual({ delayMs: 50_000, redeliveries: 1 });
+  });
+});
+
+describe("a keyed retry that waited elsewhere", () => {
+  const ByCustomer = queue<string>("orders", { key: () => undefined });
+  const waiting = (value: string, waitMs: number, redeliveries = 1) =>
+    delivery(value, { key: value.slice(0, 1), redeliveries, waitMs });
+
+  it("waits for what is left, and other keys go on", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
+    driver
+      .consumer()
+      .deliver(waiting("a1", 5_000, 2), delivery("a2", { key: "a" }), delivery("b", { key: "b" }));
+    await clock.pass(4_900);
+    expect(handler.began).toEqual(["b"]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["b", "a1#3"]);
+    handler.end("a1");
+    await clock.settle();
+    expect(handler.began).toEqual(["b", "a1#3", "a2"]);
+  });
+
+  it("waits for what is left also when one of its key that is repeated goes before it", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
+    driver.consumer().deliver(delivery("a0", { key: "a" }), waiting("a1", 5_000));
+    await clock.pass(1_000);
+    handler.end("a0");
+    await clock.pass(3_900);
+    expect(handler.began).toEqual(["a0"]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["a0", "a1#2"]);
+  });
+
+  it("is handed on with what is left when this member closes as well, wherever it stands", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(ByCustomer, { concurrency: 1 }, () => never);
+    driver.consumer().deliver(delivery("a0", { key: "a" }), waiting("a1", 60_000, 3), waiting("b", 50_000));
+    await clock.pass(10_000);
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: expect.closeTo(50_000, -3), redeliveries: 3 },
+      { delayMs: expect.closeTo(40_000, -3), redeliveries: 1 },
+    ]);
+  });
+
+  it("waits no longer than the subscription's longest backoff, whatever a driver says", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const retry = { backoff: { initialMs: 100, maxMs: 1_000 } };
+    await client.consume(ByCustomer, { retry }, handler.handler);
+    const odd = [Number.NaN, -1, "soon", null, Number.POSITIVE_INFINITY, Number.MAX_VALUE];
+    driver.consumer().deliver(...odd.map((waitMs, n) => waiting(`${n}`, waitMs as number)));
+    await clock.settle();
+    expect(handler.began).toEqual(["0#2", "1#2", "2#2", "3#2"]);
+    await clock.pass(2_000);
+    expect(handler.began).toHaveLength(6);
+  });
+
+  it("whose wait is over keeps its attempt though no handler was free for it before the close", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const subscription = await client.consume(
+      ByCustomer,
+      { concurrency: 1, retry: { backoff: () => 1_000 } },
+      handler.handler,
+    );
+    driver.consumer().deliver(delivery("a", { key: "a" }), delivery("b", { key: "b" }));
+    await clock.settle();
+    handler.fail("a");
+    await clock.pass(5_000);
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect(handler.began).toEqual(["a", "b"]);
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: 0, redeliveries: 1 },
+    ]);
   });
 });
 
@@ -211,3 +342,13 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.consumer().prefetches).toEqual([200]);
   });
 });
+
+/** Until the garbage collector has run, if it can be made to. */
+async function collected(done: () => boolean): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let turn = 0; turn < 50 && !done(); turn++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,6 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, it } from "vitest";
-import { type Codec, deadLetterDetails, json, NonRetryableError, queue, topic } from "../src/index.ts";
+import {
+  type Codec,
+  deadLetterDetails,
+  deduplicate,
+  json,
+  memoryDeduplicationStore,
+  NonRetryableError,
+  queue,
+  topic,
+} from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, gate, never, values } from "./workbench.ts";
 
@@ -212,6 +221,20 @@ describe("a dead-letter queue that refuses a message for good", () => {
 });
 
 describe("a time to live", () => {
+  it("that is over when a failed message comes again dead-letters it, after the attempts that were made", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, () => {});
+    const headers = {
+      "waybill-attempt": "3",
+      "waybill-first-failed-at": "1",
+      "waybill-retry-expires-at": String(clock.now() - 1),
+    };
+    driver.consumer().deliver(delivery(1, { headers }));
+    await clock.settle();
+    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 2 });
+    expect(driver.sent("jobs..dead")[0]?.headers).not.toHaveProperty("waybill-retry-expires-at");
+  });
+
   const Keyed = queue<number>("keyed", { key: () => "k" });
   const ways = {
     native: [Jobs, {}],
@@ -347,4 +370,54 @@ it("a schema that never answers holds up one message, not its neighbours", async
   driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
   await clock.settle();
   expect(seen).toEqual([2, 3]);
+});
+
+describe("an answer that is a promise or cannot be read", () => {
+  const unreadable = () => ({
+    get value() {
+      throw new Error("no");
+    },
+  });
+  const schemas: Record<string, (value: unknown) => unknown> = {
+    "a schema's value that cannot be read": (value) => (value === 1 ? unreadable() : { value }),
+    "a schema's value that cannot be read, later": async (value) => (value === 1 ? unreadable() : { value }),
+  };
+  it.each(Object.entries(schemas))("%s is one failed message, and the loop goes on", async (_, validate) => {
+    const { client, driver, clock } = await connected();
+    const schema = { "~standard": { version: 1, vendor: "odd", validate } } as never;
+    const seen: unknown[] = [];
+    const jobs = queue<number, number>("jobs", { schema });
+    await client.consume(jobs, { concurrency: 1 }, (value) => void seen.push(value));
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    await clock.settle();
+    expect(seen).toEqual([2, 3]);
+    expect(details(driver.sent("jobs..dead")[0])?.errorCode).toBe("VALIDATION_FAILED");
+    await expect(client.send(jobs, 1)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+  });
+
+  it.each([
+    ["resolves", async () => 1],
+    ["rejects", async () => Promise.reject(new Error("no"))],
+  ])("a codec whose decode %s is one failed message", async (_, decode) => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    await client.consume(
+      queue<number>("jobs", { codec: { ...json, decode } as never }),
+      (value) => void seen.push(value),
+    );
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(seen).toEqual([]);
+    expect(details(driver.sent("jobs..dead")[0])?.errorCode).toBe("DECODE_FAILED");
+  });
+
+  it("a key of deduplicate() that rejects is one failed message", async () => {
+    const { client, driver, clock } = await connected();
+    const key = (() => Promise.reject(new Error("no"))) as never;
+    const use = [deduplicate({ store: memoryDeduplicationStore(), key })];
+    await client.consume(Jobs, { use, retry: { maxAttempts: 1 } }, () => {});
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+  });
 });

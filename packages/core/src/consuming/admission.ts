@@ -56,7 +56,11 @@ export class Admission {
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
     this.#blockedKeys?.admit(delivery, known);
-    const waitMs = (known?.notBefore ?? 0) - monotonicNow(clock);
+    const { notBefore = 0 } = known ?? {};
+    const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
+    // What another process left to be waited for. From the wire: it may be anything.
+    const { waitMs: handedOver = 0 } = message;
+    const waitMs = handedOver > 0 ? Math.max(handedOver, here) : here;
     return { delivery, waitMs: Math.min(waitMs, settings.retry.longestDelayMs) };
   }
 

@@ -4,7 +4,8 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { type Validated, validate } from "../publishing/encode.ts";
+import { decodeBody } from "../publishing/decode.ts";
+import { type Validated, validate } from "../publishing/validate.ts";
 import { type OwnContext, ownContext } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
@@ -77,14 +78,18 @@ export class DeliveryRunner {
     let decoded: Validated | Promise<Validated>;
     try {
       if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
-      if (this.#hasExpired(delivery)) return this.#refuse(delivery, attempt, expired(delivery));
+      if (this.#hasExpired(delivery)) {
+        // The attempt that it waited for is not made.
+        delivery.attempt = Math.max(1, delivery.attempt - 1);
+        return this.#refuse(delivery, attempt, expired(delivery));
+      }
       if (delivery.attempt > settings.retry.maxAttempts) {
         // This delivery is none: it only takes note of those before it.
         delivery.attempt = settings.retry.maxAttempts;
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
       delivery.startedAt = monotonicNow(clock);
-      decoded = validate(payload, payload.codec.decode(delivery.message.body), address.name);
+      decoded = validate(payload, decodeBody(payload, delivery.message.body), address.name);
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
     }

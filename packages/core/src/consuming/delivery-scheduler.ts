@@ -1,6 +1,7 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
+import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
@@ -183,8 +184,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (cumulative) partition?.track(delivery);
     const original = this.#blockedKeys?.originalOf(message);
     if (original !== undefined) return this.#runAgain(original, delivery);
-    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery))
+    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
+      // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
+      if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
       return this.#park(delivery);
+    }
     if (waitMs > 0) return this.#delay(delivery, waitMs);
     this.#makeReady(delivery);
   }
@@ -203,18 +207,23 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
+    this.#startReady(false);
+  }
+
+  #startReady(isOwnTurn: boolean): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
     if (this.#starting || this.#waitsForTurn) return;
     this.#starting = true;
     try {
-      while (this.#mayStart()) {
-        const delivery = this.#ready.take();
-        if (delivery === undefined) break;
-        this.#start(delivery);
-        if (eventLoopTurns.isOver) {
+      // Whoever has waited for its turn starts one at least.
+      for (let mayKeepLoop = isOwnTurn; !this.#ready.isEmpty && this.#mayStart(); mayKeepLoop = false) {
+        if (!mayKeepLoop && eventLoopTurns.isOver) {
           this.#waitForTurn();
           break;
         }
+        const delivery = this.#ready.take();
+        if (delivery === undefined) break;
+        this.#start(delivery);
       }
     } finally {
       this.#starting = false;
@@ -245,12 +254,17 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#waitsForTurn = true;
     void eventLoopTurns.next().then(() => {
       this.#waitsForTurn = false;
-      this.proceed();
+      this.#startReady(true);
     });
   }
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
+    // A handler that heeds its signal has been called like one that does not.
+    if (this.#cancelled && isUnsettled(delivery)) {
+      this.#noteHandBack(delivery);
+      this.#remember(delivery);
+    }
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -419,21 +433,24 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     return this.#inFlight.filter((delivery) => delivery.session === session && !delivery.lost);
   }
 
-  /** What a closing consumer is told of those that are not settled. */
-  unsettled(session: ConsumerSession): CloseConsumerOptions {
+  /** What a closing consumer is told of those that are not settled, or when partitions go, of those in them. */
+  unsettled(
+    session: ConsumerSession,
+    partitions?: ReadonlySet<DeliveryPartition | undefined>,
+  ): CloseConsumerOptions {
     const now = monotonicNow(this.#context.clock);
     const started = new Set<ReceivedMessage>();
     const delayed = new Map<ReceivedMessage, DelayedHandBack>();
-    for (const { message, wasStarted, dueAt, attempt } of [
-      ...this.leased(session),
-      ...this.#handedBack.filter((each) => each.session === session),
-    ]) {
+    const goes = (each: InFlightDelivery) =>
+      each.session === session && (partitions === undefined || partitions.has(each.partition));
+    for (const delivery of [...this.leased(session), ...this.#handedBack].filter(goes)) {
+      const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
-      if (dueAt === 0) continue;
+      if (!waitsForAttempt(delivery)) continue;
       const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
       delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
     }
-    this.#handedBack = this.#handedBack.filter((each) => each.session !== session);
+    this.#handedBack = this.#handedBack.filter((each) => !goes(each));
     return { started, delayed };
   }
 
@@ -556,10 +573,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.proceed();
   }
 
-  /** To tell its consumer when that closes. On a log nothing is counted, and nothing to be told. */
+  /** To tell its consumer when that closes, or lets its partition go. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (!this.#context.cumulative && (delivery.wasStarted || delivery.dueAt > 0))
-      this.#handedBack.push(delivery);
+    if (delivery.wasStarted || delivery.dueAt > 0) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
@@ -571,9 +587,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
       blocks: delivery.isDeadLettered === true,
-      notBefore: delivery.state === "delayed" ? delivery.dueAt : 0,
+      notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
-      lastError: delivery.lastError,
+      lastError: remembered(delivery.lastError),
     });
   }
 
@@ -591,7 +607,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (delivery.partition !== undefined) delivery.partition.parked--;
   }
 
+  /** Its key is free. */
   #unparkReady(delivery: InFlightDelivery): void {
+    const waitMs = delivery.dueAt - monotonicNow(this.#context.clock);
+    if (delivery.dueAt > 0 && waitMs > 0) return this.#delay(delivery, waitMs);
+    delivery.dueAt = 0;
     this.#unpark(delivery);
     this.#makeReady(delivery);
   }
@@ -633,4 +653,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 function isUnsettled(delivery: InFlightDelivery): boolean {
   if (delivery.lost) return false;
   return delivery.isIdle || (delivery.state === "running" && delivery.current?.settlement === undefined);
+}
+
+/** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
+function waitsForAttempt(delivery: InFlightDelivery): boolean {
+  if (delivery.isDeadLettered) return false;
+  const isIdle = delivery.isIdle || delivery.state === "ended";
+  return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

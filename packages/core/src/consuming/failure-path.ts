@@ -2,6 +2,7 @@ import type { AfterDeadLetter } from "../api/failure-policy.ts";
 import type { PostponedError } from "../api/postponed-error.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { remembered } from "../errors/remembered.ts";
 import type { DecidedRetryPolicy } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { nextPublishToken } from "../publishing/ids.ts";
@@ -13,7 +14,13 @@ import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
-import { attemptHeader, firstFailedHeader, redriveMark, writtenFirstFailure } from "./attempt-headers.ts";
+import {
+  attemptHeader,
+  expiresHeader,
+  firstFailedHeader,
+  redriveMark,
+  writtenFirstFailure,
+} from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
@@ -118,6 +125,7 @@ export class FailurePath {
     switch (decision.becomes) {
       case "retry-in-place":
         delivery.ending = "retry";
+        delivery.lastError = remembered(delivery.lastError);
         return { step: "wait", delayMs: decision.delayMs, countsAttempt: decision.countsAttempt };
       case "native-retry":
         delivery.ending = "retry";
@@ -127,7 +135,7 @@ export class FailurePath {
           blocks: false,
           notBefore: 0,
           firstFailedAt: delivery.firstFailedAt,
-          lastError: errorText(delivery.lastError),
+          lastError: remembered(delivery.lastError),
         });
         return { step: "native-retry", delayMs: decision.delayMs };
       case "republished":
@@ -146,14 +154,17 @@ export class FailurePath {
   /** Sends it back to where it came from, to be delivered after the delay with the next attempt's number. */
   async #republish(delivery: InFlightDelivery, delayMs: number): Promise<NextStep> {
     const { address, clock, driver, onError } = this.#context;
+    const { expiresAt } = delivery;
     const message = copyOf(delivery, {
       delayMs,
-      expiresAt: delivery.expiresAt,
+      // A broker that drops what has expired would drop its failure with it.
+      expiresAt: undefined,
       headers: {
         ...delivery.headers,
         ...redriveMark(delivery.markedHeaders),
         [attemptHeader]: String(delivery.attempt + 1),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
+        ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
       },
     });
     try {

@@ -1,5 +1,6 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
+import { writtenExpiry } from "./attempt-headers.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
 import type { Partition } from "./partition.ts";
 
@@ -54,8 +55,6 @@ export class InFlightDelivery {
   redriven: InFlightDelivery | undefined;
   /** What is being made of it, for the observer. */
   ending: "ack" | "retry" | "dead-letter" = "ack";
-  /** Milliseconds since the epoch. A redrive takes it away, as from its copy. */
-  expiresAt: number | undefined;
   firstFailedAt: number | undefined;
   /** What it last failed with. */
   lastError: unknown;
@@ -78,13 +77,18 @@ export class InFlightDelivery {
     receivedAt: number,
   ) {
     this.message = message;
-    this.expiresAt = message.expiresAt;
     this.session = session;
     this.partition = partition;
     this.headers = headers;
     this.size = size;
     this.attempt = attempt;
     this.receivedAt = receivedAt;
+  }
+
+  /** When its time to live is over, milliseconds since the epoch. A redrive takes it away, as from its copy. */
+  get expiresAt(): number | undefined {
+    if (this.redriven !== undefined) return undefined;
+    return this.message.expiresAt ?? writtenExpiry(this.message.headers);
   }
 
   get state(): DeliveryState {
@@ -108,7 +112,6 @@ export class InFlightDelivery {
     this.attempt = 1;
     this.suspect = false;
     this.ending = "ack";
-    this.expiresAt = undefined;
     this.firstFailedAt = undefined;
     this.lastError = undefined;
     this.move("due");

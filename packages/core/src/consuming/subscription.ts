@@ -3,6 +3,7 @@ import { driverGraceMs } from "../connection/driver-grace.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { contextOwner } from "../runtime/async-context.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
@@ -139,6 +140,8 @@ export class RunningSubscription implements Subscription {
   async begin(): Promise<void> {
     const { clock, driver, startTimeoutMs, retryInitialMs } = this.#context;
     this.#heedSignal();
+    // Many may be begun one after the other, each of which finds a backlog.
+    if (eventLoopTurns.isOver) await eventLoopTurns.next();
     const giveUp = new AbortController();
     const timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
     const waiting = AbortSignal.any([this.#closing.signal, giveUp.signal]);
@@ -381,6 +384,8 @@ export class RunningSubscription implements Subscription {
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
+      // Many may close at the same time.
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
       await this.#within(driverGraceMs, session.consumer.close(this.#scheduler.unsettled(session)));
       session.end();
       session.acks.abandon();
