@@ -17,6 +17,7 @@ import {
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
 import { Control } from "./client/control.ts";
+import { KnownExchanges } from "./client/known-exchanges.ts";
 import { destroySocket, openConnection } from "./client/node-connection.ts";
 import { type ConsumerOptions, RabbitmqConsumer } from "./consumer.ts";
 import { Delays } from "./delays/delays.ts";
@@ -84,12 +85,14 @@ export class RabbitmqConnection implements Connection {
     this.#main = await this.#connect("consuming");
     const control = new Control(this.#main);
     const delays = new Delays(control);
+    const exchanges = new KnownExchanges();
     this.#control = control;
-    this.#publisher = new RabbitmqPublisher(() => this.#publishingModel(), control, delays);
+    this.#publisher = new RabbitmqPublisher(() => this.#publishingModel(), control, delays, exchanges);
     this.#topology = new RabbitmqTopology(
       control,
       delays,
       new Backfill(control, this.#settings),
+      exchanges,
       this.#settings,
     );
   }
