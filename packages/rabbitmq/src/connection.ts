@@ -28,7 +28,8 @@ import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import { liveName, pastName, queueName, streamName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { RabbitmqPublisher } from "./publisher.ts";
-import { streamStart } from "./receiving/position.ts";
+import { behindByPriority, hasActivePriorities } from "./receiving/active-consumer.ts";
+import { streamReading } from "./receiving/stream-reading.ts";
 import { RabbitmqTopology } from "./topology.ts";
 
 /** How long the broker may take to confirm that a connection closes. */
@@ -133,7 +134,8 @@ export class RabbitmqConnection implements Connection {
     const { retained } = address;
     const handBack = this.#handBackTo(address);
     const { uncounted } = this.#memory;
-    const plain = { prefetch, prefetchBytes, consume: {}, handBack, uncounted, retained };
+    const replacement = this.#replaces(address) ? behindByPriority : undefined;
+    const plain = { prefetch, prefetchBytes, consume: {}, replacement, handBack, uncounted, retained };
     switch (address.kind) {
       case "queue":
         return this.#start({ ...plain, queue: queueName(address) });
@@ -157,13 +159,12 @@ export class RabbitmqConnection implements Connection {
         );
       case "topic": {
         if (start.from !== "latest") {
-          const { argument, skips } = streamStart(start);
-          const consume = { arguments: { "x-stream-offset": argument } };
-          const skip = (delivery: { readonly native: Parameters<typeof skips>[0] }) => skips(delivery.native);
-          return this.#start({ ...plain, queue: streamName(address.brokerName), consume, skip });
+          const reading = streamReading(start);
+          return this.#start({ ...plain, ...reading, queue: streamName(address.brokerName) });
         }
+        // It is this connection's alone, so its consumers need not be exclusive.
         const queue = liveName(address.brokerName, randomUUID());
-        return this.#start({ ...plain, queue, consume: { exclusive: true } }, async (channel) => {
+        return this.#start({ ...plain, queue }, async (channel) => {
           await channel.assertQueue(queue, { exclusive: true, durable: false, autoDelete: true });
           await channel.bindQueue(queue, address.brokerName, "#");
         });
@@ -188,6 +189,12 @@ export class RabbitmqConnection implements Connection {
       throw cause;
     }
     return consumer;
+  }
+
+  /** Whether it has one active consumer that another of a higher priority takes over from. */
+  #replaces({ kind, ordered }: Address): boolean {
+    const isQuorum = this.#settings.queueType === "quorum";
+    return kind !== "topic" && ordered && isQuorum && hasActivePriorities(this.broker.version);
   }
 
   #handBackTo({ kind, ordered }: Address): HandBack {
