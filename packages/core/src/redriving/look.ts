@@ -33,6 +33,7 @@ export async function look(context: LookContext): Promise<RedriveReport> {
   const held: ReceivedMessage[] = [];
   const stopRenewing = renew(context, held);
   let bytes = 0;
+  let largest = 0;
   let isAll = false;
   try {
     for (;;) {
@@ -41,12 +42,15 @@ export async function look(context: LookContext): Promise<RedriveReport> {
       if (isAll || room <= 0 || bytes >= lookBounds.bytes || signal.aborted) break;
       const batch = await next(context, room, quietTimeFor(held.length, known));
       if (batch.length === 0) {
-        isAll = known === undefined && !signal.aborted;
+        // A driver keeps to the same bound: there may be more, which it does not fetch for want of room.
+        isAll = known === undefined && !signal.aborted && bytes + largest <= lookBounds.bytes;
         break;
       }
       for (const message of batch) {
         held.push(message);
-        bytes += wireSize(message);
+        const size = wireSize(message);
+        bytes += size;
+        largest = Math.max(largest, size);
       }
     }
   } finally {
