@@ -117,7 +117,7 @@ export const receivingFaults: readonly FaultyDriver[] = [
   {
     name: "does-not-count",
     fault: "Says of every delivery that it is the first.",
-    caughtBy: ["retrying.attempts-survive-a-crash"],
+    caughtBy: ["retrying.attempts-survive-a-crash", "ordering.blocked-across-a-restart"],
     apply: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: 0 })),

@@ -28,8 +28,8 @@ export class Attempt implements Delivery {
   storing: Promise<unknown> | undefined;
   /** Called once when the application settled it, for the pull style. */
   onSettled: (() => void) | undefined;
-  /** A retry in place that was decided while the handler ran: it starts when the handler has ended. */
-  waitAfter: (NextStep & { readonly step: "wait" }) | undefined;
+  /** What was decided while the handler ran and keeps the message here: it begins when the handler has ended. */
+  staysAfter: (NextStep & { readonly step: "wait" | "block" }) | undefined;
   /** A settlement whose copy was stored after the handler had ended. */
   conclude:
     | {

@@ -86,11 +86,14 @@ export class Intake {
     const { prefetchBytes, maxParked } = settings;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
-    if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
+    if (scheduler.isIsolating)
+      return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
-    if (scheduler.parked >= maxParked) return 0;
     const bytes = prefetchBytes - scheduler.heldBytes;
-    if (bytes <= 0 && scheduler.held > 0) return 0;
+    if (scheduler.parked >= maxParked || (bytes <= 0 && scheduler.held > 0)) {
+      scheduler.noteFull();
+      return 0;
+    }
     // What waits behind its key, or for its next attempt, takes no place from what could start.
     const room = prefetch - (scheduler.held - scheduler.parked);
     // While there is work at hand, ask for a good number at once rather than for one at a time.

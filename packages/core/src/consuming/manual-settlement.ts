@@ -72,14 +72,18 @@ export class ManualSettlement implements AttemptOwner {
     const { inFlight } = attempt;
     attempt.onSettled?.();
     if (step.step === "leave" || this.#context.isCancelled()) return "lost";
+    // The next attempt begins its wait when this handler has ended, and so does its key.
     if (step.step === "wait") {
-      // The next attempt begins its wait when this handler has ended.
-      attempt.waitAfter = step;
+      attempt.staysAfter = step;
       return "settled";
     }
     if (inFlight.state === "orphaned") {
       this.#context.onError(settledTooLate(inFlight));
       return "lost";
+    }
+    if (step.step === "block") {
+      attempt.staysAfter = step;
+      return "settled";
     }
     return new Promise((resolve) => {
       // The handler has ended meanwhile: whoever waits for the store goes on from here.

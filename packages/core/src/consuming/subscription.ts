@@ -7,6 +7,7 @@ import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
+import type { BlockedKeysContext } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { FailurePath } from "./failure-path.ts";
@@ -60,6 +61,7 @@ export class RunningSubscription implements Subscription {
       filter: capabilities.features.filters?.how === "native" ? undefined : spec.filter,
       settles,
       cumulative: capabilities.settlement === "cumulative",
+      blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
       handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
@@ -71,6 +73,7 @@ export class RunningSubscription implements Subscription {
         settles,
         attempts,
         deadLetter: spec.deadLetter,
+        afterDeadLetter: spec.afterDeadLetter,
         sender: context.sender,
         onError,
         onWarning: context.onWarning,
@@ -112,6 +115,9 @@ export class RunningSubscription implements Subscription {
   }
   get held(): number {
     return this.#scheduler.held;
+  }
+  get blockedKeys(): number {
+    return this.#scheduler.blockedKeys;
   }
 
   pause(): void {
@@ -161,6 +167,25 @@ export class RunningSubscription implements Subscription {
       if (waiting.aborted || !normalise(this.#context.driver, cause).retryable) throw cause;
       return false;
     }
+  }
+
+  #blockedKeys(): BlockedKeysContext | undefined {
+    const { address, deadLetter, afterDeadLetter } = this.#spec;
+    if (afterDeadLetter === "continue" || deadLetter === undefined) return undefined;
+    const { driver, clock, observer, onWarning, deadLetterWatches } = this.#context;
+    const { attempts, settlement } = driver.capabilities;
+    void this.ended.then(() => deadLetterWatches.forget(deadLetter));
+    return {
+      address,
+      deadLetter,
+      watch: deadLetterWatches.of(deadLetter),
+      countsDeliveries: attempts === "exact",
+      keepsPartitions: settlement === "cumulative",
+      clock,
+      observer,
+      onWarning,
+      signal: this.#closing.signal,
+    };
   }
 
   #heedSignal(): void {
