@@ -357,7 +357,7 @@ describe("a body that the handler could not use", () => {
     ],
   };
   for (const [what, [contract, value, code]] of Object.entries(cases)) {
-    it(`${what} is a dead-lettered message at once, and the handler is not called`, async () => {
+    it(`${what} is dead-lettered at once, and the handler is not called`, async () => {
       const { client, driver, clock } = await connected();
       let called = 0;
       await client.consume(contract, () => void called++);

@@ -105,6 +105,45 @@ test("so do publishes that are awaited one after the other", async () => {
   await meter.done(groupCount);
 });
 
+test("so does the closing of many subscriptions", async () => {
+  const meter = new WorkMeter();
+  const driver = memory();
+  const connectDriver = driver.connect.bind(driver);
+  const busyToClose = Object.assign(driver, {
+    connect: async (...given: Parameters<typeof driver.connect>) => {
+      const connection = await connectDriver(...given);
+      const consume = connection.consume.bind(connection);
+      return Object.assign(connection, {
+        consume: async (...from: Parameters<typeof consume>) => {
+          const consumer = await consume(...from);
+          const close = consumer.close.bind(consumer);
+          return Object.assign(consumer, {
+            close: (...options: Parameters<typeof close>) => {
+              meter.work();
+              return close(...options);
+            },
+          });
+        },
+      });
+    },
+  });
+  await using client = await connect(busyToClose);
+  for (const group of groups) subscriptions.push(await client.subscribe(contract, { group }, () => {}));
+  await Promise.all(subscriptions.splice(0).map((subscription) => subscription.close()));
+  await meter.done(groupCount);
+});
+
+test("what a handler sets off counts as well, however many handlers end at once", async () => {
+  await using client = await connect(memory());
+  const meter = new WorkMeter();
+  const setOff = () => void Promise.resolve().then(meter.work);
+  await client.topology.declare({ topic: contract, group: "g" });
+  await client.publishBatch(contract, Array<Uint8Array>(400).fill(body));
+  subscriptions.push(await client.subscribe(contract, { group: "g", concurrency: 500 }, setOff));
+  while (meter.total < 400) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(meter.most).toBeLessThanOrEqual(100);
+});
+
 test("a batch for many groups is stored over several turns", async () => {
   await using client = await connect(memory());
   await client.topology.declare(...groups.map((group) => ({ topic: contract, group })));

@@ -113,6 +113,7 @@ export class BrokerClient implements Client<Feature> {
         prepare: (address, signal) =>
           // Whoever opened an inbox made it; writing to one must not make it again.
           address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepareOnce(address, signal),
+        isPrepared: (address) => this.#keeper.isPrepared(address),
         forget: (address) => this.#keeper.forget(address),
         troubleChanged: () => void this.#noteTrouble(),
       },

@@ -39,6 +39,9 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onWiden: () => boolean;
 }
 
+/** How many are started in a row before what they wait for goes on, so that it counts as well. */
+const mostInARow = 64;
+
 /** How long a suspect runs, in milliseconds, before others may run beside it. */
 const harmlessMs = 1_000;
 
@@ -216,9 +219,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#starting = true;
     try {
       // Whoever has waited for its turn starts one at least.
-      for (let mayKeepLoop = isOwnTurn; !this.#ready.isEmpty && this.#mayStart(); mayKeepLoop = false) {
-        if (!mayKeepLoop && eventLoopTurns.isOver) {
-          this.#waitForTurn();
+      for (let started = 0; !this.#ready.isEmpty && this.#mayStart(); started++) {
+        if (started >= mostInARow || (eventLoopTurns.isOver && !(isOwnTurn && started === 0))) {
+          this.#goOnLater();
           break;
         }
         const delivery = this.#ready.take();
@@ -249,10 +252,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#runner.begin(delivery);
   }
 
-  /** Others of this process have their turn first. */
-  #waitForTurn(): void {
+  /** What has been started goes on first and, when this turn is over, the others of this process. */
+  #goOnLater(): void {
     this.#waitsForTurn = true;
-    void eventLoopTurns.next().then(() => {
+    const later = eventLoopTurns.isOver ? eventLoopTurns.next() : Promise.resolve();
+    void later.then(() => {
       this.#waitsForTurn = false;
       this.#startReady(true);
     });

@@ -55,6 +55,8 @@ export class InFlightDelivery {
   redriven: InFlightDelivery | undefined;
   /** What is being made of it, for the observer. */
   ending: "ack" | "retry" | "dead-letter" = "ack";
+  /** Milliseconds since the epoch. A redrive takes it away, as from its copy. */
+  expiresAt: number | undefined;
   firstFailedAt: number | undefined;
   /** What it last failed with. */
   lastError: unknown;
@@ -77,18 +79,13 @@ export class InFlightDelivery {
     receivedAt: number,
   ) {
     this.message = message;
+    this.expiresAt = message.expiresAt ?? writtenExpiry(message.headers);
     this.session = session;
     this.partition = partition;
     this.headers = headers;
     this.size = size;
     this.attempt = attempt;
     this.receivedAt = receivedAt;
-  }
-
-  /** When its time to live is over, milliseconds since the epoch. A redrive takes it away, as from its copy. */
-  get expiresAt(): number | undefined {
-    if (this.redriven !== undefined) return undefined;
-    return this.message.expiresAt ?? writtenExpiry(this.message.headers);
   }
 
   get state(): DeliveryState {
@@ -112,6 +109,7 @@ export class InFlightDelivery {
     this.attempt = 1;
     this.suspect = false;
     this.ending = "ack";
+    this.expiresAt = undefined;
     this.firstFailedAt = undefined;
     this.lastError = undefined;
     this.move("due");

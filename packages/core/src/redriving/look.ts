@@ -36,6 +36,7 @@ export async function look(context: LookContext): Promise<RedriveReport> {
   const held: ReceivedMessage[] = [];
   const stopRenewing = renew(context, held);
   let bytes = 0;
+  let largest = 0;
   let isAll = false;
   try {
     for (;;) {
@@ -44,13 +45,16 @@ export async function look(context: LookContext): Promise<RedriveReport> {
       if (isAll || room <= 0 || bytes >= lookBounds.bytes || signal.aborted) break;
       const batch = await next(context, room, quietTimeFor(held.length, known, patientMs));
       if (batch.length === 0) {
-        isAll = known === undefined && !signal.aborted;
+        // A driver keeps to the same bound: there may be more, which it does not fetch for want of room.
+        isAll = known === undefined && !signal.aborted && bytes + largest <= lookBounds.bytes;
         break;
       }
       for (const message of batch) {
         held.push(message);
         onMessage?.(message);
-        bytes += wireSize(message);
+        const size = wireSize(message);
+        bytes += size;
+        largest = Math.max(largest, size);
       }
     }
   } finally {

@@ -20,7 +20,7 @@ const later = afterSockets ?? ((callback: () => void) => afterAWhile(callback, 0
  * `isOver` now and then, and waits for `next` when it is. The budget is one for all of them, so
  * that a timer comes in time however many there are.
  */
-class EventLoopTurns {
+export class EventLoopTurns {
   readonly #waiting = new Deque<() => void>();
   #startedAt = 0;
   /** It has been asked for a callback that shows that the event loop has come round. */
@@ -76,4 +76,4 @@ class EventLoopTurns {
 }
 
 /** The turns of everything in this process: it has one event loop, whatever clocks its clients go by. */
-export const eventLoopTurns = new EventLoopTurns();
+export const eventLoopTurns: EventLoopTurns = new EventLoopTurns();
