@@ -46,6 +46,41 @@ describe("what no handler has seen", () => {
   });
 });
 
+describe("what a handler was at when its subscription closed", () => {
+  const ended = [
+    ["ends when it is told", (signal: AbortSignal) => signal],
+    ["goes on all the same", () => undefined],
+  ] as const;
+
+  it.each(ended)("has used an attempt: one that %s", async (_title, heeded) => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    const start = () =>
+      client.consume(Jobs, { retry: { maxAttempts: 3 } }, (_value, { attempt, signal }) => {
+        attempts.push(attempt);
+        return new Promise<void>((_resolve, reject) =>
+          heeded(signal)?.addEventListener("abort", () => reject(signal.reason)),
+        );
+      });
+    const message = delivery(1);
+    for (let redeliveries = 0; redeliveries < 2; redeliveries++) {
+      const subscription = await start();
+      driver.consumer().deliver({ ...message, redeliveries });
+      await clock.settle();
+      const consumer = driver.consumer();
+      const closing = subscription.close({ timeoutMs: 10 });
+      await clock.pass(20_000);
+      await closing;
+      expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([message.id]);
+    }
+    // Even where the broker has counted nothing.
+    await start();
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.settle();
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+});
+
 describe("a keyed retry", () => {
   it("keeps its attempt and its backoff across an orderly close", async () => {
     const { client, driver, clock } = await connected();

@@ -437,7 +437,18 @@ export class DeliveryScheduler implements RunnerHost {
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
   cancel(reason: MessagingError): void {
     this.#cancelled = true;
-    for (const { current } of this.#running) current?.cancel(reason);
+    for (const delivery of this.#running) {
+      this.#noteCutOff(delivery);
+      delivery.current?.cancel(reason);
+    }
+  }
+
+  /** It was an attempt, whether its handler ends before its consumer has closed or after. */
+  #noteCutOff(delivery: InFlightDelivery): void {
+    if (delivery.state !== "running" || !delivery.wasStarted) return;
+    this.#remember(delivery);
+    if (!delivery.suspect) delivery.attempt++;
+    this.#noteHandBack(delivery);
   }
 
   #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
