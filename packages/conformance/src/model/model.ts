@@ -1,0 +1,278 @@
+import type { Outcome, ProgramSettings } from "./program.ts";
+import { Reception, type Run } from "./reception.ts";
+
+/** A message as the program published it. */
+export interface Sent {
+  readonly number: number;
+  readonly to: string;
+  readonly ordered: boolean;
+  readonly key: string | undefined;
+  /** The life of the client that published it: only what one client publishes has an order. */
+  readonly publisher: number;
+  readonly at: number;
+  readonly delayMs: number;
+  readonly expires: boolean;
+  readonly outcomes: readonly Outcome[];
+  outcome: "pending" | "confirmed" | "failed";
+  /** The broker has it. */
+  stored: boolean;
+}
+
+/** Whoever should get every message of a destination: a queue's consumers, or one group of a topic. */
+export interface Receiver {
+  readonly to: string;
+  readonly group: string | undefined;
+  /** Since then, nothing has happened to its consumers that may repeat a delivery. */
+  calmSince: number;
+  /** Clients that have received for it. A single one knows every attempt. */
+  readonly clients: Set<number>;
+  /** Consumers have lost deliveries without knowing it. */
+  wasDeceived: boolean;
+  readonly receptions: Map<number, Reception>;
+}
+
+/**
+ * What the guarantees allow. It hears all that happens to messages, and says of each whether it
+ * may: what is wrong is in `violations`.
+ */
+export class Model {
+  readonly violations: string[] = [];
+  readonly sent: Sent[] = [];
+  readonly receivers: Receiver[] = [];
+  readonly #settings: ProgramSettings;
+  readonly #elapsed: () => number;
+  /** Published in sequence under one key. */
+  readonly #sequences = new Map<string, Sent[]>();
+  /** The broker delivers again only what it knows not to be settled, one by one. */
+  readonly #exact: boolean;
+
+  constructor(settings: ProgramSettings, elapsed: () => number, exact: boolean) {
+    this.#settings = settings;
+    this.#elapsed = elapsed;
+    this.#exact = exact;
+  }
+
+  violated(guarantee: string, what: string): void {
+    this.violations.push(`${guarantee}: ${what} (at ${this.#elapsed()} ms)`);
+  }
+
+  receiver(to: string, group: string | undefined): Receiver {
+    const found = this.receivers.find((each) => each.to === to && each.group === group);
+    if (found !== undefined) return found;
+    const made: Receiver = {
+      to,
+      group,
+      calmSince: 0,
+      clients: new Set(),
+      wasDeceived: false,
+      receptions: new Map(),
+    };
+    this.receivers.push(made);
+    return made;
+  }
+
+  // ── Publishing ──────────────────────────────────────────────────────────────
+
+  publishes(message: Omit<Sent, "number" | "at" | "outcome" | "stored">): Sent {
+    const sent: Sent = {
+      ...message,
+      number: this.sent.length,
+      at: this.#elapsed(),
+      outcome: "pending",
+      stored: false,
+    };
+    this.sent.push(sent);
+    this.#sequenceOf(sent)?.push(sent);
+    return sent;
+  }
+
+  confirmed(sent: Sent): void {
+    sent.outcome = "confirmed";
+    if (!sent.stored) this.violated("G1", `${name(sent)} was confirmed, and the broker does not have it`);
+  }
+
+  #sequenceOf({ to, ordered, key, publisher }: Sent): Sent[] | undefined {
+    if (!ordered || key === undefined) return undefined;
+    const id = `${to} ${key} ${publisher}`;
+    let sequence = this.#sequences.get(id);
+    if (sequence === undefined) {
+      sequence = [];
+      this.#sequences.set(id, sequence);
+    }
+    return sequence;
+  }
+
+  // ── What befalls consumers ──────────────────────────────────────────────────
+
+  /** What its consumers hold may come again. */
+  disturbed(receiver: Receiver): void {
+    receiver.calmSince = this.#elapsed() + 1;
+  }
+
+  // ── Handling ────────────────────────────────────────────────────────────────
+
+  reception(receiver: Receiver, number: number): Reception {
+    let reception = receiver.receptions.get(number);
+    if (reception === undefined) {
+      reception = new Reception();
+      receiver.receptions.set(number, reception);
+    }
+    return reception;
+  }
+
+  /** A handler is called. */
+  starts(receiver: Receiver, number: number, attempt: number, run: Run): Reception | undefined {
+    const sent = this.sent[number];
+    const where = place(receiver);
+    if (sent === undefined || sent.to !== receiver.to || !sent.stored) {
+      this.violated("G13", `${where} got ${number}, which nobody published there`);
+      return undefined;
+    }
+    const reception = this.reception(receiver, number);
+    this.#checkAttempt(receiver, sent, reception, attempt);
+    this.#checkTime(receiver, sent, reception);
+    this.#checkOrder(receiver, sent, reception);
+    if (this.#isCalm(receiver, sent)) {
+      if (reception.isOver) this.violated("G2", `${where} got ${name(sent)} again, after it was done`);
+      if ([...reception.running].some((other) => other.isLive() && !other.hasSettled()))
+        this.violated("G2", `${where} got ${name(sent)} while a handler had it already`);
+    }
+    if (reception.settledForGood && this.#exact)
+      this.violated("G3", `${where} got ${name(sent)} again, though its ack was taken by the broker`);
+    reception.starts++;
+    reception.calls++;
+    reception.running.add(run);
+    return reception;
+  }
+
+  #isCalm(receiver: Receiver, sent: Sent): boolean {
+    return sent.at >= receiver.calmSince;
+  }
+
+  #checkAttempt(receiver: Receiver, sent: Sent, reception: Reception, attempt: number): void {
+    const { maxAttempts } = this.#settings;
+    const due = reception.starts - reception.postponed + 1;
+    const what = `${place(receiver)} got ${name(sent)} as attempt ${attempt}, after ${due - 1} of ${maxAttempts}`;
+    if (attempt < 1 || attempt > maxAttempts) this.violated("G4", what);
+    else if (attempt > due && !countsMayBeHigher(receiver)) this.violated("G4", what);
+    else if (attempt < due - this.#cutOff(reception) && this.#isCalm(receiver, sent))
+      this.violated("G4", what);
+  }
+
+  #cutOff({ cutOff, running }: Reception): number {
+    return cutOff + [...running].filter((run) => !run.isLive()).length;
+  }
+
+  #checkTime(receiver: Receiver, sent: Sent, reception: Reception): void {
+    const now = this.#elapsed();
+    const where = place(receiver);
+    if (reception.calls === 0 && now < sent.at + sent.delayMs)
+      this.violated(
+        "G4",
+        `${where} got ${name(sent)} ${sent.at + sent.delayMs - now} ms before its delay was over`,
+      );
+    if (this.#isCalm(receiver, sent) && now < reception.notBefore)
+      this.violated(
+        "G4",
+        `${where} got ${name(sent)} ${reception.notBefore - now} ms before its backoff was over`,
+      );
+  }
+
+  #checkOrder(receiver: Receiver, sent: Sent, reception: Reception): void {
+    if (!sent.ordered || sent.key === undefined) return;
+    const where = place(receiver);
+    for (const [other, { running }] of receiver.receptions) {
+      if (other === sent.number || this.sent[other]?.key !== sent.key) continue;
+      for (const run of running) {
+        if (run.isLive())
+          this.violated(
+            "G6",
+            `${where} got ${name(sent)} while ${name(this.sent[other] as Sent)} was being handled`,
+          );
+      }
+    }
+    for (const other of this.#sequenceOf(sent) ?? []) {
+      if (other === sent) continue;
+      const its = receiver.receptions.get(other.number);
+      if (other.number < sent.number) {
+        if (other.stored && !other.expires && !(its?.isOver ?? false))
+          this.violated("G6", `${where} got ${name(sent)} before ${name(other)} was done`);
+      } else if (reception.calls === 0 && (its?.calls ?? 0) > 0) {
+        this.violated("G6", `${where} got ${name(sent)} for the first time after ${name(other)}`);
+      }
+    }
+  }
+
+  // ── Dead letters ────────────────────────────────────────────────────────────
+
+  /** The broker has a dead-lettered copy. */
+  deadLettered(receiver: Receiver, number: number, attempts: number, why: string): void {
+    const sent = this.sent[number];
+    const where = place(receiver);
+    if (sent === undefined)
+      return this.violated("G5", `${where} dead-lettered ${number}, which nobody published`);
+    const reception = this.reception(receiver, number);
+    const what = `${where} dead-lettered ${name(sent)} after ${reception.starts} handler calls, as attempt ${attempts}: ${why}`;
+    if (reception.starts === 0) this.violated("G5", what);
+    else if (
+      reception.starts - reception.postponed < this.#settings.maxAttempts &&
+      !reception.mayBeFinal &&
+      !sent.expires &&
+      !countsMayBeHigher(receiver)
+    )
+      this.violated("G5", what);
+    if (attempts > this.#settings.maxAttempts) this.violated("G5", what);
+    reception.deadLettered++;
+    reception.mayBeAcked++;
+  }
+
+  /** A dead-lettered message is back where it failed: it begins anew. */
+  redriven(receiver: Receiver, number: number): void {
+    const reception = this.reception(receiver, number);
+    if (reception.deadLettered <= reception.redriven && this.#isCalm(receiver, this.sent[number] as Sent))
+      this.violated("G5", `${place(receiver)} had ${number} redriven, which was not dead-lettered`);
+    reception.redriven++;
+    reception.beginsAnew();
+  }
+
+  /** The broker was told that it is done. */
+  acked(receiver: Receiver, number: number): void {
+    const sent = this.sent[number];
+    if (sent === undefined) return;
+    const reception = this.reception(receiver, number);
+    if (--reception.mayBeAcked < 0 && !sent.expires)
+      this.violated(
+        "G9",
+        `${place(receiver)} acked ${name(sent)}, which was neither handled nor dead-lettered`,
+      );
+  }
+
+  // ── At the end ──────────────────────────────────────────────────────────────
+
+  /** What is still to be handled. */
+  unfinished(): string[] {
+    const left: string[] = [];
+    for (const sent of this.sent) {
+      if (sent.outcome === "pending") left.push(`${name(sent)} is not confirmed`);
+      if (!sent.stored || sent.expires) continue;
+      for (const receiver of this.receivers) {
+        if (receiver.to !== sent.to || receiver.receptions.get(sent.number)?.isOver) continue;
+        left.push(`${place(receiver)} has not handled ${name(sent)}`);
+      }
+    }
+    return left;
+  }
+}
+
+/** Deliveries that no handler saw may have been counted by the broker, and by nobody else. */
+function countsMayBeHigher({ wasDeceived, calmSince, clients }: Receiver): boolean {
+  return wasDeceived || (calmSince > 0 && clients.size > 1);
+}
+
+export function place({ to, group }: Pick<Receiver, "to" | "group">): string {
+  return group === undefined ? to : `${to}/${group}`;
+}
+
+function name({ number, key }: Sent): string {
+  return key === undefined ? `#${number}` : `#${number} (key ${key})`;
+}

@@ -1,0 +1,81 @@
+import { type Program, runProgram, type Variant } from "@waybill/conformance/model";
+import fc from "fast-check";
+import { arbitraryProgram } from "./arbitrary-program.ts";
+import { memoryVariants } from "./memory-variants.ts";
+import { randomFrom } from "./random-from.ts";
+
+export interface Exploration {
+  readonly programs: number;
+  readonly seed: number;
+  /** Default: all, an equal share each. */
+  readonly variant: string | undefined;
+  /** Where in the tree of programs a failure was found before. */
+  readonly path: string | undefined;
+}
+
+/** Runs so many programs, and prints what the first failing one of each variant comes down to. True when one failed. */
+export async function explore({ programs, seed, variant, path }: Exploration): Promise<boolean> {
+  const variants = memoryVariants.filter(({ name }) => variant === undefined || name === variant);
+  if (variants.length === 0) {
+    console.error(
+      `There is no variant ${variant}: there are ${memoryVariants.map(({ name }) => name).join(", ")}.`,
+    );
+    return true;
+  }
+  let failed = false;
+  for (const each of variants) {
+    if (await exploreOne(each, Math.ceil(programs / variants.length), seed, path)) failed = true;
+  }
+  return failed;
+}
+
+async function exploreOne(
+  variant: Variant,
+  programs: number,
+  seed: number,
+  path: string | undefined,
+): Promise<boolean> {
+  const began = Date.now();
+  let runs = 0;
+  const property = fc.asyncProperty(arbitraryProgram, async (program) => {
+    if (++runs % 500 === 0) console.log(`${variant.name}: ${runs} programs, ${seconds(began)}`);
+    const { violations } = await runSteadily(variant, program);
+    if (violations.length > 0) throw new Error(violations[0]);
+  });
+  const result = await fc.check(property, {
+    seed,
+    numRuns: programs,
+    endOnFailure: false,
+    ...(path === undefined ? {} : { path }),
+  });
+  if (!result.failed) {
+    console.log(`${variant.name}: ${programs} programs hold, ${seconds(began)} (seed ${seed})`);
+    return false;
+  }
+  const [program] = result.counterexample as [Program];
+  const { violations, log } = await runSteadily(variant, program, true);
+  console.log(
+    `\n${variant.name}: a program fails (seed ${seed}, after ${result.numRuns} programs and ${result.numShrinks} steps of shrinking):`,
+  );
+  console.log(JSON.stringify(program.settings));
+  for (const command of program.commands) console.log(`  ${JSON.stringify(command)}`);
+  console.log(`What happened:\n  ${log.join("\n  ")}`);
+  console.log(`What is wrong:\n  ${violations.join("\n  ")}`);
+  console.log(
+    `Again: npm run model -- --variant ${variant.name} --seed ${seed} --path ${result.counterexamplePath}\n`,
+  );
+  return true;
+}
+
+/** Chance, too, is the same each time. */
+function runSteadily(variant: Variant, program: Program, keepsLog = false) {
+  const { random } = Math;
+  Math.random = randomFrom(1);
+  return runProgram(variant, program, { keepsLog }).finally(() => {
+    Math.random = random;
+  });
+}
+
+function seconds(since: number): string {
+  return `${((Date.now() - since) / 1_000).toFixed(1)} s`;
+}
