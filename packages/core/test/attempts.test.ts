@@ -32,6 +32,24 @@ describe("what no handler has seen", () => {
     expect(handler.began.at(-1)).toBe("2");
   });
 
+  it("uses none either when its connection is lost while it is on its way into the process", async () => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    await client.consume(Jobs, { retry: { maxAttempts: 2 } }, (_value, { attempt }) => {
+      attempts.push(attempt);
+    });
+    const message = delivery(1);
+    for (let redeliveries = 0; redeliveries < 4; redeliveries++) {
+      driver.consumer().deliver({ ...message, redeliveries });
+      driver.connection.hooks.lost(lost);
+      await clock.pass(10_000);
+    }
+    expect(attempts).toEqual([]);
+    driver.consumer().deliver({ ...message, redeliveries: 4 });
+    await clock.settle();
+    expect(attempts).toEqual([1]);
+  });
+
   it("is handed back as not started, and what was started as started", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Jobs, { concurrency: 1 }, () => never);

@@ -158,6 +158,19 @@ export class DeliveryScheduler implements RunnerHost {
     this.proceed();
   }
 
+  /** What arrived when its consumer had come to an end: it comes again, and that it came uses no attempt. */
+  passOver(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
+    const { clock } = this.#context;
+    for (const message of batch) {
+      const { delivery, waitMs } = this.#admission.admit(message, session, undefined, clock.now());
+      if (waitMs > 0) {
+        delivery.move("delay");
+        delivery.dueAt = monotonicNow(clock) + waitMs;
+      }
+      this.#remember(delivery);
+    }
+  }
+
   #admitOne(session: ConsumerSession, message: ReceivedMessage, now: number): void {
     if (this.#stopped) return;
     const partition = message.partition === undefined ? undefined : session.partition(message.partition);
