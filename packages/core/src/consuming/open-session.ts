@@ -32,6 +32,7 @@ export async function openSession(
     signal: session.signal,
     onReleased: (delivery, result) => scheduler.released(delivery, result),
     onSilence: (error) => session.end(error),
+    onGivenUp: (error) => session.end(error),
     onError,
   });
   // From here on a lost connection ends it, also while it is still being opened.
