@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MessagingError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
-import { connected, delivery, never, values } from "./workbench.ts";
+import { connected, delivery, gate, never, values } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => "k" });
@@ -48,6 +48,41 @@ describe("what no handler has seen", () => {
     driver.consumer().deliver({ ...message, redeliveries: 4 });
     await clock.settle();
     expect(attempts).toEqual([1]);
+  });
+
+  it("uses none when its connection is lost before its middleware has called the handler, nor is it called then", async () => {
+    const called: number[] = [];
+    let goOn = gate();
+    const { client, driver, clock } = await connected(
+      {},
+      {
+        middleware: {
+          handle: [
+            async (_delivery, next) => {
+              await goOn.opened;
+              await next();
+            },
+          ],
+        },
+      },
+    );
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, (_value, { attempt }) => {
+      called.push(attempt);
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.settle();
+    driver.connection.hooks.lost(lost);
+    await clock.pass(10_000);
+    goOn.open();
+    await clock.settle();
+    expect(called).toEqual([]);
+    goOn = gate();
+    goOn.open();
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.settle();
+    expect(called).toEqual([1]);
+    expect(driver.sent("jobs..dead")).toEqual([]);
   });
 
   it("is handed back as not started, and what was started as started", async () => {

@@ -114,7 +114,7 @@ export class DeliveryRunner {
     // While its schema thought, it was taken back, or nothing is to be started any more.
     if (delivery.state === "orphaned") return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
-    delivery.wasStarted = true;
+    if (middleware === undefined) attempt.begins();
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {

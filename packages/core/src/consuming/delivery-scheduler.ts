@@ -282,7 +282,11 @@ export class DeliveryScheduler implements RunnerHost {
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
     if (delivery.state === "orphaned") return this.finish(delivery);
     this.#workEnds(delivery, "delay");
-    if (countsAttempt) delivery.attempt++;
+    if (countsAttempt) {
+      delivery.attempt++;
+      // A middleware that threw has used an attempt without any call of the handler.
+      delivery.wasStarted = true;
+    }
     if (this.#stopped || delivery.partition?.revoking) {
       delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
       this.#handBack(delivery);
@@ -458,7 +462,7 @@ export class DeliveryScheduler implements RunnerHost {
 
   /** It was an attempt, whether its handler ends before its consumer has closed or after. */
   #noteCutOff(delivery: InFlightDelivery): void {
-    if (delivery.state !== "running" || !delivery.wasStarted) return;
+    if (delivery.state !== "running" || !delivery.current?.handlerCalled) return;
     this.#remember(delivery);
     if (!delivery.suspect) delivery.attempt++;
     this.#noteHandBack(delivery);
@@ -504,7 +508,7 @@ export class DeliveryScheduler implements RunnerHost {
   #remember(delivery: InFlightDelivery): void {
     const { attempts, address, settles } = this.#context;
     if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
-    const isOver = delivery.state === "running" && delivery.wasStarted;
+    const isOver = delivery.state === "running" && delivery.current?.handlerCalled === true;
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
