@@ -25,10 +25,10 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
       {
         is: fc.constantFrom("ack" as const, "retry" as const, "reject" as const),
         awaited: fc.boolean(),
-        then: fc.constantFrom("return" as const, "throw" as const, "hang" as const),
+        next: fc.constantFrom("return" as const, "throw" as const, "hang" as const),
         delayMs: ms(0, 50, 2_000),
       },
-      { requiredKeys: ["is", "awaited", "then"] },
+      { requiredKeys: ["is", "awaited", "next"] },
     ),
   },
   { weight: 1, arbitrary: fc.record({ is: fc.constant("postpone" as const), delayMs: ms(0, 100, 4_000) }) },

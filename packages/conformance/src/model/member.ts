@@ -60,6 +60,8 @@ export class Member {
     log(`${place(this.receiver)} starts #${value.n} as attempt ${delivery.attempt}`);
     const reception = model.starts(this.receiver, value.n, delivery.attempt, run);
     if (reception === undefined) return undefined;
+    if (signal.aborted)
+      model.violated("G3", `${place(this.receiver)} got #${value.n} after its signal had fired`);
     this.running++;
     if (this.running > this.concurrency)
       model.violated("G7", `${this.running} handlers ran at a concurrency of ${this.concurrency}`);
@@ -99,8 +101,8 @@ export class Member {
         );
       default:
         return this.#settles(outcome, reception, delivery, run).then(async () => {
-          if (outcome.then === "hang") await this.#hang(signal, false);
-          if (outcome.then === "throw") throws(new Error("after its settlement"));
+          if (outcome.next === "hang") await this.#hang(signal, false);
+          if (outcome.next === "throw") throws(new Error("after its settlement"));
           returns();
         });
     }

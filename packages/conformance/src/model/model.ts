@@ -106,7 +106,7 @@ export class Model {
 
   /** What its consumers hold may come again. */
   disturbed(receiver: Receiver): void {
-    receiver.calmSince = this.#elapsed() + 1;
+    receiver.calmSince = Math.max(receiver.calmSince, this.#elapsed() + 1);
   }
 
   // ── Handling ────────────────────────────────────────────────────────────────
@@ -155,7 +155,10 @@ export class Model {
     const what = `${place(receiver)} got ${name(sent)} as attempt ${attempt}, after ${due - 1} of ${maxAttempts}`;
     if (attempt < 1 || attempt > maxAttempts) this.violated("G4", what);
     else if (attempt > due && !countsMayBeHigher(receiver)) this.violated("G4", what);
-    else if (attempt < due - this.#cutOff(reception) && this.#isCalm(receiver, sent))
+    else if (
+      attempt < Math.min(due, maxAttempts) - (isRetriedInPlace(sent) ? this.#cutOff(reception) : 0) &&
+      this.#isCalm(receiver, sent)
+    )
       this.violated("G4", what);
   }
 
@@ -195,9 +198,9 @@ export class Model {
       if (other === sent) continue;
       const its = receiver.receptions.get(other.number);
       if (other.number < sent.number) {
-        if (other.stored && !other.expires && !(its?.isOver ?? false))
+        if (other.stored && other.outcome !== "failed" && !other.expires && !(its?.letsFollowersGo ?? false))
           this.violated("G6", `${where} got ${name(sent)} before ${name(other)} was done`);
-      } else if (reception.calls === 0 && (its?.calls ?? 0) > 0) {
+      } else if (sent.outcome !== "failed" && reception.calls === 0 && (its?.calls ?? 0) > 0) {
         this.violated("G6", `${where} got ${name(sent)} for the first time after ${name(other)}`);
       }
     }
@@ -262,6 +265,11 @@ export class Model {
     }
     return left;
   }
+}
+
+/** While it is, the broker does not know of its attempts. */
+function isRetriedInPlace({ key }: Sent): boolean {
+  return key !== undefined;
 }
 
 /** Deliveries that no handler saw may have been counted by the broker, and by nobody else. */

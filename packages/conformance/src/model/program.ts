@@ -6,11 +6,11 @@ export type DestinationName = (typeof destinationNames)[number];
 export type Outcome =
   | { readonly is: "ok"; readonly afterMs: number }
   | { readonly is: "throw"; readonly afterMs: number; readonly what: Thrown }
-  /** `awaited`: the handler waits for its own settlement; then it ends as `then` says. */
+  /** `awaited`: the handler waits for its own settlement; then it ends as `next` says. */
   | {
       readonly is: "ack" | "retry" | "reject";
       readonly awaited: boolean;
-      readonly then: "return" | "throw" | "hang";
+      readonly next: "return" | "throw" | "hang";
       readonly delayMs?: number;
     }
   | { readonly is: "postpone"; readonly delayMs: number }

@@ -92,6 +92,7 @@ export class RealSystem {
       case "unsubscribe":
         return this.#onMember(command.subscription, ({ client, member }) => {
           member.isClosing = true;
+          this.#closes([member], command.timeoutMs);
           const closed = member.subscription?.close({ timeoutMs: command.timeoutMs }).then(() => {
             client.members.splice(client.members.indexOf(member), 1);
           });
@@ -211,6 +212,7 @@ export class RealSystem {
     if (client.isClosing || client.client === undefined) return;
     client.isClosing = true;
     for (const member of client.members) member.isClosing = true;
+    this.#closes(client.members, timeoutMs);
     const closed = client.client.close({ timeoutMs }).then(() => {
       // A process that has closed its client ends.
       client.isAlive = false;
@@ -272,6 +274,15 @@ export class RealSystem {
     this.#begun("a redrive", healingMs, run);
   }
 
+  /** What a closing consumer has prefetched may cost its lease, where the close takes longer than that. */
+  #closes(members: readonly Member[], timeoutMs: number): void {
+    if (timeoutMs < this.#settings.leaseMs) return;
+    for (const { receiver } of members) {
+      receiver.calmSince = Number.POSITIVE_INFINITY;
+      receiver.wasDeceived = true;
+    }
+  }
+
   #disturb(client: ModelClient): void {
     for (const { receiver } of client.members) this.model.disturbed(receiver);
   }
@@ -306,9 +317,17 @@ export class RealSystem {
     this.#tokens.add(publishToken);
     const receiver = this.model.receivers.find((each) => each.to === to && each.group === group);
     if (source !== undefined && receiver === undefined) {
-      // Redrives put back what they pass over.
-      if (headers[deadLetterHeaders.redriveRun] !== undefined || isAgain) return;
+      if (isAgain) return;
       const failedAt = this.model.receiver(source, headers[deadLetterHeaders.group]);
+      const reception = this.model.reception(failedAt, number);
+      // Redrives put back what they pass over.
+      if (
+        headers[deadLetterHeaders.redriveRun] !== undefined &&
+        reception.deadLettered > reception.redriven
+      ) {
+        reception.mayBeAcked++;
+        return;
+      }
       const attempts = Number(headers[deadLetterHeaders.attempts]);
       const why = `${headers[deadLetterHeaders.errorCode]}: ${headers[deadLetterHeaders.errorMessage]}`;
       this.#log(`${place(failedAt)} dead-letters #${number} at attempt ${attempts}, ${why}`);

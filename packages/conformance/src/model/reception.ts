@@ -34,6 +34,11 @@ export class Reception {
     return this.handled > 0 || this.deadLettered > this.redriven;
   }
 
+  /** A message that is brought back has its place behind those that came after it. */
+  get letsFollowersGo(): boolean {
+    return this.handled > 0 || this.deadLettered > 0;
+  }
+
   beginsAnew(): void {
     this.starts = 0;
     this.postponed = 0;
