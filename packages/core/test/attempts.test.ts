@@ -134,6 +134,23 @@ describe("what a handler was at when its subscription closed", () => {
   });
 });
 
+describe("a message that a redrive brought back", () => {
+  it("begins anew, though its retry went to another process and was given up there", async () => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    await client.consume(Jobs, (_value, { attempt }) => {
+      attempts.push(attempt);
+      throw new Error("always");
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.settle();
+    driver.consumer().deliver({ ...message, headers: { "waybill-redrive-run": "run" } });
+    await clock.settle();
+    expect(attempts).toEqual([1, 1]);
+  });
+});
+
 describe("a keyed retry", () => {
   it("keeps its attempt and its backoff across an orderly close", async () => {
     const { client, driver, clock } = await connected();
