@@ -85,6 +85,34 @@ describe("what no handler has seen", () => {
     expect(driver.sent("jobs..dead")).toEqual([]);
   });
 
+  it("is not handled after its subscription has closed, though its schema was still at it", async () => {
+    const goOn = gate();
+    const Checked = queue<number>("checked", {
+      schema: {
+        "~standard": {
+          version: 1,
+          vendor: "test",
+          validate: async (value) => {
+            await goOn.opened;
+            return { value: value as number };
+          },
+        },
+      },
+    });
+    const { client, driver, clock } = await connected();
+    const called: number[] = [];
+    const subscription = await client.consume(Checked, (value) => void called.push(value));
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    goOn.open();
+    await clock.settle();
+    expect(called).toEqual([]);
+    expect(driver.consumer().startedAtClose).toEqual([]);
+  });
+
   it("is handed back as not started, and what was started as started", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Jobs, { concurrency: 1 }, () => never);

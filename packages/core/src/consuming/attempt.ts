@@ -91,9 +91,14 @@ export class Attempt implements Delivery {
     return this.#abort.signal;
   }
 
+  /** Nobody wants it to be handled any more. */
+  get isCancelled(): boolean {
+    return this.#abort?.signal.aborted === true;
+  }
+
   /** The handler is called. Throws the reason of its signal when nobody wants that any more. */
   begins(): void {
-    if (this.#abort?.signal.aborted) throw this.#abort.signal.reason;
+    if (this.isCancelled) throw this.signal.reason;
     this.handlerCalled = true;
     this.inFlight.wasStarted = true;
   }
