@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MessagingError, queue } from "../src/index.ts";
+import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, gate, never, values } from "./workbench.ts";
 
@@ -267,6 +267,28 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.sent("jobs..dead")).toEqual([]);
     // Back to many at a time.
     expect(driver.consumer().source.prefetch).toBe(100);
+  });
+
+  it("that is put off while it runs alone is handed back, and comes again after its wait", async () => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    await client.consume(Keyed, { retry: { maxAttempts: 3 } }, (_value, { attempt }) => {
+      attempts.push(attempt);
+      if (attempts.length === 1) throw new PostponedError("not now", { delayMs: 20_000 });
+    });
+    const message = delivery(1, { key: "k", redeliveries: 3 });
+    driver.consumer().deliver(message);
+    await clock.settle();
+    const alone = driver.consumer();
+    alone.deliver(message);
+    await clock.pass(10_000);
+    expect([...(alone.closedWith?.delayed.values() ?? [])]).toMatchObject([{ delayMs: 20_000 }]);
+    driver.consumer().deliver(message);
+    await clock.pass(9_000);
+    expect(attempts).toEqual([3]);
+    await clock.pass(12_000);
+    expect(attempts).toEqual([3, 3]);
+    expect(driver.consumers.flatMap(({ settled }) => settled)).toEqual(["ack 1"]);
   });
 
   it("is given up when its count is above that of all others, and they are not", async () => {

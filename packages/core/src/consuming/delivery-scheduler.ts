@@ -281,14 +281,16 @@ export class DeliveryScheduler implements RunnerHost {
 
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
     if (delivery.state === "orphaned") return this.finish(delivery);
-    this.#workEnds(delivery, "delay");
     if (countsAttempt) {
       delivery.attempt++;
       // A middleware that threw has used an attempt without any call of the handler.
       delivery.wasStarted = true;
     }
+    delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
+    this.#workEnds(delivery, "delay");
+    // It ran alone, and was handed back with all that its consumer had.
+    if (delivery.state === "ended") return;
     if (this.#stopped || delivery.partition?.revoking) {
-      delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
