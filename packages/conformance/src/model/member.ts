@@ -56,6 +56,7 @@ export class Member {
     const run: Run = {
       isLive: () => !ended && this.#isAlive() && !signal.aborted,
       hasSettled: () => delivery.settlement !== undefined,
+      owner: this,
     };
     log(`${place(this.receiver)} starts #${value.n} as attempt ${delivery.attempt}`);
     const reception = model.starts(this.receiver, value.n, delivery.attempt, run);

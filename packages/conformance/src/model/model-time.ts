@@ -20,6 +20,8 @@ const start = 1_700_000_000_000;
 
 /** The time of one program. It stands still until it is moved on, and every clock of the program goes by it. */
 export class ModelTime {
+  /** Is told of what a timer's callback throws: in a real process it would be the end. */
+  onError: (error: unknown) => void = () => {};
   #elapsed = 0;
   #order = 0;
   #timers: Timer[] = [];
@@ -70,7 +72,11 @@ export class ModelTime {
       }
       this.clear(timer);
       this.#elapsed = Math.max(this.#elapsed, timer.dueAt);
-      timer.callback();
+      try {
+        timer.callback();
+      } catch (error) {
+        this.onError(error);
+      }
       await turn();
     }
     return true;

@@ -131,7 +131,7 @@ export class Model {
     const reception = this.reception(receiver, number);
     this.#checkAttempt(receiver, sent, reception, attempt);
     this.#checkTime(receiver, sent, reception);
-    this.#checkOrder(receiver, sent, reception);
+    this.#checkOrder(receiver, sent, reception, run);
     if (this.#isCalm(receiver, sent)) {
       if (reception.isOver) this.violated("G2", `${where} got ${name(sent)} again, after it was done`);
       if ([...reception.running].some((other) => other.isLive() && !other.hasSettled()))
@@ -181,13 +181,14 @@ export class Model {
       );
   }
 
-  #checkOrder(receiver: Receiver, sent: Sent, reception: Reception): void {
+  #checkOrder(receiver: Receiver, sent: Sent, reception: Reception, own: Run): void {
     if (!sent.ordered || sent.key === undefined) return;
     const where = place(receiver);
     for (const [other, { running }] of receiver.receptions) {
       if (other === sent.number || this.sent[other]?.key !== sent.key) continue;
       for (const run of running) {
-        if (run.isLive())
+        // What its handler has acked is over for all other consumers, though it may go on.
+        if (run.isLive() && !(run.hasSettled() && run.owner !== own.owner))
           this.violated(
             "G6",
             `${where} got ${name(sent)} while ${name(this.sent[other] as Sent)} was being handled`,

@@ -4,6 +4,8 @@ export interface Run {
   isLive(): boolean;
   /** The application has settled it, and the handler goes on. */
   readonly hasSettled: () => boolean;
+  /** The subscription that it is a call of. */
+  readonly owner: object;
 }
 
 /** What became of one message at one receiver so far. */

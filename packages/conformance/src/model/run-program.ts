@@ -27,6 +27,7 @@ export async function runProgram(
       "errors",
       `an error that nobody caught: ${error instanceof Error ? error.stack : String(error)}`,
     );
+  system.time.onError = onStray;
   process.on("unhandledRejection", onStray);
   process.on("uncaughtException", onStray);
   try {
