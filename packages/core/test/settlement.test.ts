@@ -147,6 +147,32 @@ describe("by hand", () => {
     expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
+  it("a `retry` that nobody waited for is lost with its message, when its copy is stored only then", async () => {
+    const stored = gate<undefined>();
+    const { client, driver, clock, errors } = await connected({
+      capabilities: { retry: { how: "republish" } },
+      publish: () => stored.opened,
+    });
+    const results: unknown[] = [];
+    const going = gate();
+    await client.consume(Jobs, async (_value, delivery) => {
+      void failureOf(delivery.retry().then((result) => results.push(result))).then((failure) => {
+        if (failure !== undefined) results.push(failure);
+      });
+      await going.opened;
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    driver.consumer().fail(new VendorError("CONNECTION_LOST"));
+    await clock.settle();
+    going.open();
+    await clock.settle();
+    stored.open(undefined);
+    await clock.settle();
+    expect(results).toEqual(["lost"]);
+    expect(errors.map(({ code }) => code)).toEqual(["CONNECTION_LOST", "LEASE_LOST"]);
+  });
+
   it("a throw after it changes nothing, and is reported", async () => {
     const { client, driver, clock, errors } = await connected();
     const cause = new Error("too late");
