@@ -37,7 +37,7 @@ export class ModelTime {
   }
 
   set(clock: ModelClock, callback: () => void, ms: number): Timer {
-    const dueAt = this.#elapsed + Math.max(0, ms);
+    const dueAt = this.#elapsed + Math.max(0, Math.ceil(ms));
     const timer: Timer = { dueAt, order: this.#order++, callback, clock, isSet: true };
     let at = this.#timers.length;
     while (at > 0 && (this.#timers[at - 1] as Timer).dueAt > dueAt) at--;

@@ -154,7 +154,12 @@ export class Model {
     const due = reception.starts - reception.postponed + 1;
     const what = `${place(receiver)} got ${name(sent)} as attempt ${attempt}, after ${due - 1} of ${maxAttempts}`;
     if (attempt < 1 || attempt > maxAttempts) this.violated("G4", what);
-    else if (attempt > due && !countsMayBeHigher(receiver)) this.violated("G4", what);
+    // A message whose ack was lost may come again beside the copy that a redrive brought back.
+    else if (
+      attempt > (this.#isCalm(receiver, sent) ? due : reception.calls + 1) &&
+      !countsMayBeHigher(receiver)
+    )
+      this.violated("G4", what);
     else if (
       attempt < Math.min(due, maxAttempts) - (isRetriedInPlace(sent) ? this.#cutOff(reception) : 0) &&
       this.#isCalm(receiver, sent)
