@@ -269,6 +269,20 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.consumer().source.prefetch).toBe(100);
   });
 
+  it("is run alone also when it had to wait behind its key", async () => {
+    const { client, driver, clock } = await connected();
+    const handled: number[] = [];
+    await client.consume(Keyed, { retry: { maxAttempts: 3 } }, (value) => void handled.push(value));
+    const second = delivery(2, { key: "k", redeliveries: 3 });
+    driver.consumer().deliver(delivery(1, { key: "k" }), second);
+    await clock.pass(100);
+    expect(handled).toEqual([1]);
+    expect(driver.consumers).toHaveLength(2);
+    driver.consumer().deliver(second);
+    await clock.pass(100);
+    expect(handled).toEqual([1, 2]);
+  });
+
   it("that is put off while it runs alone is handed back, and comes again after its wait", async () => {
     const { client, driver, clock } = await connected();
     const attempts: number[] = [];

@@ -154,7 +154,6 @@ export class DeliveryScheduler implements RunnerHost {
     for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
-    if (this.#suspects.needsIsolation) this.#isolation.want();
     this.proceed();
   }
 
@@ -187,8 +186,9 @@ export class DeliveryScheduler implements RunnerHost {
   }
 
   #makeReady(delivery: InFlightDelivery): void {
-    if (delivery.suspect && !this.#isolation.isOn) this.#suspects.add(delivery);
-    else this.#ready.add(delivery);
+    if (!delivery.suspect || this.#isolation.isOn) return this.#ready.add(delivery);
+    this.#suspects.add(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
   }
 
   // ── Turns ───────────────────────────────────────────────────────────────────
