@@ -115,10 +115,10 @@ async function revoke(
   scheduler: DeliveryScheduler,
   names: readonly string[],
 ): Promise<void> {
-  const partitions = session.known(names);
+  // Until it is gone, also for what is on its way here: taken for a new one, its acks would pass over what was left.
+  const partitions = names.map((name) => session.partition(name));
   await scheduler.revoke(partitions);
   await session.acks.idle();
-  for (const partition of partitions) session.forget(partition);
 }
 
 /** Partitions are gone: whatever of them is left is someone else's. */

@@ -72,7 +72,8 @@ export interface ConsumerHooks {
   /**
    * These partitions are going. Core stops handing out their deliveries, lets running
    * handlers end, settles what ended, and then resolves. Wait for it, but not
-   * longer than the broker allows; then let the partitions go.
+   * longer than the broker allows; then let the partitions go, and say so with `revoked`: until
+   * then core takes nothing more of them.
    */
   revoking(partitions: readonly string[]): Promise<void>;
   /** These partitions are gone; their unsettled deliveries are someone else's. */
