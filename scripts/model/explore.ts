@@ -1,8 +1,8 @@
 import { type Program, runProgram, type Variant } from "@waybill/conformance/model";
 import fc from "fast-check";
 import { arbitraryProgram } from "./arbitrary-program.ts";
-import { memoryVariants } from "./memory-variants.ts";
 import { randomFrom } from "./random-from.ts";
+import { variants as allVariants } from "./variants.ts";
 
 export interface Exploration {
   readonly programs: number;
@@ -15,10 +15,10 @@ export interface Exploration {
 
 /** Runs so many programs, and prints what the first failing one of each variant comes down to. True when one failed. */
 export async function explore({ programs, seed, variant, path }: Exploration): Promise<boolean> {
-  const variants = memoryVariants.filter(({ name }) => variant === undefined || name === variant);
+  const variants = allVariants.filter(({ name }) => variant === undefined || name === variant);
   if (variants.length === 0) {
     console.error(
-      `There is no variant ${variant}: there are ${memoryVariants.map(({ name }) => name).join(", ")}.`,
+      `There is no variant ${variant}: there are ${allVariants.map(({ name }) => name).join(", ")}.`,
     );
     return true;
   }

@@ -38,6 +38,7 @@ export class RealSystem {
   readonly #tokens = new Set<string>();
   #lives = 0;
   #copiesAreMade: boolean;
+  readonly #countsAttempts: boolean;
 
   constructor(variant: Variant, settings: ProgramSettings, log: (what: string) => void) {
     this.#settings = settings;
@@ -48,6 +49,7 @@ export class RealSystem {
     this.model = new Model(settings, () => this.time.elapsed, variant.countsAttempts);
     this.#broker = variant.open(this.#brokerClock, this.#events);
     this.#copiesAreMade = !variant.countsAttempts;
+    this.#countsAttempts = variant.countsAttempts;
   }
 
   async begin(): Promise<void> {
@@ -83,6 +85,8 @@ export class RealSystem {
         const { concurrency } = command;
         const receiver = this.#receiver(command.to, command.group);
         const prefetch = command.prefetch === undefined ? undefined : Math.max(concurrency, command.prefetch);
+        // A member that joins takes partitions from others.
+        if (!this.#countsAttempts) this.model.disturbed(receiver);
         return this.#begun(
           "a subscription begins",
           75_000,
@@ -276,6 +280,8 @@ export class RealSystem {
 
   /** What a closing consumer has prefetched may cost its lease, where the close takes longer than that. */
   #closes(members: readonly Member[], timeoutMs: number): void {
+    // Where nobody counts, what was being handled is handled once more as if it had not been.
+    if (!this.#countsAttempts) for (const { receiver } of members) this.model.disturbed(receiver);
     if (timeoutMs < this.#settings.leaseMs) return;
     for (const { receiver } of members) {
       receiver.calmSince = Number.POSITIVE_INFINITY;
