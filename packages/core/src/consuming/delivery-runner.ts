@@ -75,7 +75,11 @@ export class DeliveryRunner {
     let decoded: Validated | Promise<Validated>;
     try {
       if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
-      if (this.#hasExpired(delivery)) return this.#refuse(delivery, attempt, expired(delivery));
+      if (this.#hasExpired(delivery)) {
+        // The attempt that it came for is not made.
+        if (!delivery.suspect) delivery.attempt = Math.max(1, delivery.attempt - 1);
+        return this.#refuse(delivery, attempt, expired(delivery));
+      }
       if (delivery.attempt > settings.retry.maxAttempts) {
         // This delivery is none: it only takes note of those before it.
         delivery.attempt = settings.retry.maxAttempts;
