@@ -33,6 +33,8 @@ export interface Receiver {
   losses: number;
   /** Consumers have lost deliveries without knowing it. */
   wasDeceived: boolean;
+  /** Leases ran out, or will, and nobody was told: what comes behind may come before. */
+  losesLeases: boolean;
   readonly receptions: Map<number, Reception>;
 }
 
@@ -71,6 +73,7 @@ export class Model {
       clients: new Set(),
       losses: 0,
       wasDeceived: false,
+      losesLeases: false,
       receptions: new Map(),
     };
     this.receivers.push(made);
@@ -194,7 +197,7 @@ export class Model {
   }
 
   #checkOrder(receiver: Receiver, sent: Sent, reception: Reception, own: Run): void {
-    if (!sent.ordered || sent.key === undefined) return;
+    if (!sent.ordered || sent.key === undefined || receiver.losesLeases) return;
     const where = place(receiver);
     for (const [other, { running }] of receiver.receptions) {
       if (other === sent.number || this.sent[other]?.key !== sent.key) continue;

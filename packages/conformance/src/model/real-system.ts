@@ -67,7 +67,7 @@ export class RealSystem {
         this.model.receiver(contract.name, undefined);
       }
     }
-    if (this.#settings.maxLeaseMs !== undefined) this.#neverCalm();
+    if (this.#settings.maxLeaseMs !== undefined) this.#neverCalm(true);
   }
 
   async run(command: Command): Promise<void> {
@@ -131,7 +131,7 @@ export class RealSystem {
       }
       case "stallLeases": {
         const { disturbance } = this.#client(command.client);
-        this.#neverCalm();
+        this.#neverCalm(true);
         disturbance.leasesStall = true;
         this.#clock.setTimeout(() => {
           disturbance.leasesStall = false;
@@ -142,7 +142,7 @@ export class RealSystem {
         for (const client of this.#clients) this.#disturb(client);
         return this.#broker.movePartitions(command.by);
       case "fault":
-        this.#neverCalm();
+        this.#neverCalm(command.fault.call === "extend");
         if (command.fault.call === "publish" && command.fault.how !== "refused") this.#copiesAreMade = true;
         return this.#client(command.client).disturbance.add(command.fault);
       case "latency":
@@ -286,6 +286,7 @@ export class RealSystem {
     for (const { receiver } of members) {
       receiver.calmSince = Number.POSITIVE_INFINITY;
       receiver.wasDeceived = true;
+      receiver.losesLeases = true;
     }
   }
 
@@ -293,8 +294,9 @@ export class RealSystem {
     for (const { receiver } of client.members) this.model.disturbed(receiver);
   }
 
-  #neverCalm(): void {
+  #neverCalm(losesLeases: boolean): void {
     for (const receiver of this.model.receivers) {
+      receiver.losesLeases ||= losesLeases;
       receiver.calmSince = Number.POSITIVE_INFINITY;
       receiver.wasDeceived = true;
     }
@@ -401,7 +403,9 @@ export class RealSystem {
     }
   }
 
+  /** A log's offset that was not taken goes with the next. */
   #unsettled(): string[] {
+    if (!this.#countsAttempts) return [];
     return this.model.receivers
       .map((receiver) => ({ receiver, left: this.#broker.unsettled(receiver.to, receiver.group) }))
       .filter(({ left }) => left > 0)
