@@ -72,7 +72,11 @@ export class Member {
       ended = true;
       this.running--;
       reception.running.delete(run);
-      if (!isLive) reception.cutOff++;
+      if (!isLive) {
+        reception.cutOff++;
+        // A retry that was to begin when its handler had ended.
+        reception.notBefore = 0;
+      }
       log(
         `${place(this.receiver)} ends #${value.n} by ${outcome.is}${failure === undefined ? "" : ", throwing"}${isLive ? "" : ", too late"}`,
       );

@@ -171,7 +171,8 @@ export class Model {
     )
       this.violated("G4", what);
     else if (
-      attempt < Math.min(due, maxAttempts) - (isRetriedInPlace(sent) ? this.#cutOff(reception) : 0) &&
+      attempt <
+        Math.min(due, maxAttempts) - (isRetriedInPlace(sent) || !this.#exact ? this.#cutOff(reception) : 0) &&
       this.#isCalm(receiver, sent)
     )
       this.violated("G4", what);
