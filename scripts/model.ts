@@ -12,6 +12,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     variant: { type: "string" },
     path: { type: "string" },
+    first: { type: "boolean", default: false },
   },
 });
 
@@ -20,5 +21,6 @@ const failed = await explore({
   seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed),
   variant: values.variant,
   path: values.path,
+  endsAtFirst: values.first,
 });
 process.exit(failed ? 1 : 0);

@@ -11,10 +11,12 @@ export interface Exploration {
   readonly variant: string | undefined;
   /** Where in the tree of programs a failure was found before. */
   readonly path: string | undefined;
+  /** The variants after the first one with a failing program are not run. */
+  readonly endsAtFirst: boolean;
 }
 
 /** Runs so many programs, and prints what the first failing one of each variant comes down to. True when one failed. */
-export async function explore({ programs, seed, variant, path }: Exploration): Promise<boolean> {
+export async function explore({ programs, seed, variant, path, endsAtFirst }: Exploration): Promise<boolean> {
   const variants = allVariants.filter(({ name }) => variant === undefined || name === variant);
   if (variants.length === 0) {
     console.error(
@@ -24,6 +26,7 @@ export async function explore({ programs, seed, variant, path }: Exploration): P
   }
   let failed = false;
   for (const each of variants) {
+    if (failed && endsAtFirst) break;
     if (await exploreOne(each, Math.ceil(programs / variants.length), seed, path)) failed = true;
   }
   return failed;

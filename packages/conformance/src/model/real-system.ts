@@ -1,4 +1,4 @@
-import { MessagingError, type PublishOptions } from "@waybill/core";
+import { deadLetterOf, MessagingError, type PublishOptions } from "@waybill/core";
 import { deadLetterHeaders, type Headers, type WireMessage } from "@waybill/core/spi";
 import { Contracts, consumerOf, groups, type Numbered, type NumberedContract } from "./contracts.ts";
 import type { Member } from "./member.ts";
@@ -6,7 +6,7 @@ import { Model, place, type Receiver, type Sent } from "./model.ts";
 import type { BrokerEvents, ModelBroker, Variant } from "./model-broker.ts";
 import { ModelClient } from "./model-client.ts";
 import { ModelClock, ModelTime } from "./model-time.ts";
-import type { Command, ProgramSettings } from "./program.ts";
+import type { Command, DestinationName, ProgramSettings } from "./program.ts";
 
 /** The header that carries the number of a message through everything that is made of it. */
 const numberHeader = "n";
@@ -383,7 +383,27 @@ export class RealSystem {
     const isDone = () => this.model.unfinished().length === 0 && this.#unsettled().length === 0;
     if (!(await this.time.pass(healingMs, isDone)))
       this.model.violated("G2", [...this.model.unfinished(), ...this.#unsettled()].join("; "));
+    this.#checkDeadLettered();
     await this.#closeAll();
+  }
+
+  /** What was given up and not brought back is still there. */
+  #checkDeadLettered(): void {
+    for (const receiver of this.model.receivers) {
+      const contract = this.#contracts.named(receiver.to as DestinationName);
+      const there = this.#broker.unsettled(
+        deadLetterOf(consumerOf(contract, receiver.group)).name,
+        undefined,
+      );
+      const left = [...receiver.receptions.values()].filter(
+        (each) => each.deadLettered > each.redriven,
+      ).length;
+      if (there < left)
+        this.model.violated(
+          "G5",
+          `of ${left} dead-lettered messages of ${place(receiver)} ${there} are there`,
+        );
+    }
   }
 
   async #closeAll(): Promise<void> {
