@@ -15,6 +15,9 @@ export interface Exploration {
   readonly endsAtFirst: boolean;
 }
 
+/** How many programs a variant has at a time. */
+const roundPrograms = 250;
+
 /** Runs so many programs, and prints what the first failing one of each variant comes down to. True when one failed. */
 export async function explore({ programs, seed, variant, path, endsAtFirst }: Exploration): Promise<boolean> {
   const variants = allVariants.filter(({ name }) => variant === undefined || name === variant);
@@ -24,37 +27,41 @@ export async function explore({ programs, seed, variant, path, endsAtFirst }: Ex
     );
     return true;
   }
-  let failed = false;
-  for (const each of variants) {
-    if (failed && endsAtFirst) break;
-    if (await exploreOne(each, Math.ceil(programs / variants.length), seed, path)) failed = true;
+  const began = Date.now();
+  const failed = new Set<Variant>();
+  const share = Math.ceil(programs / variants.length);
+  // In rounds, so that each variant has a turn soon.
+  for (let done = 0; done < share; done += roundPrograms) {
+    for (const each of variants) {
+      if (failed.has(each) || (failed.size > 0 && endsAtFirst)) continue;
+      const count = Math.min(roundPrograms, share - done);
+      if (await isRoundFailing(each, count, seed + done, path)) failed.add(each);
+    }
+    const run = Math.min(share, done + roundPrograms) * variants.length;
+    console.log(`${run} programs, ${((Date.now() - began) / 1_000).toFixed(1)} s`);
   }
-  return failed;
+  for (const each of variants)
+    console.log(`${failed.has(each) ? "FAILS" : "holds"}  ${each.name}: ${each.about}`);
+  return failed.size > 0;
 }
 
-async function exploreOne(
+/** Runs some programs, and prints what the first failing one comes down to. */
+async function isRoundFailing(
   variant: Variant,
   programs: number,
   seed: number,
   path: string | undefined,
 ): Promise<boolean> {
-  const began = Date.now();
-  let runs = 0;
   const property = fc.asyncProperty(arbitraryProgram, async (program) => {
-    if (++runs % 500 === 0) console.log(`${variant.name}: ${runs} programs, ${seconds(began)}`);
     const { violations } = await runSteadily(variant, program);
     if (violations.length > 0) throw new Error(violations[0]);
   });
   const result = await fc.check(property, {
     seed,
     numRuns: programs,
-    endOnFailure: false,
     ...(path === undefined ? {} : { path }),
   });
-  if (!result.failed) {
-    console.log(`${variant.name}: ${programs} programs hold, ${seconds(began)} (seed ${seed})`);
-    return false;
-  }
+  if (!result.failed) return false;
   const [program] = result.counterexample as [Program];
   const { violations, log } = await runSteadily(variant, program, true);
   console.log(
@@ -77,8 +84,4 @@ function runSteadily(variant: Variant, program: Program, keepsLog = false) {
   return runProgram(variant, program, { keepsLog }).finally(() => {
     Math.random = random;
   });
-}
-
-function seconds(since: number): string {
-  return `${((Date.now() - since) / 1_000).toFixed(1)} s`;
 }

@@ -1,10 +1,10 @@
 import { type Delivery, PostponedError, type SettleResult, type Subscription } from "@waybill/core";
 import type { Numbered } from "./contracts.ts";
-import type { Model, Receiver } from "./model.ts";
-import { place } from "./model.ts";
+import type { Model } from "./model.ts";
 import type { ModelClock } from "./model-time.ts";
 import { oddError } from "./odd-errors.ts";
 import type { Outcome, ProgramSettings } from "./program.ts";
+import { place, type Receiver } from "./receiver.ts";
 import type { Reception, Run } from "./reception.ts";
 
 /** What all handlers of a program share. */

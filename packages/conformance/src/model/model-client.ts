@@ -2,10 +2,11 @@ import { type Client, connect, type Feature, MessagingError } from "@waybill/cor
 import type { Contracts, Numbered } from "./contracts.ts";
 import { Disturbance } from "./disturbed-driver.ts";
 import { type HandlerContext, Member } from "./member.ts";
-import { type Model, place, type Receiver } from "./model.ts";
+import type { Model } from "./model.ts";
 import type { ModelBroker } from "./model-broker.ts";
 import type { ModelClock } from "./model-time.ts";
 import type { DestinationName } from "./program.ts";
+import { place, type Receiver } from "./receiver.ts";
 
 /** What every client of a program shares. */
 export interface ModelClientContext extends HandlerContext {

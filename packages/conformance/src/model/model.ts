@@ -1,42 +1,10 @@
-import type { Outcome, ProgramSettings } from "./program.ts";
+import type { ProgramSettings } from "./program.ts";
+import { countsMayBeHigher, place, type Receiver } from "./receiver.ts";
 import { Reception, type Run } from "./reception.ts";
+import { nameOf, type Sent } from "./sent.ts";
 
 /** How often a message runs alone before it is given up. */
 const runsAlone = 2;
-
-/** A message as the program published it. */
-export interface Sent {
-  readonly number: number;
-  readonly to: string;
-  readonly ordered: boolean;
-  readonly key: string | undefined;
-  /** The life of the client that published it: only what one client publishes has an order. */
-  readonly publisher: number;
-  readonly at: number;
-  readonly delayMs: number;
-  readonly expires: boolean;
-  readonly outcomes: readonly Outcome[];
-  outcome: "pending" | "confirmed" | "failed";
-  /** The broker has it. */
-  stored: boolean;
-}
-
-/** Whoever should get every message of a destination: a queue's consumers, or one group of a topic. */
-export interface Receiver {
-  readonly to: string;
-  readonly group: string | undefined;
-  /** Since then, nothing has happened to its consumers that may repeat a delivery. */
-  calmSince: number;
-  /** Clients that have received for it. A single one knows every attempt. */
-  readonly clients: Set<number>;
-  /** How often its consumers were cut off from the broker. */
-  losses: number;
-  /** Consumers have lost deliveries without knowing it. */
-  wasDeceived: boolean;
-  /** Leases ran out, or will, and nobody was told: what comes behind may come before. */
-  losesLeases: boolean;
-  readonly receptions: Map<number, Reception>;
-}
 
 /**
  * What the guarantees allow. It hears all that happens to messages, and says of each whether it
@@ -97,7 +65,7 @@ export class Model {
 
   confirmed(sent: Sent): void {
     sent.outcome = "confirmed";
-    if (!sent.stored) this.violated("G1", `${name(sent)} was confirmed, and the broker does not have it`);
+    if (!sent.stored) this.violated("G1", `${nameOf(sent)} was confirmed, and the broker does not have it`);
   }
 
   #sequenceOf({ to, ordered, key, publisher }: Sent): Sent[] | undefined {
@@ -143,12 +111,12 @@ export class Model {
     this.#checkTime(receiver, sent, reception);
     this.#checkOrder(receiver, sent, reception, run);
     if (this.#isCalm(receiver, sent)) {
-      if (reception.isOver) this.violated("G2", `${where} got ${name(sent)} again, after it was done`);
+      if (reception.isOver) this.violated("G2", `${where} got ${nameOf(sent)} again, after it was done`);
       if ([...reception.running].some((other) => other.isLive() && !other.hasSettled()))
-        this.violated("G2", `${where} got ${name(sent)} while a handler had it already`);
+        this.violated("G2", `${where} got ${nameOf(sent)} while a handler had it already`);
     }
     if (reception.settledForGood && this.#exact)
-      this.violated("G3", `${where} got ${name(sent)} again, though its ack was taken by the broker`);
+      this.violated("G3", `${where} got ${nameOf(sent)} again, though its ack was taken by the broker`);
     reception.starts++;
     reception.calls++;
     reception.running.add(run);
@@ -162,7 +130,7 @@ export class Model {
   #checkAttempt(receiver: Receiver, sent: Sent, reception: Reception, attempt: number): void {
     const { maxAttempts } = this.#settings;
     const due = reception.starts - reception.postponed + 1;
-    const what = `${place(receiver)} got ${name(sent)} as attempt ${attempt}, after ${due - 1} of ${maxAttempts}`;
+    const what = `${place(receiver)} got ${nameOf(sent)} as attempt ${attempt}, after ${due - 1} of ${maxAttempts}`;
     if (attempt < 1 || attempt > maxAttempts) this.violated("G4", what);
     // A message whose ack was lost may come again beside the copy that a redrive brought back.
     else if (
@@ -188,12 +156,12 @@ export class Model {
     if (reception.calls === 0 && now < sent.at + sent.delayMs)
       this.violated(
         "G4",
-        `${where} got ${name(sent)} ${sent.at + sent.delayMs - now} ms before its delay was over`,
+        `${where} got ${nameOf(sent)} ${sent.at + sent.delayMs - now} ms before its delay was over`,
       );
     if (this.#isCalm(receiver, sent) && now < reception.notBefore)
       this.violated(
         "G4",
-        `${where} got ${name(sent)} ${reception.notBefore - now} ms before its backoff was over`,
+        `${where} got ${nameOf(sent)} ${reception.notBefore - now} ms before its backoff was over`,
       );
   }
 
@@ -207,7 +175,7 @@ export class Model {
         if (run.isLive() && !(run.hasSettled() && run.owner !== own.owner))
           this.violated(
             "G6",
-            `${where} got ${name(sent)} while ${name(this.sent[other] as Sent)} was being handled`,
+            `${where} got ${nameOf(sent)} while ${nameOf(this.sent[other] as Sent)} was being handled`,
           );
       }
     }
@@ -216,14 +184,14 @@ export class Model {
       const its = receiver.receptions.get(other.number);
       if (other.number < sent.number) {
         if (other.stored && other.outcome !== "failed" && !other.expires && !(its?.letsFollowersGo ?? false))
-          this.violated("G6", `${where} got ${name(sent)} before ${name(other)} was done`);
+          this.violated("G6", `${where} got ${nameOf(sent)} before ${nameOf(other)} was done`);
       } else if (sent.outcome !== "failed" && reception.calls === 0 && (its?.calls ?? 0) > 0) {
-        this.violated("G6", `${where} got ${name(sent)} for the first time after ${name(other)}`);
+        this.violated("G6", `${where} got ${nameOf(sent)} for the first time after ${nameOf(other)}`);
       }
     }
   }
 
-  // ── Dead letters ────────────────────────────────────────────────────────────
+  // ── Dead-lettering ───────────────────────────────────────────────────────────
 
   /** The broker has a dead-lettered copy. */
   deadLettered(receiver: Receiver, number: number, attempts: number, why: string): void {
@@ -232,7 +200,7 @@ export class Model {
     if (sent === undefined)
       return this.violated("G5", `${where} dead-lettered ${number}, which nobody published`);
     const reception = this.reception(receiver, number);
-    const what = `${where} dead-lettered ${name(sent)} after ${reception.starts} handler calls, as attempt ${attempts}: ${why}`;
+    const what = `${where} dead-lettered ${nameOf(sent)} after ${reception.starts} handler calls, as attempt ${attempts}: ${why}`;
     // What took its process down whenever it ran alone may have done so before its handler was called.
     const mayBePoison = receiver.losses >= this.#settings.maxAttempts + runsAlone;
     if (reception.starts === 0 && !mayBePoison) this.violated("G5", what);
@@ -265,7 +233,7 @@ export class Model {
     if (--reception.mayBeAcked < 0 && !sent.expires)
       this.violated(
         "G9",
-        `${place(receiver)} acked ${name(sent)}, which was neither handled nor dead-lettered`,
+        `${place(receiver)} acked ${nameOf(sent)}, which was neither handled nor dead-lettered`,
       );
   }
 
@@ -275,11 +243,11 @@ export class Model {
   unfinished(): string[] {
     const left: string[] = [];
     for (const sent of this.sent) {
-      if (sent.outcome === "pending") left.push(`${name(sent)} is not confirmed`);
+      if (sent.outcome === "pending") left.push(`${nameOf(sent)} is not confirmed`);
       if (!sent.stored || sent.expires) continue;
       for (const receiver of this.receivers) {
         if (receiver.to !== sent.to || receiver.receptions.get(sent.number)?.isOver) continue;
-        left.push(`${place(receiver)} has not handled ${name(sent)}`);
+        left.push(`${place(receiver)} has not handled ${nameOf(sent)}`);
       }
     }
     return left;
@@ -289,17 +257,4 @@ export class Model {
 /** While it is, the broker does not know of its attempts. */
 function isRetriedInPlace({ key }: Sent): boolean {
   return key !== undefined;
-}
-
-/** Deliveries that no handler saw may have been counted by the broker, and by nobody else. */
-function countsMayBeHigher({ wasDeceived, calmSince, clients }: Receiver): boolean {
-  return wasDeceived || (calmSince > 0 && clients.size > 1);
-}
-
-export function place({ to, group }: Pick<Receiver, "to" | "group">): string {
-  return group === undefined ? to : `${to}/${group}`;
-}
-
-function name({ number, key }: Sent): string {
-  return key === undefined ? `#${number}` : `#${number} (key ${key})`;
 }
