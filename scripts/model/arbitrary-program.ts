@@ -83,6 +83,13 @@ const commands = {
   latency: fc.record({ do: fc.constant("latency" as const), client, ms: ms(0, 2, 40) }),
   jump: fc.record({ do: fc.constant("jump" as const), client, ms: ms(-3_600_000, -700, 700, 3_600_000) }),
   redrive: fc.record({ do: fc.constant("redrive" as const), client, to: small, group: client }),
+  respond: fc.record({ do: fc.constant("respond" as const), client }),
+  request: fc.record({
+    do: fc.constant("request" as const),
+    client,
+    timeoutMs: ms(100, 5_000, 30_000),
+    answer: fc.constantFrom("comes", "is slow", "never", "throws", "throws oddly"),
+  }),
   pass: fc.record({ do: fc.constant("pass" as const), ms: ms(0, 1, 20, 150, 1_000, 4_000, 15_000, 61_000) }),
 } satisfies Record<string, fc.Arbitrary<unknown>>;
 
@@ -103,6 +110,8 @@ const command = fc.oneof(
   { weight: 1, arbitrary: commands.latency },
   { weight: 1, arbitrary: commands.jump },
   { weight: 1, arbitrary: commands.redrive },
+  { weight: 1, arbitrary: commands.respond },
+  { weight: 1, arbitrary: commands.request },
 ) as fc.Arbitrary<Command>;
 
 /** Programs of every kind, short ones first. */

@@ -30,6 +30,7 @@ const capabilities: Capabilities = {
 
 /** A log with two partitions a group: acks are offsets, and partitions move from member to member. */
 export class LogBroker implements ModelBroker {
+  readonly hasRequests = false;
   readonly clock: Clock;
   readonly events: BrokerEvents;
   readonly connections = new Set<LogConnection>();

@@ -12,6 +12,7 @@ function memoryVariant(name: string, about: string, change: (native: Capabilitie
       const broker = new MemoryBroker({ clock });
       broker.observe(events);
       return {
+        hasRequests: true,
         driver(leaseMs) {
           const probe = memory({ broker, leaseMs });
           const capabilities = change(probe.capabilities);

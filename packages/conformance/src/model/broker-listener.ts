@@ -6,6 +6,7 @@ import {
   type Settlement,
   type WireMessage,
 } from "@waybill/core/spi";
+import { askedName } from "./ask.ts";
 import type { Model } from "./model.ts";
 import type { BrokerEvents } from "./model-broker.ts";
 import { place } from "./receiver.ts";
@@ -33,7 +34,8 @@ export class BrokerListener implements BrokerEvents {
     outcomes: readonly PublishOutcome[],
   ): void => {
     batch.forEach((message, index) => {
-      if (outcomes[index]?.ok === true && to.kind !== "inbox") this.#stored(to.name, to.group, message);
+      if (outcomes[index]?.ok === true && to.kind !== "inbox" && !to.name.startsWith(askedName))
+        this.#stored(to.name, to.group, message);
     });
   };
 

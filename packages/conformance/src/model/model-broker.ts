@@ -9,6 +9,8 @@ export interface BrokerEvents {
 
 /** A broker that lives in this process and goes by the program's clock. */
 export interface ModelBroker {
+  /** It has request and reply. */
+  readonly hasRequests: boolean;
   /** A driver to it, with leases of so many milliseconds where it has any. */
   driver(leaseMs: number): Driver;
   /** Takes no connections, and cuts all there are, until `start`. */

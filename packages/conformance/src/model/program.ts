@@ -76,6 +76,14 @@ export type Command =
   | { readonly do: "latency"; readonly client: number; readonly ms: number }
   | { readonly do: "jump"; readonly client: number; readonly ms: number }
   | { readonly do: "redrive"; readonly client: number; readonly to: number; readonly group: number }
+  /** Where the broker has request and reply. */
+  | { readonly do: "respond"; readonly client: number }
+  | {
+      readonly do: "request";
+      readonly client: number;
+      readonly timeoutMs: number;
+      readonly answer: "comes" | "is slow" | "never" | "throws" | "throws oddly";
+    }
   | { readonly do: "pass"; readonly ms: number };
 
 /** What holds for the whole of a program. */

@@ -1,4 +1,5 @@
 import { MessagingError } from "@waybill/core";
+import { request, respond } from "./ask.ts";
 import { BrokerListener } from "./broker-listener.ts";
 import { ClientSet } from "./client-set.ts";
 import { Contracts, consumerOf, groups } from "./contracts.ts";
@@ -18,6 +19,7 @@ export class RealSystem {
   readonly #parts: SystemParts;
   readonly #clients: ClientSet;
   #copiesAreMade: boolean;
+  #requests = 0;
 
   constructor(variant: Variant, settings: ProgramSettings, keep: (what: string) => void) {
     const time = new ModelTime();
@@ -152,6 +154,13 @@ export class RealSystem {
         return this.#clients.at(command.client).clock.jump(command.ms);
       case "redrive":
         return this.#redrive(command.client, command.to, command.group);
+      case "respond":
+        if (this.#parts.broker.hasRequests) respond(this.#parts, this.#clients.at(command.client));
+        return;
+      case "request":
+        if (this.#parts.broker.hasRequests)
+          request(this.#parts, this.#clients.at(command.client), command, this.#requests++);
+        return;
       case "pass":
         return;
     }
