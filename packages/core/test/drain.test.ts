@@ -95,6 +95,32 @@ describe("past the deadline", () => {
     expect(subscription.state).toBe("closed");
   });
 
+  it("a handler whose connection is lost meanwhile is told at once", async () => {
+    const { client, driver, clock } = await connected();
+    let told: unknown;
+    const subscription = await client.consume(
+      Jobs,
+      (_value, { signal }) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener("abort", () => {
+            told = signal.reason;
+            resolve();
+          });
+        }),
+    );
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = watch(subscription.close({ timeoutMs: 30_000 }));
+    await clock.pass(1_000);
+    expect(told).toBe(undefined);
+    driver.connection.hooks.lost(new VendorError("CONNECTION_LOST"));
+    await clock.settle();
+    expect(told).toMatchObject({ code: "LEASE_LOST" });
+    expect(driver.consumers[0]?.settled).toEqual([]);
+    await clock.pass(10_000);
+    expect(closing.over).toBe(true);
+  });
+
   it("a handler that ends because it was told settles nothing, in peace or by throwing", async () => {
     const { client, driver, clock, errors } = await connected();
     await client.consume(

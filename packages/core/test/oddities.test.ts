@@ -257,6 +257,14 @@ describe("a time to live", () => {
       expect(details(driver.sent(`${jobs.name}..dead`)[0])?.errorMessage).toBe("no");
     },
   );
+
+  it("counts no attempt that was not made because it had expired", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, () => {});
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - 1, redeliveries: 1 }));
+    await clock.settle();
+    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 1 });
+  });
 });
 
 describe("closing", () => {

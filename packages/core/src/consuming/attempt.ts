@@ -22,6 +22,8 @@ export class Attempt implements Delivery {
   readonly inFlight: InFlightDelivery;
   readonly attempt: number;
   value: unknown;
+  /** What is only in its middleware has used no attempt yet. */
+  handlerCalled = false;
   /** The first settlement wins; this says which it was. */
   settlement: Delivery["settlement"];
   /** A copy of it is being stored: that ends, whether or not the handler waits for it. */
@@ -87,6 +89,18 @@ export class Attempt implements Delivery {
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     return this.#abort.signal;
+  }
+
+  /** Nobody wants it to be handled any more. */
+  get isCancelled(): boolean {
+    return this.#abort?.signal.aborted === true;
+  }
+
+  /** The handler is called. Throws the reason of its signal when nobody wants that any more. */
+  begins(): void {
+    if (this.isCancelled) throw this.signal.reason;
+    this.handlerCalled = true;
+    this.inFlight.wasStarted = true;
   }
 
   cancel(reason: unknown): void {

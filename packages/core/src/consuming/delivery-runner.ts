@@ -79,8 +79,8 @@ export class DeliveryRunner {
     try {
       if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
       if (this.#hasExpired(delivery)) {
-        // The attempt that it waited for is not made.
-        delivery.attempt = Math.max(1, delivery.attempt - 1);
+        // The attempt that it came for is not made.
+        if (!delivery.suspect) delivery.attempt = Math.max(1, delivery.attempt - 1);
         return this.#refuse(delivery, attempt, expired(delivery));
       }
       if (delivery.attempt > settings.retry.maxAttempts) {
@@ -119,9 +119,10 @@ export class DeliveryRunner {
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
     const { handler, middleware, handlerContext, observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
-    if (delivery.state === "orphaned") return this.#ended(delivery, () => this.#turns.finish(delivery));
+    if (delivery.state === "orphaned" || attempt.isCancelled)
+      return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
-    delivery.wasStarted = true;
+    if (middleware === undefined) attempt.begins();
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {

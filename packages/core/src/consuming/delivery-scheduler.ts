@@ -172,8 +172,20 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
-    if (this.#suspects.needsIsolation) this.#isolation.want();
     this.proceed();
+  }
+
+  /** What arrived when its consumer had come to an end: it comes again, and that it came uses no attempt. */
+  passOver(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
+    const { clock } = this.#context;
+    for (const message of batch) {
+      const { delivery, waitMs } = this.#admission.admit(message, session, undefined, clock.now());
+      if (waitMs > 0) {
+        delivery.move("delay");
+        delivery.dueAt = monotonicNow(clock) + waitMs;
+      }
+      this.#remember(delivery);
+    }
   }
 
   #admitOne(session: ConsumerSession, message: ReceivedMessage, now: number): void {
@@ -203,8 +215,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
       return;
     }
-    if (delivery.suspect && !this.#isolation.isOn) this.#suspects.add(delivery);
-    else this.#ready.add(delivery);
+    if (!delivery.suspect || this.#isolation.isOn) return this.#ready.add(delivery);
+    this.#suspects.add(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
   }
 
   // ── Turns ───────────────────────────────────────────────────────────────────
@@ -264,11 +277,6 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
-    // A handler that heeds its signal has been called like one that does not.
-    if (this.#cancelled && isUnsettled(delivery)) {
-      this.#noteHandBack(delivery);
-      this.#remember(delivery);
-    }
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -309,10 +317,14 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
     if (delivery.state === "orphaned") return this.finish(delivery);
-    if (countsAttempt) delivery.attempt++;
+    if (countsAttempt) {
+      delivery.attempt++;
+      // A middleware that threw has used an attempt without any call of the handler.
+      delivery.wasStarted = true;
+    }
     delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
     this.#workEnds(delivery, "delay");
-    // Handed back with all others, for the consumer to begin anew.
+    // It ran alone, and was handed back with all that its consumer had.
     if (delivery.state === "ended") return;
     if (this.#stopped || delivery.partition?.revoking) {
       this.#handBack(delivery);
@@ -542,7 +554,18 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
   cancel(reason: MessagingError): void {
     this.#cancelled = true;
-    for (const { current } of this.#running) current?.cancel(reason);
+    for (const delivery of this.#running) {
+      this.#noteCutOff(delivery);
+      delivery.current?.cancel(reason);
+    }
+  }
+
+  /** It was an attempt, whether its handler ends before its consumer has closed or after. */
+  #noteCutOff(delivery: InFlightDelivery): void {
+    if (delivery.state !== "running" || !delivery.current?.handlerCalled) return;
+    this.#remember(delivery);
+    if (!delivery.suspect) delivery.attempt++;
+    this.#noteHandBack(delivery);
   }
 
   #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
@@ -586,7 +609,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #remember(delivery: InFlightDelivery): void {
     const { attempts, address, settles } = this.#context;
     if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
-    const isOver = delivery.state === "running" && delivery.wasStarted;
+    const isOver = delivery.state === "running" && delivery.current?.handlerCalled === true;
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,

@@ -9,6 +9,8 @@ export type DeliveryPartition = Partition<InFlightDelivery>;
 /** The handler call that is under way. */
 export interface CurrentAttempt {
   readonly settlement: Delivery["settlement"];
+  /** The handler itself, behind all middleware. */
+  readonly handlerCalled: boolean;
   cancel(reason: unknown): void;
 }
 

@@ -59,7 +59,7 @@ export class Intake {
         continue;
       }
       const batch = await session.consumer.receive(room, { signal });
-      if (signal.aborted) return;
+      if (signal.aborted) return scheduler.passOver(session, batch);
       onReceived();
       this.#follow(session, batch.length);
       if (batch.length > 0) {

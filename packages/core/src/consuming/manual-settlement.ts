@@ -77,7 +77,8 @@ export class ManualSettlement implements AttemptOwner {
       attempt.staysAfter = step;
       return "settled";
     }
-    if (inFlight.state === "orphaned") {
+    // Taken back while its copy was being stored, whether its handler has ended meanwhile or not.
+    if (inFlight.state === "orphaned" || inFlight.state === "ended") {
       this.#context.onError(settledTooLate(inFlight));
       return "lost";
     }

@@ -38,7 +38,11 @@ export class MiddlewareCall {
     let running = 0;
     const next = (): Promise<void> => {
       running++;
-      const call = (async () => void (await handler(attempt.value, attempt)))();
+      const call = (async () => {
+        // A message that was taken back while a middleware thought is another handler's by now.
+        attempt.begins();
+        await handler(attempt.value, attempt);
+      })();
       handlers.push(call);
       const over = () => void running--;
       call.then(over, over);

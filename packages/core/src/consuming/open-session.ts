@@ -32,6 +32,7 @@ export async function openSession(
     signal: session.signal,
     onReleased: (delivery, result) => scheduler.released(delivery, result),
     onSilence: (error) => session.end(error),
+    onGivenUp: (error) => session.end(error),
     onError,
   });
   // From here on a lost connection ends it, also while it is still being opened.
@@ -114,12 +115,11 @@ async function revoke(
   scheduler: DeliveryScheduler,
   names: readonly string[],
 ): Promise<CloseConsumerOptions> {
-  const partitions = session.known(names);
+  // Until it is gone, also for what is on its way here: taken for a new one, its acks would pass over what was left.
+  const partitions = names.map((name) => session.partition(name));
   await scheduler.revoke(partitions);
   await session.acks.idle();
-  const unsettled = scheduler.unsettled(session, new Set(partitions));
-  for (const partition of partitions) session.forget(partition);
-  return unsettled;
+  return scheduler.unsettled(session, new Set(partitions));
 }
 
 /** Partitions are gone: whatever of them is left is someone else's. */

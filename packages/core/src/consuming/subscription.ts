@@ -342,12 +342,16 @@ export class RunningSubscription implements Subscription {
     this.#session = undefined;
     session.end();
     const unsettled = this.#scheduler.unsettled(session);
+    this.#loseAllOf(session);
+    session.acks.abandon();
+    await this.#within(driverGraceMs, session.consumer.close(unsettled));
+  }
+
+  #loseAllOf(session: ConsumerSession): void {
     this.#scheduler.lose(
       (delivery) => delivery.session === session,
       new MessagingError("LEASE_LOST", "The connection was lost."),
     );
-    session.acks.abandon();
-    await this.#within(driverGraceMs, session.consumer.close(unsettled));
   }
 
   #fail(cause: MessagingError): void {
@@ -376,6 +380,7 @@ export class RunningSubscription implements Subscription {
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
     this.#scheduler.stop();
+    if (session !== undefined) this.#heedLoss(session);
     await this.#within(timeoutMs, this.#scheduler.idle());
     this.#cancelling.abort();
     this.#scheduler.cancel(
@@ -395,6 +400,15 @@ export class RunningSubscription implements Subscription {
     }
     this.#enter("closed");
     this.#end(undefined);
+  }
+
+  /** While it drains nothing is recovered; but what its handlers still work on may be someone else's. */
+  #heedLoss(session: ConsumerSession): void {
+    const onEnd = () => {
+      if (session.error !== undefined) this.#loseAllOf(session);
+    };
+    if (session.signal.aborted) onEnd();
+    else session.signal.addEventListener("abort", onEnd, { once: true });
   }
 
   /** Waits for the promise, but no longer. */
