@@ -24,6 +24,7 @@ import {
 } from "../consuming/specify.ts";
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
+import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
@@ -200,7 +201,7 @@ export class BrokerClient implements Client<Feature> {
 
   messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
-    const subscribe = async (handler: Handler<T>, isWanted: () => boolean) => {
+    const subscribe = async (handler: Handler<T>, demand: Demand) => {
       this.#check(from, from?.kind === "topic" ? "topic" : "queue");
       checkConsuming(options);
       // What the loop has taken and not settled is its own choice: the prefetch bounds it.
@@ -209,7 +210,7 @@ export class BrokerClient implements Client<Feature> {
         from.kind === "topic"
           ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler as Handler<unknown>)
           : specifyQueue(this.#specify, from, pulled, handler as Handler<unknown>);
-      return this.#begin({ ...spec, isWanted }, options.deadLetter);
+      return this.#begin({ ...spec, demand }, options.deadLetter);
     };
     return deliveryIterator<T>(subscribe, { clock, onError: reporter.error });
   }

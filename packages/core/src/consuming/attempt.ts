@@ -89,6 +89,11 @@ export class Attempt implements Delivery {
     return this.#abort.signal;
   }
 
+  /** Nobody wants its result any more. */
+  get isCancelled(): boolean {
+    return this.#abort?.signal.aborted === true;
+  }
+
   cancel(reason: unknown): void {
     this.#abort ??= new AbortController();
     this.#abort.abort(reason);

@@ -1,10 +1,11 @@
 import type { Delivery, Handler } from "../api/delivery.ts";
+import { PostponedError } from "../api/postponed-error.ts";
 import type { DeliveryIterator } from "../api/subscriber.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { Deque } from "../runtime/deque.ts";
 import type { Attempt } from "./attempt.ts";
+import { type Demand, Takers } from "./takers.ts";
 
 /** What the pull style needs of its subscription: deliveries only when one is asked for. */
 export interface PulledSubscription extends Subscription {
@@ -27,10 +28,10 @@ const stalledMs = 10_000;
  * turn ends when the application has settled it. What nobody asked for is only prefetched.
  */
 export function deliveryIterator<T>(
-  subscribe: (handler: Handler<T>, isWanted: () => boolean) => Promise<PulledSubscription>,
+  subscribe: (handler: Handler<T>, demand: Demand) => Promise<PulledSubscription>,
   { clock, onError }: DeliveryIteratorContext,
 ): DeliveryIterator<T> {
-  const takers = new Deque<(result: IteratorResult<Delivery<T>>) => void>();
+  const takers = new Takers<Delivery<T>>();
   let subscription: Promise<PulledSubscription> | undefined;
   let over = false;
   let toldOfStall = false;
@@ -39,22 +40,22 @@ export function deliveryIterator<T>(
   const end = (error: MessagingError | undefined) => {
     over = true;
     failure ??= error;
-    for (let take = takers.shift(); take !== undefined; take = takers.shift())
-      take({ done: true, value: undefined });
+    takers.end();
   };
 
   const handler: Handler<T> = (_value, delivery) =>
     new Promise<void>((resolve, reject) => {
-      (delivery as unknown as Attempt).onSettled = resolve;
+      // Its middleware asks once more, or it was taken back on the way: there is nothing left to settle.
+      if (delivery.settlement !== undefined || delivery.signal.aborted) return resolve();
+      const attempt = delivery as unknown as Attempt;
+      attempt.onSettled = resolve;
       // Taken back or drained: nobody will settle it any more.
       delivery.signal.addEventListener("abort", () => resolve(), { once: true });
-      const take = takers.shift();
-      if (take === undefined) reject(new Error("nobody asked for it"));
-      else take({ done: false, value: delivery });
+      if (!takers.give(delivery, attempt.inFlight)) reject(nobodyAsks());
     });
 
   const ready = () => {
-    subscription ??= subscribe(handler, () => takers.size > 0).then((begun) => {
+    subscription ??= subscribe(handler, takers).then((begun) => {
       void begun.ended.then(end);
       return begun;
     });
@@ -90,10 +91,9 @@ export function deliveryIterator<T>(
       if (over) return { done: true, value: undefined };
       const watch =
         begun.running < begun.concurrency ? undefined : clock.setTimeout(() => tellStalled(begun), stalledMs);
-      const result = await new Promise<IteratorResult<Delivery<T>>>((resolve) => {
-        takers.push(resolve);
-        begun.proceed();
-      });
+      const taken = takers.wait();
+      begun.proceed();
+      const result = await taken;
       if (watch !== undefined) clock.clearTimeout(watch);
       if (result.done && failure !== undefined) throw failure;
       return result;
@@ -107,4 +107,9 @@ export function deliveryIterator<T>(
     },
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** It stays where it is until somebody does, and that costs it no attempt. */
+function nobodyAsks(): PostponedError {
+  return new PostponedError("Nobody asks for it any more.", { delayMs: 0 });
 }

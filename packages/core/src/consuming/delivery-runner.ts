@@ -112,7 +112,7 @@ export class DeliveryRunner {
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
     const { handler, middleware, handlerContext, observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
-    if (delivery.state === "orphaned") return this.#ended(delivery, () => this.#turns.finish(delivery));
+    if (attempt.isCancelled) return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
     delivery.wasStarted = true;
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);

@@ -18,13 +18,14 @@ import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { Suspects } from "./suspects.ts";
+import type { Demand } from "./takers.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
-  /** False while nobody asks for a delivery, where the application takes them one by one. */
-  readonly isWanted: () => boolean;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
   /** There is room again, or nothing left to do: the receiver may look. */
   readonly onChange: () => void;
   /** A suspect waits, and nothing is being worked on: hand back all, and receive one at a time. */
@@ -203,12 +204,14 @@ export class DeliveryScheduler implements RunnerHost {
 
   #mayStart(): boolean {
     if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation.isWanted) return false;
-    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency) && this.#context.isWanted();
+    if (this.#context.demand?.isOpen === false) return false;
+    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
   }
 
   #start(delivery: InFlightDelivery): void {
     delivery.move("start");
     this.#running.add(delivery);
+    this.#context.demand?.started(delivery);
     this.#working++;
     if (delivery.suspect) {
       this.#suspects.started();
@@ -229,6 +232,7 @@ export class DeliveryScheduler implements RunnerHost {
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
+    this.#context.demand?.ended(delivery);
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -270,6 +274,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (delivery.state === "orphaned") return this.finish(delivery);
     this.#workEnds(delivery, "delay");
     if (countsAttempt) delivery.attempt++;
+    else delivery.wasStarted = delivery.attempt > delivery.firstAttempt;
     if (this.#stopped || delivery.partition?.revoking) {
       delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
       this.#handBack(delivery);

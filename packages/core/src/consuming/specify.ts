@@ -110,7 +110,7 @@ export function specifyInbox(
     settles: false,
     handler: (_value, attempt) => onReply(attempt),
     signal: undefined,
-    isWanted: undefined,
+    demand: undefined,
   };
 }
 
@@ -121,7 +121,7 @@ function common(context: SpecifyContext, options: ConsumeOptions, handler: Handl
     settles: true,
     handler,
     signal: options.signal,
-    isWanted: undefined,
+    demand: undefined,
   };
 }
 

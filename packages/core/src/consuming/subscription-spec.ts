@@ -11,6 +11,7 @@ import type { TopologyItem } from "../spi/topology.ts";
 import type { Attempt } from "./attempt.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumeSettings } from "./settings.ts";
+import type { Demand } from "./takers.ts";
 
 /** What every subscription of a client shares. */
 export interface SubscriptionContext {
@@ -44,6 +45,6 @@ export interface SubscriptionSpec {
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly signal: AbortSignal | undefined;
-  /** Where the application takes deliveries one by one: whether it asks for one now. */
-  readonly isWanted: (() => boolean) | undefined;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
 }

@@ -48,7 +48,7 @@ export class RunningSubscription implements Subscription {
     });
     const { driver, clock, observer, onError, attempts } = context;
     const { capabilities } = driver;
-    const { address, settings, settles, isWanted } = spec;
+    const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
@@ -78,7 +78,7 @@ export class RunningSubscription implements Subscription {
       clock,
       observer,
       onError,
-      isWanted: isWanted ?? (() => true),
+      demand,
       onChange: () => this.#intake.changed(),
       onIsolate: () => this.#reopen(),
       onIsolated: () => this.#reopen(),
