@@ -31,7 +31,8 @@ export interface HandlerContext {
 /**
  * Around one handler call. Throwing is as if the handler had thrown; not calling
  * `next` skips the handler, and the message is acked unless it was settled. The turn
- * of a message lasts until its handler has ended, even if a middleware ends before.
+ * of a message lasts until its handler has ended, even if a middleware ends before; from then on
+ * `next` rejects, and calls no handler.
  */
 export type HandleMiddleware = (
   delivery: Delivery,
@@ -47,8 +48,16 @@ export function compose<M, R, C extends readonly unknown[]>(
   return (message, last, ...context) => {
     const step = (index: number): Promise<R> => {
       const layer = chain[index];
-      return layer === undefined ? last() : layer(message, () => step(index + 1), ...context);
+      if (layer === undefined) return last();
+      return heard(() => layer(message, () => step(index + 1), ...context));
     };
     return step(0);
   };
+}
+
+/** What a layer throws is a rejection, and one that is heard: whoever calls `next` may forget to wait for it. */
+function heard<R>(layer: () => Promise<R>): Promise<R> {
+  const outcome = new Promise<R>((resolve) => resolve(layer()));
+  outcome.catch(() => {});
+  return outcome;
 }

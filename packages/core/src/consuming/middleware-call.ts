@@ -26,6 +26,7 @@ export class MiddlewareCall {
   readonly #context: MiddlewareCallContext;
   readonly #manual: ManualSettlement;
   #toldOfForgottenAwait = false;
+  #toldOfLateNext = false;
 
   constructor(context: MiddlewareCallContext, manual: ManualSettlement) {
     this.#context = context;
@@ -36,7 +37,9 @@ export class MiddlewareCall {
     const { handler } = this.#context;
     const handlers: Promise<void>[] = [];
     let running = 0;
+    let isOver = false;
     const next = (): Promise<void> => {
+      if (isOver) return this.#calledTooLate(attempt);
       running++;
       const call = (async () => void (await handler(attempt.value, attempt)))();
       handlers.push(call);
@@ -49,6 +52,8 @@ export class MiddlewareCall {
     } catch (error) {
       if (running === 0) throw error;
       return this.#gaveUp(attempt, error, handlers);
+    } finally {
+      isOver = true;
     }
     if (running === 0) return;
     this.#tellOfForgottenAwait();
@@ -73,6 +78,24 @@ export class MiddlewareCall {
       ),
     );
     await ended;
+  }
+
+  /** What became of the message is decided, and its place may be another's by now. */
+  #calledTooLate({ id }: Attempt): Promise<never> {
+    const { address, onError } = this.#context;
+    const error = new MessagingError(
+      "HANDLER_FAILED",
+      `A middleware of "${address.name}" called \`next\` when its turn was over, so that no handler was called (message ${id}).`,
+      {
+        remedy: "Call `next()` and await it before you return; a message that was not handled is acked then.",
+      },
+    );
+    if (!this.#toldOfLateNext) onError(error);
+    this.#toldOfLateNext = true;
+    const refusal = Promise.reject(error);
+    // Whoever comes this late rarely waits for it.
+    refusal.catch(() => {});
+    return refusal;
   }
 
   #tellOfForgottenAwait(): void {
