@@ -268,3 +268,123 @@ describe("a client that closes", () => {
     expect(driver.consumers.map(({ closed }) => closed)).toEqual([1, 1]);
   });
 });
+
+describe("closing from within a handler", () => {
+  it("is told of once, and resolves when all other handlers have ended; its message is settled", async () => {
+    for (const whole of [false, true]) {
+      const { client, driver, clock, errors } = await connected();
+      const hands = new ManualHandler();
+      const asked: Promise<void>[] = [];
+      const subscription = await client.consume(Jobs, async (value, each) => {
+        await hands.handler(value, each);
+        if (value !== 1) return;
+        asked.push(whole ? client.close() : subscription.close());
+        await asked[0];
+      });
+      driver.consumer().deliver(delivery(1), delivery(2));
+      await clock.settle();
+      hands.end(1);
+      await clock.settle();
+      const closing = watch(asked[0] as Promise<void>);
+      await clock.pass(500);
+      expect(closing.over).toBe(false);
+      hands.end(2);
+      await clock.settle();
+      expect(closing.over).toBe(true);
+      await clock.pass(500);
+      expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 2"]);
+      expect(subscription.state).toBe("closed");
+      if (whole) expect(client.health().status).toBe("closed");
+      expect(errors).toMatchObject([
+        { code: "INVALID_ARGUMENT", message: expect.stringContaining("its own subscription") },
+      ]);
+    }
+  });
+
+  it("by two of its handlers at once is not waited out either", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const ended: number[] = [];
+    const subscription = await client.consume(Jobs, async (value) => {
+      await turn();
+      await (value === 1 ? subscription.close() : client.close());
+      ended.push(value);
+    });
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.pass(100);
+    expect(ended.sort()).toEqual([1, 2]);
+    expect(driver.consumer().settled).toHaveLength(2);
+    expect(errors).toHaveLength(1);
+  });
+
+  it("while another closes its own, neither is waited out", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const ended: string[] = [];
+    const a = await client.consume(queue("a"), async () => {
+      await turn();
+      await b.close();
+      ended.push("a");
+    });
+    const b = await client.consume(queue("b"), async () => {
+      await turn();
+      await a.close();
+      ended.push("b");
+    });
+    driver.consumer("a").deliver(delivery(1));
+    driver.consumer("b").deliver(delivery(2));
+    await clock.pass(100);
+    expect(ended).toEqual(["b", "a"]);
+    expect([a.state, b.state]).toEqual(["closed", "closed"]);
+    expect(errors).toMatchObject([
+      { code: "INVALID_ARGUMENT", message: expect.stringContaining('waits for "a" to close') },
+    ]);
+  });
+
+  it("that has ended is closing from outside: what it left behind waits for all others", async () => {
+    for (const whole of [false, true]) {
+      const { client, driver, clock, errors } = await connected();
+      const hands = new ManualHandler();
+      const leftBehind = gate();
+      const asked: Promise<void>[] = [];
+      const subscription = await client.consume(Jobs, (value, each) => {
+        if (value !== 1) return hands.handler(value, each);
+        void leftBehind.opened.then(() => asked.push(whole ? client.close() : subscription.close()));
+        return undefined;
+      });
+      driver.consumer().deliver(delivery(1), delivery(2));
+      await clock.settle();
+      leftBehind.open();
+      await clock.settle();
+      const closing = watch(asked[0] as Promise<void>);
+      await clock.pass(500);
+      expect(closing.over).toBe(false);
+      hands.end(2);
+      await clock.pass(500);
+      expect(closing.over).toBe(true);
+      expect(errors).toEqual([]);
+    }
+  });
+
+  it("of another client's waits until that has closed", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const other = await connected();
+    const hands = new ManualHandler();
+    const ended: number[] = [];
+    await other.client.consume(Jobs, hands.handler);
+    other.driver.consumer().deliver(delivery(2));
+    await client.consume(Jobs, async (value) => {
+      await other.client.close();
+      ended.push(value);
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(ended).toEqual([]);
+    hands.end(2);
+    await other.clock.pass(500);
+    expect(other.client.health().status).toBe("closed");
+    expect(ended).toEqual([1]);
+    expect(errors).toEqual([]);
+  });
+});
+
+/** One event-loop turn, so that other handlers have begun. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -1,4 +1,5 @@
 import type { Clock } from "../runtime/clock.ts";
+import { promised } from "../runtime/thenable.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Receipt } from "./publisher.ts";
 
@@ -57,7 +58,13 @@ export function compose<M, R, C extends readonly unknown[]>(
 
 /** What a layer throws is a rejection, and one that is heard: whoever calls `next` may forget to wait for it. */
 function heard<R>(layer: () => Promise<R>): Promise<R> {
-  const outcome = new Promise<R>((resolve) => resolve(layer()));
+  let outcome: Promise<R>;
+  try {
+    const returned = layer();
+    outcome = returned instanceof Promise ? returned : promised(returned);
+  } catch (thrown) {
+    outcome = Promise.reject(thrown);
+  }
   outcome.catch(() => {});
   return outcome;
 }

@@ -14,6 +14,7 @@ import { TopologyKeeper } from "../connection/topology-keeper.ts";
 import { AttemptMemory } from "../consuming/attempt-memory.ts";
 import { DeadLetterRoutes } from "../consuming/dead-letter-routes.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
+import { currentHandlerCall } from "../consuming/handler-call.ts";
 import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
 import {
   asBytes,
@@ -384,7 +385,12 @@ export class BrokerClient implements Client<Feature> {
     checkClosing(options);
     checkCloseOptions(options);
     this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
-    return this.#closed;
+    const call = currentHandlerCall();
+    if (call === undefined) return this.#closed;
+    // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
+    const closing = [...this.#subscriptions].filter(({ settles }) => settles);
+    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
+    if (closed.every(Boolean)) await this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -399,7 +405,7 @@ export class BrokerClient implements Client<Feature> {
     const over = new AbortController();
     const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.close({ timeoutMs })),
+      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
     );
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
@@ -409,7 +415,7 @@ export class BrokerClient implements Client<Feature> {
       await within(clock, timeoutMs, flushed, { signal: over.signal });
     clock.clearTimeout(timer);
     this.#requests.close();
-    await Promise.all([...this.#subscriptions].map((each) => each.close({ timeoutMs: 0 })));
+    await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
     this.#publishing.close();
     this.#closing.abort(closed("client"));
     await this.#connection.close();

@@ -3,6 +3,7 @@ import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
+import type { HandlerCall } from "./handler-call.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** What an attempt needs of the subscription that runs it. */
@@ -20,6 +21,7 @@ export interface AttemptOwner {
  */
 export class Attempt implements Delivery {
   readonly inFlight: InFlightDelivery;
+  readonly call: HandlerCall;
   readonly attempt: number;
   value: unknown;
   /** The first settlement wins; this says which it was. */
@@ -40,9 +42,10 @@ export class Attempt implements Delivery {
   readonly #owner: AttemptOwner;
   #abort: AbortController | undefined;
 
-  constructor(owner: AttemptOwner, inFlight: InFlightDelivery) {
+  constructor(owner: AttemptOwner, inFlight: InFlightDelivery, call: HandlerCall) {
     this.#owner = owner;
     this.inFlight = inFlight;
+    this.call = call;
     this.attempt = inFlight.attempt;
   }
 

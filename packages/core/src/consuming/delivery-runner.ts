@@ -5,19 +5,21 @@ import type { Observer } from "../api/observer.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { type Validated, validate } from "../publishing/encode.ts";
-import { type OwnContext, ownContext } from "../runtime/async-context.ts";
+import { inContextOf } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
 import { matches } from "./filter.ts";
+import { type ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ManualSettlement } from "./manual-settlement.ts";
 import { MiddlewareCall } from "./middleware-call.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
 export interface DeliveryRunnerContext {
+  readonly subscription: ClosingSubscription;
   readonly address: Address;
   readonly payload: AnyPayload;
   readonly settings: ConsumeSettings;
@@ -56,21 +58,19 @@ export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
   readonly #turns: RunnerHost;
   readonly #manual: ManualSettlement;
-  readonly #inOwnContext: OwnContext;
   readonly #middlewareCall: MiddlewareCall;
 
   constructor(context: DeliveryRunnerContext, turns: RunnerHost, manual: ManualSettlement) {
     this.#context = context;
     this.#turns = turns;
     this.#manual = manual;
-    this.#inOwnContext = ownContext(manual.subscription);
     this.#middlewareCall = new MiddlewareCall(context, manual);
   }
 
   /** Never throws, whatever codecs, schemas, handlers and middleware do. */
   begin(delivery: InFlightDelivery): void {
-    const { payload, settings, clock, address } = this.#context;
-    const attempt = new Attempt(this.#manual, delivery);
+    const { subscription, payload, settings, clock, address } = this.#context;
+    const attempt = new Attempt(this.#manual, delivery, new HandlerCall(subscription));
     delivery.current = attempt;
     let decoded: Validated | Promise<Validated>;
     try {
@@ -118,7 +118,7 @@ export class DeliveryRunner {
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {
-      result = this.#inOwnContext(() =>
+      result = inContextOf(attempt.call, () =>
         middleware === undefined
           ? handler(value, attempt)
           : this.#middlewareCall.run(middleware, attempt, handlerContext),

@@ -11,6 +11,7 @@ import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
+import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
@@ -21,7 +22,7 @@ import { Suspects } from "./suspects.ts";
 import type { Demand } from "./takers.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
-  readonly subscription: Subscription;
+  readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
   /** Where the application takes deliveries one by one: for how many it asks. */
@@ -97,6 +98,10 @@ export class DeliveryScheduler implements RunnerHost {
 
   get running(): number {
     return this.#running.size;
+  }
+  /** The handler calls that have not ended. */
+  *calls(): Iterable<HandlerCall> {
+    for (const { current } of this.#running) if (current !== undefined) yield current.call;
   }
   get held(): number {
     return this.#inFlight.size;
@@ -233,6 +238,7 @@ export class DeliveryScheduler implements RunnerHost {
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
     this.#context.demand?.ended(delivery);
+    if (delivery.current !== undefined) delivery.current.call.isOver = true;
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.

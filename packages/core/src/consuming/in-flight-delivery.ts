@@ -1,6 +1,7 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
+import type { HandlerCall } from "./handler-call.ts";
 import type { Partition } from "./partition.ts";
 
 export type DeliveryPartition = Partition<InFlightDelivery>;
@@ -8,6 +9,7 @@ export type DeliveryPartition = Partition<InFlightDelivery>;
 /** The handler call that is under way. */
 export interface CurrentAttempt {
   readonly settlement: Delivery["settlement"];
+  readonly call: HandlerCall;
   cancel(reason: unknown): void;
 }
 

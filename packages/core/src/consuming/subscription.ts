@@ -2,13 +2,18 @@ import type { CloseOptions, Subscription, SubscriptionState } from "../api/subsc
 import { driverGraceMs } from "../connection/driver-grace.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { contextOwner } from "../runtime/async-context.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { FailurePath } from "./failure-path.ts";
+import {
+  type ClosingSubscription,
+  callsBehind,
+  currentHandlerCall,
+  type HandlerCall,
+} from "./handler-call.ts";
 import { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
 import { checkCloseOptions, checkCount } from "./settings.ts";
@@ -17,7 +22,7 @@ import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.
 type Phase = Exclude<SubscriptionState, "paused">;
 
 /** A subscription at work: receives, recovers, drains. What happens to each delivery is the scheduler's. */
-export class RunningSubscription implements Subscription {
+export class RunningSubscription implements Subscription, ClosingSubscription {
   readonly source: string;
   readonly group: string | undefined;
   readonly ended: Promise<MessagingError | undefined>;
@@ -37,6 +42,7 @@ export class RunningSubscription implements Subscription {
   /** Consumers that ended since the last one that received. */
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
+  #toldOfOwnClose = false;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
     this.#spec = spec;
@@ -109,6 +115,9 @@ export class RunningSubscription implements Subscription {
   get running(): number {
     return this.#scheduler.running;
   }
+  get calls(): Iterable<HandlerCall> {
+    return this.#scheduler.calls();
+  }
   get held(): number {
     return this.#scheduler.held;
   }
@@ -165,7 +174,7 @@ export class RunningSubscription implements Subscription {
     if (signal === undefined) return;
     const onAbort = () => {
       this.#closing.abort(aborted(signal));
-      void this.close();
+      void this.drained();
     };
     signal.addEventListener("abort", onAbort, { once: true });
     void this.ended.then(() => signal.removeEventListener("abort", onAbort));
@@ -173,20 +182,45 @@ export class RunningSubscription implements Subscription {
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
-    const isInHandler = contextOwner() === this && this.#scheduler.running > 0;
-    this.#closed ??= this.#drain(options.timeoutMs ?? this.#context.drainTimeoutMs);
-    if (!isInHandler) return this.#closed;
-    // The handler that asks would wait for itself: it is told when all others have ended.
+    const closed = this.drained(options.timeoutMs);
+    const call = currentHandlerCall();
+    if (call === undefined) return closed;
+    await this.closedBut(call);
+  }
+
+  /** Closes, whoever asks for it. */
+  drained(timeoutMs = this.#context.drainTimeoutMs): Promise<void> {
+    this.#closed ??= this.#drain(timeoutMs);
+    return this.#closed;
+  }
+
+  /**
+   * Waits on behalf of a handler until this has closed. Where closing would wait for that very
+   * handler, only until all others have ended, and resolves with false.
+   */
+  async closedBut(call: HandlerCall): Promise<boolean> {
+    const closed = this.drained();
+    const behind = callsBehind(call, this);
+    if (behind > 0) this.#tellOfOwnClose(call);
+    call.waitsFor ??= new Set();
+    call.waitsFor.add(this);
+    await (behind === 0 ? closed : Promise.race([closed, this.#scheduler.idle(behind)]));
+    call.waitsFor.delete(this);
+    return behind === 0;
+  }
+
+  #tellOfOwnClose({ subscription }: HandlerCall): void {
+    if (this.#toldOfOwnClose) return;
+    this.#toldOfOwnClose = true;
+    const what =
+      subscription === this
+        ? "its own subscription to close"
+        : `"${this.source}" to close, which waits for it`;
     this.#context.onError(
-      new MessagingError(
-        "INVALID_ARGUMENT",
-        `A handler of "${this.source}" waits for its own subscription to close.`,
-        {
-          remedy: "Call `close` outside of handlers, or do not await it there.",
-        },
-      ),
+      new MessagingError("INVALID_ARGUMENT", `A handler of "${subscription.source}" waits for ${what}.`, {
+        remedy: "Call `close` outside of handlers, or do not await it there.",
+      }),
     );
-    await Promise.race([this.#closed, this.#scheduler.idle(1)]);
   }
 
   /** Asks for the next delivery, where the application takes them one by one. */
