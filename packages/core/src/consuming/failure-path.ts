@@ -1,6 +1,6 @@
-import type { PostponedError } from "../api/postponed-error.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { codeOf, readError } from "../errors/read-error.ts";
 import type { DecidedRetryPolicy } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { nextPublishToken } from "../publishing/ids.ts";
@@ -60,13 +60,8 @@ const refusedForGood = new Set<string>(["MESSAGE_TOO_LARGE", "INVALID_HEADER", "
 
 /** The failure that a thrown error is. */
 export function failureOf(error: unknown): Failure {
-  return isPostponed(error)
-    ? { verdict: "postpone", error, delayMs: error.delayMs }
-    : { verdict: "threw", error };
-}
-
-function isPostponed(error: unknown): error is PostponedError {
-  return MessagingError.isInstance(error) && error.code === "POSTPONED";
+  const delayMs = readError(error)?.delayMs;
+  return delayMs === undefined ? { verdict: "threw", error } : { verdict: "postpone", error, delayMs };
 }
 
 /**
@@ -235,7 +230,7 @@ export class FailurePath {
       [deadLetterHeaders.attempts]: String(delivery.attempt),
       [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),
       [deadLetterHeaders.lastFailedAt]: String(now),
-      [deadLetterHeaders.errorCode]: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+      [deadLetterHeaders.errorCode]: codeOf(error),
       [deadLetterHeaders.errorMessage]: errorText(error),
     };
     if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
@@ -260,7 +255,7 @@ export class FailurePath {
             source: address.name,
             group: address.group,
             attempt: delivery.attempt,
-            code: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+            code: codeOf(error),
           },
         },
       ),

@@ -1,6 +1,7 @@
 import type { Backoff, RetryPolicy } from "../api/failure-policy.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readError } from "../errors/read-error.ts";
 import { shown } from "../errors/shown.ts";
 
 /** A retry policy with everything decided. */
@@ -68,7 +69,8 @@ function longestOf({ maxMs = 300_000, jitter = 0.2 }: Backoff): number {
 const notTheMessage = new Set(["CLOSED", "ABORTED"]);
 
 function isRetryableByDefault(error: unknown): boolean {
-  return !MessagingError.isInstance(error) || error.retryable || notTheMessage.has(error.code);
+  const read = readError(error);
+  return read === undefined || read.retryable || notTheMessage.has(read.code);
 }
 
 function checkAtLeast(name: string, value: unknown, least: number): void {
