@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { errorCodes } from "../src/errors/codes.ts";
 import {
   type Codec,
+  type Delivery,
   deadLetterDetails,
+  type HandleMiddleware,
   json,
   MessagingError,
   NonRetryableError,
@@ -274,6 +276,49 @@ describe("what pretends to be an error of Waybill's", () => {
       MessagingError.isInstance(value),
     );
     expect(known.map(([name]) => name).filter((name) => !/^postponed|second/.test(name))).toEqual(["sound"]);
+  });
+});
+
+describe("an application that freezes what it is given", () => {
+  const deepFreeze = (value: unknown): void => {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+      return;
+    Object.freeze(value);
+    for (const name of Reflect.ownKeys(value)) deepFreeze(Reflect.get(value, name));
+  };
+  const ways: Record<string, (each: Delivery) => unknown> = {
+    "and returns": () => {},
+    "and resolves": async () => {},
+    "and acks": (each) => each.ack(),
+    "and asks for a retry": (each) => each.attempt === 1 && each.retry({ delayMs: 5 }),
+    "and throws": (each) => {
+      if (each.attempt === 1) throw new Error("no");
+    },
+    "and heeds its signal": (each) => each.signal.addEventListener("abort", () => {}),
+  };
+
+  it.each(Object.entries(ways))("%s, has its messages settled", async (_, way) => {
+    for (const jobs of [Jobs, queue<number>("keyed", { key: () => "k" })]) {
+      const { client, driver, clock, errors } = await connected();
+      deepFreeze(client);
+      const freezes: HandleMiddleware = (each, next, context) => {
+        for (const given of [each, each.subscription, each.headers]) deepFreeze(given);
+        Object.freeze(context);
+        return next();
+      };
+      const options = { use: [freezes], retry: { backoff: () => 5 } };
+      const subscription = await client.consume(jobs, options, (_value, each) => way(each));
+      deepFreeze(subscription);
+      driver.consumer().deliver(delivery(1, { id: "m", key: "k" }));
+      await clock.pass(10);
+      if (driver.consumer().settled[0] === "retry 1 after 5")
+        driver.consumer().deliver(delivery(1, { id: "m", redeliveries: 1 }));
+      await clock.pass(10);
+      expect(driver.consumer().settled.at(-1)).toBe("ack 1");
+      expect(errors).toEqual([]);
+      expect(driver.consumers).toHaveLength(1);
+      await Promise.all([client.close(), clock.pass(100)]);
+    }
   });
 });
 

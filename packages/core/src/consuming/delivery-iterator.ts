@@ -48,7 +48,7 @@ export function deliveryIterator<T>(
       // Its middleware asks once more, or it was taken back on the way: there is nothing left to settle.
       if (delivery.settlement !== undefined || delivery.signal.aborted) return resolve();
       const attempt = delivery as unknown as Attempt;
-      attempt.onSettled = resolve;
+      attempt.outcome.onSettled = resolve;
       // Taken back or drained: nobody will settle it any more.
       delivery.signal.addEventListener("abort", () => resolve(), { once: true });
       if (!takers.give(delivery, attempt.inFlight)) reject(nobodyAsks());

@@ -185,21 +185,22 @@ export class DeliveryRunner {
 
   /** A handler need not wait for its own `retry` or `reject`; its key and partition do. */
   #settledManually(delivery: InFlightDelivery, attempt: Attempt): void {
+    const { outcome } = attempt;
     const conclude = () => {
-      const { waitAfter, conclude } = attempt;
+      const { waitAfter, conclude } = outcome;
       if (waitAfter !== undefined) this.#turns.again(delivery, waitAfter.delayMs, waitAfter.countsAttempt);
       else if (conclude === undefined) this.#turns.finish(delivery);
       else if (conclude.step.step === "ack") this.#turns.ack(delivery, conclude.done);
       else this.#turns.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
     };
     // Only while its copy is still being stored; once the broker was asked, it tells by itself.
-    if (attempt.storing === undefined || delivery.state !== "running") return conclude();
+    if (outcome.storing === undefined || delivery.state !== "running") return conclude();
     delivery.move("store");
     const later = () => {
       conclude();
       this.#turns.proceed();
     };
-    attempt.storing.then(later, later);
+    outcome.storing.then(later, later);
   }
 
   // ── After a failure ─────────────────────────────────────────────────────────

@@ -64,17 +64,17 @@ export class ManualSettlement implements AttemptOwner {
     attempt.claim(gaveUp ? "reject" : "retry");
     const step = failures.carryOut(attempt.inFlight, failure, decision);
     if (!(step instanceof Promise)) return this.#take(attempt, step);
-    attempt.storing = step;
+    attempt.outcome.storing = step;
     return this.#take(attempt, await step);
   }
 
   #take(attempt: Attempt, step: NextStep): SettleResult | Promise<SettleResult> {
-    const { inFlight } = attempt;
-    attempt.onSettled?.();
+    const { inFlight, outcome } = attempt;
+    outcome.onSettled?.();
     if (step.step === "leave" || this.#context.isCancelled()) return "lost";
     if (step.step === "wait") {
       // The next attempt begins its wait when this handler has ended.
-      attempt.waitAfter = step;
+      outcome.waitAfter = step;
       return "settled";
     }
     if (inFlight.state === "orphaned") {
@@ -83,7 +83,7 @@ export class ManualSettlement implements AttemptOwner {
     }
     return new Promise((resolve) => {
       // The handler has ended meanwhile: whoever waits for the store goes on from here.
-      if (inFlight.state === "settling") attempt.conclude = { step, done: resolve };
+      if (inFlight.state === "settling") outcome.conclude = { step, done: resolve };
       else {
         inFlight.move("settle");
         const { acks } = inFlight.session;
