@@ -68,6 +68,7 @@ export class DeliveryScheduler implements RunnerHost {
   /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
   #parked = 0;
+  #parkedBytes = 0;
   #starting = false;
   #waitsForTurn = false;
   #suspectTimer: unknown;
@@ -112,6 +113,9 @@ export class DeliveryScheduler implements RunnerHost {
   /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
   get parked(): number {
     return this.#parked;
+  }
+  get parkedBytes(): number {
+    return this.#parkedBytes;
   }
   get queued(): number {
     return this.#ready.size;
@@ -504,15 +508,21 @@ export class DeliveryScheduler implements RunnerHost {
   #park(delivery: InFlightDelivery): void {
     if (delivery.parked) return;
     delivery.parked = true;
-    this.#parked++;
-    if (delivery.partition !== undefined) delivery.partition.parked++;
+    this.#countParked(delivery, 1);
   }
 
   #unpark(delivery: InFlightDelivery): void {
     if (!delivery.parked) return;
     delivery.parked = false;
-    this.#parked--;
-    if (delivery.partition !== undefined) delivery.partition.parked--;
+    this.#countParked(delivery, -1);
+  }
+
+  #countParked({ size, partition }: InFlightDelivery, by: 1 | -1): void {
+    this.#parked += by;
+    this.#parkedBytes += by * size;
+    if (partition === undefined) return;
+    partition.parked += by;
+    partition.parkedBytes += by * size;
   }
 
   #unparkReady(delivery: InFlightDelivery): void {

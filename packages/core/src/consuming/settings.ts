@@ -13,10 +13,12 @@ export interface ConsumeSettings {
   readonly prefetch: number;
   /** What the prefetch may grow to while handlers are quick; the same where the application gave a number. */
   readonly maxPrefetch: number;
-  /** The most bytes held, one message at least. */
+  /** The most bytes held of what could start or runs, one message at least. */
   readonly prefetchBytes: number;
   /** The most messages held that can not be started: behind their key, or before their next attempt. */
   readonly maxParked: number;
+  /** The most bytes of these. */
+  readonly maxParkedBytes: number;
   readonly retry: DecidedRetryPolicy;
   readonly maxLeaseMs: number;
 }
@@ -24,6 +26,8 @@ export interface ConsumeSettings {
 /** How many messages may wait behind their keys, so that what comes after them is not held up: 8 × `prefetch`, 4096 at least. */
 const leastParked = 4_096;
 const parkedPerPrefetch = 8;
+/** The same in bytes, which memory has fewer of: 2 × `prefetchBytes`. */
+const parkedPerPrefetchBytes = 2;
 /** What a prefetch that nobody chose may grow to. */
 const quickPrefetch = 1_000;
 const twelveHoursMs = 12 * 60 * 60 * 1_000;
@@ -59,6 +63,7 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
     maxPrefetch,
     prefetchBytes,
     maxParked,
+    maxParkedBytes: parkedPerPrefetchBytes * prefetchBytes,
     retry: decideRetryPolicy(options.retry),
     maxLeaseMs,
   };
