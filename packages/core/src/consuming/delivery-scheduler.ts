@@ -6,7 +6,7 @@ import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
-import { Admission, countOf } from "./admission.ts";
+import { Admission, deliveriesOf } from "./admission.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
@@ -161,7 +161,7 @@ export class DeliveryScheduler implements RunnerHost {
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
-    for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
+    for (const message of batch) this.#suspects.noteCount(message.id, deliveriesOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
     if (this.#suspects.needsIsolation) this.#isolation.want();
