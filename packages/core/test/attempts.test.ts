@@ -102,6 +102,89 @@ describe("a keyed retry", () => {
   });
 });
 
+describe("a keyed retry that waited elsewhere", () => {
+  const ByCustomer = queue<string>("orders", { key: () => undefined });
+  const waiting = (value: string, waitMs: number, redeliveries = 1) =>
+    delivery(value, { key: value.slice(0, 1), redeliveries, waitMs });
+
+  it("waits for what is left, and other keys go on", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
+    driver
+      .consumer()
+      .deliver(waiting("a1", 5_000, 2), delivery("a2", { key: "a" }), delivery("b", { key: "b" }));
+    await clock.pass(4_900);
+    expect(handler.began).toEqual(["b"]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["b", "a1#3"]);
+    handler.end("a1");
+    await clock.settle();
+    expect(handler.began).toEqual(["b", "a1#3", "a2"]);
+  });
+
+  it("waits for what is left also when one of its key that is repeated goes before it", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
+    driver.consumer().deliver(delivery("a0", { key: "a" }), waiting("a1", 5_000));
+    await clock.pass(1_000);
+    handler.end("a0");
+    await clock.pass(3_900);
+    expect(handler.began).toEqual(["a0"]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["a0", "a1#2"]);
+  });
+
+  it("is handed on with what is left when this member closes as well, wherever it stands", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(ByCustomer, { concurrency: 1 }, () => never);
+    driver.consumer().deliver(delivery("a0", { key: "a" }), waiting("a1", 60_000, 3), waiting("b", 50_000));
+    await clock.pass(10_000);
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: expect.closeTo(50_000, -3), redeliveries: 3 },
+      { delayMs: expect.closeTo(40_000, -3), redeliveries: 1 },
+    ]);
+  });
+
+  it("waits no longer than the subscription's longest backoff, whatever a driver says", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const retry = { backoff: { initialMs: 100, maxMs: 1_000 } };
+    await client.consume(ByCustomer, { retry }, handler.handler);
+    const odd = [Number.NaN, -1, "soon", null, Number.POSITIVE_INFINITY, Number.MAX_VALUE];
+    driver.consumer().deliver(...odd.map((waitMs, n) => waiting(`${n}`, waitMs as number)));
+    await clock.settle();
+    expect(handler.began).toEqual(["0#2", "1#2", "2#2", "3#2"]);
+    await clock.pass(2_000);
+    expect(handler.began).toHaveLength(6);
+  });
+
+  it("whose wait is over keeps its attempt though no handler was free for it before the close", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const subscription = await client.consume(
+      ByCustomer,
+      { concurrency: 1, retry: { backoff: () => 1_000 } },
+      handler.handler,
+    );
+    driver.consumer().deliver(delivery("a", { key: "a" }), delivery("b", { key: "b" }));
+    await clock.settle();
+    handler.fail("a");
+    await clock.pass(5_000);
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect(handler.began).toEqual(["a", "b"]);
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: 0, redeliveries: 1 },
+    ]);
+  });
+});
+
 describe("a message whose count has reached the limit", () => {
   const suspicious = (value: number, redeliveries: number) => delivery(value, { redeliveries });
 

@@ -5,9 +5,11 @@ import {
   type Codec,
   type Delivery,
   deadLetterDetails,
+  deduplicate,
   type HandleMiddleware,
   json,
   MessagingError,
+  memoryDeduplicationStore,
   NonRetryableError,
   queue,
   topic,
@@ -458,4 +460,54 @@ it("a schema that never answers holds up one message, not its neighbours", async
   driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
   await clock.settle();
   expect(seen).toEqual([2, 3]);
+});
+
+describe("an answer that is a promise or cannot be read", () => {
+  const unreadable = () => ({
+    get value() {
+      throw new Error("no");
+    },
+  });
+  const schemas: Record<string, (value: unknown) => unknown> = {
+    "a schema's value that cannot be read": (value) => (value === 1 ? unreadable() : { value }),
+    "a schema's value that cannot be read, later": async (value) => (value === 1 ? unreadable() : { value }),
+  };
+  it.each(Object.entries(schemas))("%s is one failed message, and the loop goes on", async (_, validate) => {
+    const { client, driver, clock } = await connected();
+    const schema = { "~standard": { version: 1, vendor: "odd", validate } } as never;
+    const seen: unknown[] = [];
+    const jobs = queue<number, number>("jobs", { schema });
+    await client.consume(jobs, { concurrency: 1 }, (value) => void seen.push(value));
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    await clock.settle();
+    expect(seen).toEqual([2, 3]);
+    expect(details(driver.sent("jobs..dead")[0])?.errorCode).toBe("VALIDATION_FAILED");
+    await expect(client.send(jobs, 1)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+  });
+
+  it.each([
+    ["resolves", async () => 1],
+    ["rejects", async () => Promise.reject(new Error("no"))],
+  ])("a codec whose decode %s is one failed message", async (_, decode) => {
+    const { client, driver, clock } = await connected();
+    const seen: unknown[] = [];
+    await client.consume(
+      queue<number>("jobs", { codec: { ...json, decode } as never }),
+      (value) => void seen.push(value),
+    );
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(seen).toEqual([]);
+    expect(details(driver.sent("jobs..dead")[0])?.errorCode).toBe("DECODE_FAILED");
+  });
+
+  it("a key of deduplicate() that rejects is one failed message", async () => {
+    const { client, driver, clock } = await connected();
+    const key = (() => Promise.reject(new Error("no"))) as never;
+    const use = [deduplicate({ store: memoryDeduplicationStore(), key })];
+    await client.consume(Jobs, { use, retry: { maxAttempts: 1 } }, () => {});
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+  });
 });

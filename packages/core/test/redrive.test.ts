@@ -240,6 +240,17 @@ describe("a redrive", () => {
     expect(bench.driver.consumer().closed).toBe(1);
   });
 
+  it("whose filter answers with a promise brings nothing back, and says so", async () => {
+    for (const filter of [async () => false, () => Promise.reject(new Error("no"))]) {
+      const bench = await connected(backlog(1));
+      const report = failureOf(redriving(bench, { filter: filter as never }, [deadLettered(1)]));
+      await bench.clock.pass(100);
+      expect(await report).toMatchObject({ code: "INVALID_ARGUMENT", remedy: expect.any(String) });
+      expect(bench.driver.sent("jobs")).toEqual([]);
+      expect(bench.driver.consumer().settled).toEqual([]);
+    }
+  });
+
   it("whose filter throws ends with what it threw", async () => {
     const bench = await connected(backlog(1));
     const mistake = new Error("the filter failed");

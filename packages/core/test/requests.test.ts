@@ -1,7 +1,9 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { queue, ReplyError, text } from "../src/index.ts";
+import { Refusals } from "../src/requests/refusals.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { type ScriptedDriver, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
@@ -433,6 +435,45 @@ describe("a responder", () => {
       { "waybill-reply-error-code": "HANDLER_FAILED", "waybill-reply-error-message": "gone" },
     ]);
     expect(errors).toEqual([]);
+  });
+
+  it("tells who asked nothing of what its own schema or codec throws", async () => {
+    const secret = () => {
+      throw new Error("db at 10.0.0.7 said: password hunter2");
+    };
+    const failing = {
+      schema: { "~standard": { version: 1, vendor: "x", validate: secret } },
+      codec: { ...text, decode: secret },
+    } as never;
+    for (const [part, code] of [
+      ["schema", "VALIDATION_FAILED"],
+      ["codec", "DECODE_FAILED"],
+    ] as const) {
+      const { client, driver, clock, errors } = await connected();
+      await client.respond(
+        queue<number, number, string>("questions", { reply: {}, [part]: failing[part] }),
+        () => "",
+      );
+      driver.consumer().deliver(asking(1));
+      await clock.settle();
+      const { headers } = driver.sent(someInbox)[0] ?? {};
+      expect(headers).toMatchObject({ "waybill-reply-error-code": code });
+      expect(JSON.stringify(headers)).not.toContain("hunter2");
+      expect(errors).toMatchObject([{ code: "HANDLER_FAILED" }]);
+    }
+  });
+
+  it("remembers no request that it dropped by a name of any length", () => {
+    const told: unknown[] = [];
+    const clock = new ManualClock();
+    const refusals = new Refusals("questions", clock, (warning) => told.push(warning));
+    refusals.refused("c".repeat(1_001));
+    expect(told).toHaveLength(1);
+    refusals.refused("c-1");
+    expect(told).toHaveLength(1);
+    refusals.close();
+    expect(told).toHaveLength(2);
+    expect(clock.timers).toBe(0);
   });
 
   it("answers once whatever strange thing its handler throws", async () => {

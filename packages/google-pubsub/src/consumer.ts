@@ -13,6 +13,7 @@ import {
 import { matches } from "./client/filters.ts";
 import type { PulledMessage, Service } from "./client/service.ts";
 import { DeferredMessages } from "./delays/deferred-messages.ts";
+import { deadlinesOf } from "./delays/hand-back-deadlines.ts";
 import { GooglePubsubDelivery } from "./delivery.ts";
 import { delayed } from "./mapping.ts";
 import type { GooglePubsubPublisher } from "./publisher.ts";
@@ -129,8 +130,8 @@ export class GooglePubsubConsumer implements Consumer {
   }
 
   /** The service has no way to tell it what was started; a hand-back leaves `redeliveries` at 0 for all. */
-  close(_options: CloseConsumerOptions): Promise<void> {
-    this.#closing ??= this.#close();
+  close(options: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
@@ -259,12 +260,13 @@ export class GooglePubsubConsumer implements Consumer {
     this.#proceed();
   };
 
-  async #close(): Promise<void> {
+  async #close(options: CloseConsumerOptions): Promise<void> {
     clearInterval(this.#housekeeping);
     const ending = Promise.all(this.#pullers.map((puller) => puller.close()));
     await within(systemClock, handBackTimeoutMs, ending);
     this.#queue.remove(() => true);
-    const handingBack = this.#modify(this.#outstanding.takeAll(), 0);
+    const deadlines = deadlinesOf(this.#outstanding.takeAll(), options.delayed);
+    const handingBack = Promise.all([...deadlines].map(([seconds, own]) => this.#modify(own, seconds)));
     await within(systemClock, handBackTimeoutMs, Promise.allSettled([handingBack, this.#deferred.close()]));
     await within(systemClock, handBackTimeoutMs, this.#parts.onClosed());
   }

@@ -1,5 +1,6 @@
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { checkPortableName } from "../spi/naming.ts";
 import { type Codec, json } from "./codec.ts";
 import type { StandardSchema } from "./standard-schema.ts";
@@ -125,16 +126,17 @@ export function queue<In, Out, ReplyIn, ReplyOut>(
 
 function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payload<In, Out> {
   const { schema, codec = json } = options;
-  if (schema !== undefined && typeof schema["~standard"]?.validate !== "function") {
+  const isStandard = () => typeof schema?.["~standard"]?.validate === "function";
+  if (schema !== undefined && !readable(`The schema given to ${owner}`, isStandard)) {
     throw new MessagingError("INVALID_ARGUMENT", `The schema given to ${owner} is not a Standard Schema.`, {
       remedy: "Pass a schema of a library that implements it, such as Zod, Valibot or ArkType.",
     });
   }
-  if (
-    typeof codec?.encode !== "function" ||
-    typeof codec.decode !== "function" ||
-    typeof codec.contentType !== "string"
-  ) {
+  const isCodec = () =>
+    typeof codec?.encode === "function" &&
+    typeof codec.decode === "function" &&
+    typeof codec.contentType === "string";
+  if (!readable(`The codec given to ${owner}`, isCodec)) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
       `The codec given to ${owner} lacks contentType, encode or decode.`,

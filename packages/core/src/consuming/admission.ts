@@ -55,7 +55,11 @@ export class Admission {
       delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
-    const waitMs = known === undefined || known.notBefore === 0 ? 0 : known.notBefore - monotonicNow(clock);
+    const { notBefore = 0 } = known ?? {};
+    const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
+    // What another process left to be waited for. From the wire: it may be anything.
+    const { waitMs: handedOver = 0 } = message;
+    const waitMs = handedOver > 0 ? Math.max(handedOver, here) : here;
     return { delivery, waitMs: Math.min(waitMs, settings.retry.longestDelayMs) };
   }
 

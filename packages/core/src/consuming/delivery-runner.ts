@@ -4,7 +4,8 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { type Validated, validate } from "../publishing/encode.ts";
+import { decodeBody } from "../publishing/decode.ts";
+import { type Validated, validate } from "../publishing/validate.ts";
 import { inContextOf } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
@@ -82,7 +83,7 @@ export class DeliveryRunner {
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
       delivery.startedAt = monotonicNow(clock);
-      decoded = validate(payload, payload.codec.decode(delivery.message.body), address.name);
+      decoded = validate(payload, decodeBody(payload, delivery.message.body), address.name);
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
     }

@@ -177,8 +177,11 @@ export class DeliveryScheduler implements RunnerHost {
     this.#inFlight.add(delivery);
     if (partition !== undefined) partition.held++;
     if (cumulative) partition?.track(delivery);
-    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery))
+    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
+      // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
+      if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
       return this.#park(delivery);
+    }
     if (waitMs > 0) return this.#delay(delivery, waitMs);
     this.#makeReady(delivery);
   }
@@ -351,21 +354,24 @@ export class DeliveryScheduler implements RunnerHost {
     return this.#inFlight.filter((delivery) => delivery.session === session && !delivery.lost);
   }
 
-  /** What a closing consumer is told of those that are not settled. */
-  unsettled(session: ConsumerSession): CloseConsumerOptions {
+  /** What a closing consumer is told of those that are not settled, or when partitions go, of those in them. */
+  unsettled(
+    session: ConsumerSession,
+    partitions?: ReadonlySet<DeliveryPartition | undefined>,
+  ): CloseConsumerOptions {
     const now = monotonicNow(this.#context.clock);
     const started = new Set<ReceivedMessage>();
     const delayed = new Map<ReceivedMessage, DelayedHandBack>();
-    for (const { message, wasStarted, dueAt, attempt } of [
-      ...this.leased(session),
-      ...this.#handedBack.filter((each) => each.session === session),
-    ]) {
+    const goes = (each: InFlightDelivery) =>
+      each.session === session && (partitions === undefined || partitions.has(each.partition));
+    for (const delivery of [...this.leased(session), ...this.#handedBack].filter(goes)) {
+      const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
-      if (dueAt === 0) continue;
+      if (!waitsForAttempt(delivery)) continue;
       const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
       delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
     }
-    this.#handedBack = this.#handedBack.filter((each) => each.session !== session);
+    this.#handedBack = this.#handedBack.filter((each) => !goes(each));
     return { started, delayed };
   }
 
@@ -485,10 +491,9 @@ export class DeliveryScheduler implements RunnerHost {
     this.proceed();
   }
 
-  /** To tell its consumer when that closes. On a log nothing is counted, and nothing to be told. */
+  /** To tell its consumer when that closes, or lets its partition go. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (!this.#context.cumulative && (delivery.wasStarted || delivery.dueAt > 0))
-      this.#handedBack.push(delivery);
+    if (delivery.wasStarted || delivery.dueAt > 0) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
@@ -499,7 +504,7 @@ export class DeliveryScheduler implements RunnerHost {
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
-      notBefore: delivery.state === "delayed" ? delivery.dueAt : 0,
+      notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
       lastError: delivery.lastError,
     });
@@ -525,7 +530,11 @@ export class DeliveryScheduler implements RunnerHost {
     partition.parkedBytes += by * size;
   }
 
+  /** Its key is free. */
   #unparkReady(delivery: InFlightDelivery): void {
+    const waitMs = delivery.dueAt - monotonicNow(this.#context.clock);
+    if (delivery.dueAt > 0 && waitMs > 0) return this.#delay(delivery, waitMs);
+    delivery.dueAt = 0;
     this.#unpark(delivery);
     this.#makeReady(delivery);
   }
@@ -566,4 +575,10 @@ export class DeliveryScheduler implements RunnerHost {
 function isUnsettled(delivery: InFlightDelivery): boolean {
   if (delivery.lost) return false;
   return delivery.isIdle || (delivery.state === "running" && delivery.current?.settlement === undefined);
+}
+
+/** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
+function waitsForAttempt(delivery: InFlightDelivery): boolean {
+  const isIdle = delivery.isIdle || delivery.state === "ended";
+  return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

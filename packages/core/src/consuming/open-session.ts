@@ -1,7 +1,7 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Source } from "../spi/address.ts";
-import { nothingStarted } from "../spi/driver.ts";
+import { type CloseConsumerOptions, nothingStarted } from "../spi/driver.ts";
 import { AckBatcher } from "./ack-batcher.ts";
 import { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
@@ -114,11 +114,13 @@ async function revoke(
   session: ConsumerSession,
   scheduler: DeliveryScheduler,
   names: readonly string[],
-): Promise<void> {
+): Promise<CloseConsumerOptions> {
   const partitions = session.known(names);
   await scheduler.revoke(partitions);
   await session.acks.idle();
+  const unsettled = scheduler.unsettled(session, new Set(partitions));
   for (const partition of partitions) session.forget(partition);
+  return unsettled;
 }
 
 /** Partitions are gone: whatever of them is left is someone else's. */

@@ -3,6 +3,7 @@ import type { Handler } from "../api/delivery.ts";
 import type { CloseOptions } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
 import { type DecidedRetryPolicy, decideRetryPolicy } from "../policies/backoff.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -81,7 +82,7 @@ export function checkCount(name: string, value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1) return value;
   throw new MessagingError(
     "INVALID_ARGUMENT",
-    `\`${name}\` takes a whole number of at least 1, not ${String(value)}.`,
+    `\`${name}\` takes a whole number of at least 1, not ${shown(value)}.`,
   );
 }
 
@@ -89,10 +90,10 @@ export function checkCount(name: string, value: unknown): number {
 export function checkCloseOptions(options: CloseOptions): void {
   checkOptionNames("close", options, ["timeoutMs"]);
   const { timeoutMs } = options;
-  if (timeoutMs === undefined || timeoutMs >= 0) return;
+  if (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs >= 0)) return;
   throw new MessagingError(
     "INVALID_ARGUMENT",
-    `\`timeoutMs\` takes a number of at least 0, not ${String(timeoutMs)}.`,
+    `\`timeoutMs\` takes a number of at least 0, not ${shown(timeoutMs)}.`,
   );
 }
 

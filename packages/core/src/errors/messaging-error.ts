@@ -45,7 +45,8 @@ export class MessagingError extends Error {
       "cause" in options ? { cause: options.cause } : undefined,
     );
     this.code = code;
-    this.retryable = options.retryable ?? errorCodes[code].retryable;
+    // Applications write their own codes where no type checks them.
+    this.retryable = options.retryable ?? errorCodes[code]?.retryable ?? false;
     this.remedy = options.remedy;
     this.details = options.details ?? {};
   }

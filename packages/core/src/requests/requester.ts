@@ -3,8 +3,9 @@ import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { validate } from "../publishing/encode.ts";
+import { decodeBody } from "../publishing/decode.ts";
 import { randomName } from "../publishing/ids.ts";
+import { validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Headers } from "../spi/message.ts";
 import { isInboxName, numberIn, replyHeaders, requestHeaders } from "./reply-headers.ts";
@@ -79,7 +80,7 @@ export class Requests {
       throw remoteError(contract.name, errorCode, headers[replyHeaders.errorMessage]);
     let value: unknown;
     try {
-      value = reply.codec.decode(attempt.body);
+      value = decodeBody(reply, attempt.body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `The reply from "${contract.name}" cannot be decoded.`, {
         cause,

@@ -14,6 +14,7 @@ export {
   type Feature,
   type Features,
   type FeaturesOf,
+  type HandBackSupport,
   type HeaderRules,
   type ReplaySupport,
   type Support,
@@ -43,6 +44,7 @@ export {
   type DueMessageRouterOptions,
 } from "./due-message-router.ts";
 export { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
+export { HandBackNotes } from "./hand-back-notes.ts";
 export {
   type Headers,
   metadataHeaders,

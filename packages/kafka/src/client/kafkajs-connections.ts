@@ -4,6 +4,7 @@ import { errorType } from "../errors.ts";
 import type { ClientSettings } from "./client-settings.ts";
 import type {
   ClusterConnections,
+  CommittedOffset,
   EncodedAssignment,
   FetchedPartition,
   FetchRequest,
@@ -285,21 +286,31 @@ export class KafkajsConnections implements ClusterConnections {
     );
   }
 
-  committedOffsets(
+  async committedOffsets(
     groupId: string,
     topic: string,
     partitions: readonly number[],
   ): Promise<Map<number, number>> {
+    const committed = await this.committed(groupId, topic, partitions);
+    return new Map([...committed].map(([partition, { offset }]) => [partition, offset]));
+  }
+
+  committed(
+    groupId: string,
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<Map<number, CommittedOffset>> {
     return this.#withCoordinator(groupId, async (broker) => {
       const { responses } = await broker.offsetFetch({
         groupId,
         topics: [{ topic, partitions: partitions.map((partition) => ({ partition })) }],
       });
-      const offsets = new Map(partitions.map((partition) => [partition, -1]));
+      const found = new Map(partitions.map((partition) => [partition, { offset: -1, metadata: "" }]));
       for (const response of responses) {
-        for (const { partition, offset } of response.partitions) offsets.set(partition, Number(offset));
+        for (const { partition, offset, metadata } of response.partitions)
+          found.set(partition, { offset: Number(offset), metadata: metadata ?? "" });
       }
-      return offsets;
+      return found;
     });
   }
 

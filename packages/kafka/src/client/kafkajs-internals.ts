@@ -106,7 +106,10 @@ export interface Broker {
   leaveGroup(request: object): Promise<unknown>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<{
-    responses: { topic: string; partitions: { partition: number; offset: string }[] }[];
+    responses: {
+      topic: string;
+      partitions: { partition: number; offset: string; metadata?: string | null }[];
+    }[];
   }>;
   listOffsets(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string }[] }[];
