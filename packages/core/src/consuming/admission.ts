@@ -59,8 +59,9 @@ export class Admission {
     const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
     // What another process left to be waited for. From the wire: it may be anything.
     const { waitMs: handedOver = 0 } = message;
-    const waitMs = handedOver > 0 ? Math.max(handedOver, here) : here;
-    return { delivery, waitMs: Math.min(waitMs, settings.retry.longestDelayMs) };
+    const waitMs =
+      handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestBackoffMs), here) : here;
+    return { delivery, waitMs };
   }
 
   /** The broker's count alone is a suspicion, no more; what a sender wrote is not even part of a verdict. */

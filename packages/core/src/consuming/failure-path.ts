@@ -1,7 +1,7 @@
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { codeOf, readError } from "../errors/read-error.ts";
-import type { DecidedRetryPolicy } from "../policies/backoff.ts";
+import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { nextPublishToken } from "../publishing/ids.ts";
 import { wireSize } from "../publishing/wire-size.ts";
@@ -70,10 +70,22 @@ export function failureOf(error: unknown): Failure {
  */
 export class FailurePath {
   readonly #context: FailurePathContext;
+  /** The application's functions that gave no answer to use: each is told of once. */
+  readonly #toldOf = new Set<string>();
 
   constructor(context: FailurePathContext) {
     this.#context = context;
   }
+
+  /** @throws MessagingError `INVALID_ARGUMENT` for a wait that an application may not ask for */
+  checkDelay(delayMs: unknown): void {
+    checkRetryDelay("delayMs", delayMs, this.#context.retry.longestDelayMs);
+  }
+
+  readonly #onMistake: OnMistake = (of, mistake) => {
+    if (!this.#toldOf.has(of)) this.#context.onError(mistake);
+    this.#toldOf.add(of);
+  };
 
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
     const { address, driver, clock, deadLetter, retry, settles } = this.#context;
@@ -87,8 +99,11 @@ export class FailurePath {
       verdict: failure.verdict,
       attempt,
       maxAttempts: retry.maxAttempts,
-      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error),
-      delayMs: failure.delayMs ?? retry.delayAfter(attempt, failure.error),
+      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error, this.#onMistake),
+      delayMs: Math.min(
+        failure.delayMs ?? retry.delayAfter(attempt, failure.error, this.#onMistake),
+        retry.longestDelayMs,
+      ),
       expiresAt: message.expiresAt,
       now,
       kind: address.kind,

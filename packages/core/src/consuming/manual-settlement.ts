@@ -33,12 +33,7 @@ export class ManualSettlement implements AttemptOwner {
   }
 
   async retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult> {
-    if (delayMs !== undefined && !(typeof delayMs === "number" && delayMs >= 0)) {
-      throw new MessagingError(
-        "INVALID_ARGUMENT",
-        `\`delayMs\` takes a number of at least 0, not ${errorText(delayMs)}.`,
-      );
-    }
+    if (delayMs !== undefined) this.#context.failures.checkDelay(delayMs);
     if (this.#context.isCancelled()) return "lost";
     if (attempt.settlement !== undefined) return "already-settled";
     const error = reason ?? new MessagingError("HANDLER_FAILED", "The handler asked for a retry.");

@@ -4,7 +4,7 @@ import type { CloseOptions } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
-import { type DecidedRetryPolicy, decideRetryPolicy } from "../policies/backoff.ts";
+import { type DecidedRetryPolicy, dayMs, decideRetryPolicy } from "../policies/backoff.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 
@@ -65,16 +65,16 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
     prefetchBytes,
     maxParked,
     maxParkedBytes: parkedPerPrefetchBytes * prefetchBytes,
-    retry: decideRetryPolicy(options.retry),
+    retry: decideRetryPolicy(options.retry, Math.max(longestMs, dayMs)),
     maxLeaseMs,
   };
 }
 
-/** How long a failed message may wait on the broker. Without any way to wait there, it waits in place, for any time. */
+/** How long a failed message may wait on the broker. Without any way to wait there, it waits in place. */
 function longestRetryDelay(capabilities: Capabilities): number {
   const { retry, features } = capabilities;
   const native = retry.how === "native" ? retry.maxDelayMs : 0;
-  return Math.max(native, features.delay?.maxMs ?? 0) || Number.POSITIVE_INFINITY;
+  return Math.max(native, features.delay?.maxMs ?? 0) || dayMs;
 }
 
 /** @throws MessagingError `INVALID_ARGUMENT` */
