@@ -257,3 +257,62 @@ describe("what is on its way to whoever asks", () => {
     expect(driver.consumer().closedWith?.started.size).toBe(0);
   });
 });
+
+describe("a loop that holds what it takes and settles nothing", () => {
+  const Keyed = queue<string>("keyed", { key: () => "k" });
+  const Large = queue<string>("large");
+  const text = "x".repeat(1_000);
+
+  it.each([
+    { by: "count", jobs: Large, options: { concurrency: 3 }, held: 3 },
+    { by: "bytes", jobs: Large, options: { prefetchBytes: 3_000 }, held: 3 },
+    { by: "its ordering key", jobs: Keyed, options: {}, held: 1 },
+  ])("is told of once when that keeps it waiting: by $by", async ({ jobs, options, held }) => {
+    const { client, driver, clock, errors } = await connected();
+    const messages = client.messages(jobs, options);
+    await messages.ready();
+    driver.consumer().deliver(...Array.from({ length: 20 }, () => delivery(text, { key: "k" })));
+    const taken = [];
+    for (let i = 0; i < held; i++) taken.push((await messages.next()).value);
+    const next = [messages.next(), messages.next()];
+    await clock.pass(9_999);
+    expect(errors).toEqual([]);
+    await clock.pass(30_000);
+    expect(errors).toMatchObject([
+      { code: "OVERLOADED", message: expect.stringContaining(`holds ${held} and settles none`) },
+    ]);
+    await taken[0]?.ack();
+    expect((await next[0])?.value.value).toBe(text);
+  });
+
+  it("is told of as well where the broker itself has nothing that fits", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const messages = client.messages(Large, { prefetchBytes: 3_500 });
+    await messages.ready();
+    driver.consumer().deliver(...[1, 2, 3].map(() => delivery(text)));
+    for (let i = 0; i < 3; i++) await messages.next();
+    void messages.next();
+    await clock.pass(10_000);
+    expect(errors).toHaveLength(1);
+  });
+
+  it("is not told of while there is nothing more, nor while an operator pauses it", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const messages = client.messages(Keyed, { concurrency: 10 });
+    const subscription = await messages.ready();
+    driver.consumer().deliver(delivery(text, { key: "k" }));
+    const { value: first } = await messages.next();
+    const next = messages.next();
+    await clock.pass(60_000);
+    subscription.pause();
+    driver.consumer().deliver(delivery(text, { key: "k" }));
+    await clock.pass(60_000);
+    expect(errors).toEqual([]);
+    // It is what keeps it waiting only from now on.
+    subscription.resume();
+    await clock.pass(10_000);
+    expect(errors).toHaveLength(1);
+    await first.ack();
+    expect((await next).done).toBe(false);
+  });
+});

@@ -11,6 +11,8 @@ import { type Demand, Takers } from "./takers.ts";
 export interface PulledSubscription extends Subscription {
   /** How many deliveries may be held unsettled by those who asked for them. */
   readonly concurrency: number;
+  /** Nothing more is handed out before something is settled, though there may be more. */
+  readonly isStuck: boolean;
   /** Somebody asks for the next delivery. */
   proceed(): void;
 }
@@ -20,7 +22,7 @@ export interface DeliveryIteratorContext {
   readonly onError: (error: MessagingError) => void;
 }
 
-/** How long a loop may wait for a delivery while it holds all it may, in milliseconds, before that is told. */
+/** How long a loop may wait for a delivery while it holds some, in milliseconds, before it is told that these keep it. */
 const stalledMs = 10_000;
 
 /**
@@ -62,18 +64,29 @@ export function deliveryIterator<T>(
     return subscription;
   };
 
-  const tellStalled = ({ source, concurrency }: PulledSubscription) => {
+  const tellStalled = ({ source, running }: PulledSubscription) => {
     if (toldOfStall) return;
     toldOfStall = true;
     onError(
       new MessagingError(
         "OVERLOADED",
-        `A loop over "${source}" holds ${concurrency} deliveries and settles none.`,
+        `A loop over "${source}" waits for a delivery, holds ${running} and settles none.`,
         {
-          remedy: "Settle each delivery with ack, retry or reject, or raise `concurrency`.",
+          remedy:
+            "Settle each delivery with ack, retry or reject, or raise `concurrency` or `prefetchBytes`.",
         },
       ),
     );
+  };
+
+  /** Looks now and then whether what the loop holds keeps it waiting. Returns how to stop. */
+  const watch = (begun: PulledSubscription): (() => void) => {
+    let timer: unknown;
+    const schedule = () => {
+      timer = clock.setTimeout(() => (begun.isStuck ? tellStalled(begun) : schedule()), stalledMs);
+    };
+    if (!toldOfStall && begun.running > 0) schedule();
+    return () => clock.clearTimeout(timer);
   };
 
   const close = async () => {
@@ -89,12 +102,11 @@ export function deliveryIterator<T>(
       const begun = await ready();
       if (failure !== undefined) throw failure;
       if (over) return { done: true, value: undefined };
-      const watch =
-        begun.running < begun.concurrency ? undefined : clock.setTimeout(() => tellStalled(begun), stalledMs);
+      const stopWatching = watch(begun);
       const taken = takers.wait();
       begun.proceed();
       const result = await taken;
-      if (watch !== undefined) clock.clearTimeout(watch);
+      stopWatching();
       if (result.done && failure !== undefined) throw failure;
       return result;
     },

@@ -129,6 +129,13 @@ export class DeliveryScheduler implements RunnerHost {
     return this.#isolation.isOn;
   }
 
+  /** What runs keeps others of its ordering key waiting. */
+  get keepsFollowers(): boolean {
+    for (const { message } of this.#running)
+      if (message.key !== undefined && this.#keys.hasFollowers(message.key)) return true;
+    return false;
+  }
+
   get concurrency(): number {
     return this.#concurrency;
   }

@@ -35,6 +35,18 @@ export class Intake {
     return this.#window.size;
   }
 
+  /** There is no room for more, or none in some partitions, or none for a message as they usually are. */
+  get isFull(): boolean {
+    const isPaused = (this.#session?.pausedPartitions.length ?? 0) > 0;
+    return this.#wake !== undefined || isPaused || this.#bytesLeft < this.#usualBytes;
+  }
+
+  /** What waits behind its key, or for its next attempt, takes no place from what could start. */
+  get #bytesLeft(): number {
+    const { scheduler, settings } = this.#context;
+    return settings.prefetchBytes - (scheduler.heldBytes - scheduler.parkedBytes);
+  }
+
   /** There may be room again. */
   changed(): void {
     this.#wake?.();
@@ -80,14 +92,13 @@ export class Intake {
   /** How many deliveries to ask for now. */
   #room(session: ConsumerSession): number {
     const { scheduler, settings, cumulative } = this.#context;
-    const { prefetchBytes, maxParked, maxParkedBytes } = settings;
+    const { maxParked, maxParkedBytes } = settings;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
     if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
     if (scheduler.parked >= maxParked || scheduler.parkedBytes >= maxParkedBytes) return 0;
-    // What waits behind its key, or for its next attempt, takes no place from what could start.
-    const bytes = prefetchBytes - (scheduler.heldBytes - scheduler.parkedBytes);
+    const bytes = this.#bytesLeft;
     const room = prefetch - (scheduler.held - scheduler.parked);
     if (bytes <= 0 && scheduler.held > scheduler.parked) return 0;
     // While there is work at hand, ask for a good number at once rather than for one at a time.

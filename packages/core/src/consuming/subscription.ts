@@ -108,6 +108,12 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   get concurrency(): number {
     return this.#scheduler.concurrency;
   }
+  /** Nothing more is started before something that runs has ended, though there may be more. */
+  get isStuck(): boolean {
+    const { running, concurrency, keepsFollowers } = this.#scheduler;
+    if (running === 0 || this.state !== "running") return false;
+    return running >= concurrency || this.#intake.isFull || keepsFollowers;
+  }
   /** False for a reply path. */
   get settles(): boolean {
     return this.#spec.settles;
