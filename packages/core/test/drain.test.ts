@@ -386,5 +386,101 @@ describe("closing from within a handler", () => {
   });
 });
 
+describe("a closing that has to wait", () => {
+  /** What was told of it, after the second, and after all of it. */
+  async function toldOf(bench: Awaited<ReturnType<typeof connected>>, closing: Promise<unknown>) {
+    const { clock, errors } = bench;
+    await clock.pass(999);
+    expect(errors).toEqual([]);
+    await clock.pass(1);
+    const told = errors.map(({ code, message }) => `${code} ${message}`);
+    await clock.pass(60_000);
+    await closing;
+    expect(errors).toHaveLength(told.length);
+    expect(clock.timers).toBe(0);
+    return told;
+  }
+
+  it("for handlers says so after a second, once", async () => {
+    const bench = await connected();
+    await bench.client.consume(Jobs, () => never);
+    bench.driver.consumer().deliver(delivery(1), delivery(2));
+    await bench.clock.settle();
+    expect(await toldOf(bench, bench.client.close({ timeoutMs: 5_000 }))).toEqual([
+      expect.stringContaining('DRAINING Closing "jobs" waits for 2 of its handlers, up to 5000 ms.'),
+    ]);
+  });
+
+  it("for the very loop that closes it says so", async () => {
+    for (const whole of [true, false]) {
+      const bench = await connected();
+      const messages = bench.client.messages(Jobs);
+      await messages.ready();
+      bench.driver.consumer().deliver(delivery(1));
+      const loop = async () => {
+        for await (const each of messages) await (whole ? bench.client.close() : each.subscription.close());
+      };
+      expect(await toldOf(bench, loop())).toEqual([
+        expect.stringContaining('DRAINING Closing "jobs" waits for 1 of its deliveries, which a loop holds'),
+      ]);
+    }
+  });
+
+  it("for publishes says so, a publish middleware's among them", async () => {
+    const closing: Promise<void>[] = [];
+    const bench: Awaited<ReturnType<typeof connected>> = await connected(
+      {},
+      {
+        middleware: {
+          publish: [
+            async (_message, next) => {
+              closing.push(bench.client.close({ timeoutMs: 5_000 }));
+              await closing[0];
+              return next();
+            },
+          ],
+        },
+      },
+    );
+    const published = failureOf(bench.client.publish(Orders, 1));
+    expect(await toldOf(bench, published)).toEqual([
+      expect.stringContaining("DRAINING Closing the client waits for 1 of its publishes"),
+    ]);
+    expect((await published)?.code).toBe("CLOSED");
+  });
+
+  it("for nothing that takes long says nothing", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const hands = new ManualHandler();
+    await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close();
+    await clock.pass(900);
+    hands.end(1);
+    await clock.pass(10_000);
+    await closing;
+    expect(errors).toEqual([]);
+  });
+
+  it("from a schema that thinks is one from a handler: told of at once, and not waited out", async () => {
+    const closed: string[] = [];
+    const validate = async (value: unknown) => {
+      await client.close();
+      closed.push("client");
+      return { value: value as number };
+    };
+    const schema = { "~standard": { version: 1 as const, vendor: "test", validate } };
+    const { client, driver, clock, errors } = await connected();
+    await client.consume(queue("checked", { schema }), () => void closed.push("handled"));
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(500);
+    expect(closed).toEqual(["client", "handled"]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(client.health().status).toBe("closed");
+    expect(errors.map(({ code }) => code)).toEqual(["INVALID_ARGUMENT"]);
+  });
+});
+
 /** One event-loop turn, so that other handlers have begun. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -26,7 +26,7 @@ import {
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
-import { aborted, closed } from "../errors/ended.ts";
+import { aborted, closed, draining } from "../errors/ended.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
@@ -35,6 +35,7 @@ import { checkRedriveOptions, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
+import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
@@ -410,10 +411,21 @@ export class BrokerClient implements Client<Feature> {
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
+    const stopWaiting = noticeOfWait(clock, timeoutMs, () =>
+      reporter.warn(
+        draining(
+          "the client",
+          `${this.#budget.messages} of its publishes`,
+          timeoutMs,
+          "Await publishes before you close, and close outside of publish middleware.",
+        ),
+      ),
+    );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
       await within(clock, timeoutMs, flushed, { signal: over.signal });
     clock.clearTimeout(timer);
+    stopWaiting();
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
     this.#publishing.close();

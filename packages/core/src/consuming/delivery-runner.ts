@@ -83,7 +83,12 @@ export class DeliveryRunner {
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
       delivery.startedAt = monotonicNow(clock);
-      decoded = validate(payload, decodeBody(payload, delivery.message.body), address.name);
+      const body = decodeBody(payload, delivery.message.body);
+      // A schema may think for as long as a handler, and is part of its call.
+      decoded =
+        payload.schema === undefined
+          ? { value: body }
+          : inContextOf(attempt.call, () => validate(payload, body, address.name));
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
     }

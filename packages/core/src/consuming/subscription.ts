@@ -1,8 +1,9 @@
 import type { CloseOptions, Subscription, SubscriptionState } from "../api/subscription.ts";
 import { driverGraceMs } from "../connection/driver-grace.ts";
-import { aborted, closed } from "../errors/ended.ts";
+import { aborted, closed, draining } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { sleep } from "../runtime/sleep.ts";
+import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
@@ -388,7 +389,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
     this.#scheduler.stop();
+    const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
     await this.#within(timeoutMs, this.#scheduler.idle());
+    stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
       new MessagingError("CLOSED", "The subscription was closed before the handler had ended."),
@@ -405,6 +408,23 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     }
     this.#enter("closed");
     this.#end(undefined);
+  }
+
+  #tellOfWait(timeoutMs: number): void {
+    const { running } = this.#scheduler;
+    const [waitsFor, remedy] =
+      running === 0
+        ? ["failed messages to be stored", "Check that the broker takes them."]
+        : this.#spec.demand === undefined
+          ? [
+              `${running} of its handlers`,
+              "Let them heed their `signal`, and close outside of what they wait for.",
+            ]
+          : [
+              `${running} of its deliveries, which a loop holds`,
+              "Settle them, or leave the loop, before you close.",
+            ];
+    this.#context.onWarning(draining(`"${this.source}"`, waitsFor, timeoutMs, remedy));
   }
 
   /** Waits for the promise, but no longer. */
