@@ -3,17 +3,17 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { codeOf, readError } from "../errors/read-error.ts";
 import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
-import { nextPublishToken } from "../publishing/ids.ts";
 import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
-import type { Headers, WireMessage } from "../spi/message.ts";
+import type { WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import { attemptHeader, firstFailedHeader, redriveMark, writtenFirstFailure } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import { copyOf } from "./failed-copy.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
@@ -280,24 +280,4 @@ export class FailurePath {
 
 function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
-}
-
-function copyOf(
-  { message }: InFlightDelivery,
-  changed: Pick<WireMessage, "delayMs" | "expiresAt"> & {
-    readonly headers: Headers;
-    readonly body?: Uint8Array;
-  },
-): WireMessage {
-  return {
-    id: message.id,
-    publishToken: nextPublishToken(),
-    body: message.body,
-    contentType: message.contentType,
-    key: undefined,
-    timestamp: message.timestamp,
-    replyTo: message.replyTo,
-    correlationId: message.correlationId,
-    ...changed,
-  };
 }
