@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MessagingError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
@@ -43,6 +45,52 @@ describe("what no handler has seen", () => {
     await clock.pass(20_000);
     await closing;
     expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([one.id]);
+  });
+});
+
+describe("a handler that is called while its subscription closes", () => {
+  it.each([
+    ["heeds its signal", true],
+    ["does not", false],
+  ])("has used an attempt, whether it %s or not", async (_, heeds) => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    const message = delivery(1);
+    for (let deployment = 0; deployment < 3; deployment++) {
+      const subscription = await client.consume(Jobs, async (_value, { attempt, signal }) => {
+        attempts.push(attempt);
+        await new Promise((_resolve, reject) => {
+          if (heeds) signal.addEventListener("abort", () => reject(signal.reason));
+        });
+      });
+      const consumer = driver.consumer();
+      consumer.deliver({ ...message, redeliveries: deployment });
+      await clock.settle();
+      const closing = subscription.close({ timeoutMs: 10 });
+      await clock.pass(20_000);
+      await closing;
+      expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([message.id]);
+      expect(consumer.settled).toEqual([]);
+    }
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+});
+
+describe("a message that waits for its next attempt", () => {
+  it("keeps of its failure code and text, and nothing that hangs on it", async () => {
+    const { client, driver, clock } = await connected();
+    const freed = new FinalizationRegistry<string>((name) => gone.push(name));
+    const gone: string[] = [];
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, () => {
+      const error = Object.assign(new Error("no stock"), { response: "x".repeat(1_000) });
+      freed.register(error, "the error");
+      throw error;
+    });
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.settle();
+    await collected(() => gone.length > 0);
+    expect(gone).toEqual(["the error"]);
+    await subscription.close();
   });
 });
 
@@ -326,3 +374,12 @@ describe("the attempt that is written on a message", () => {
     expect(driver.sent("jobs..dead")).toEqual([]);
   });
 });
+/** Until the garbage collector has run, if it can be made to. */
+async function collected(done: () => boolean): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let turn = 0; turn < 50 && !done(); turn++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

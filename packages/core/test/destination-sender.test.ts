@@ -694,6 +694,7 @@ describe("senders", () => {
       observer: undefined,
       onError: ignore,
       prepare: async () => {},
+      troubleChanged: ignore,
       forget: ignore,
     });
     return { driver, link, cache };

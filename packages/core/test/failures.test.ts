@@ -70,10 +70,16 @@ describe("a retry", () => {
       contentType: first.contentType,
       timestamp: first.timestamp,
       delayMs: 250,
-      expiresAt: 2_000_000,
+      // For core alone to judge: a broker would drop it, and its failure with it.
+      expiresAt: undefined,
       correlationId: "c",
       replyTo: "r",
-      headers: { trace: "t", "waybill-attempt": "2", "waybill-first-failed-at": String(clock.now()) },
+      headers: {
+        trace: "t",
+        "waybill-attempt": "2",
+        "waybill-first-failed-at": String(clock.now()),
+        "waybill-retry-expires-at": "2000000",
+      },
     });
     expect(driver.consumer().settled).toEqual([]);
     stored.open();

@@ -325,6 +325,20 @@ describe("an application that freezes what it is given", () => {
 });
 
 describe("a time to live", () => {
+  it("that is over when a failed message comes again dead-letters it, after the attempts that were made", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, () => {});
+    const headers = {
+      "waybill-attempt": "3",
+      "waybill-first-failed-at": "1",
+      "waybill-retry-expires-at": String(clock.now() - 1),
+    };
+    driver.consumer().deliver(delivery(1, { headers }));
+    await clock.settle();
+    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 2 });
+    expect(driver.sent("jobs..dead")[0]?.headers).not.toHaveProperty("waybill-retry-expires-at");
+  });
+
   const Keyed = queue<number>("keyed", { key: () => "k" });
   const ways = {
     native: [Jobs, {}],

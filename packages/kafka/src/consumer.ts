@@ -221,8 +221,8 @@ export class KafkaConsumer implements Consumer {
       await commit();
     }
     for (const [partition, offset] of offsets) {
-      partition.committed = offset;
-      partition.notes.forgetBefore(offset);
+      partition.committed = Math.max(partition.committed, offset);
+      partition.notes.forgetBefore(partition.committed);
     }
   }
 

@@ -24,7 +24,8 @@ import { Backfill } from "./groups/backfill.ts";
 import { type HandBack, nackCounts } from "./groups/hand-back.ts";
 import { PastFirst } from "./groups/past-first.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
-import { liveName, pastName, queueName, streamName } from "./naming.ts";
+import { WaitingNotes } from "./groups/waiting-notes.ts";
+import { liveName, pastName, queueName, streamName, waitingName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { RabbitmqPublisher } from "./publisher.ts";
 import { streamStart } from "./receiving/position.ts";
@@ -133,10 +134,10 @@ export class RabbitmqConnection implements Connection {
     const plain = { prefetch, prefetchBytes, consume: {}, handBack, uncounted, retained };
     switch (address.kind) {
       case "queue":
-        return this.#start({ ...plain, queue: queueName(address) });
+        return this.#start({ ...plain, queue: queueName(address), notes: this.#notesOf(address) });
       case "group": {
         const queue = queueName(address);
-        const present = () => this.#start({ ...plain, queue });
+        const present = () => this.#start({ ...plain, queue, notes: this.#notesOf(address) });
         const past = pastName(queue);
         const control = opened(this.#control);
         if (!address.ordered || !address.retained || (await control.look(past)) === undefined)
@@ -193,6 +194,20 @@ export class RabbitmqConnection implements Connection {
     const counts = this.#settings.queueType === "quorum" && nackCounts(this.broker.version);
     if (!ofMembers || !counts) return { how: "nack" };
     return { how: "copy", publishing: () => this.#publishingModel() };
+  }
+
+  #notesOf(address: Address): WaitingNotes | undefined {
+    if (!address.ordered) return undefined;
+    const queue = waitingName(queueName(address));
+    if (Buffer.byteLength(queue) > 255) return undefined;
+    return new WaitingNotes({
+      queue,
+      queueType: this.#settings.queueType,
+      exists: async () => (await opened(this.#control).look(queue)) !== undefined,
+      reading: () => this.native.createChannel(),
+      publishing: () => this.#publishingModel(),
+      report: (cause) => this.#hooks.report(cause),
+    });
   }
 
   #publishingModel(): Promise<ChannelModel> {

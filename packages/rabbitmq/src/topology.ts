@@ -13,7 +13,7 @@ import { adopt, type Difference, differenceIn, isTolerable, sentenceFor } from "
 import type { Delays } from "./delays/delays.ts";
 import type { Backfill } from "./groups/backfill.ts";
 import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./groups/queue-specs.ts";
-import { copyingName, deadSuffix, pastName, queueName, streamName } from "./naming.ts";
+import { copyingName, deadSuffix, pastName, queueName, streamName, waitingName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 
 /** More settings than any declaration has: a broker that words its refusals anew is not asked for ever. */
@@ -169,6 +169,7 @@ export class RabbitmqTopology implements Topology {
     await this.#control.run(async (channel) => {
       await channel.deleteQueue(queue);
       await channel.deleteQueue(pastName(queue));
+      await channel.deleteQueue(waitingName(queue));
       await channel.deleteQueue(copyingName(queue));
     });
     // Dead-lettered messages are someone's work: their queue goes when it is removed by name, or when it is empty.

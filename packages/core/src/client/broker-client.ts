@@ -27,6 +27,7 @@ import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
+import type { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
@@ -65,8 +66,6 @@ export class BrokerClient implements Client<Feature> {
   readonly #deadLetters = new Map<string, AnyQueue>();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
-  /** What `health` said last. */
-  #shown: Health["status"] = "up";
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
@@ -113,12 +112,14 @@ export class BrokerClient implements Client<Feature> {
           // Whoever opened an inbox made it; writing to one must not make it again.
           address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepareOnce(address, signal),
         forget: (address) => this.#keeper.forget(address),
+        troubleChanged: () => void this.#noteTrouble(),
       },
       options.middleware.publish ?? [],
     );
     this.#requests = new Requests({
       clock: options.clock,
       maxPending: options.maxPendingMessages,
+      maxPendingBytes: options.maxPendingBytes,
       warn: reporter.warn,
       openInbox: (name, onReply) => this.#begin(specifyInbox(this.#specify, name, onReply)),
     });
@@ -272,7 +273,7 @@ export class BrokerClient implements Client<Feature> {
     );
     const { timeoutMs, headers, signal } = decideRequest(options);
     const { brokerName } = this.#names.destination(to);
-    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more) =>
+    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more, checkSize) =>
       this.#publishing.publish(
         to,
         value,
@@ -284,6 +285,7 @@ export class BrokerClient implements Client<Feature> {
         {
           replyTo: this.#requests.inbox,
           headers: more,
+          checkSize,
           // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
           expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
         },
@@ -358,18 +360,11 @@ export class BrokerClient implements Client<Feature> {
   }
 
   health(): Health {
-    // A driver that heals itself keeps its connection while what is sent over it fails.
-    const trouble = this.#connection.error ?? this.#publishing.trouble;
-    const status = this.#status === "up" && trouble !== undefined ? "recovering" : this.#status;
-    if (status !== this.#shown) {
-      // What only fails now and then has no moment of its own: it counts from when it is first seen.
-      if (this.#since.status !== status) this.#since = { status, at: this.#options.clock.now() };
-      this.#shown = status;
-    }
+    const error = this.#noteTrouble();
     return {
-      status,
+      status: this.#since.status,
       since: this.#since.at,
-      error: trouble,
+      error,
       pendingPublishes: this.#budget.messages,
       subscriptions: [...this.#subscriptions].map(({ source, group, state, since, running, held }) => ({
         source,
@@ -437,7 +432,15 @@ export class BrokerClient implements Client<Feature> {
   #become(status: Health["status"]): void {
     this.#status = status;
     this.#since = { status, at: this.#options.clock.now() };
-    this.#shown = status;
+  }
+
+  /** Called when publishing begins to fail and when it ends, so that `since` tells that moment, whoever asks later. */
+  #noteTrouble(): MessagingError | undefined {
+    // A driver that heals itself keeps its connection while what is sent over it fails.
+    const trouble = this.#connection.error ?? this.#publishing.trouble;
+    const status = this.#status === "up" && trouble !== undefined ? "recovering" : this.#status;
+    if (this.#since.status !== status) this.#since = { status, at: this.#options.clock.now() };
+    return trouble;
   }
 
   // ── Refusing ────────────────────────────────────────────────────────────────
@@ -472,8 +475,12 @@ export class BrokerClient implements Client<Feature> {
   }
 }
 
-/** How far the clocks of requesters, responders and brokers may be apart, in milliseconds. */
-const clockToleranceMs = 15 * 60_000;
+/**
+ * How far the clocks of requesters, responders and brokers may be apart, in milliseconds: a day, so
+ * that one which was set to the wrong time zone or date costs nothing. Nobody handles a request for
+ * longer than its requester waits all the same; that is told by how long it may take.
+ */
+const clockToleranceMs = 24 * 60 * 60_000;
 /** What publishes have at least to go out while the client closes, in milliseconds. */
 const leastFlushMs = 100;
 

@@ -5,6 +5,8 @@ import type { Headers } from "../spi/message.ts";
 export const attemptHeader = "waybill-attempt";
 /** When it failed for the first time, milliseconds since the epoch. */
 export const firstFailedHeader = "waybill-first-failed-at";
+/** When a message that failed expires, milliseconds since the epoch: for core alone, since the broker would drop it with its failure. */
+export const expiresHeader = "waybill-retry-expires-at";
 
 /** What a hostile header may not exceed. */
 const mostAttempts = 1_000_000;
@@ -19,14 +21,22 @@ export function writtenAttempt(headers: Headers): number {
 
 /** When it first failed, as the publisher of a retry wrote on it. */
 export function writtenFirstFailure(headers: Headers): number | undefined {
-  const written = headers[firstFailedHeader];
+  return timeIn(headers[firstFailedHeader]);
+}
+
+/** When it expires, as the publisher of a retry wrote on it. */
+export function writtenExpiry(headers: Headers): number | undefined {
+  return timeIn(headers[expiresHeader]);
+}
+
+function timeIn(written: string | undefined): number | undefined {
   if (written === undefined) return undefined;
   const time = Number(written);
   return Number.isSafeInteger(time) && time > 0 ? time : undefined;
 }
 
 /** What core writes on a message that goes to a handler again. */
-const hidden = [attemptHeader, firstFailedHeader, deadLetterHeaders.redriveRun] as const;
+const hidden = [attemptHeader, firstFailedHeader, expiresHeader, deadLetterHeaders.redriveRun] as const;
 
 /** The headers as the application set them. */
 export function withoutAttemptHeaders(headers: Headers): Headers {

@@ -76,7 +76,11 @@ export class DeliveryRunner {
     let decoded: Validated | Promise<Validated>;
     try {
       if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
-      if (this.#hasExpired(delivery)) return this.#refuse(delivery, attempt, expired(delivery));
+      if (this.#hasExpired(delivery)) {
+        // The attempt that it waited for is not made.
+        delivery.attempt = Math.max(1, delivery.attempt - 1);
+        return this.#refuse(delivery, attempt, expired(delivery));
+      }
       if (delivery.attempt > settings.retry.maxAttempts) {
         // This delivery is none: it only takes note of those before it.
         delivery.attempt = settings.retry.maxAttempts;
@@ -111,8 +115,8 @@ export class DeliveryRunner {
     return this.#context.settles && this.#isOver(delivery);
   }
 
-  #isOver({ message }: InFlightDelivery): boolean {
-    return message.expiresAt !== undefined && this.#context.clock.now() >= message.expiresAt;
+  #isOver({ expiresAt }: InFlightDelivery): boolean {
+    return expiresAt !== undefined && this.#context.clock.now() >= expiresAt;
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {

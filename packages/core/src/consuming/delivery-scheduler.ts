@@ -1,6 +1,7 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
+import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
@@ -201,18 +202,23 @@ export class DeliveryScheduler implements RunnerHost {
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
+    this.#startReady(false);
+  }
+
+  #startReady(isOwnTurn: boolean): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
     if (this.#starting || this.#waitsForTurn) return;
     this.#starting = true;
     try {
-      while (this.#mayStart()) {
-        const delivery = this.#ready.take();
-        if (delivery === undefined) break;
-        this.#start(delivery);
-        if (eventLoopTurns.isOver) {
+      // Whoever has waited for its turn starts one at least.
+      for (let mayKeepLoop = isOwnTurn; !this.#ready.isEmpty && this.#mayStart(); mayKeepLoop = false) {
+        if (!mayKeepLoop && eventLoopTurns.isOver) {
           this.#waitForTurn();
           break;
         }
+        const delivery = this.#ready.take();
+        if (delivery === undefined) break;
+        this.#start(delivery);
       }
     } finally {
       this.#starting = false;
@@ -245,7 +251,7 @@ export class DeliveryScheduler implements RunnerHost {
     this.#waitsForTurn = true;
     void eventLoopTurns.next().then(() => {
       this.#waitsForTurn = false;
-      this.proceed();
+      this.#startReady(true);
     });
   }
 
@@ -253,6 +259,11 @@ export class DeliveryScheduler implements RunnerHost {
     this.#running.delete(delivery);
     this.#context.demand?.ended(delivery);
     if (delivery.current !== undefined) delivery.current.call.isOver = true;
+    // A handler that heeds its signal has been called like one that does not.
+    if (this.#cancelled && isUnsettled(delivery)) {
+      this.#noteHandBack(delivery);
+      this.#remember(delivery);
+    }
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -513,7 +524,7 @@ export class DeliveryScheduler implements RunnerHost {
       suspect: delivery.suspect,
       notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
-      lastError: delivery.lastError,
+      lastError: remembered(delivery.lastError),
     });
   }
 

@@ -1,6 +1,7 @@
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { codeOf, readError } from "../errors/read-error.ts";
+import { remembered } from "../errors/remembered.ts";
 import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { wireSize } from "../publishing/wire-size.ts";
@@ -11,7 +12,13 @@ import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
-import { attemptHeader, firstFailedHeader, redriveMark, writtenFirstFailure } from "./attempt-headers.ts";
+import {
+  attemptHeader,
+  expiresHeader,
+  firstFailedHeader,
+  redriveMark,
+  writtenFirstFailure,
+} from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import { copyOf } from "./failed-copy.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
@@ -104,7 +111,7 @@ export class FailurePath {
         failure.delayMs ?? retry.delayAfter(attempt, failure.error, this.#onMistake),
         retry.longestDelayMs,
       ),
-      expiresAt: message.expiresAt,
+      expiresAt: delivery.expiresAt,
       now,
       kind: address.kind,
       keyed: address.ordered && message.key !== undefined,
@@ -123,6 +130,7 @@ export class FailurePath {
     switch (decision.becomes) {
       case "retry-in-place":
         delivery.ending = "retry";
+        delivery.lastError = remembered(delivery.lastError);
         return { step: "wait", delayMs: decision.delayMs, countsAttempt: decision.countsAttempt };
       case "native-retry":
         delivery.ending = "retry";
@@ -131,7 +139,7 @@ export class FailurePath {
           suspect: false,
           notBefore: 0,
           firstFailedAt: delivery.firstFailedAt,
-          lastError: errorText(delivery.lastError),
+          lastError: remembered(delivery.lastError),
         });
         return { step: "native-retry", delayMs: decision.delayMs };
       case "republished":
@@ -150,14 +158,17 @@ export class FailurePath {
   /** Sends it back to where it came from, to be delivered after the delay with the next attempt's number. */
   async #republish(delivery: InFlightDelivery, delayMs: number): Promise<NextStep> {
     const { address, clock, driver, onError } = this.#context;
+    const { expiresAt } = delivery;
     const message = copyOf(delivery, {
       delayMs,
-      expiresAt: delivery.message.expiresAt,
+      // A broker that drops what has expired would drop its failure with it.
+      expiresAt: undefined,
       headers: {
         ...delivery.headers,
         ...redriveMark(delivery.message.headers),
         [attemptHeader]: String(delivery.attempt + 1),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
+        ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
       },
     });
     try {

@@ -1,5 +1,6 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
+import { writtenExpiry } from "./attempt-headers.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
 import type { HandlerCall } from "./handler-call.ts";
 import type { Partition } from "./partition.ts";
@@ -83,6 +84,11 @@ export class InFlightDelivery {
     this.firstAttempt = attempt;
     this.attempt = attempt;
     this.receivedAt = receivedAt;
+  }
+
+  /** When its time to live is over, milliseconds since the epoch. */
+  get expiresAt(): number | undefined {
+    return this.message.expiresAt ?? writtenExpiry(this.message.headers);
   }
 
   get state(): DeliveryState {

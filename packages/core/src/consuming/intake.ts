@@ -5,6 +5,9 @@ import type { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
+/** How many messages to take in at once, at most, so that others of this process have their turn in between. */
+const mostAtOnce = 1_000;
+
 export interface IntakeContext {
   readonly clock: Clock;
   readonly scheduler: DeliveryScheduler;
@@ -60,6 +63,11 @@ export class Intake {
     const { scheduler } = this.#context;
     this.#session = session;
     while (!signal.aborted) {
+      // Not between receiving and admitting: what belongs to whom may change meanwhile.
+      if (eventLoopTurns.isOver) {
+        await eventLoopTurns.next();
+        if (signal.aborted) return;
+      }
       const room = this.#room(session);
       if (room === 0) {
         await this.#change(signal);
@@ -76,8 +84,6 @@ export class Intake {
         // What was handled at once is held no longer, and tells nothing of its size.
         if (grown > 0) this.#usualBytes = Math.max(grown, (this.#usualBytes + grown) / 2);
       } else if (scheduler.isIsolated) scheduler.endIsolation();
-      // A broker that always has more must not starve the timers of this process.
-      if (eventLoopTurns.isOver) await eventLoopTurns.next();
     }
   }
 
@@ -104,7 +110,7 @@ export class Intake {
     // While there is work at hand, ask for a good number at once rather than for one at a time.
     if (scheduler.queued > 0 && room < prefetch / 4) return 0;
     // Half at most, so that one half is fetched while the other is handled and settled.
-    const wanted = Math.min(room, Math.ceil(prefetch / 2));
+    const wanted = Math.min(room, Math.ceil(prefetch / 2), mostAtOnce);
     return Math.max(0, Math.min(wanted, Math.max(1, Math.floor(bytes / this.#usualBytes))));
   }
 

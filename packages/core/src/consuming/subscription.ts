@@ -2,6 +2,7 @@ import type { CloseOptions, Subscription, SubscriptionState } from "../api/subsc
 import { driverGraceMs } from "../connection/driver-grace.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
@@ -149,6 +150,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   async begin(): Promise<void> {
     const { clock, driver, startTimeoutMs, retryInitialMs } = this.#context;
     this.#heedSignal();
+    // Many may be begun one after the other, each of which finds a backlog.
+    if (eventLoopTurns.isOver) await eventLoopTurns.next();
     const giveUp = new AbortController();
     const timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
     const waiting = AbortSignal.any([this.#closing.signal, giveUp.signal]);
@@ -399,6 +402,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
+      // Many may close at the same time.
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
       await this.#within(driverGraceMs, session.consumer.close(this.#scheduler.unsettled(session)));
       session.end();
       session.acks.abandon();

@@ -63,10 +63,14 @@ export class Suspects {
     this.#waiting.push(delivery);
   }
 
+  /** Whether one of them may run now. */
+  get mayTake(): boolean {
+    return this.#waiting.size > 0 && this.#running < this.#allowed;
+  }
+
   /** The next one that may run now. */
   take(): InFlightDelivery | undefined {
-    if (this.#running >= this.#allowed) return undefined;
-    return this.#waiting.shift();
+    return this.mayTake ? this.#waiting.shift() : undefined;
   }
 
   started(): void {

@@ -1,4 +1,5 @@
 import { type ErrorCode, errorCodes } from "./codes.ts";
+import { thrownText } from "./error-text.ts";
 import { plainData } from "./plain-data.ts";
 import { marker, readError } from "./read-error.ts";
 import { causesOf } from "./render-error.ts";
@@ -67,9 +68,18 @@ export class MessagingError extends Error {
 
   /** Plain data for `JSON.stringify`: what is underneath only as text without credentials, never as an object. */
   toJSON(): MessagingErrorData {
-    const { name, code, message, remedy, retryable } = this;
+    const { name, code, remedy, retryable } = this;
+    const message = thrownText(this.message);
     const details = plainData(this.details) as Readonly<Record<string, unknown>>;
-    return { name, code, message, remedy, retryable, details, causes: causesOf(this) };
+    return {
+      name,
+      code,
+      message,
+      remedy: remedy === undefined ? undefined : thrownText(remedy),
+      retryable,
+      details,
+      causes: causesOf(this),
+    };
   }
 }
 
@@ -144,7 +154,7 @@ export class PartialFailureError extends MessagingError {
   }
 }
 
-/** Throw this from a handler to send the message to its dead-lettered message at once, without another attempt. */
+/** Throw this from a handler to send the message to its dead-letter queue at once, without another attempt. */
 export class NonRetryableError extends MessagingError {
   static readonly [kind]: string = "NonRetryableError";
   override readonly name: string = "NonRetryableError";

@@ -7,11 +7,11 @@ import { monotonicNow } from "../runtime/clock.ts";
 
 export interface CircuitBreakerOptions {
   /** Opens after so many failures in a row. Default 5. */
-  readonly failureThreshold?: number;
+  readonly failureThreshold?: number | undefined;
   /** How long nothing is tried, in milliseconds. Default 10 000. After that one message is tried alone. */
-  readonly pauseMs?: number;
+  readonly pauseMs?: number | undefined;
   /** Which errors mean that what the handler depends on is down. Default: all. One that throws counts as true. */
-  readonly isFailure?: (error: unknown) => boolean;
+  readonly isFailure?: ((error: unknown) => boolean) | undefined;
 }
 
 /**
@@ -42,11 +42,13 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
   };
 }
 
-function newBreaker({
-  failureThreshold,
-  pauseMs,
-  isFailure,
-}: Required<CircuitBreakerOptions>): HandleMiddleware {
+interface BreakerSettings {
+  readonly failureThreshold: number;
+  readonly pauseMs: number;
+  readonly isFailure: (error: unknown) => boolean;
+}
+
+function newBreaker({ failureThreshold, pauseMs, isFailure }: BreakerSettings): HandleMiddleware {
   let failures = 0;
   let openUntil = 0;
   let state: "closed" | "open" | "half-open" = "closed";

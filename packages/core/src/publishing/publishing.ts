@@ -8,7 +8,8 @@ import { MessagingError, PartialFailureError, type PublishFailure } from "../err
 import type { Address } from "../spi/address.ts";
 import { BatchOrder } from "./batch-order.ts";
 import { bodyCopy } from "./body-copy.ts";
-import type { DestinationSender, DestinationSenderContext } from "./destination-sender.ts";
+import type { DestinationSender } from "./destination-sender.ts";
+import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { nextPublishToken } from "./ids.ts";
 import { MessageWriter, type ReplyFields, type Wanted } from "./message-writer.ts";
 import { orderingKeyIfAny } from "./ordering-key.ts";

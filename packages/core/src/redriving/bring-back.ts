@@ -3,7 +3,7 @@ import type { Delivery } from "../api/delivery.ts";
 import type { DeadLetterInfo, RedriveReport } from "../api/redrive.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
-import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { attemptHeader, expiresHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
@@ -198,7 +198,12 @@ function publish(sender: DestinationSender, delivery: Delivery, headers: Headers
 }
 
 /** What core has written on a message that failed. */
-const ours = new Set<string>([...Object.values(deadLetterHeaders), attemptHeader, firstFailedHeader]);
+const ours = new Set<string>([
+  ...Object.values(deadLetterHeaders),
+  attemptHeader,
+  expiresHeader,
+  firstFailedHeader,
+]);
 
 /** With those of core's own, which the application does not see. */
 function rawHeaders(delivery: Delivery): Headers {
