@@ -104,6 +104,41 @@ describe("middleware around handlers", () => {
     expect(hands.began).toEqual(["1", "2"]);
   });
 
+  it("that does not look at how `next` ended does not lose its failure, however long it stays itself", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const stays: HandleMiddleware = async (_delivery, next) => {
+      void next();
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 50));
+    };
+    const failsLater: HandleMiddleware = async (_delivery, next) => {
+      await next();
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 100));
+      throw new Error("after the handler");
+    };
+    const looks: HandleMiddleware[] = [
+      async (_delivery, next) => next().catch(() => {}),
+      async (_delivery, next) => void (await Promise.race([next(), undefined]).catch(() => {})),
+    ];
+    const fails = () => Promise.reject(new Error("no"));
+    for (const [use, handler, expected] of [
+      [[stays], fails, "retry 1 after 5"],
+      [[stays, async (_each: unknown, next: () => Promise<void>) => next()], fails, "retry 1 after 5"],
+      [[stays, failsLater], () => {}, "retry 1 after 5"],
+      [[stays], () => {}, "ack 1"],
+      // What a middleware has looked at and let pass is its own decision.
+      [[looks[0]], fails, "ack 1"],
+      [[looks[1]], fails, "ack 1"],
+    ] as [HandleMiddleware[], () => unknown, string][]) {
+      errors.length = 0;
+      await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, handler);
+      driver.consumer().deliver(delivery(1));
+      await clock.pass(200);
+      expect(driver.consumer().settled).toEqual([expected]);
+      const told = errors.filter(({ message }) => message.includes("Await `next()`, or return it."));
+      expect(told).toHaveLength(expected === "ack 1" ? 0 : 1);
+    }
+  });
+
   it("whose attempt was given up calls no handler any more", async () => {
     const { client, driver, clock, errors } = await connected();
     const hands = new ManualHandler();

@@ -29,7 +29,7 @@ export interface DeliveryRunnerContext {
   /** False for a reply path, whose deliveries need no settlement. */
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
-  readonly middleware: HandleMiddleware | undefined;
+  readonly middleware: readonly HandleMiddleware[];
   /** What a middleware is given. */
   readonly handlerContext: HandlerContext;
   readonly failures: FailurePath;
@@ -120,7 +120,7 @@ export class DeliveryRunner {
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
-    const { handler, middleware, handlerContext, observer, clock } = this.#context;
+    const { handler, handlerContext, observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
     if (attempt.isCancelled) return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
@@ -129,9 +129,9 @@ export class DeliveryRunner {
     let result: unknown;
     try {
       result = inContextOf(attempt.call, () =>
-        middleware === undefined
+        this.#middlewareCall.isEmpty
           ? handler(value, attempt)
-          : this.#middlewareCall.run(middleware, attempt, handlerContext),
+          : this.#middlewareCall.run(attempt, handlerContext),
       );
       if (isThenable(result)) {
         void promised(result).then(

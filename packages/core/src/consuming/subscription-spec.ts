@@ -41,7 +41,8 @@ export interface SubscriptionSpec {
   readonly payload: AnyPayload;
   readonly settings: ConsumeSettings;
   readonly deadLetter: Address | undefined;
-  readonly middleware: HandleMiddleware | undefined;
+  /** The first is outermost. */
+  readonly middleware: readonly HandleMiddleware[];
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly signal: AbortSignal | undefined;
