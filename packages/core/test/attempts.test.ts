@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { MessagingError, queue } from "../src/index.ts";
+import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, never, values } from "./workbench.ts";
 
@@ -265,6 +265,21 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.sent("jobs..dead")).toEqual([]);
     // Back to many at a time.
     expect(driver.consumer().source.prefetch).toBe(100);
+  });
+
+  it("is handed back with the rest when it is put off, and keeps its wait", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Jobs, { concurrency: 5, retry: { maxAttempts: 3 } }, () => {
+      throw new PostponedError("later", { delayMs: 30_000 });
+    });
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(10_000);
+    const alone = driver.consumer();
+    alone.deliver(suspicious(1, 3));
+    await clock.settle();
+    expect([...(alone.closedWith?.delayed.values() ?? [])]).toMatchObject([{ delayMs: 30_000 }]);
+    expect(subscription.held).toBe(0);
+    await clock.pass(60_000);
   });
 
   it("is given up when its count is above that of all others, and they are not", async () => {

@@ -134,6 +134,17 @@ describe("keys that keep failing", () => {
 
 describe("bytes", () => {
   const Blobs = queue<string>("blobs");
+  it("are divided between what is held and what is fetched ahead where settlement is cumulative", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { settlement: "cumulative" } });
+    const subscription = await client.consume(Blobs, { prefetchBytes: 100_000 }, () => new Promise(() => {}));
+    expect(driver.consumer().source.prefetchBytes).toBe(50_000);
+    for (let n = 0; n < 20; n++) {
+      driver.consumer().deliver(delivery(`${n}${"x".repeat(9_000)}`));
+      await clock.settle();
+    }
+    expect(subscription.held).toBe(6);
+  });
+
   it("bound what is held, and one message always fits", async () => {
     const { client, driver, clock } = await connected();
     const handler = new ManualHandler();

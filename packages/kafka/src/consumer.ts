@@ -114,6 +114,10 @@ export class KafkaConsumer implements Consumer {
     });
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#partitions.setPrefetch(prefetch);
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#partitions.pausePartitions(partitions);
   }

@@ -17,7 +17,7 @@ import { channelLost } from "./errors.ts";
 import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import type { WaitingNotes } from "./groups/waiting-notes.ts";
-import { ChannelConsumers } from "./receiving/channel-consumers.ts";
+import { ChannelConsumers, type Replacement } from "./receiving/channel-consumers.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
 const closeTimeoutMs = 5_000;
@@ -34,6 +34,8 @@ export interface ConsumerOptions {
   /** The most bytes to have the broker push, as far as it can be told. */
   readonly prefetchBytes: number;
   readonly consume: Options.Consume;
+  /** For what one consumer reads alone, where another may take its place with another prefetch. */
+  readonly replacement?: Replacement | undefined;
   /**
    * How it hands back what is unsettled. Where only one member of the group is active
    * it must be by closing the channel: what such a member gives back must be in the
@@ -82,10 +84,10 @@ export class RabbitmqConsumer implements Consumer {
     const { noAck, exclusive, arguments: special } = options.consume;
     this.#autoAck = noAck === true;
     // A second consumer would stand by, be refused, or read a stream of its own.
-    const mayAdapt = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
+    const mayAdd = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
     this.#consumers = new ChannelConsumers(channel, {
       ...options,
-      mayAdapt,
+      mayAdd,
       onMessage: this.#onMessage,
     });
     this.#ackEvery = Math.ceil(options.prefetch / ackShare);

@@ -10,6 +10,7 @@ import {
 import type { Replies } from "amqplib";
 import type { Control } from "./client/control.ts";
 import { adopt, type Difference, differenceIn, isTolerable, sentenceFor } from "./client/inequivalence.ts";
+import type { KnownExchanges } from "./client/known-exchanges.ts";
 import type { Delays } from "./delays/delays.ts";
 import type { Backfill } from "./groups/backfill.ts";
 import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./groups/queue-specs.ts";
@@ -25,12 +26,20 @@ export class RabbitmqTopology implements Topology {
   readonly #control: Control;
   readonly #delays: Delays;
   readonly #backfill: Backfill;
+  readonly #exchanges: KnownExchanges;
   readonly #settings: Settings;
 
-  constructor(control: Control, delays: Delays, backfill: Backfill, settings: Settings) {
+  constructor(
+    control: Control,
+    delays: Delays,
+    backfill: Backfill,
+    exchanges: KnownExchanges,
+    settings: Settings,
+  ) {
     this.#control = control;
     this.#delays = delays;
     this.#backfill = backfill;
+    this.#exchanges = exchanges;
     this.#settings = settings;
   }
 
@@ -99,6 +108,7 @@ export class RabbitmqTopology implements Topology {
 
   async #makeExchange(name: string): Promise<void> {
     refuseMismatch(`The exchange "${name}"`, await this.#exchangeDifferences(name));
+    this.#exchanges.add(name);
   }
 
   /** Declares, and where that is refused again with what exists, until all that differs is known. */
@@ -147,6 +157,7 @@ export class RabbitmqTopology implements Topology {
   async #inspectTopic(address: Address): Promise<TopologyState> {
     if (!(await this.#control.hasExchange(address.brokerName)))
       return { address, exists: false, differences: [] };
+    this.#exchanges.add(address.brokerName);
     const differences = (await this.#exchangeDifferences(address.brokerName)).map(sentenceFor);
     if (address.retained) {
       const stream = streamSpec(address.brokerName, this.#settings);
@@ -159,6 +170,7 @@ export class RabbitmqTopology implements Topology {
 
   async #removeOne(address: Address): Promise<void> {
     if (address.kind === "topic") {
+      this.#exchanges.forget(address.brokerName);
       await this.#control.run(async (channel) => {
         await channel.deleteExchange(address.brokerName);
         await channel.deleteQueue(streamName(address.brokerName));

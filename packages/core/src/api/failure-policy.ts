@@ -32,3 +32,10 @@ export interface RetryPolicy {
 
 /** A queue of your own, or `"discard"` to let failed messages go. */
 export type DeadLetterPolicy = AnyQueue | "discard";
+
+/**
+ * What becomes of an ordering key after a message of it was dead-lettered. `"continue"`: the next message
+ * of the key is handled. `"block"`: the key waits until the dead-lettered message is redriven or removed
+ * from its dead-letter queue.
+ */
+export type AfterDeadLetter = "continue" | "block";

@@ -1,5 +1,5 @@
 import type { Client, Health } from "../api/client.ts";
-import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { ConsumeOptions, OrderedConsumeOptions } from "../api/consume-options.ts";
 import type { AnyQueue, AnyTopic, Contract } from "../api/contract.ts";
 import type { Handler } from "../api/delivery.ts";
 import type { PublishOptions, Receipt } from "../api/publisher.ts";
@@ -7,18 +7,21 @@ import type { ConsumerRef, RedriveOptions, RedriveReport } from "../api/redrive.
 import type { RequestOptions } from "../api/request-reply.ts";
 import type { DeliveryIterator, SubscribeOptions } from "../api/subscriber.ts";
 import type { CloseOptions, Subscription } from "../api/subscription.ts";
+import { driverGraceMs } from "../connection/driver-grace.ts";
 import { Names } from "../connection/names.ts";
 import { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { TopologyKeeper } from "../connection/topology-keeper.ts";
 import { AttemptMemory } from "../consuming/attempt-memory.ts";
 import { DeadLetterRoutes } from "../consuming/dead-letter-routes.ts";
+import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
+import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
 import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
 import {
-  asBytes,
   type SpecifyContext,
+  specifyBytes,
   specifyInbox,
   specifyQueue,
   specifyTopic,
@@ -31,6 +34,7 @@ import type { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
+import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
 import { checkRedriveOptions, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
@@ -60,6 +64,7 @@ export class BrokerClient implements Client<Feature> {
   readonly #requests: Requests;
   readonly #attempts = new AttemptMemory();
   readonly #deadLetterRoutes = new DeadLetterRoutes();
+  readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: OwnTopology;
   /** The dead-letter queues of this client's own consumers, by what they consume. */
@@ -111,11 +116,22 @@ export class BrokerClient implements Client<Feature> {
         prepare: (address, signal) =>
           // Whoever opened an inbox made it; writing to one must not make it again.
           address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepareOnce(address, signal),
+        isPrepared: (address) => this.#keeper.isPrepared(address),
         forget: (address) => this.#keeper.forget(address),
         troubleChanged: () => void this.#noteTrouble(),
       },
       options.middleware.publish ?? [],
     );
+    this.#deadLetterWatches = new DeadLetterWatches((deadLetter) => {
+      const source = this.#lookSource(deadLetter);
+      return new DeadLetterWatch({
+        name: deadLetter.name,
+        clock: options.clock,
+        leaseMs: source.leaseMs,
+        look: (look) => lookForCopies(source, look),
+        onWarning: reporter.warn,
+      });
+    });
     this.#requests = new Requests({
       clock: options.clock,
       maxPending: options.maxPendingMessages,
@@ -178,7 +194,11 @@ export class BrokerClient implements Client<Feature> {
 
   // ── Receiving ───────────────────────────────────────────────────────────────
 
-  async subscribe<T>(from: AnyTopic, options: SubscribeOptions, handler: Handler<T>): Promise<Subscription> {
+  async subscribe<T>(
+    from: AnyTopic,
+    options: SubscribeOptions & OrderedConsumeOptions,
+    handler: Handler<T>,
+  ): Promise<Subscription> {
     this.#check(from, "topic");
     checkHandler(handler);
     checkConsuming(options);
@@ -190,7 +210,7 @@ export class BrokerClient implements Client<Feature> {
 
   async consume<T>(
     from: AnyQueue,
-    ...rest: [Handler<T>] | [ConsumeOptions, Handler<T>]
+    ...rest: [Handler<T>] | [ConsumeOptions & OrderedConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(from, "queue");
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
@@ -202,7 +222,10 @@ export class BrokerClient implements Client<Feature> {
     );
   }
 
-  messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
+  messages<T>(
+    from: Contract,
+    options: (SubscribeOptions | ConsumeOptions) & OrderedConsumeOptions = {},
+  ): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
     const subscribe = async (handler: Handler<T>, demand: Demand) => {
       this.#check(from, from?.kind === "topic" ? "topic" : "queue");
@@ -237,6 +260,7 @@ export class BrokerClient implements Client<Feature> {
       driver: this.#driver,
       connector: this.#connection,
       attempts: this.#attempts,
+      deadLetterWatches: this.#deadLetterWatches,
       verifies: this.#options.topology === "verify",
       clock,
       observer,
@@ -315,10 +339,7 @@ export class BrokerClient implements Client<Feature> {
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
     const answer = answering.handle as Handler<unknown>;
-    const responder = await this.#begin(
-      specifyQueue(this.#specify, to, options, answer, asBytes),
-      options.deadLetter,
-    );
+    const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
     void responder.ended.then(() => answering.close());
     return responder;
   }
@@ -334,29 +355,36 @@ export class BrokerClient implements Client<Feature> {
     const deadLetterQueue = this.#names.destination(deadLettered);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
-    return redrive(options, {
+    const source = {
+      ...this.#lookSource(deadLetterQueue),
       from: back,
-      clock: this.#options.clock,
-      leaseMs: this.#driver.capabilities.lease?.ms,
       back: this.#publishing.sender(back),
       deadLettered: this.#publishing.sender(deadLetterQueue),
-      backlog: async () => (await this.topology.look([deadLetterQueue]))[0]?.backlog,
-      consume: (consumeOptions, handler) =>
-        this.#begin(
-          specifyQueue(specify, deadLettered, consumeOptions, handler as Handler<unknown>, asBytes),
-        ),
+      consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
+        this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
+    };
+    return this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+  }
+
+  #lookSource(deadLetterQueue: Address): LookSource {
+    const { clock, connectTimeoutMs: timeoutMs } = this.#options;
+    const item = { address: deadLetterQueue, start: { from: "latest" }, filter: undefined } as const;
+    return {
+      clock,
+      leaseMs: this.#driver.capabilities.lease?.ms,
+      backlog: async () => {
+        const [found] = await this.topology.look([deadLetterQueue]);
+        // What is not there yet holds nothing; what is there in another form may.
+        return found?.exists === false && found.differences.length === 0 ? 0 : found?.backlog;
+      },
       open: (signal) =>
         openForLooking(
-          { driver: this.#driver, link: this.#connection, clock: this.#options.clock },
+          { driver: this.#driver, link: this.#connection, clock },
           deadLetterQueue,
-          () =>
-            this.#keeper.prepare({ address: deadLetterQueue, start: { from: "latest" }, filter: undefined }),
-          {
-            timeoutMs: this.#options.connectTimeoutMs,
-            signal: AbortSignal.any([signal, this.#closing.signal]),
-          },
+          () => this.#keeper.prepare(item),
+          { timeoutMs, signal: AbortSignal.any([signal, this.#closing.signal]) },
         ),
-    });
+    };
   }
 
   health(): Health {
@@ -366,14 +394,17 @@ export class BrokerClient implements Client<Feature> {
       since: this.#since.at,
       error,
       pendingPublishes: this.#budget.messages,
-      subscriptions: [...this.#subscriptions].map(({ source, group, state, since, running, held }) => ({
-        source,
-        group,
-        state,
-        since,
-        running,
-        held,
-      })),
+      subscriptions: [...this.#subscriptions].map(
+        ({ source, group, state, since, running, held, blockedKeys }) => ({
+          source,
+          group,
+          state,
+          since,
+          running,
+          held,
+          blockedKeys,
+        }),
+      ),
     };
   }
 
@@ -400,6 +431,7 @@ export class BrokerClient implements Client<Feature> {
     // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
     const over = new AbortController();
     const timer = clock.setTimeout(() => over.abort(), timeoutMs);
+    const looked = this.#deadLetterWatches.close();
     await Promise.all(
       [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
     );
@@ -424,6 +456,8 @@ export class BrokerClient implements Client<Feature> {
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
     this.#publishing.close();
+    // What a look has in hand goes back while there is a connection.
+    await within(clock, driverGraceMs, looked);
     this.#closing.abort(closed("client"));
     await this.#connection.close();
     this.#become("closed");

@@ -4,6 +4,7 @@ import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import type { BlockedKeys } from "./blocked-keys.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
@@ -20,10 +21,12 @@ export interface AdmissionContext {
 export class Admission {
   readonly #context: AdmissionContext;
   readonly #suspects: Suspects;
+  readonly #blockedKeys: BlockedKeys | undefined;
 
-  constructor(context: AdmissionContext, suspects: Suspects) {
+  constructor(context: AdmissionContext, suspects: Suspects, blockedKeys: BlockedKeys | undefined) {
     this.#context = context;
     this.#suspects = suspects;
+    this.#blockedKeys = blockedKeys;
   }
 
   /** `waitMs`: how long it has still to wait for this attempt. */
@@ -55,6 +58,7 @@ export class Admission {
       delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
+    this.#blockedKeys?.admit(delivery, known);
     const { notBefore = 0 } = known ?? {};
     const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
     // What another process left to be waited for. From the wire: it may be anything.

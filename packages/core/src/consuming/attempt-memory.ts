@@ -10,6 +10,8 @@ export interface KnownAttempts {
   readonly nextAttempt: number;
   /** Not a known number of attempts, but the broker's count: it is to be run alone. */
   readonly suspect: boolean;
+  /** Its copy is in the dead-letter queue, and its ordering key waits for that. */
+  readonly blocks: boolean;
   /** Not to be started earlier, by the client's clock. 0 for at once. */
   readonly notBefore: number;
   readonly firstFailedAt: number | undefined;

@@ -22,8 +22,8 @@ export interface AttemptOutcome {
   storing?: Promise<unknown>;
   /** Called once when the application settled it, for the pull style. */
   onSettled?: () => void;
-  /** A retry in place that was decided while the handler ran: it starts when the handler has ended. */
-  waitAfter?: NextStep & { readonly step: "wait" };
+  /** What was decided while the handler ran and keeps the message here: it begins when the handler has ended. */
+  staysAfter?: NextStep & { readonly step: "wait" | "block" };
   /** A settlement whose copy was stored after the handler had ended. */
   conclude?: {
     readonly step: NextStep & { readonly step: "ack" | "native-retry" };

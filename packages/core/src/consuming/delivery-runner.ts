@@ -50,6 +50,8 @@ export interface RunnerHost {
   finish(delivery: InFlightDelivery): void;
   /** It keeps its place, and has another turn after so many milliseconds. */
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void;
+  /** It has been dead-lettered, and keeps its key waiting. */
+  block(delivery: InFlightDelivery): void;
   /** Whoever's turn it is now may start. */
   proceed(): void;
 }
@@ -197,8 +199,8 @@ export class DeliveryRunner {
   #settledManually(delivery: InFlightDelivery, attempt: Attempt): void {
     const { outcome } = attempt;
     const conclude = () => {
-      const { waitAfter, conclude } = outcome;
-      if (waitAfter !== undefined) this.#turns.again(delivery, waitAfter.delayMs, waitAfter.countsAttempt);
+      const { staysAfter, conclude } = outcome;
+      if (staysAfter !== undefined) this.#take(delivery, staysAfter);
       else if (conclude === undefined) this.#turns.finish(delivery);
       else if (conclude.step.step === "ack") this.#turns.ack(delivery, conclude.done);
       else this.#turns.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
@@ -236,6 +238,7 @@ export class DeliveryRunner {
     if (step.step === "ack") this.#turns.ack(delivery);
     else if (step.step === "native-retry") this.#turns.nativeRetry(delivery, step.delayMs);
     else if (step.step === "wait") this.#turns.again(delivery, step.delayMs, step.countsAttempt);
+    else if (step.step === "block") this.#turns.block(delivery);
     else this.#turns.finish(delivery);
   }
 

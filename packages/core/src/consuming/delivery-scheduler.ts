@@ -10,6 +10,7 @@ import { settledTooLate } from "./ack-batcher.ts";
 import { Admission, deliveriesOf } from "./admission.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
 import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
@@ -26,6 +27,8 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
+  /** Set where a dead-lettered message keeps its ordering key waiting. */
+  readonly blockedKeys: BlockedKeysContext | undefined;
   /** Where the application takes deliveries one by one: for how many it asks. */
   readonly demand: Demand | undefined;
   /** There is room again, or nothing left to do: the receiver may look. */
@@ -45,7 +48,7 @@ const harmlessMs = 1_000;
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
  * One for the life of a subscription, whatever its consumers do.
  */
-export class DeliveryScheduler implements RunnerHost {
+export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #context: DeliverySchedulerContext;
   readonly #runner: DeliveryRunner;
   readonly #inFlight = new InFlightList();
@@ -54,6 +57,7 @@ export class DeliveryScheduler implements RunnerHost {
   readonly #isolation: Isolation;
   readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
+  readonly #blockedKeys: BlockedKeys | undefined;
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
   /** Attempts whose handler has not ended, settled or not. */
   readonly #running = new Set<InFlightDelivery>();
@@ -85,7 +89,8 @@ export class DeliveryScheduler implements RunnerHost {
       isCancelled: () => this.#cancelled,
     });
     this.#ready = new ReadyDeliveries(this.#suspects);
-    this.#admission = new Admission(context, this.#suspects);
+    this.#blockedKeys = context.blockedKeys && new BlockedKeys(context.blockedKeys, this);
+    this.#admission = new Admission(context, this.#suspects, this.#blockedKeys);
     this.#isolation = new Isolation({
       clock: context.clock,
       onIsolate: context.onIsolate,
@@ -117,6 +122,10 @@ export class DeliveryScheduler implements RunnerHost {
   }
   get parkedBytes(): number {
     return this.#parkedBytes;
+  }
+  /** Ordering keys that wait for a dead-lettered message. */
+  get blockedKeys(): number {
+    return this.#blockedKeys?.size ?? 0;
   }
   get queued(): number {
     return this.#ready.size;
@@ -165,6 +174,11 @@ export class DeliveryScheduler implements RunnerHost {
     };
   }
 
+  /** All that may be held is held. */
+  noteFull(): void {
+    this.#blockedKeys?.noteFull();
+  }
+
   // ── In ──────────────────────────────────────────────────────────────────────
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
@@ -185,6 +199,8 @@ export class DeliveryScheduler implements RunnerHost {
     this.#inFlight.add(delivery);
     if (partition !== undefined) partition.held++;
     if (cumulative) partition?.track(delivery);
+    const original = this.#blockedKeys?.originalOf(message);
+    if (original !== undefined) return this.#runAgain(original, delivery);
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
       // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
       if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
@@ -195,6 +211,12 @@ export class DeliveryScheduler implements RunnerHost {
   }
 
   #makeReady(delivery: InFlightDelivery): void {
+    if (delivery.isDeadLettered !== false) {
+      delivery.move("block");
+      this.#park(delivery);
+      if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
+      return;
+    }
     if (delivery.suspect && !this.#isolation.isOn) this.#suspects.add(delivery);
     else this.#ready.add(delivery);
   }
@@ -276,6 +298,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (!this.#context.settles) return this.finish(delivery);
     this.#workEnds(delivery, "ack");
     delivery.session.acks.ack(delivery, done);
+    this.#endRedriven(delivery);
     this.#leaveKey(delivery);
   }
 
@@ -303,11 +326,13 @@ export class DeliveryScheduler implements RunnerHost {
 
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
     if (delivery.state === "orphaned") return this.finish(delivery);
-    this.#workEnds(delivery, "delay");
     if (countsAttempt) delivery.attempt++;
     else delivery.wasStarted = delivery.attempt > delivery.firstAttempt;
+    delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
+    this.#workEnds(delivery, "delay");
+    // Handed back with all others, for the consumer to begin anew.
+    if (delivery.state === "ended") return;
     if (this.#stopped || delivery.partition?.revoking) {
-      delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
@@ -330,10 +355,68 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.move("due");
       delivery.ending = "ack";
       this.#unpark(delivery);
-      if (delivery.suspect) this.#makeReady(delivery);
+      if (delivery.suspect || delivery.isDeadLettered !== false) this.#makeReady(delivery);
       else this.#ready.addAgain(delivery);
       this.proceed();
     }, delayMs);
+  }
+
+  block(delivery: InFlightDelivery): void {
+    delivery.isDeadLettered = true;
+    if (delivery.state === "orphaned") {
+      this.#remember(delivery);
+      return this.#settledTooLate(delivery);
+    }
+    this.#endRedriven(delivery);
+    this.#workEnds(delivery, "block");
+    // Handed back with all others, for the consumer to begin anew.
+    if (delivery.state === "ended") return;
+    if (this.#stopped || delivery.partition?.revoking) {
+      this.#handBack(delivery);
+      return this.#leaveKey(delivery);
+    }
+    this.#park(delivery);
+    this.#blockedKeys?.add(delivery);
+  }
+
+  unblock(delivery: InFlightDelivery): void {
+    this.#blockedKeys?.remove(delivery);
+    delivery.move("ack");
+    delivery.session.acks.ack(delivery);
+    this.#leaveKey(delivery);
+    this.proceed();
+  }
+
+  clear(delivery: InFlightDelivery): void {
+    delivery.move("due");
+    this.#unparkReady(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
+  }
+
+  /** The original has kept the place of both: it runs, and settles its copy too. */
+  #runAgain(original: InFlightDelivery, copy: InFlightDelivery): void {
+    this.#blockedKeys?.remove(original);
+    this.#blockedKeys?.remove(copy);
+    copy.move("block");
+    this.#park(copy);
+    original.beginAnew(copy);
+    this.#unpark(original);
+    this.#ready.addAgain(original);
+  }
+
+  /** What a redrive has brought back is done, or has been dead-lettered once more. */
+  #endRedriven({ redriven }: InFlightDelivery): void {
+    if (redriven?.state !== "blocking") return;
+    redriven.move("ack");
+    redriven.session.acks.ack(redriven);
+  }
+
+  /** The original is gone from here: its copy is a message like any other. */
+  #freeRedriven({ redriven }: InFlightDelivery): void {
+    if (redriven?.state !== "blocking") return;
+    redriven.isDeadLettered = false;
+    redriven.move("due");
+    if (this.#keys.enter(redriven.message.key as string, redriven)) this.#unparkReady(redriven);
   }
 
   /** While suspects run without harm, more and more of them may. */
@@ -404,6 +487,7 @@ export class DeliveryScheduler implements RunnerHost {
       if (!delivery.isIdle) delivery.move("lose");
     }
     this.#drop((delivery) => lost.has(delivery), "lose");
+    for (const delivery of lost) this.#freeRedriven(delivery);
   }
 
   /**
@@ -495,7 +579,8 @@ export class DeliveryScheduler implements RunnerHost {
     const goes = (delivery: InFlightDelivery) => delivery.isIdle && matching(delivery);
     this.#ready.retain((each) => !goes(each));
     const promoted = this.#keys.drop(goes);
-    for (const delivery of this.#inFlight.filter(goes)) {
+    const gone = this.#inFlight.filter(goes);
+    for (const delivery of gone) {
       if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
       delivery.timer = undefined;
       if (!delivery.lost) {
@@ -505,6 +590,7 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.move(event);
       this.#remove(delivery);
     }
+    for (const delivery of gone) this.#freeRedriven(delivery);
     for (const delivery of promoted) this.#unparkReady(delivery);
     this.proceed();
   }
@@ -522,6 +608,7 @@ export class DeliveryScheduler implements RunnerHost {
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
+      blocks: delivery.isDeadLettered === true,
       notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
       lastError: remembered(delivery.lastError),
@@ -559,6 +646,7 @@ export class DeliveryScheduler implements RunnerHost {
 
   #remove(delivery: InFlightDelivery): void {
     this.#unpark(delivery);
+    this.#blockedKeys?.remove(delivery);
     if (!delivery.listed) return;
     this.#inFlight.remove(delivery);
     if (delivery.partition === undefined) return;
@@ -578,7 +666,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (next !== undefined) this.#unparkReady(next);
   }
 
-  #workEnds(delivery: InFlightDelivery, event: "delay" | "ack" | "finish"): void {
+  #workEnds(delivery: InFlightDelivery, event: "delay" | "block" | "ack" | "finish"): void {
     delivery.move(event);
     this.#working--;
     delivery.partition?.ended();

@@ -1,3 +1,4 @@
+import type { AfterDeadLetter } from "../api/failure-policy.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { codeOf, readError } from "../errors/read-error.ts";
@@ -33,6 +34,7 @@ export interface FailurePathContext {
   readonly attempts: AttemptMemory;
   /** Where failed messages end: `undefined` to let them go. */
   readonly deadLetter: Address | undefined;
+  readonly afterDeadLetter: AfterDeadLetter;
   sender(address: Address): DestinationSender;
   readonly onError: (error: MessagingError) => void;
   /** What is no fault of the client's: a message that was given up. */
@@ -51,15 +53,17 @@ export interface Failure {
 
 /**
  * What is to be done with the original now. `leave`: nothing, since a copy could not be stored;
- * it comes again.
+ * it comes again. `block`: its copy is stored, and its key waits for what becomes of that.
  */
 export type NextStep =
   | { readonly step: "ack" }
   | { readonly step: "native-retry"; readonly delayMs: number }
   | { readonly step: "wait"; readonly delayMs: number; readonly countsAttempt: boolean }
+  | { readonly step: "block" }
   | { readonly step: "leave" };
 
 const ack: NextStep = { step: "ack" };
+const block: NextStep = { step: "block" };
 const leave: NextStep = { step: "leave" };
 
 /** Codes by which a destination refuses a message for what it is, and always will. */
@@ -95,7 +99,7 @@ export class FailurePath {
   };
 
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
-    const { address, driver, clock, deadLetter, retry, settles } = this.#context;
+    const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
     const now = clock.now();
     if (failure.verdict !== "postpone") {
@@ -117,6 +121,7 @@ export class FailurePath {
       keyed: address.ordered && message.key !== undefined,
       capabilities: driver.capabilities,
       hasDeadLetterQueue: deadLetter !== undefined,
+      afterDeadLetter,
       settles,
     });
   }
@@ -137,6 +142,7 @@ export class FailurePath {
         this.#context.attempts.note(this.#context.address, delivery.message, {
           nextAttempt: delivery.attempt + 1,
           suspect: false,
+          blocks: false,
           notBefore: 0,
           firstFailedAt: delivery.firstFailedAt,
           lastError: remembered(delivery.lastError),
@@ -147,7 +153,7 @@ export class FailurePath {
         return this.#republish(delivery, decision.delayMs);
       case "dead-lettered":
         delivery.ending = "dead-letter";
-        return this.#deadLetter(delivery, failure.error);
+        return this.#deadLetter(delivery, failure.error, decision.blocksKey ? block : ack);
       case "dropped":
         delivery.ending = "dead-letter";
         this.#tell(delivery, "DROPPED", failure.error, "");
@@ -165,7 +171,7 @@ export class FailurePath {
       expiresAt: undefined,
       headers: {
         ...delivery.headers,
-        ...redriveMark(delivery.message.headers),
+        ...redriveMark(delivery.markedHeaders),
         [attemptHeader]: String(delivery.attempt + 1),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
         ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
@@ -181,7 +187,7 @@ export class FailurePath {
   }
 
   /** Stores it in the dead-letter queue; tries again for as long as the delivery is ours. */
-  async #deadLetter(delivery: InFlightDelivery, error: unknown): Promise<NextStep> {
+  async #deadLetter(delivery: InFlightDelivery, error: unknown, stored: NextStep): Promise<NextStep> {
     const { deadLetter, clock, signal, driver, onError } = this.#context;
     if (deadLetter === undefined) return ack;
     // Not to vanish by the original's time to live.
@@ -196,7 +202,7 @@ export class FailurePath {
         await this.#context.sender(deadLetter).add(message, wireSize(message), signal);
         const note = message === whole ? "" : ` Left out: ${message.headers[deadLetterHeaders.omitted]}.`;
         this.#tell(delivery, "DEAD_LETTERED", error, note);
-        return ack;
+        return stored;
       } catch (cause) {
         if (signal.aborted || delivery.lost) return leave;
         const refusal = normalise(driver, cause);
@@ -251,7 +257,7 @@ export class FailurePath {
     const { address, clock } = this.#context;
     const now = clock.now();
     const headers: Record<string, string> = {
-      ...redriveMark(delivery.message.headers),
+      ...redriveMark(delivery.markedHeaders),
       [deadLetterHeaders.source]: address.name,
       [deadLetterHeaders.attempts]: String(delivery.attempt),
       [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),

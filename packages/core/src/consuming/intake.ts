@@ -101,12 +101,16 @@ export class Intake {
     const { maxParked, maxParkedBytes } = settings;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
-    if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
+    if (scheduler.isIsolating)
+      return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
-    if (scheduler.parked >= maxParked || scheduler.parkedBytes >= maxParkedBytes) return 0;
     const bytes = this.#bytesLeft;
+    const isFull = scheduler.parked >= maxParked || scheduler.parkedBytes >= maxParkedBytes;
+    if (isFull || (bytes <= 0 && scheduler.held > scheduler.parked)) {
+      scheduler.noteFull();
+      return 0;
+    }
     const room = prefetch - (scheduler.held - scheduler.parked);
-    if (bytes <= 0 && scheduler.held > scheduler.parked) return 0;
     // While there is work at hand, ask for a good number at once rather than for one at a time.
     if (scheduler.queued > 0 && room < prefetch / 4) return 0;
     // Half at most, so that one half is fetched while the other is handled and settled.

@@ -67,14 +67,18 @@ export class ManualSettlement implements AttemptOwner {
     const { inFlight, outcome } = attempt;
     outcome.onSettled?.();
     if (step.step === "leave" || this.#context.isCancelled()) return "lost";
+    // The next attempt begins its wait when this handler has ended, and so does its key.
     if (step.step === "wait") {
-      // The next attempt begins its wait when this handler has ended.
-      outcome.waitAfter = step;
+      outcome.staysAfter = step;
       return "settled";
     }
     if (inFlight.state === "orphaned") {
       this.#context.onError(settledTooLate(inFlight));
       return "lost";
+    }
+    if (step.step === "block") {
+      outcome.staysAfter = step;
+      return "settled";
     }
     return new Promise((resolve) => {
       // The handler has ended meanwhile: whoever waits for the store goes on from here.

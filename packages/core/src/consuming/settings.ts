@@ -14,7 +14,7 @@ export interface ConsumeSettings {
   readonly prefetch: number;
   /** What the prefetch may grow to while handlers are quick; the same where the application gave a number. */
   readonly maxPrefetch: number;
-  /** The most bytes held of what could start or runs, one message at least. */
+  /** The most bytes held of what could start or runs, one message at least; the driver may fetch so many ahead. */
   readonly prefetchBytes: number;
   /** The most messages held that can not be started: behind their key, or before their next attempt. */
   readonly maxParked: number;
@@ -55,7 +55,9 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
   }
   const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
   if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
-  const prefetchBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
+  const allBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
+  // Who reads a log knows of no settlement but the furthest: what it fetches ahead comes on top of what is held here.
+  const prefetchBytes = driver.capabilities.settlement === "cumulative" ? Math.ceil(allBytes / 2) : allBytes;
   const maxPrefetch = options.prefetch === undefined ? Math.max(quickPrefetch, prefetch) : prefetch;
   const maxParked = Math.max(leastParked, parkedPerPrefetch * prefetch);
   return {

@@ -7,6 +7,7 @@ import { sleep } from "../runtime/sleep.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
+import type { BlockedKeysContext } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { FailurePath } from "./failure-path.ts";
@@ -67,6 +68,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       filter: capabilities.features.filters?.how === "native" ? undefined : spec.filter,
       settles,
       cumulative: capabilities.settlement === "cumulative",
+      blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
       handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
@@ -78,6 +80,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
         settles,
         attempts,
         deadLetter: spec.deadLetter,
+        afterDeadLetter: spec.afterDeadLetter,
         sender: context.sender,
         onError,
         onWarning: context.onWarning,
@@ -129,6 +132,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   get held(): number {
     return this.#scheduler.held;
   }
+  get blockedKeys(): number {
+    return this.#scheduler.blockedKeys;
+  }
 
   pause(): void {
     if (!this.#paused) this.#since = this.#context.clock.now();
@@ -177,6 +183,25 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       if (waiting.aborted || !normalise(this.#context.driver, cause).retryable) throw cause;
       return false;
     }
+  }
+
+  #blockedKeys(): BlockedKeysContext | undefined {
+    const { address, deadLetter, afterDeadLetter } = this.#spec;
+    if (afterDeadLetter === "continue" || deadLetter === undefined) return undefined;
+    const { driver, clock, observer, onWarning, deadLetterWatches } = this.#context;
+    const { attempts, settlement } = driver.capabilities;
+    void this.ended.then(() => deadLetterWatches.forget(deadLetter));
+    return {
+      address,
+      deadLetter,
+      watch: deadLetterWatches.of(deadLetter),
+      countsDeliveries: attempts === "exact",
+      keepsPartitions: settlement === "cumulative",
+      clock,
+      observer,
+      onWarning,
+      signal: this.#closing.signal,
+    };
   }
 
   #heedSignal(): void {
