@@ -61,7 +61,7 @@ describe("a key whose handler is slow", () => {
   it("in one partition of a log leaves the others alone, however large what follows it is", async () => {
     const { client, driver, clock } = await connected({ capabilities: { settlement: "cumulative" } });
     const seen: string[] = [];
-    await client.subscribe(Events, { group: "g", prefetchBytes: 20_000 }, async (name) => {
+    await client.subscribe(Events, { group: "g", prefetchBytes: 40_000 }, async (name) => {
       seen.push(name.trim());
       if (name.startsWith("slow")) await never;
     });
