@@ -484,6 +484,52 @@ describe("a message whose count has reached the limit", () => {
   });
 });
 
+describe("the attempt that is written on a message", () => {
+  const written = (value: number, attempt: string | number, rest: object = {}) =>
+    delivery(value, { headers: { "waybill-attempt": String(attempt) }, ...rest });
+  const retry = { maxAttempts: 3, backoff: () => 0 };
+
+  it("is where it goes on, across processes", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { retry: { how: "republish" } } });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(written(1, 2));
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    expect(handler.began).toEqual(["1#2"]);
+    expect(driver.sent("jobs")[0]?.headers["waybill-attempt"]).toBe("3");
+  });
+
+  it.each([3, 4, 99, 1_000_000, 1e9])("gives nobody up who was never handled: %d", async (attempt) => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(written(1, attempt), written(2, attempt));
+    await clock.settle();
+    const began = attempt === 1e9 ? ["1", "2"] : ["1#3", "2#3"];
+    expect(handler.began).toEqual(began);
+    handler.end(1);
+    handler.fail(2);
+    await clock.settle();
+    expect(driver.consumer().settled[0]).toBe("ack 1");
+    expect(values(driver.sent("jobs..dead"))).toEqual(attempt === 1e9 ? [] : [2]);
+  });
+
+  it("is no part of the verdict on what takes its process down: that is the broker's count", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    // As often as the kills of a busy process come to, while it was only prefetched.
+    const suspicious = written(1, 99, { redeliveries: 4 });
+    driver.consumer().deliver(suspicious);
+    await clock.settle();
+    driver.consumer().deliver(suspicious);
+    await clock.settle();
+    expect(handler.began).toEqual(["1#3"]);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+  });
+});
 /** Until the garbage collector has run, if it can be made to. */
 async function collected(done: () => boolean): Promise<void> {
   setFlagsFromString("--expose-gc");
