@@ -13,6 +13,7 @@ export interface ConsumeOptions {
   readonly prefetch?: number | undefined;
   /**
    * The most bytes held (bodies, keys and headers), running ones included; one message always fits.
+   * Twice as many again may wait behind their ordering key, or in place for their next attempt.
    * Default 64 MiB.
    */
   readonly prefetchBytes?: number | undefined;

@@ -17,6 +17,7 @@ import { DeadLetterRoutes } from "../consuming/dead-letter-routes.ts";
 import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
+import { currentHandlerCall } from "../consuming/handler-call.ts";
 import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
@@ -27,7 +28,8 @@ import {
 } from "../consuming/specify.ts";
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
-import { aborted, closed } from "../errors/ended.ts";
+import type { Demand } from "../consuming/takers.ts";
+import { aborted, closed, draining } from "../errors/ended.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
@@ -38,6 +40,7 @@ import { checkRedriveOptions, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
+import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
@@ -224,7 +227,7 @@ export class BrokerClient implements Client<Feature> {
     options: (SubscribeOptions | ConsumeOptions) & OrderedConsumeOptions = {},
   ): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
-    const subscribe = async (handler: Handler<T>, isWanted: () => boolean) => {
+    const subscribe = async (handler: Handler<T>, demand: Demand) => {
       this.#check(from, from?.kind === "topic" ? "topic" : "queue");
       checkConsuming(options);
       // What the loop has taken and not settled is its own choice: the prefetch bounds it.
@@ -233,7 +236,7 @@ export class BrokerClient implements Client<Feature> {
         from.kind === "topic"
           ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler as Handler<unknown>)
           : specifyQueue(this.#specify, from, pulled, handler as Handler<unknown>);
-      return this.#begin({ ...spec, isWanted }, options.deadLetter);
+      return this.#begin({ ...spec, demand }, options.deadLetter);
     };
     return deliveryIterator<T>(subscribe, { clock, onError: reporter.error });
   }
@@ -409,7 +412,12 @@ export class BrokerClient implements Client<Feature> {
     checkClosing(options);
     checkCloseOptions(options);
     this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
-    return this.#closed;
+    const call = currentHandlerCall();
+    if (call === undefined) return this.#closed;
+    // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
+    const closing = [...this.#subscriptions].filter(({ settles }) => settles);
+    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
+    if (closed.every(Boolean)) await this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -425,17 +433,28 @@ export class BrokerClient implements Client<Feature> {
     const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     const looked = this.#deadLetterWatches.close();
     await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.close({ timeoutMs })),
+      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
     );
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
+    const stopWaiting = noticeOfWait(clock, timeoutMs, () =>
+      reporter.warn(
+        draining(
+          "the client",
+          `${this.#budget.messages} of its publishes`,
+          timeoutMs,
+          "Await publishes before you close, and close outside of publish middleware.",
+        ),
+      ),
+    );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
       await within(clock, timeoutMs, flushed, { signal: over.signal });
     clock.clearTimeout(timer);
+    stopWaiting();
     this.#requests.close();
-    await Promise.all([...this.#subscriptions].map((each) => each.close({ timeoutMs: 0 })));
+    await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
     this.#publishing.close();
     // What a look has in hand goes back while there is a connection.
     await within(clock, driverGraceMs, looked);

@@ -1,6 +1,7 @@
 import { errorText } from "../errors/error-text.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Address } from "../spi/address.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 
@@ -60,6 +61,8 @@ export class AttemptMemory {
   }
 }
 
-function nameOf(address: Address, message: ReceivedMessage): string {
-  return `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""} ${message.id}`;
+/** What a redrive has brought back begins anew, whatever is known of it from before. */
+function nameOf(address: Address, { id, headers }: ReceivedMessage): string {
+  const redrivenBy = headers[deadLetterHeaders.redriveRun] ?? "";
+  return `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""} ${redrivenBy} ${id}`;
 }

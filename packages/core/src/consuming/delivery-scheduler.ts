@@ -7,12 +7,13 @@ import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
-import { Admission, countOf } from "./admission.ts";
+import { Admission, deliveriesOf } from "./admission.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
+import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
@@ -20,15 +21,16 @@ import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { Suspects } from "./suspects.ts";
+import type { Demand } from "./takers.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
-  readonly subscription: Subscription;
+  readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
   /** Set where a dead-lettered message keeps its ordering key waiting. */
   readonly blockedKeys: BlockedKeysContext | undefined;
-  /** False while nobody asks for a delivery, where the application takes them one by one. */
-  readonly isWanted: () => boolean;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
   /** There is room again, or nothing left to do: the receiver may look. */
   readonly onChange: () => void;
   /** A suspect waits, and nothing is being worked on: hand back all, and receive one at a time. */
@@ -74,6 +76,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
   #parked = 0;
+  #parkedBytes = 0;
   #starting = false;
   #waitsForTurn = false;
   #suspectTimer: unknown;
@@ -106,6 +109,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   get running(): number {
     return this.#running.size;
   }
+  /** The handler calls that have not ended. */
+  *calls(): Iterable<HandlerCall> {
+    for (const { current } of this.#running) if (current !== undefined) yield current.call;
+  }
   get held(): number {
     return this.#inFlight.size;
   }
@@ -115,6 +122,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
   get parked(): number {
     return this.#parked;
+  }
+  get parkedBytes(): number {
+    return this.#parkedBytes;
   }
   /** Ordering keys that wait for a dead-lettered message. */
   get blockedKeys(): number {
@@ -130,6 +140,13 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** While true, one message at a time is to be received. */
   get isIsolated(): boolean {
     return this.#isolation.isOn;
+  }
+
+  /** What runs keeps others of its ordering key waiting. */
+  get keepsFollowers(): boolean {
+    for (const { message } of this.#running)
+      if (message.key !== undefined && this.#keys.hasFollowers(message.key)) return true;
+    return false;
   }
 
   get concurrency(): number {
@@ -169,11 +186,23 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
-    for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
+    for (const message of batch) this.#suspects.noteCount(message.id, deliveriesOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
-    if (this.#suspects.needsIsolation) this.#isolation.want();
     this.proceed();
+  }
+
+  /** What arrived when its consumer had come to an end: it comes again, and that it came uses no attempt. */
+  passOver(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
+    const { clock } = this.#context;
+    for (const message of batch) {
+      const { delivery, waitMs } = this.#admission.admit(message, session, undefined, clock.now());
+      if (waitMs > 0) {
+        delivery.move("delay");
+        delivery.dueAt = monotonicNow(clock) + waitMs;
+      }
+      this.#remember(delivery);
+    }
   }
 
   #admitOne(session: ConsumerSession, message: ReceivedMessage, now: number): void {
@@ -203,8 +232,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
       return;
     }
-    if (delivery.suspect && !this.#isolation.isOn) this.#suspects.add(delivery);
-    else this.#ready.add(delivery);
+    if (!delivery.suspect || this.#isolation.isOn) return this.#ready.add(delivery);
+    this.#suspects.add(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
   }
 
   // ── Turns ───────────────────────────────────────────────────────────────────
@@ -237,12 +267,14 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   #mayStart(): boolean {
     if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation.isWanted) return false;
-    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency) && this.#context.isWanted();
+    if (this.#context.demand?.isOpen === false) return false;
+    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
   }
 
   #start(delivery: InFlightDelivery): void {
     delivery.move("start");
     this.#running.add(delivery);
+    this.#context.demand?.started(delivery);
     this.#working++;
     if (delivery.suspect) {
       this.#suspects.started();
@@ -264,11 +296,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
-    // A handler that heeds its signal has been called like one that does not.
-    if (this.#cancelled && isUnsettled(delivery)) {
-      this.#noteHandBack(delivery);
-      this.#remember(delivery);
-    }
+    this.#context.demand?.ended(delivery);
+    if (delivery.current !== undefined) delivery.current.call.isOver = true;
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -309,10 +338,14 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
     if (delivery.state === "orphaned") return this.finish(delivery);
-    if (countsAttempt) delivery.attempt++;
+    if (countsAttempt) {
+      delivery.attempt++;
+      // A middleware that threw has used an attempt without any call of the handler.
+      delivery.wasStarted = true;
+    } else delivery.wasStarted = delivery.attempt > delivery.firstAttempt;
     delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
     this.#workEnds(delivery, "delay");
-    // Handed back with all others, for the consumer to begin anew.
+    // It ran alone, and was handed back with all that its consumer had.
     if (delivery.state === "ended") return;
     if (this.#stopped || delivery.partition?.revoking) {
       this.#handBack(delivery);
@@ -542,7 +575,18 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
   cancel(reason: MessagingError): void {
     this.#cancelled = true;
-    for (const { current } of this.#running) current?.cancel(reason);
+    for (const delivery of this.#running) {
+      this.#noteCutOff(delivery);
+      delivery.current?.cancel(reason);
+    }
+  }
+
+  /** It was an attempt, whether its handler ends before its consumer has closed or after. */
+  #noteCutOff(delivery: InFlightDelivery): void {
+    if (delivery.state !== "running" || !delivery.current?.call.handlerCalled) return;
+    this.#remember(delivery);
+    if (!delivery.suspect) delivery.attempt++;
+    this.#noteHandBack(delivery);
   }
 
   #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
@@ -586,7 +630,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #remember(delivery: InFlightDelivery): void {
     const { attempts, address, settles } = this.#context;
     if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
-    const isOver = delivery.state === "running" && delivery.wasStarted;
+    const isOver = delivery.state === "running" && delivery.current?.call.handlerCalled === true;
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
@@ -600,15 +644,21 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #park(delivery: InFlightDelivery): void {
     if (delivery.parked) return;
     delivery.parked = true;
-    this.#parked++;
-    if (delivery.partition !== undefined) delivery.partition.parked++;
+    this.#countParked(delivery, 1);
   }
 
   #unpark(delivery: InFlightDelivery): void {
     if (!delivery.parked) return;
     delivery.parked = false;
-    this.#parked--;
-    if (delivery.partition !== undefined) delivery.partition.parked--;
+    this.#countParked(delivery, -1);
+  }
+
+  #countParked({ size, partition }: InFlightDelivery, by: 1 | -1): void {
+    this.#parked += by;
+    this.#parkedBytes += by * size;
+    if (partition === undefined) return;
+    partition.parked += by;
+    partition.parkedBytes += by * size;
   }
 
   /** Its key is free. */

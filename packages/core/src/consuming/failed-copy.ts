@@ -2,7 +2,7 @@ import { nextPublishToken } from "../publishing/ids.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
-/** A copy of a message that failed, to be stored elsewhere or to come again. */
+/** A failed message as it is stored again: for its next attempt, or in its dead-letter queue. */
 export function copyOf(
   { message }: InFlightDelivery,
   changed: Pick<WireMessage, "delayMs" | "expiresAt"> & {

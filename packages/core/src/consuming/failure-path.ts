@@ -1,9 +1,9 @@
 import type { AfterDeadLetter } from "../api/failure-policy.ts";
-import type { PostponedError } from "../api/postponed-error.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
-import type { DecidedRetryPolicy } from "../policies/backoff.ts";
+import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -71,13 +71,8 @@ const refusedForGood = new Set<string>(["MESSAGE_TOO_LARGE", "INVALID_HEADER", "
 
 /** The failure that a thrown error is. */
 export function failureOf(error: unknown): Failure {
-  return isPostponed(error)
-    ? { verdict: "postpone", error, delayMs: error.delayMs }
-    : { verdict: "threw", error };
-}
-
-function isPostponed(error: unknown): error is PostponedError {
-  return MessagingError.isInstance(error) && error.code === "POSTPONED";
+  const delayMs = readError(error)?.delayMs;
+  return delayMs === undefined ? { verdict: "threw", error } : { verdict: "postpone", error, delayMs };
 }
 
 /**
@@ -86,10 +81,22 @@ function isPostponed(error: unknown): error is PostponedError {
  */
 export class FailurePath {
   readonly #context: FailurePathContext;
+  /** The application's functions that gave no answer to use: each is told of once. */
+  readonly #toldOf = new Set<string>();
 
   constructor(context: FailurePathContext) {
     this.#context = context;
   }
+
+  /** @throws MessagingError `INVALID_ARGUMENT` for a wait that an application may not ask for */
+  checkDelay(delayMs: unknown): void {
+    checkRetryDelay("delayMs", delayMs, this.#context.retry.longestDelayMs);
+  }
+
+  readonly #onMistake: OnMistake = (of, mistake) => {
+    if (!this.#toldOf.has(of)) this.#context.onError(mistake);
+    this.#toldOf.add(of);
+  };
 
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
     const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
@@ -103,8 +110,11 @@ export class FailurePath {
       verdict: failure.verdict,
       attempt,
       maxAttempts: retry.maxAttempts,
-      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error),
-      delayMs: failure.delayMs ?? retry.delayAfter(attempt, failure.error),
+      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error, this.#onMistake),
+      delayMs: Math.min(
+        failure.delayMs ?? retry.delayAfter(attempt, failure.error, this.#onMistake),
+        retry.longestDelayMs,
+      ),
       expiresAt: delivery.expiresAt,
       now,
       kind: address.kind,
@@ -252,7 +262,7 @@ export class FailurePath {
       [deadLetterHeaders.attempts]: String(delivery.attempt),
       [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),
       [deadLetterHeaders.lastFailedAt]: String(now),
-      [deadLetterHeaders.errorCode]: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+      [deadLetterHeaders.errorCode]: codeOf(error),
       [deadLetterHeaders.errorMessage]: errorText(error),
     };
     if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
@@ -277,7 +287,7 @@ export class FailurePath {
             source: address.name,
             group: address.group,
             attempt: delivery.attempt,
-            code: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+            code: codeOf(error),
           },
         },
       ),

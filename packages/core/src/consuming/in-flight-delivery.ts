@@ -2,6 +2,7 @@ import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
 import { writtenExpiry } from "./attempt-headers.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
+import type { HandlerCall } from "./handler-call.ts";
 import type { Partition } from "./partition.ts";
 
 export type DeliveryPartition = Partition<InFlightDelivery>;
@@ -9,6 +10,7 @@ export type DeliveryPartition = Partition<InFlightDelivery>;
 /** The handler call that is under way. */
 export interface CurrentAttempt {
   readonly settlement: Delivery["settlement"];
+  readonly call: HandlerCall;
   cancel(reason: unknown): void;
 }
 
@@ -35,13 +37,15 @@ export class InFlightDelivery {
   readonly size: number;
   /** Milliseconds since the epoch, by the client's clock. */
   readonly receivedAt: number;
+  /** The number of the attempt that it came for. */
+  readonly firstAttempt: number;
   /** The number of the attempt that runs or comes next. */
   attempt: number;
   /** The broker counts more deliveries than attempts are known of, and as many as the policy allows. */
   suspect = false;
   /** When the handler of the present attempt was called, by the clock's steady time. */
   startedAt: number | undefined;
-  /** A handler has been called with it. */
+  /** A handler has been called with it, and not put it off. */
   wasStarted = false;
   /** The broker has taken it back: nothing here may settle it any more. */
   lost = false;
@@ -84,6 +88,7 @@ export class InFlightDelivery {
     this.partition = partition;
     this.headers = headers;
     this.size = size;
+    this.firstAttempt = attempt;
     this.attempt = attempt;
     this.receivedAt = receivedAt;
   }

@@ -15,6 +15,9 @@ export interface IntakeContext {
   readonly cumulative: boolean;
 }
 
+/** A partition is read no further while so much of `prefetchBytes` waits in it: a few that are stuck leave room for others. */
+const stuckShareOfBytes = 1 / 4;
+
 /** Asks consumers for deliveries: never for more than there is room for. */
 export class Intake {
   readonly #context: IntakeContext;
@@ -33,6 +36,18 @@ export class Intake {
   /** The most messages to hold now. */
   get prefetch(): number {
     return this.#window.size;
+  }
+
+  /** There is no room for more, or none in some partitions, or none for a message as they usually are. */
+  get isFull(): boolean {
+    const isPaused = (this.#session?.pausedPartitions.length ?? 0) > 0;
+    return this.#wake !== undefined || isPaused || this.#bytesLeft < this.#usualBytes;
+  }
+
+  /** What waits behind its key, or for its next attempt, takes no place from what could start. */
+  get #bytesLeft(): number {
+    const { scheduler, settings } = this.#context;
+    return settings.prefetchBytes - (scheduler.heldBytes - scheduler.parkedBytes);
   }
 
   /** There may be room again. */
@@ -59,7 +74,7 @@ export class Intake {
         continue;
       }
       const batch = await session.consumer.receive(room, { signal });
-      if (signal.aborted) return;
+      if (signal.aborted) return scheduler.passOver(session, batch);
       onReceived();
       this.#follow(session, batch.length);
       if (batch.length > 0) {
@@ -83,18 +98,18 @@ export class Intake {
   /** How many deliveries to ask for now. */
   #room(session: ConsumerSession): number {
     const { scheduler, settings, cumulative } = this.#context;
-    const { prefetchBytes, maxParked } = settings;
+    const { maxParked, maxParkedBytes } = settings;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
     if (scheduler.isIsolating)
       return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
-    const bytes = prefetchBytes - scheduler.heldBytes;
-    if (scheduler.parked >= maxParked || (bytes <= 0 && scheduler.held > 0)) {
+    const bytes = this.#bytesLeft;
+    const isFull = scheduler.parked >= maxParked || scheduler.parkedBytes >= maxParkedBytes;
+    if (isFull || (bytes <= 0 && scheduler.held > scheduler.parked)) {
       scheduler.noteFull();
       return 0;
     }
-    // What waits behind its key, or for its next attempt, takes no place from what could start.
     const room = prefetch - (scheduler.held - scheduler.parked);
     // While there is work at hand, ask for a good number at once rather than for one at a time.
     if (scheduler.queued > 0 && room < prefetch / 4) return 0;
@@ -111,10 +126,11 @@ export class Intake {
   #mayGoOn(session: ConsumerSession): boolean {
     const { consumer } = session;
     const prefetch = this.#window.size;
+    const mostBytes = this.#context.settings.prefetchBytes * stuckShareOfBytes;
     const stuck: string[] = [];
-    for (const partition of session.partitions) {
-      if (partition.blocked >= 2 * prefetch || partition.parked >= Math.max(1, prefetch / 2))
-        stuck.push(partition.name);
+    for (const { name, blocked, parked, parkedBytes } of session.partitions) {
+      if (blocked >= 2 * prefetch || parked >= Math.max(1, prefetch / 2) || parkedBytes >= mostBytes)
+        stuck.push(name);
     }
     if (consumer.pausePartitions === undefined) return stuck.length === 0;
     if (stuck.join() !== session.pausedPartitions.join()) {

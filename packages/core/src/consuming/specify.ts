@@ -2,7 +2,7 @@ import { bytes } from "../api/codec.ts";
 import type { ConsumeOptions, OrderedConsumeOptions } from "../api/consume-options.ts";
 import type { AnyPayload, AnyQueue, AnyTopic } from "../api/contract.ts";
 import type { Handler } from "../api/delivery.ts";
-import { compose, type HandleMiddleware } from "../api/middleware.ts";
+import type { HandleMiddleware } from "../api/middleware.ts";
 import type { SubscribeOptions } from "../api/subscriber.ts";
 import type { Names } from "../connection/names.ts";
 import { requireFeature } from "../connection/require-feature.ts";
@@ -141,22 +141,22 @@ export function specifyInbox(
     settings: decideSettings({ concurrency: 1_000, prefetch: 1_000 }, driver),
     deadLetter: undefined,
     afterDeadLetter: "continue",
-    middleware: undefined,
+    middleware: [],
     settles: false,
     handler: (_value, attempt) => onReply(attempt),
     signal: undefined,
-    isWanted: undefined,
+    demand: undefined,
   };
 }
 
 function common(context: SpecifyContext, options: ConsumeOptions, handler: Handler<unknown>) {
   return {
     settings: decideSettings(options, context.driver),
-    middleware: compose([...context.middleware, ...(options.use ?? [])]),
+    middleware: [...context.middleware, ...(options.use ?? [])],
     settles: true,
     handler,
     signal: options.signal,
-    isWanted: undefined,
+    demand: undefined,
   };
 }
 

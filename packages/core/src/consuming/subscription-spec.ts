@@ -13,6 +13,7 @@ import type { Attempt } from "./attempt.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { DeadLetterWatches } from "./dead-letter-watches.ts";
 import type { ConsumeSettings } from "./settings.ts";
+import type { Demand } from "./takers.ts";
 
 /** What every subscription of a client shares. */
 export interface SubscriptionContext {
@@ -44,10 +45,11 @@ export interface SubscriptionSpec {
   readonly settings: ConsumeSettings;
   readonly deadLetter: Address | undefined;
   readonly afterDeadLetter: AfterDeadLetter;
-  readonly middleware: HandleMiddleware | undefined;
+  /** The first is outermost. */
+  readonly middleware: readonly HandleMiddleware[];
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly signal: AbortSignal | undefined;
-  /** Where the application takes deliveries one by one: whether it asks for one now. */
-  readonly isWanted: (() => boolean) | undefined;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
 }

@@ -53,6 +53,7 @@ export const errorCodes = {
 
   // Lifecycle.
   ABORTED: { retryable: false, title: "The caller's abort signal fired" },
+  DRAINING: { retryable: false, title: "Closing waits for what is still under way" },
   CLOSED: { retryable: false, title: "The client, subscription or iterator is closed" },
 } as const satisfies Record<string, { retryable: boolean; title: string }>;
 
