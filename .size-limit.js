@@ -8,6 +8,7 @@
 //         +1.7    requests across clocks, redrives by run marks, dry runs that write nothing
 //         +2.6    errors as data without secrets, a logger, health that says since when
 //         +1.3    every argument of a public call checked
+//         +0.2    first publishes that ask nothing again, one bound in bytes on logs and in looks
 //   spi     5 kB   as it was first measured
 //         +3.0    what log adapters share: partition buffers, delay tiers, the forwarder of due messages
 export default [
@@ -15,7 +16,7 @@ export default [
     name: "@waybill/core, everything",
     path: "packages/core/dist/index.js",
     import: "*",
-    limit: "38 kB",
+    limit: "38.2 kB",
     brotli: true,
   },
   {
