@@ -11,6 +11,7 @@
 //         +3.0    keys that wait for a dead-lettered message: looks at its queue, shared and in vain, originals that run anew
 //         +0.2    waiting retries that another process takes over
 //         +0.6    one budget for the event loop, requests bounded in bytes, methods of observers' classes checked
+//         +0.2    first publishes that ask nothing again, one bound in bytes on logs and in looks
 //   spi     5 kB   as it was first measured
 //         +3.0    what log adapters share: partition buffers, delay tiers, the forwarder of due messages
 //         +0.2    what they keep beside an offset of retries that wait
