@@ -3,7 +3,12 @@ import type { Capabilities } from "@waybill/core/spi";
 import { MemoryBroker, memory } from "@waybill/memory";
 
 /** The embedded broker, with the capabilities changed so that core takes other ways with it. */
-function memoryVariant(name: string, about: string, change: (native: Capabilities) => Capabilities): Variant {
+function memoryVariant(
+  name: string,
+  about: string,
+  retries: Variant["retries"],
+  change: (native: Capabilities) => Capabilities,
+): Variant {
   return {
     name,
     about,
