@@ -1,8 +1,9 @@
 import { brokerNames, statusOf, urlVariable } from "@waybill/local-brokers";
 import { defineConfig } from "vitest/config";
 import { brokerJobs, chosenJob } from "./scripts/testing/broker-jobs.ts";
-import { mayKillVariable, statusOfRunning } from "./scripts/testing/broker-status.ts";
+import { statusOfRunning } from "./scripts/testing/broker-status.ts";
 import { endWithParent } from "./scripts/testing/end-with-parent.ts";
+import { mayKillBrokers } from "./scripts/testing/may-kill.ts";
 import { sourceConditions } from "./vitest.config.ts";
 
 const job = chosenJob(process.env);
@@ -10,7 +11,7 @@ if (job !== undefined) endWithParent();
 
 // Whatever runs now is tested: named by the environment, started here, or found listening. `npm run test:all` has
 // started all of them.
-const look = process.env[mayKillVariable] === "1" ? statusOfRunning : statusOf;
+const look = mayKillBrokers() ? statusOfRunning : statusOf;
 const names = job === undefined ? brokerNames : brokerNames.filter((name) => name === job.broker);
 const up = (await look(names)).filter(({ state }) => state === "up");
 const absent = brokerNames.filter((name) => !up.some((broker) => broker.name === name));

@@ -9,6 +9,7 @@ import { lockfile } from "./check/lockfile.ts";
 import { published } from "./check/published.ts";
 import { snippets } from "./check/snippets.ts";
 import { words } from "./check/words.ts";
+import { refuse } from "./refuse.ts";
 import { writeTally } from "./tally.ts";
 
 const all = {
@@ -30,8 +31,7 @@ const all = {
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(all, name));
 if (unknown.length > 0) {
-  console.error(`There is no check ${unknown.join(", ")}; there are ${Object.keys(all).join(", ")}.`);
-  process.exit(2);
+  refuse(`There is no check ${unknown.join(", ")}: choose from ${Object.keys(all).join(", ")}.`);
 }
 const steps = Object.entries(all).filter(([name]) => chosen.length === 0 || chosen.includes(name));
 

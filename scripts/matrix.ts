@@ -2,14 +2,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { matrixOf } from "@waybill/conformance";
-import { savedReports } from "./testing/conformance.ts";
+import { savedReports } from "./testing/saved-reports.ts";
 import { packages, root } from "./workspace.ts";
 
 const page = "docs/adapters/matrix.md";
 const introduction = `# The adapters compared
 
 Written by \`npm run matrix\` from the reports of a run of \`npm run test:all\`, never by hand. Kafka, RabbitMQ and Redis are
-the real ones; the three clouds were [stood in for](README.md#what-the-clouds-are-proven-on), not reached.`;
+the real ones; of the three clouds, [emulators](README.md#what-the-clouds-are-proven-on) were tested.`;
 
 const reports = savedReports().filter(({ adapter }) => packages.some(({ folder }) => folder === adapter));
 const missing = packages.filter(

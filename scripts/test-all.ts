@@ -2,22 +2,28 @@
 // `npm run test:all -- redis rabbitmq` starts and tests only those. WAYBILL_TEST_PROCESSES: how many at a time;
 // WAYBILL_TEST_MINUTES: when to give up.
 import { type BrokerName, brokerNames, isBrokerName } from "@waybill/local-brokers";
+import { refuse } from "./refuse.ts";
 import { addUp, inWords, type Tally, writeTally } from "./tally.ts";
 import { brokerList } from "./testing/broker-list.ts";
-import { mayKillVariable } from "./testing/broker-status.ts";
-import { forgetReports, savedReports } from "./testing/conformance.ts";
 import { conformanceTable } from "./testing/conformance-table.ts";
 import { printFailures } from "./testing/failures.ts";
 import { heading } from "./testing/heading.ts";
+import { allowingKills } from "./testing/may-kill.ts";
 import { unknownMeasuredCases } from "./testing/measured-tests.ts";
+import { numberFrom } from "./testing/number-from.ts";
 import { OwnBrokers } from "./testing/own-brokers.ts";
 import { runLimit } from "./testing/run-limit.ts";
 import { runtimeJobs } from "./testing/runtimes.ts";
-import { testBrokers } from "./testing/side-by-side.ts";
+import { forgetReports, savedReports } from "./testing/saved-reports.ts";
+import { processCount, testBrokers } from "./testing/side-by-side.ts";
 import { runVitest, type VitestResult } from "./testing/vitest.ts";
 import { packages } from "./workspace.ts";
 
-const signal = runLimit(minutesFrom(process.env.WAYBILL_TEST_MINUTES));
+/** Long enough for a busy computer, short enough that continuous integration hears the result within its hour. */
+const usualMinutes = 50;
+
+const signal = runLimit(numberFrom("WAYBILL_TEST_MINUTES", 1_440, process.env) ?? usualMinutes);
+const processes = processCount(process.env);
 const asked = namesFrom(process.argv.slice(2));
 const chosen = asked.length === 0 ? brokerNames : asked;
 
@@ -44,11 +50,11 @@ try {
     heading("Tests that need no broker");
     results.push(await runVitest({ name: "unit", args: [], reporter: "default", signal }));
   }
-  const env = { ...brokers.environment, [mayKillVariable]: "1" };
+  const env = allowingKills(brokers.environment);
   const only = ({ broker }: { broker: BrokerName | undefined }) =>
     asked.length === 0 || (broker !== undefined && asked.includes(broker));
   const beside = asked.length === 0 ? runtimeJobs(signal) : [];
-  results.push(...(await testBrokers({ env, signal, only, beside })));
+  results.push(...(await testBrokers({ env, signal, processes, only, beside })));
   printFailures(results);
 
   heading("Conformance");
@@ -74,17 +80,8 @@ writeTally("test-all", total);
 console.log(`\n${inWords(total)}`);
 process.exit(total.failed === 0 && !signal.aborted ? 0 : 1);
 
-/** Long enough for a busy computer, short enough that continuous integration hears the result within its hour. */
-function minutesFrom(text = "50"): number {
-  const minutes = Number(text);
-  if (minutes > 0 && minutes <= 24 * 60) return minutes;
-  console.error(`WAYBILL_TEST_MINUTES=${text} is no number of minutes from 1 to 1440: correct or unset it.`);
-  process.exit(2);
-}
-
 function namesFrom(words: readonly string[]): readonly BrokerName[] {
   const unknown = words.filter((word) => !isBrokerName(word));
   if (unknown.length === 0) return words.filter(isBrokerName);
-  console.error(`There is no broker ${unknown.join(", ")}: choose from ${brokerNames.join(", ")}.`);
-  process.exit(2);
+  return refuse(`There is no broker ${unknown.join(", ")}: choose from ${brokerNames.join(", ")}.`);
 }

@@ -19,6 +19,7 @@ describe("the words check", () => {
     expect(problemsIn("packages/kafka/src/delays/mover.ts", "")).toHaveLength(1);
     expect(problemsIn("packages/conformance/src/saboteurs/index.ts", "")).toHaveLength(1);
     expect(problemsIn("packages/sns-sqs/src/places/queue.ts", "")).toHaveLength(1);
+    expect(problemsIn("packages/local-brokers/stand-ins/azurite/package.json", "")).toHaveLength(1);
   });
 
   it("catches the name of an option, quoted or not, and in a document", () => {

@@ -33,14 +33,10 @@ export interface RetiredWords {
 export const words: Step = {
   title: "Words: the field's own in names, documents and errors",
   run: async () => {
-    const paths = files(
-      "*.{ts,md}",
-      ".changeset/*.md",
-      "{docs,examples,scripts}/**/*.{ts,md}",
-      "packages/*/*.md",
-      "packages/*/{src,test,bin}/**/*.{ts,md}",
-    );
-    return wordProblems(new Map(paths.map((path) => [path, read(path)])), retired);
+    const paths = files("*.{ts,md}", ".changeset/*.md", "{docs,examples,scripts,packages}/**/*.*");
+    // Of files in other languages, the names count alone.
+    const texts = paths.map((path) => [path, /\.(m?[jt]s|md)$/.test(path) ? read(path) : ""] as const);
+    return wordProblems(new Map(texts), retired);
   },
 };
 

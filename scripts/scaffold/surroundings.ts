@@ -40,7 +40,7 @@ function entry(path: string): readonly [string, unknown] {
 
 const conformanceTest = (name: string) => `import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
-import { saveReport } from "../../../scripts/testing/conformance.ts";
+import { saveReport } from "../../../scripts/testing/saved-reports.ts";
 import { target } from "../src/conformance.ts";
 
 // Once @waybill/local-brokers can start this broker, \`localBroker\` says where it is.

@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BrokerName, brokerNames } from "@waybill/local-brokers";
 import { root } from "../workspace.ts";
+import { isMeasuring } from "./pass.ts";
 
 /** Test files that one vitest process runs, one after the other. */
 export interface BrokerJob {
@@ -14,23 +15,6 @@ export interface BrokerJob {
 
 /** Which job a vitest process is to run: the name of one. Without it, it runs the files of all. */
 export const jobVariable = "WAYBILL_TEST_JOB";
-
-/** `side-by-side` with other jobs, or `alone`, for the tests that measure time. */
-export type Pass = "side-by-side" | "alone";
-
-/** Which pass a vitest process belongs to. Without it, it runs all tests of its files. */
-export const passVariable = "WAYBILL_TEST_PASS";
-
-/** Longest first, so that no long one is left over when the others are done. Measured; what is not named comes last. */
-const longestFirst = [
-  "kafka",
-  "event-hubs",
-  "rabbitmq",
-  "sns-sqs",
-  "redis",
-  "google-pubsub",
-  "google-pubsub-pstest",
-];
 
 /** Starts another emulator of the same cloud, and so disturbs nobody. */
 const pstestFiles = "packages/google-pubsub/test/pstest.broker.test.ts";
@@ -48,7 +32,7 @@ export function brokerJobs(): readonly BrokerJob[] {
     { name: "google-pubsub-pstest", broker: "google-pubsub", files: find(pstestFiles) },
     { name: "local-brokers", broker: undefined, files: all.filter((file) => !taken.has(file)) },
   ];
-  return [...jobs, ...left].filter(({ files }) => files.length > 0).sort((a, b) => rank(a) - rank(b));
+  return [...jobs, ...left].filter(({ files }) => files.length > 0);
 }
 
 /** The job that the environment of a vitest process names, with the files of its pass. */
@@ -62,7 +46,7 @@ export function chosenJob(env: NodeJS.ProcessEnv): BrokerJob | undefined {
         .map((one) => one.name)
         .join(", ")}.`,
     );
-  return env[passVariable] === ("alone" satisfies Pass) ? { ...job, files: filesThatMeasure(job) } : job;
+  return isMeasuring(env) ? { ...job, files: filesThatMeasure(job) } : job;
 }
 
 /** The files that may have tests which measure time: see `measured-tests.ts`. */
@@ -72,9 +56,4 @@ export function filesThatMeasure({ files }: BrokerJob): readonly string[] {
 
 function find(pattern: string): readonly string[] {
   return globSync(pattern, { cwd: root }).sort();
-}
-
-function rank({ name }: BrokerJob): number {
-  const place = longestFirst.indexOf(name);
-  return place === -1 ? longestFirst.length : place;
 }

@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BrokerName, type BrokerStatus, statusOf } from "@waybill/local-brokers";
 
-/** Set by `npm run test:all`, whose brokers are its own. Those of `npm test` may be in use by others. */
-export const mayKillVariable = "WAYBILL_BROKERS_MAY_DIE";
-
 const timeoutMs = 60_000;
 
 /**

@@ -3,9 +3,11 @@ import type {
   Call,
   Connection,
   Consumer,
+  ConsumerHooks,
   PublishOutcome,
   ReceivedMessage,
   SettleOutcome,
+  Source,
   WireMessage,
 } from "@waybill/core/spi";
 
@@ -23,17 +25,31 @@ export async function publish(
   return outcomes;
 }
 
+/** Starts a consumer. What is not given is as core would have it most of the time. */
+export function consume(
+  connection: Connection,
+  address: Address,
+  { revoking, revoked, ...fields }: Partial<Omit<Source, "address"> & ConsumerHooks> = {},
+): Promise<Consumer> {
+  const source: Source = {
+    address,
+    start: { from: "latest" },
+    filter: undefined,
+    prefetch: 100,
+    prefetchBytes: 64_000_000,
+    ...fields,
+  };
+  const hooks = { revoking: revoking ?? (async () => {}), revoked: revoked ?? (() => {}) };
+  return connection.consume(source, hooks, call);
+}
+
 /** Receives until there are so many, or until the time is over. */
-export async function receive(
+export function receive(
   consumer: Consumer,
   count: number,
-  withinMs = 20_000,
+  timeoutMs = 20_000,
 ): Promise<readonly ReceivedMessage[]> {
-  const deliveries: ReceivedMessage[] = [];
-  const deadline = { signal: AbortSignal.timeout(withinMs) };
-  while (deliveries.length < count && !deadline.signal.aborted)
-    deliveries.push(...(await consumer.receive(count - deliveries.length, deadline)));
-  return deliveries;
+  return collect(consumer, count, timeoutMs, async () => {});
 }
 
 /** Receives whatever comes within this time. */
@@ -42,19 +58,28 @@ export function receiveFor(consumer: Consumer, ms: number): Promise<readonly Rec
 }
 
 /** Receives until there are so many, or until the time is over, and acks all of them as they come. */
-export async function take(
+export function take(
   consumer: Consumer,
   count: number,
-  withinMs = 20_000,
+  timeoutMs = 20_000,
 ): Promise<readonly ReceivedMessage[]> {
-  const taken: ReceivedMessage[] = [];
-  const deadline = { signal: AbortSignal.timeout(withinMs) };
-  while (taken.length < count && !deadline.signal.aborted) {
-    const deliveries = await consumer.receive(count - taken.length, deadline);
-    taken.push(...deliveries);
-    if (deliveries.length > 0) await ack(consumer, deliveries);
+  return collect(consumer, count, timeoutMs, (deliveries) => ack(consumer, deliveries));
+}
+
+async function collect(
+  consumer: Consumer,
+  count: number,
+  timeoutMs: number,
+  handle: (deliveries: readonly ReceivedMessage[]) => Promise<unknown>,
+): Promise<readonly ReceivedMessage[]> {
+  const collected: ReceivedMessage[] = [];
+  const deadline = { signal: AbortSignal.timeout(timeoutMs) };
+  while (collected.length < count && !deadline.signal.aborted) {
+    const deliveries = await consumer.receive(count - collected.length, deadline);
+    collected.push(...deliveries);
+    if (deliveries.length > 0) await handle(deliveries);
   }
-  return taken;
+  return collected;
 }
 
 export function ack(
@@ -73,17 +98,4 @@ export function retry(
 ): Promise<readonly SettleOutcome[]> {
   const batch = deliveries.map((delivery) => ({ delivery, outcome: "retry" as const, delayMs }));
   return consumer.settle(batch, call);
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Waits until it is so, and fails if it takes too long. */
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error("It did not come true in time.");
-    await sleep(20);
-  }
 }

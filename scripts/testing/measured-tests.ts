@@ -1,5 +1,5 @@
 import type { Report } from "@waybill/conformance";
-import type { Pass } from "./broker-jobs.ts";
+import type { Pass } from "./pass.ts";
 
 /**
  * Cases of the suite that fail when something comes too late by the clock. They run

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import {
   type BringUpOutcome,
   type BrokerName,
   bringUp,
   brokerNames,
+  downloadsFolder,
   findFreePort,
   type ProgressEvent,
   portVariable,
@@ -34,14 +34,12 @@ export class OwnBrokers {
 
   /** Takes down what an earlier run may have left, and chooses ports. */
   static async prepare(names: readonly BrokerName[]): Promise<OwnBrokers> {
-    const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
     const environment: NodeJS.ProcessEnv = {
       ...process.env,
       TMPDIR: temporary,
       WAYBILL_BROKERS_HOME: join(resultsFolder, "brokers"),
       // Shared with `waybill brokers up`: what was downloaded once is not downloaded again.
-      WAYBILL_BROKERS_DOWNLOADS:
-        process.env.WAYBILL_BROKERS_DOWNLOADS || join(cache, "waybill", "brokers", "downloads"),
+      WAYBILL_BROKERS_DOWNLOADS: downloadsFolder(process.env),
     };
     const brokers = new OwnBrokers(environment, names);
     await brokers.#takeDown();

@@ -1,5 +1,5 @@
 import { bringUp, findFreePort, portVariable, statusOf, takeDown, urlVariable } from "@waybill/local-brokers";
-import { mayKillVariable } from "./broker-status.ts";
+import { mayKillBrokers } from "./may-kill.ts";
 
 /** One that was started for a test file, and how to end it. */
 export interface StartedPstest {
@@ -14,8 +14,7 @@ const name = "google-pubsub";
  * to be proven as well: starts that one too, in a home of its own. Else returns why there is nothing to do.
  */
 export async function pstestBesideTheEmulator(): Promise<StartedPstest | { readonly notRun: string }> {
-  if (process.env[mayKillVariable] !== "1")
-    return { notRun: "only `npm run test:all` starts what is tested" };
+  if (!mayKillBrokers()) return { notRun: "only `npm run test:all` starts what is tested" };
   const [other] = await statusOf([name]);
   if (other?.version?.startsWith("pstest")) return { notRun: "the tests ran on pstest already" };
   const environment = await pstestAlone(process.env);
@@ -50,6 +49,6 @@ async function pstestAlone(environment: NodeJS.ProcessEnv): Promise<NodeJS.Proce
     ...pstestEnvironment(environment),
     [urlVariable(name)]: "",
     [portVariable(name)]: String(await findFreePort()),
-    WAYBILL_GOOGLE_PUBSUB_STAND_IN: "pstest",
+    WAYBILL_GOOGLE_PUBSUB_EMULATOR: "pstest",
   };
 }

@@ -1,31 +1,28 @@
 import { availableParallelism } from "node:os";
 import { brokerNames, urlVariable } from "@waybill/local-brokers";
-import {
-  type BrokerJob,
-  brokerJobs,
-  filesThatMeasure,
-  jobVariable,
-  type Pass,
-  passVariable,
-} from "./broker-jobs.ts";
+import { type BrokerJob, brokerJobs, filesThatMeasure, jobVariable } from "./broker-jobs.ts";
 import { heading } from "./heading.ts";
+import { longestFirst } from "./job-order.ts";
 import { testNames } from "./measured-tests.ts";
+import { numberFrom } from "./number-from.ts";
+import { inPass, type Pass } from "./pass.ts";
 import { type Job, runPool } from "./pool.ts";
 import { onBrokers, runVitest, type VitestResult } from "./vitest.ts";
 
 export interface BrokerTestsOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  /** How many run at a time, unless they measure time. */
+  readonly processes: number;
   /** Chooses among the brokers' jobs. Default: all. */
   readonly only?: (job: BrokerJob) => boolean;
-  /** Jobs without a broker, to be run beside the others when the long ones are on their way. Default: none. */
+  /** Jobs without a broker, to be run beside the others. Default: none. */
   readonly beside?: readonly Job[];
 }
 
-/** One process for each processor, since every one of them has a broker at work beside it. */
-function processCount(env: NodeJS.ProcessEnv): number {
-  const asked = Number(env.WAYBILL_TEST_PROCESSES);
-  return Number.isInteger(asked) && asked >= 1 ? asked : Math.max(2, availableParallelism());
+/** How many are asked for; else one for each processor, since every one of them has a broker at work beside it. */
+export function processCount(env: NodeJS.ProcessEnv): number {
+  return Math.floor(numberFrom("WAYBILL_TEST_PROCESSES", 64, env) ?? Math.max(2, availableParallelism()));
 }
 
 /**
@@ -33,12 +30,14 @@ function processCount(env: NodeJS.ProcessEnv): number {
  * broker after the other, the tests that measure time.
  */
 export async function testBrokers(options: BrokerTestsOptions): Promise<readonly VitestResult[]> {
-  const { env, signal, only = () => true, beside = [] } = options;
+  const { env, signal, processes, only = () => true, beside = [] } = options;
   const brokers = brokerJobs().filter(only);
-  const jobs = [...brokers.map((one) => vitestJob(one, "side-by-side", env, signal)), ...beside];
-  const most = processCount(env);
-  heading(`Tests on brokers, ${most} processes at a time: ${jobs.map(({ name }) => name).join(", ")}`);
-  const results = await runPool(jobs, most, signal);
+  const jobs = longestFirst([
+    ...brokers.map((one) => vitestJob(one, "side-by-side", env, signal)),
+    ...beside,
+  ]);
+  heading(`Tests on brokers, ${processes} processes at a time: ${jobs.map(({ name }) => name).join(", ")}`);
+  const results = await runPool(jobs, processes, signal);
 
   heading("Tests that measure time, one broker at a time");
   const measuring = brokers.filter((one) => filesThatMeasure(one).length > 0);
@@ -64,7 +63,7 @@ function vitestJob(job: BrokerJob, pass: Pass, env: NodeJS.ProcessEnv, signal: A
 
 /** A test sees its own broker only: the others may be down at any moment. */
 function environmentOf({ name, broker }: BrokerJob, pass: Pass, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own: NodeJS.ProcessEnv = { ...env, [jobVariable]: name, [passVariable]: pass };
+  const own = inPass(pass, { ...env, [jobVariable]: name });
   for (const other of brokerNames) if (other !== broker) delete own[urlVariable(other)];
   return own;
 }

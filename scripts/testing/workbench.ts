@@ -2,18 +2,18 @@ import type {
   Address,
   Connection,
   ConnectionHooks,
-  Consumer,
-  ConsumerHooks,
   Driver,
   Filter,
-  Source,
   StartPosition,
   TopologyItem,
 } from "@waybill/core/spi";
+import { item, topicOf } from "./addresses.ts";
 import { call } from "./deliveries.ts";
 
+export * from "./addresses.ts";
 export * from "./deliveries.ts";
 export * from "./messages.ts";
+export * from "./waiting.ts";
 
 /** Where reading begins and what it leaves out; unless given, at the end and nothing. */
 interface Reading {
@@ -110,40 +110,4 @@ export abstract class Workbench<Options extends object> {
     await connection.close();
     this.#connections.length = 0;
   }
-}
-
-/** The topic that a group reads. */
-export function topicOf(group: Address): Address {
-  return { ...group, kind: "topic", group: undefined, brokerGroup: undefined };
-}
-
-/** Another group of the same topic. */
-export function besides(group: Address, name: string): Address {
-  return { ...group, group: name, brokerGroup: name };
-}
-
-export function item(
-  address: Address,
-  start: StartPosition = { from: "latest" },
-  filter?: Filter,
-): TopologyItem {
-  return { address, start, filter };
-}
-
-/** Starts a consumer. What is not given is as core would have it most of the time. */
-export function consume(
-  connection: Connection,
-  address: Address,
-  { revoking, revoked, ...fields }: Partial<Omit<Source, "address"> & ConsumerHooks> = {},
-): Promise<Consumer> {
-  const source: Source = {
-    address,
-    start: { from: "latest" },
-    filter: undefined,
-    prefetch: 100,
-    prefetchBytes: 64_000_000,
-    ...fields,
-  };
-  const hooks = { revoking: revoking ?? (async () => {}), revoked: revoked ?? (() => {}) };
-  return connection.consume(source, hooks, call);
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
@@ -162,6 +164,24 @@ describe("what a handler was at when its subscription closed", () => {
   });
 });
 
+describe("a message that waits for its next attempt", () => {
+  it("keeps of its failure code and text, and nothing that hangs on it", async () => {
+    const { client, driver, clock } = await connected();
+    const freed = new FinalizationRegistry<string>((name) => gone.push(name));
+    const gone: string[] = [];
+    const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, () => {
+      const error = Object.assign(new Error("no stock"), { response: "x".repeat(1_000) });
+      freed.register(error, "the error");
+      throw error;
+    });
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.settle();
+    await collected(() => gone.length > 0);
+    expect(gone).toEqual(["the error"]);
+    await subscription.close();
+  });
+});
+
 describe("a message that a redrive brought back", () => {
   it("begins anew, though its retry went to another process and was given up there", async () => {
     const { client, driver, clock } = await connected();
@@ -235,6 +255,89 @@ describe("a keyed retry", () => {
   });
 });
 
+describe("a keyed retry that waited elsewhere", () => {
+  const ByCustomer = queue<string>("orders", { key: () => undefined });
+  const waiting = (value: string, waitMs: number, redeliveries = 1) =>
+    delivery(value, { key: value.slice(0, 1), redeliveries, waitMs });
+
+  it("waits for what is left, and other keys go on", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
+    driver
+      .consumer()
+      .deliver(waiting("a1", 5_000, 2), delivery("a2", { key: "a" }), delivery("b", { key: "b" }));
+    await clock.pass(4_900);
+    expect(handler.began).toEqual(["b"]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["b", "a1#3"]);
+    handler.end("a1");
+    await clock.settle();
+    expect(handler.began).toEqual(["b", "a1#3", "a2"]);
+  });
+
+  it("waits for what is left also when one of its key that is repeated goes before it", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
+    driver.consumer().deliver(delivery("a0", { key: "a" }), waiting("a1", 5_000));
+    await clock.pass(1_000);
+    handler.end("a0");
+    await clock.pass(3_900);
+    expect(handler.began).toEqual(["a0"]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["a0", "a1#2"]);
+  });
+
+  it("is handed on with what is left when this member closes as well, wherever it stands", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(ByCustomer, { concurrency: 1 }, () => never);
+    driver.consumer().deliver(delivery("a0", { key: "a" }), waiting("a1", 60_000, 3), waiting("b", 50_000));
+    await clock.pass(10_000);
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: expect.closeTo(50_000, -3), redeliveries: 3 },
+      { delayMs: expect.closeTo(40_000, -3), redeliveries: 1 },
+    ]);
+  });
+
+  it("waits no longer than the subscription's longest backoff, whatever a driver says", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const retry = { backoff: { initialMs: 100, maxMs: 1_000 } };
+    await client.consume(ByCustomer, { retry }, handler.handler);
+    const odd = [Number.NaN, -1, "soon", null, Number.POSITIVE_INFINITY, Number.MAX_VALUE];
+    driver.consumer().deliver(...odd.map((waitMs, n) => waiting(`${n}`, waitMs as number)));
+    await clock.settle();
+    expect(handler.began).toEqual(["0#2", "1#2", "2#2", "3#2"]);
+    await clock.pass(2_000);
+    expect(handler.began).toHaveLength(6);
+  });
+
+  it("whose wait is over keeps its attempt though no handler was free for it before the close", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const subscription = await client.consume(
+      ByCustomer,
+      { concurrency: 1, retry: { backoff: () => 1_000 } },
+      handler.handler,
+    );
+    driver.consumer().deliver(delivery("a", { key: "a" }), delivery("b", { key: "b" }));
+    await clock.settle();
+    handler.fail("a");
+    await clock.pass(5_000);
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect(handler.began).toEqual(["a", "b"]);
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: 0, redeliveries: 1 },
+    ]);
+  });
+});
+
 describe("a message whose count has reached the limit", () => {
   const suspicious = (value: number, redeliveries: number) => delivery(value, { redeliveries });
 
@@ -267,6 +370,21 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.sent("jobs..dead")).toEqual([]);
     // Back to many at a time.
     expect(driver.consumer().source.prefetch).toBe(100);
+  });
+
+  it("is handed back with the rest when it is put off, and keeps its wait", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Jobs, { concurrency: 5, retry: { maxAttempts: 3 } }, () => {
+      throw new PostponedError("later", { delayMs: 30_000 });
+    });
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(10_000);
+    const alone = driver.consumer();
+    alone.deliver(suspicious(1, 3));
+    await clock.settle();
+    expect([...(alone.closedWith?.delayed.values() ?? [])]).toMatchObject([{ delayMs: 30_000 }]);
+    expect(subscription.held).toBe(0);
+    await clock.pass(60_000);
   });
 
   it("is run alone also when it had to wait behind its key", async () => {
@@ -365,3 +483,59 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.consumer().prefetches).toEqual([200]);
   });
 });
+
+describe("the attempt that is written on a message", () => {
+  const written = (value: number, attempt: string | number, rest: object = {}) =>
+    delivery(value, { headers: { "waybill-attempt": String(attempt) }, ...rest });
+  const retry = { maxAttempts: 3, backoff: () => 0 };
+
+  it("is where it goes on, across processes", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { retry: { how: "republish" } } });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(written(1, 2));
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    expect(handler.began).toEqual(["1#2"]);
+    expect(driver.sent("jobs")[0]?.headers["waybill-attempt"]).toBe("3");
+  });
+
+  it.each([3, 4, 99, 1_000_000, 1e9])("gives nobody up who was never handled: %d", async (attempt) => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(written(1, attempt), written(2, attempt));
+    await clock.settle();
+    const began = attempt === 1e9 ? ["1", "2"] : ["1#3", "2#3"];
+    expect(handler.began).toEqual(began);
+    handler.end(1);
+    handler.fail(2);
+    await clock.settle();
+    expect(driver.consumer().settled[0]).toBe("ack 1");
+    expect(values(driver.sent("jobs..dead"))).toEqual(attempt === 1e9 ? [] : [2]);
+  });
+
+  it("is no part of the verdict on what takes its process down: that is the broker's count", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    // As often as the kills of a busy process come to, while it was only prefetched.
+    const suspicious = written(1, 99, { redeliveries: 4 });
+    driver.consumer().deliver(suspicious);
+    await clock.settle();
+    driver.consumer().deliver(suspicious);
+    await clock.settle();
+    expect(handler.began).toEqual(["1#3"]);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+  });
+});
+/** Until the garbage collector has run, if it can be made to. */
+async function collected(done: () => boolean): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let turn = 0; turn < 50 && !done(); turn++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

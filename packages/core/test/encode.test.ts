@@ -156,6 +156,9 @@ describe("a value that JSON would change", () => {
     [{ link: new URL("https://example.com") }, "link", "an instance of URL"],
     [{ text: new String("boxed") }, "text", "an instance of String"],
     [{ a: { toJSON: () => 1 } }, "a.toJSON", "a function"],
+    [{ a: Object.defineProperty({}, "toJSON", { value: () => 1 }) }, "a", "an object of a class"],
+    [{ a: Object.assign([1], { toJSON: () => 1 }) }, "a", "an instance of Array"],
+    [{ a: new (class Own extends Array {})() }, "a", "an instance of Own"],
   ];
   for (const [value, path, what] of changed) {
     it(`is refused with path and remedy: ${what} at "${path}"`, async () => {
@@ -188,6 +191,8 @@ describe("a value that JSON would change", () => {
     };
     await client.publishBatch(Anything, [plain, "text", 0, null, false]);
     expect(driver.sent("anything")).toHaveLength(5);
+    const toldApart = topic("told-apart", { schema: schema((value) => ({ value })) });
+    await client.publishBatch(toldApart, [plain, plain]);
     const any = topic("own", { codec: { ...json, encode: (value) => json.encode(value) } });
     await client.publish(any, new Date());
     await fc.assert(
@@ -196,6 +201,25 @@ describe("a value that JSON would change", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it("is refused for a member that is undefined where the schema wants it to be there", async () => {
+    const { client, driver } = await connected();
+    let calls = 0;
+    const wants = (name: string) => (value: unknown) => {
+      calls++;
+      return name in (value as object) ? { value } : { issues: [{ message: "missing", path: [name] }] };
+    };
+    const strict = topic("strict", { schema: schema(wants("a")) });
+    const error = await failureOf(client.publish(strict, { b: { c: 1 }, a: undefined }));
+    expect(error).toMatchObject({ code: "SERIALIZATION_FAILED", details: { path: "a", what: "undefined" } });
+    expect(driver.published).toEqual([]);
+    // What it takes once it takes again, without a second look.
+    calls = 0;
+    for (let n = 0; n < 5; n++) await client.publish(strict, { a: [{ b: undefined }, { b: undefined }] });
+    expect(calls).toBe(6);
+    const later = topic("later", { schema: schema(async (value) => ({ value })) });
+    await client.publish(later, { a: undefined });
   });
 
   it("goes where the contract's schema takes what becomes of it, and only there", async () => {

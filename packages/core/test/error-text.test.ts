@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { withoutCredentials } from "../src/errors/credentials.ts";
 import { errorText, thrownText } from "../src/errors/error-text.ts";
+import { MessagingError } from "../src/errors/messaging-error.ts";
 import { utf8Length } from "../src/runtime/utf8-length.ts";
 import { normalise } from "../src/spi/normalise.ts";
 import { ScriptedDriver } from "./scripted-driver.ts";
@@ -80,10 +81,45 @@ describe("credentials", () => {
     ],
     ["kafka://h?password=abc&ssl=true", "kafka://h?password=***&ssl=true"],
     ["nothing to hide: a=b", "nothing to hide: a=b"],
+    ["AWS_SECRET_ACCESS_KEY=abc", "AWS_SECRET_ACCESS_KEY=***"],
+    ['{"password":"abc def","user":"me"}', '{"password":***,"user":"me"}'],
+    ['{\\"password\\":\\"abc\\"}', '{\\"password\\":***}'],
+    ["api_key: abc, x-api-key: abc", "api_key: ***, x-api-key: ***"],
+    ["password = abc; pass=abc", "password = ***; pass=***"],
+    ["password='abc def' for app", "password=*** for app"],
+    ["Authorization: Bearer abc.def was refused", "Authorization: *** was refused"],
+    ["sent Bearer abc.def", "sent Bearer ***"],
+    ["https://h/?X-Amz-Signature=abc&key=abc", "https://h/?X-Amz-Signature=***&key=***"],
+    ["-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----.", "***."],
+    ["a bypass of the keyboard: 5", "a bypass of the keyboard: 5"],
   ];
   for (const [text, expected] of cases) {
     it(`are taken out of ${text}`, () => expect(withoutCredentials(text)).toBe(expected));
   }
+
+  it("take time in proportion to the text", () => {
+    for (const part of [
+      "password",
+      "secret=",
+      "authorization ",
+      "-----BEGIN PRIVATE KEY-----",
+      "key: ",
+      "token ",
+    ]) {
+      const before = performance.now();
+      withoutCredentials(part.repeat(80_000));
+      // Some 30 ms; with a square in it, minutes.
+      expect(performance.now() - before, part).toBeLessThan(5_000);
+    }
+  });
+
+  it("are in no part of an error as plain data", () => {
+    const error = new MessagingError("HANDLER_FAILED", "cannot reach redis://u:abc@h", {
+      details: { password: "abc", nested: { apiKey: "abc" }, url: "redis://u:abc@h" },
+      remedy: "Use redis://u:abc@h.",
+    });
+    expect(JSON.stringify(error)).not.toContain("abc");
+  });
 
   it("are not shown by a text that is cut before their end", () => {
     const text = `${"x ".repeat(2_040)}amqp://user:s3cret${"y".repeat(100)}@host`;

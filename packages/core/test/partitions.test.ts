@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { ConsumerSession } from "../src/consuming/consumer-session.ts";
 import { queue } from "../src/index.ts";
-import type { Capabilities } from "../src/spi/index.ts";
+import type { Capabilities, ReceivedMessage } from "../src/spi/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { type Script, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, gate, never } from "./workbench.ts";
@@ -266,6 +266,29 @@ describe("partitions that are going", () => {
     expect(hands.began).toEqual(["1"]);
     expect(consumer.settled).toEqual([]);
     expect(clock.timers).toBe(0);
+  });
+
+  it("go with what is to be known of retries that waited in them, and of no others", async () => {
+    const { hands, consumer, clock, subscription } = await consuming({}, { contract: Keyed });
+    const [one, two, other] = ["a", "b", "c"].map((key, n) =>
+      delivery(n, { key, partition: key === "c" ? "p1" : "p0" }),
+    );
+    consumer.deliver(...([one, two, other] as ReceivedMessage[]));
+    await clock.settle();
+    hands.fail(0);
+    hands.fail(2);
+    await clock.settle();
+    const revoking = consumer.hooks.revoking(["p0"]);
+    hands.fail(1);
+    const left = await revoking;
+    expect([...(left?.delayed ?? [])].map(([{ id }, { redeliveries }]) => [id, redeliveries])).toEqual([
+      [one?.id, 1],
+      [two?.id, 1],
+    ]);
+    expect([...(left?.delayed.values() ?? [])].every(({ delayMs }) => delayMs > 0)).toBe(true);
+    expect((await consumer.hooks.revoking(["p0"]))?.delayed.size).toBe(0);
+    await subscription.close();
+    expect([...(consumer.closedWith?.delayed.keys() ?? [])]).toEqual([other]);
   });
 
   it("let a key's messages of other partitions go on", async () => {

@@ -44,6 +44,25 @@ describe("timeout", () => {
     expect(errors.map(({ code }) => code)).toContain("HANDLER_FAILED");
   });
 
+  it("leaves no timer behind that outlives its subscription, nor one of a handler that throws at once", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Jobs, { use: [timeout(60_000)] }, () => never);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(10);
+    await closing;
+    const throws = () => {
+      throw new Error("at once");
+    };
+    const use = [timeout(60_000), throws];
+    const other = await client.consume(Keyed, { use, retry: { maxAttempts: 1 } }, () => {});
+    driver.consumer().deliver(delivery(2, { key: "k" }));
+    await clock.settle();
+    await other.close();
+    expect(clock.timers).toBe(0);
+  });
+
   it("may be longer than a timer of the runtime can be", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, { use: [timeout(30 * 24 * 3_600_000)] }, () => {});
@@ -115,6 +134,34 @@ describe("circuitBreaker", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("of a client is one for each subscription", async () => {
+    const { client, driver, clock } = await connected(
+      {},
+      { middleware: { handle: [circuitBreaker({ failureThreshold: 1 })] } },
+    );
+    await client.consume(Jobs, down);
+    const seen: number[] = [];
+    await client.consume(queue<number>("healthy"), (value) => void seen.push(value));
+    driver.consumer("jobs").deliver(delivery(1));
+    await clock.settle();
+    driver.consumer("healthy").deliver(delivery(2));
+    await clock.settle();
+    expect(seen).toEqual([2]);
+  });
+
+  it("takes an `isFailure` that answers with a promise for one that says yes", async () => {
+    const { client, driver, clock } = await connected();
+    const isFailure = (() => Promise.reject(new Error("no"))) as never;
+    const handler = new ManualHandler();
+    const use = [circuitBreaker({ failureThreshold: 1, isFailure, pauseMs: 1_000 })];
+    await client.consume(Jobs, { use, concurrency: 1, retry: { backoff: () => 5 } }, handler.handler);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    expect(handler.began).toEqual(["1"]);
+  });
+
   it("pauses nothing for errors that do not count", async () => {
     const { client, driver, clock } = await connected();
     const use = [circuitBreaker({ failureThreshold: 1, isFailure: () => false })];
@@ -136,4 +183,16 @@ it("a message that its handler postpones comes again without having used an atte
   await clock.pass(5_000);
   expect(attempts).toEqual([1, 1, 1]);
   expect(driver.consumer().settled).toEqual(["ack 1"]);
+});
+
+it("a message that was postponed, and closes before its turn comes again, is handed back as one that nobody has seen", async () => {
+  const { client, driver, clock } = await connected();
+  const subscription = await client.consume(Jobs, () => {
+    subscription.pause();
+    throw new PostponedError("not now", { delayMs: 1_000 });
+  });
+  driver.consumer().deliver(delivery(1));
+  await clock.pass(2_000);
+  await subscription.close();
+  expect(driver.consumer().closedWith?.started.size).toBe(0);
 });

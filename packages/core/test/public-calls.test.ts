@@ -132,4 +132,41 @@ describe("no public call", () => {
       { numRuns: 3_000 },
     );
   });
+
+  it("lets out what an object throws that refuses to be read", async () => {
+    const { client } = await connected();
+    const refusing = new Proxy(
+      {},
+      { get: refuse, ownKeys: refuse, has: refuse, getPrototypeOf: refuse },
+    ) as never;
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const subscription = await client.consume(Jobs, () => {});
+    for (const odd of [refusing, proxy as never, null as never, Symbol("x") as never]) {
+      const tries: (() => unknown)[] = [
+        () => core.topic("a", odd),
+        () => core.topic("a", { schema: odd }),
+        () => core.queue("a", { codec: odd }),
+        () => core.circuitBreaker({ pauseMs: odd }),
+        () => client.publish(odd, 1),
+        () => client.publish(Orders, 1, odd),
+        () => client.publish(Orders, 1, { signal: odd }),
+        () => client.publish(Orders, 1, { headers: odd }),
+        () => client.subscribe(Orders, odd, () => {}),
+        () => client.consume(Jobs, { retry: odd }, () => {}),
+        () => client.request(Questions, 1, odd),
+        () => subscription.setConcurrency(odd),
+        () => subscription.close({ timeoutMs: odd }),
+      ];
+      for (const each of tries) {
+        const error = await new Promise((resolve) => resolve(each())).catch((cause: unknown) => cause);
+        expect(core.MessagingError.isInstance(error), `${each}: ${String(error)}`).toBe(true);
+      }
+    }
+    expect(new core.MessagingError("MINE" as never, "no").retryable).toBe(false);
+  });
 });
+
+function refuse(): never {
+  throw new TypeError("no");
+}

@@ -1,7 +1,9 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { queue, ReplyError, text } from "../src/index.ts";
+import { Refusals } from "../src/requests/refusals.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { type ScriptedDriver, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
@@ -243,6 +245,29 @@ describe("replies", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("are awaited by no more bytes of requests than the bound allows, and one alone always fits", async () => {
+    const { client, driver, clock } = await connected({}, { maxPending: { bytes: 1_000 } });
+    const Texts = queue("texts", { codec: text, reply: {} });
+    const big = "x".repeat(600);
+    const asked = [big, big].map((value) => failureOf(client.request(Texts, value, { timeoutMs: 100 })));
+    await clock.settle();
+    expect(await asked[1]).toMatchObject({
+      code: "OVERLOADED",
+      message: expect.stringContaining("`maxPending.bytes` allows 1000"),
+    });
+    expect(driver.sent("texts"), "what is refused is not sent").toHaveLength(1);
+    await clock.pass(100);
+    expect(await asked[0]).toMatchObject({ code: "REQUEST_TIMEOUT" });
+    // Whatever has ended gives its room back.
+    const alone = failureOf(client.request(Texts, "x".repeat(5_000), { timeoutMs: 100 }));
+    await clock.pass(100);
+    expect(await alone).toMatchObject({ code: "REQUEST_TIMEOUT" });
+    const again = failureOf(client.request(Texts, big, { timeoutMs: 100 }));
+    await clock.pass(100);
+    expect(await again).toMatchObject({ code: "REQUEST_TIMEOUT" });
+    expect(clock.timers).toBe(0);
+  });
+
   it("are checked by the contract's schema", async () => {
     const schema = {
       "~standard": {
@@ -433,6 +458,45 @@ describe("a responder", () => {
       { "waybill-reply-error-code": "HANDLER_FAILED", "waybill-reply-error-message": "gone" },
     ]);
     expect(errors).toEqual([]);
+  });
+
+  it("tells who asked nothing of what its own schema or codec throws", async () => {
+    const secret = () => {
+      throw new Error("db at 10.0.0.7 said: password hunter2");
+    };
+    const failing = {
+      schema: { "~standard": { version: 1, vendor: "x", validate: secret } },
+      codec: { ...text, decode: secret },
+    } as never;
+    for (const [part, code] of [
+      ["schema", "VALIDATION_FAILED"],
+      ["codec", "DECODE_FAILED"],
+    ] as const) {
+      const { client, driver, clock, errors } = await connected();
+      await client.respond(
+        queue<number, number, string>("questions", { reply: {}, [part]: failing[part] }),
+        () => "",
+      );
+      driver.consumer().deliver(asking(1));
+      await clock.settle();
+      const { headers } = driver.sent(someInbox)[0] ?? {};
+      expect(headers).toMatchObject({ "waybill-reply-error-code": code });
+      expect(JSON.stringify(headers)).not.toContain("hunter2");
+      expect(errors).toMatchObject([{ code: "HANDLER_FAILED" }]);
+    }
+  });
+
+  it("remembers no request that it dropped by a name of any length", () => {
+    const told: unknown[] = [];
+    const clock = new ManualClock();
+    const refusals = new Refusals("questions", clock, (warning) => told.push(warning));
+    refusals.refused("c".repeat(1_001));
+    expect(told).toHaveLength(1);
+    refusals.refused("c-1");
+    expect(told).toHaveLength(1);
+    refusals.close();
+    expect(told).toHaveLength(2);
+    expect(clock.timers).toBe(0);
   });
 
   it("answers once whatever strange thing its handler throws", async () => {

@@ -72,7 +72,7 @@ describe("by hand", () => {
     expect(reasons).toEqual(["busy"]);
   });
 
-  it("`retry` of the last attempt is a dead-lettered message", async () => {
+  it("`retry` of the last attempt dead-letters", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, { retry: { maxAttempts: 2 } }, (_value, delivery) => delivery.retry());
     driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
@@ -95,7 +95,7 @@ describe("by hand", () => {
     expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
-  it("`reject` is a dead-lettered message at once, with its reason", async () => {
+  it("`reject` dead-letters at once, with its reason", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, (value, delivery) =>
       delivery.reject(value === 1 ? "no such customer" : new TypeError("wrong type")),

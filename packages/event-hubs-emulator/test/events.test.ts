@@ -82,7 +82,7 @@ test("a receiver begins where it asks to: at an offset, a sequence number, a tim
   await expect.poll(sendAndLook, { timeout: 10_000 }).toBe("new");
 });
 
-test("a position that was never written is an argument error, so that a foreign checkpoint is noticed", async () => {
+test("a position that was never written is an argument error, so that a checkpoint of another hub is noticed", async () => {
   const server = await emulator({ hubs: [{ name: "orders", partitionCount: 1 }] });
   const hub = server.connectionString("orders");
   await producer(hub).sendBatch([event("0")]);

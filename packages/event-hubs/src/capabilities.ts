@@ -1,4 +1,5 @@
-import type { Capabilities } from "@waybill/core/spi";
+import type { Capabilities, HandBackSupport } from "@waybill/core/spi";
+import type { Settings } from "./options.ts";
 
 /** What a message's metadata and framing may take of the service's limit beside body, key and headers. */
 const reservedBytes = 4_096;
@@ -9,8 +10,18 @@ const headerOverheadBytes = 10;
 /** The longest delay. What waits is written anew in every tier, so a hub's retention does not bound it. */
 const maxDelayMs = 7 * 86_400_000;
 
+const handBack: HandBackSupport = {
+  how: "emulated",
+  note: "A text with the partition's checkpoint; room for some 200 messages.",
+  keepsAttempt: true,
+  maxDelayMs,
+};
+
 /** What Event Hubs offers, where the tier takes messages of so many bytes. */
-export function capabilitiesOf(maxMessageBytes: number) {
+export function capabilitiesOf({
+  maxMessageBytes,
+  checkpointStore,
+}: Pick<Settings, "maxMessageBytes" | "checkpointStore">) {
   const messageBytes = maxMessageBytes - reservedBytes;
   return {
     features: {
@@ -48,6 +59,8 @@ export function capabilitiesOf(maxMessageBytes: number) {
     },
     settlement: "cumulative",
     retry: { how: "republish" },
+    // A store that the application gives keeps the vendor's fields, and maybe no others.
+    handBack: checkpointStore === undefined ? handBack : undefined,
     attempts: "lower-bound",
     retention: "log",
     lease: undefined,

@@ -5,6 +5,8 @@ import {
   type Consumer,
   type ConsumerHooks,
   ExponentialBackoff,
+  HandBackNotes,
+  MessagingError,
   PartitionBuffers,
   type ReceivedMessage,
   type Settlement,
@@ -15,8 +17,8 @@ import {
 } from "@waybill/core/spi";
 import { EventHubsDelivery } from "./delivery.ts";
 import { isTransient } from "./errors.ts";
-import { type Checkpoint, type GroupId, type GroupStore, noStore } from "./groups/checkpoint-store.ts";
-import { Checkpointer } from "./groups/checkpointer.ts";
+import { type GroupCheckpoint, type GroupId, type GroupStore, noStore } from "./groups/checkpoint-store.ts";
+import { Checkpointer, longestNotes } from "./groups/checkpointer.ts";
 import { GroupMember } from "./groups/membership.ts";
 import { declareStart } from "./groups/start.ts";
 import { hubAddressOf, isShared } from "./naming.ts";
@@ -122,20 +124,25 @@ export class EventHubsConsumer implements Consumer {
     });
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#partitions.setPrefetch(prefetch);
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#partitions.pausePartitions(partitions);
   }
 
   /** Event Hubs counts no deliveries, so handing back costs no attempt, whatever had been started. */
-  close(_: CloseConsumerOptions): Promise<void> {
-    this.#closing ??= this.#close();
+  close(unsettled: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(unsettled);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(unsettled: CloseConsumerOptions): Promise<void> {
     this.#receivers.close();
     const partitions = [...this.#partitions.all];
     for (const partition of partitions) partition.stop("closing");
+    this.#note(unsettled);
     await within(systemClock, flushTimeoutMs, this.#checkpointer.flush(partitions));
     for (const partition of partitions) {
       partition.stop("gone");
@@ -176,18 +183,43 @@ export class EventHubsConsumer implements Consumer {
    * when it was declared: it is read from its beginning. So is one whose checkpoint is
    * beyond its end: the hub was deleted and made again.
    */
-  async #position(partition: EventHubsPartition, checkpoints: readonly Checkpoint[]): Promise<void> {
+  async #position(partition: EventHubsPartition, checkpoints: readonly GroupCheckpoint[]): Promise<void> {
     const checkpoint = checkpoints.find((one) => one.partitionId === partition.partition);
     if (checkpoint === undefined) return;
+    const { sequenceNumber, offset, notes } = checkpoint;
     const { lastSequenceNumber } = await this.#context.amqp.partition(partition.hub, partition.partition);
-    partition.beginBehind(checkpoint.sequenceNumber > lastSequenceNumber ? -1 : checkpoint.sequenceNumber);
+    if (sequenceNumber > lastSequenceNumber) return partition.beginBehind(-1);
+    partition.beginBehind(sequenceNumber);
+    partition.recorded = { sequenceNumber, offset };
+    const known = HandBackNotes.read(notes, sequenceNumber + 1);
+    if (known === undefined) this.#report(damagedNotes(partition.id));
+    else partition.notes = known;
+  }
+
+  /** What is to be known of waiting retries goes with their partitions' next checkpoints. */
+  #note({ delayed }: CloseConsumerOptions): void {
+    const partitions = new Set<EventHubsPartition>();
+    for (const [message, how] of delayed) {
+      const { from, sequenceNumber } = message as EventHubsDelivery;
+      if (!from.isAlive || sequenceNumber <= from.recorded.sequenceNumber) continue;
+      from.notes.add(sequenceNumber, how);
+      partitions.add(from);
+    }
+    let leftOut = 0;
+    for (const partition of partitions) {
+      const { recorded, notes } = partition;
+      leftOut += notes.write(recorded.sequenceNumber + 1, longestNotes).leftOut;
+      this.#checkpointer.record({ partition, ...recorded });
+    }
+    if (leftOut > 0) this.#context.report(tooManyNotes(leftOut));
   }
 
   async #release(going: string): Promise<void> {
     const partition = this.#partitions.get(partitionId(this.#group.hub, going));
     if (partition === undefined) return;
     partition.stop("closing");
-    await this.#hooks.revoking([partition.id]);
+    const unsettled = await this.#hooks.revoking([partition.id]);
+    if (unsettled !== undefined) this.#note(unsettled);
     await this.#checkpointer.flush([partition]);
   }
 
@@ -219,4 +251,20 @@ export class EventHubsConsumer implements Consumer {
   #report(cause: unknown): void {
     if (this.#closing === undefined) this.#context.report(cause);
   }
+}
+
+function damagedNotes(partition: string): MessagingError {
+  return new MessagingError(
+    "BROKER_ERROR",
+    `The notes with the checkpoint of "${partition}" are damaged: retries that waited there count from one, and come at once.`,
+    { remedy: "See who else writes this group's checkpoints." },
+  );
+}
+
+function tooManyNotes(leftOut: number): MessagingError {
+  return new MessagingError(
+    "BROKER_ERROR",
+    `${leftOut} of the retries that wait count from one, and come at once: there is no room for more with the checkpoint.`,
+    { remedy: "Fix what makes so many fail, or lower the prefetch." },
+  );
 }

@@ -20,6 +20,9 @@ export class EventHubsDelivery implements ReceivedMessage {
   readonly expiresAt: number | undefined;
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
+  /** Event Hubs does not count deliveries: what an earlier member noted when it closed. */
+  readonly redeliveries: number;
+  readonly waitMs: number;
   /** The claim on the partition under which this came; once it has ended, so has the right to settle. */
   readonly from: EventHubsPartition;
   readonly sequenceNumber: number;
@@ -38,12 +41,9 @@ export class EventHubsDelivery implements ReceivedMessage {
     this.correlationId = fields.correlationId;
     this.from = from;
     this.sequenceNumber = sequenceNumberOf(message);
+    this.redeliveries = from.notes.redeliveriesOf(this.sequenceNumber);
+    this.waitMs = from.notes.waitOf(this.sequenceNumber);
     this.#message = message;
-  }
-
-  /** Event Hubs does not count deliveries. */
-  get redeliveries(): number {
-    return 0;
   }
 
   get partition(): string {

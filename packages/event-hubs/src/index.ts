@@ -28,7 +28,7 @@ function driver(settings: Settings): Driver<EventHubsCapabilities> {
   return {
     specVersion: "1",
     name: "event-hubs",
-    capabilities: capabilitiesOf(settings.maxMessageBytes),
+    capabilities: capabilitiesOf(settings),
     naming,
     connect: (hooks, call) => EventHubsConnection.open(settings, hooks, call),
     classify,

@@ -103,6 +103,16 @@ describe.each(stores)("checkpoints %s", (_, open) => {
     ]);
   });
 
+  it("notes are kept with their checkpoint as they are, and go with the next", async () => {
+    const one = await store();
+    const notes = "waybill-1 2s lx3k 0:1:1e,4:2:0";
+    await one.updateCheckpoint({ ...checkpoint("noted", "0", 1), notes });
+    const [kept] = await one.listCheckpoints("ns", hub, "noted");
+    expect([kept?.sequenceNumber, kept?.offset, kept?.notes]).toEqual([1, "100", notes]);
+    await one.updateCheckpoint(checkpoint("noted", "0", 2));
+    expect((await one.listCheckpoints("ns", hub, "noted"))[0]?.notes ?? "").toBe("");
+  });
+
   it("what is forgotten is gone: a group, or all of a hub", async () => {
     const one = await store();
     await one.updateCheckpoint(checkpoint("x", "0", 1));

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { sleep } from "../../../scripts/testing/deliveries.ts";
+import { sleep } from "../../../scripts/testing/waiting.ts";
 import { Checkpointer } from "../src/groups/checkpointer.ts";
 import { MemoryStore } from "../src/groups/memory-checkpoint-store.ts";
 import { EventHubsPartition } from "../src/receiving/partition.ts";

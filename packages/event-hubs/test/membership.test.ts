@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { sleep, until } from "../../../scripts/testing/deliveries.ts";
+import { sleep, until } from "../../../scripts/testing/waiting.ts";
 import type { GroupStore } from "../src/groups/checkpoint-store.ts";
 import { GroupMember, type MemberEvents } from "../src/groups/membership.ts";
 import { MemoryStore } from "../src/groups/memory-checkpoint-store.ts";

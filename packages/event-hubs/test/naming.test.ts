@@ -1,16 +1,6 @@
-import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
+import { addressOf } from "../../../scripts/testing/addresses.ts";
 import { groupName, hubAddressOf, naming } from "../src/naming.ts";
-
-const address = (kind: Address["kind"], brokerName: string, brokerGroup?: string): Address => ({
-  kind,
-  name: brokerName,
-  group: brokerGroup,
-  brokerName,
-  brokerGroup,
-  ordered: false,
-  retained: false,
-});
 
 const settings = {
   deadLetters: "shared",
@@ -42,7 +32,7 @@ describe("names", () => {
 
 describe("hub addresses", () => {
   it("of a topic's groups are its hub, each with what is for it alone", () => {
-    expect(hubAddressOf(address("group", "orders", "billing"), settings)).toEqual({
+    expect(hubAddressOf(addressOf("group", "orders", "billing"), settings)).toEqual({
       hub: "orders",
       consumerGroup: "billing",
       mark: "billing",
@@ -54,19 +44,19 @@ describe("hub addresses", () => {
     const long = `Billing-${"x".repeat(60)}`;
     for (const group of ["Billing", long, "Billing_"]) {
       const [one, other] = [group, group.toLowerCase()].map((name) =>
-        hubAddressOf(address("group", "orders", name), settings),
+        hubAddressOf(addressOf("group", "orders", name), settings),
       );
       expect(one?.consumerGroup.toLowerCase()).toBe(other?.consumerGroup.toLowerCase());
       expect(one?.mark).toBe(other?.mark);
     }
     const dead = ["Orders..Billing..dead", "orders..billing..dead"].map((name) =>
-      hubAddressOf(address("queue", name), settings),
+      hubAddressOf(addressOf("queue", name), settings),
     );
     expect(dead[0]).toEqual(dead[1]);
   });
 
   it("of dead-letter queues are one hub for all, or one each", () => {
-    const dead = address("queue", "orders..billing..dead");
+    const dead = addressOf("queue", "orders..billing..dead");
     expect(hubAddressOf(dead, settings)).toMatchObject({
       hub: "waybill..dead",
       mark: dead.brokerName,
@@ -76,7 +66,7 @@ describe("hub addresses", () => {
       hub: dead.brokerName,
       mark: undefined,
     });
-    const other = hubAddressOf(address("queue", "orders..shipping..dead"), settings);
+    const other = hubAddressOf(addressOf("queue", "orders..shipping..dead"), settings);
     expect(other.consumerGroup).not.toBe(hubAddressOf(dead, settings).consumerGroup);
   });
 });

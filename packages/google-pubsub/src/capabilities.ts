@@ -5,6 +5,9 @@ import type { Settings } from "./options.ts";
 /** The service keeps unacked messages for seven days at most; a delay should end well before. */
 const longestDelayMs = 6 * 86_400_000;
 
+/** How long a message that is handed back can be kept back, in milliseconds: an ack deadline has at most 600 s. */
+export const longestHandBackMs = 599_000;
+
 const delay: DelaySupport = {
   how: "emulated",
   note: "Consumers defer a message until it is due by moving its ack deadline; a call for each hour's sixth of delay.",
@@ -36,6 +39,12 @@ export function capabilitiesOf(settings: Settings) {
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
     settlement: "individual",
     retry: { how: "republish" },
+    handBack: {
+      how: "native",
+      note: "The rest of a backoff as ack deadline, up to ten minutes; attempts count from one again, since the service has no place for them.",
+      keepsAttempt: false,
+      maxDelayMs: longestHandBackMs,
+    },
     attempts: "lower-bound",
     retention: "groups",
     lease: { ms: settings.leaseMs },

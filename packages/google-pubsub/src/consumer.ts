@@ -13,6 +13,7 @@ import {
 import { matches } from "./client/filters.ts";
 import type { PulledMessage, Service } from "./client/service.ts";
 import { DeferredMessages } from "./delays/deferred-messages.ts";
+import { deadlinesOf } from "./delays/hand-back-deadlines.ts";
 import { GooglePubsubDelivery } from "./delivery.ts";
 import { delayed } from "./mapping.ts";
 import type { GooglePubsubPublisher } from "./publisher.ts";
@@ -58,22 +59,25 @@ export class GooglePubsubConsumer implements Consumer {
   readonly #housekeeping: NodeJS.Timeout;
   /** By how much too early a lease is taken for over: the answer was under way for a while. */
   readonly #marginMs: number;
+  /** The most messages held. */
+  #prefetch: number;
   #asked = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
-    const { service, main, returns, prefetch, leaseMs } = parts;
+    const { service, main, returns, leaseMs } = parts;
+    this.#prefetch = parts.prefetch;
     this.#marginMs = Math.min(1_000, leaseMs / 10);
     this.#estimate = new PrefetchEstimate(parts.prefetchBytes);
     this.#deferred = new DeferredMessages(service, returns?.subscription ?? main);
     const least = () => {
-      const fitting = Math.min(prefetch, this.#estimate.room(0));
+      const fitting = Math.min(this.#prefetch, this.#estimate.room(0));
       return Math.max(1, Math.floor(fitting / (2 * parts.pulls)));
     };
     const pullers = [this.#puller(main, parts.pulls, least)];
     if (returns !== undefined) {
-      const extra = () => Math.max(1, Math.min(prefetch, this.#estimate.room(0)) >> 3);
+      const extra = () => Math.max(1, Math.min(this.#prefetch, this.#estimate.room(0)) >> 3);
       pullers.unshift(this.#puller(returns.subscription, 1, () => 1, extra));
     }
     this.#pullers = pullers;
@@ -128,19 +132,24 @@ export class GooglePubsubConsumer implements Consumer {
     return ours.filter(({ leasedUntil }) => leasedUntil <= now);
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#prefetch = prefetch;
+    this.#proceed();
+  }
+
   /** The service has no way to tell it what was started; a hand-back leaves `redeliveries` at 0 for all. */
-  close(_options: CloseConsumerOptions): Promise<void> {
-    this.#closing ??= this.#close();
+  close(options: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
   /** `extra`: how many it may ask for beyond the prefetch, and at all; none for the main one. */
   #puller(subscription: string, most: number, least: () => number, extra?: () => number): Puller {
-    const { prefetch, polling, service } = this.#parts;
+    const { polling, service } = this.#parts;
     const room = () => {
       if (this.#closing !== undefined) return 0;
       const held = this.#outstanding;
-      const free = Math.min(prefetch - held.size, this.#estimate.room(held.bytes)) - this.#asked;
+      const free = Math.min(this.#prefetch - held.size, this.#estimate.room(held.bytes)) - this.#asked;
       return extra === undefined ? free : Math.min(extra(), free + extra());
     };
     return new Puller({
@@ -259,12 +268,13 @@ export class GooglePubsubConsumer implements Consumer {
     this.#proceed();
   };
 
-  async #close(): Promise<void> {
+  async #close(options: CloseConsumerOptions): Promise<void> {
     clearInterval(this.#housekeeping);
     const ending = Promise.all(this.#pullers.map((puller) => puller.close()));
     await within(systemClock, handBackTimeoutMs, ending);
     this.#queue.remove(() => true);
-    const handingBack = this.#modify(this.#outstanding.takeAll(), 0);
+    const deadlines = deadlinesOf(this.#outstanding.takeAll(), options.delayed);
+    const handingBack = Promise.all([...deadlines].map(([seconds, own]) => this.#modify(own, seconds)));
     await within(systemClock, handBackTimeoutMs, Promise.allSettled([handingBack, this.#deferred.close()]));
     await within(systemClock, handBackTimeoutMs, this.#parts.onClosed());
   }

@@ -1,6 +1,7 @@
 import { runConformance } from "@waybill/conformance";
 import { describe, it } from "vitest";
-import { localBroker, saveReport } from "../../../scripts/testing/conformance.ts";
+import { localBroker } from "../../../scripts/testing/local-broker.ts";
+import { saveReport } from "../../../scripts/testing/saved-reports.ts";
 import { target } from "../src/conformance.ts";
 
 const { url, version, extras } = await localBroker("google-pubsub");

@@ -1,7 +1,7 @@
 import { runConformance } from "@waybill/conformance";
 import { afterAll, describe, it } from "vitest";
-import { saveReportAs } from "../../../scripts/testing/conformance.ts";
 import { pstestBesideTheEmulator } from "../../../scripts/testing/pstest.ts";
+import { saveReportAs } from "../../../scripts/testing/saved-reports.ts";
 import { target } from "../src/conformance.ts";
 
 const pstest = await pstestBesideTheEmulator();

@@ -1,17 +1,9 @@
-import type { Address, Connection, ConnectionHooks } from "@waybill/core/spi";
-import { call } from "../../../scripts/testing/workbench.ts";
+import type { Connection, ConnectionHooks } from "@waybill/core/spi";
+import { addressOf, call } from "../../../scripts/testing/workbench.ts";
 import { type GooglePubsubOptions, googlePubsub } from "../src/index.ts";
 import { FakeService, type Handler } from "./fake-service.ts";
 
-export const queue: Address = {
-  kind: "queue",
-  name: "jobs",
-  group: undefined,
-  brokerName: "jobs",
-  brokerGroup: undefined,
-  ordered: false,
-  retained: false,
-};
+export const queue = addressOf("queue", "jobs");
 
 /** Connections to a service that is played, made through the SPI as core would. */
 export class Stage {

@@ -38,6 +38,12 @@ export function capabilitiesOf(maxMessageBytes: number) {
     },
     settlement: "cumulative",
     retry: { how: "republish" },
+    handBack: {
+      how: "emulated",
+      note: "A text beside the partition's committed offset; room for some 200 messages.",
+      keepsAttempt: true,
+      maxDelayMs,
+    },
     attempts: "lower-bound",
     retention: "log",
     lease: undefined,

@@ -14,12 +14,13 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
-import type { ClusterConnections, PartitionOffset } from "./client/kafka-client.ts";
+import type { ClusterConnections, CommittedOffset } from "./client/kafka-client.ts";
 import { topicExists } from "./client/topic-exists.ts";
 import { KafkaDelivery } from "./delivery.ts";
 import { errorType, isTransient, LeaderMovedError } from "./errors.ts";
 import type { TopicPartition } from "./groups/assignment.ts";
 import { GroupMember } from "./groups/membership.ts";
+import { fromTheBeginning, noteRetries, notesRefused, readNotes, withNotes } from "./groups/offset-notes.ts";
 import { declareOffsets } from "./groups/offsets.ts";
 import type { IncomingRecord } from "./mapping.ts";
 import { groupId, retryTopic } from "./naming.ts";
@@ -28,7 +29,7 @@ import { Fetcher } from "./receiving/fetcher.ts";
 import { KafkaPartition, partitionId } from "./receiving/partition.ts";
 
 const backoff = { firstMs: 50, maxMs: 1_000 };
-/** How long leaving the group may take. */
+/** How long leaving the group may take, and before that, committing what is to be known of waiting retries. */
 const leaveTimeoutMs = 2_000;
 
 /** A member of a group, or one of the consumers of a queue. */
@@ -103,7 +104,7 @@ export class KafkaConsumer implements Consumer {
     }
     let failure: { readonly cause: unknown } | undefined;
     try {
-      await this.#member.commit(() => stillOurs(furthest), this.#context.settings.requestTimeoutMs);
+      await this.#commit(furthest);
     } catch (cause) {
       failure = { cause };
     }
@@ -113,18 +114,26 @@ export class KafkaConsumer implements Consumer {
     });
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#partitions.setPrefetch(prefetch);
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#partitions.pausePartitions(partitions);
   }
 
   /** Kafka counts no deliveries, so handing back costs no attempt, whatever had been started. */
-  close(_: CloseConsumerOptions): Promise<void> {
-    this.#closing ??= this.#close();
+  close(unsettled: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(unsettled);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(unsettled: CloseConsumerOptions): Promise<void> {
     this.#fetcher.close();
+    if (unsettled.delayed.size > 0) {
+      for (const partition of this.#partitions.all) partition.stop("closing");
+      await within(systemClock, leaveTimeoutMs, this.#note(unsettled));
+    }
     for (const partition of this.#partitions.all) partition.stop("gone");
     // At once, also where a fetch or a join still waits at the broker.
     this.#connections.close();
@@ -150,7 +159,10 @@ export class KafkaConsumer implements Consumer {
       try {
         const offsets = await this.#positions(topic, wanted);
         for (const partition of wanted) {
-          partition.position = offsets.get(partition.partition) ?? 0;
+          const { offset, metadata } = offsets.get(partition.partition) ?? fromTheBeginning;
+          partition.notes = readNotes(partition, offset, metadata, (cause) => this.#report(cause));
+          partition.committed = offset;
+          partition.position = offset;
           partition.retryAt = 0;
         }
         this.#partitions.onRoom();
@@ -171,11 +183,14 @@ export class KafkaConsumer implements Consumer {
    * got its offsets when it was declared: it is read from its beginning. That is
    * committed at once, so that it holds after a crash too.
    */
-  async #positions(topic: string, wanted: readonly KafkaPartition[]): Promise<ReadonlyMap<number, number>> {
+  async #positions(
+    topic: string,
+    wanted: readonly KafkaPartition[],
+  ): Promise<ReadonlyMap<number, CommittedOffset>> {
     const { control, settings } = this.#context;
     const numbers = wanted.map(({ partition }) => partition);
-    const offsets = await control.committedOffsets(this.#groupId, topic, numbers);
-    const fresh = numbers.filter((partition) => (offsets.get(partition) ?? -1) < 0);
+    const offsets = await control.committed(this.#groupId, topic, numbers);
+    const fresh = numbers.filter((partition) => (offsets.get(partition)?.offset ?? -1) < 0);
     if (fresh.length > 0) {
       const earliest = await control.listOffsets(topic, fresh, "earliest");
       const commits = [...earliest].map(([partition, offset]) => ({ topic, partition, offset }));
@@ -183,15 +198,47 @@ export class KafkaConsumer implements Consumer {
         () => commits.filter((one) => this.#partitions.get(partitionId(topic, one.partition))?.isAlive),
         settings.requestTimeoutMs,
       );
-      for (const [partition, offset] of earliest) offsets.set(partition, offset);
+      for (const partition of fresh) offsets.set(partition, fromTheBeginning);
+      for (const [partition, offset] of earliest) offsets.set(partition, { offset, metadata: "" });
     }
     return offsets;
   }
 
-  #release(going: readonly TopicPartition[]): Promise<void> {
+  async #release(going: readonly TopicPartition[]): Promise<void> {
     const partitions = this.#of(going);
     for (const partition of partitions) partition.stop("closing");
-    return this.#hooks.revoking(partitions.map(({ id }) => id));
+    const unsettled = await this.#hooks.revoking(partitions.map(({ id }) => id));
+    if (unsettled !== undefined) await this.#note(unsettled);
+  }
+
+  /** Offsets, and with them what is still to be known of messages behind them. */
+  async #commit(offsets: ReadonlyMap<KafkaPartition, number>): Promise<void> {
+    const { requestTimeoutMs } = this.#context.settings;
+    const commit = () => this.#member.commit(() => withNotes(offsets), requestTimeoutMs);
+    try {
+      await commit();
+    } catch (cause) {
+      if (errorType(cause) !== "OFFSET_METADATA_TOO_LARGE") throw cause;
+      // Nothing is worth as much as the offset.
+      for (const partition of offsets.keys()) partition.notes.clear();
+      this.#context.report(notesRefused(cause));
+      await commit();
+    }
+    for (const [partition, offset] of offsets) {
+      partition.committed = Math.max(partition.committed, offset);
+      partition.notes.forgetBefore(partition.committed);
+    }
+  }
+
+  /** Commits where these partitions are once more, with what is to be known of their waiting retries. Never rejects. */
+  async #note({ delayed }: CloseConsumerOptions): Promise<void> {
+    const offsets = noteRetries(delayed, (cause) => this.#context.report(cause));
+    if (offsets.size === 0) return;
+    try {
+      await this.#commit(offsets);
+    } catch (cause) {
+      this.#context.report(cause);
+    }
   }
 
   #drop(gone: readonly TopicPartition[]): void {
@@ -212,13 +259,6 @@ export class KafkaConsumer implements Consumer {
   #report(cause: unknown): void {
     if (this.#closing === undefined) this.#context.report(cause);
   }
-}
-
-function stillOurs(furthest: ReadonlyMap<KafkaPartition, number>): readonly PartitionOffset[] {
-  const offsets: PartitionOffset[] = [];
-  for (const [{ isAlive, topic, partition }, offset] of furthest)
-    if (isAlive) offsets.push({ topic, partition, offset });
-  return offsets;
 }
 
 /** Whether a group reads a topic of its own for retries. If it has a place in one, a broker that knows none is behind. */

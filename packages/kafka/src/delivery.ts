@@ -13,6 +13,9 @@ export class KafkaDelivery implements ReceivedMessage {
   readonly expiresAt: number | undefined;
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
+  /** Kafka does not count deliveries: what an earlier member noted when it closed. */
+  readonly redeliveries: number;
+  readonly waitMs: number;
   /** The claim on the partition under which this came; once it has ended, so has the right to settle. */
   readonly from: KafkaPartition;
   readonly #record: IncomingRecord;
@@ -28,17 +31,14 @@ export class KafkaDelivery implements ReceivedMessage {
     this.expiresAt = fields.expiresAt;
     this.replyTo = fields.replyTo;
     this.correlationId = fields.correlationId;
+    this.redeliveries = from.notes.redeliveriesOf(record.offset);
+    this.waitMs = from.notes.waitOf(record.offset);
     this.from = from;
     this.#record = record;
   }
 
   get offset(): number {
     return this.#record.offset;
-  }
-
-  /** Kafka does not count deliveries. */
-  get redeliveries(): number {
-    return 0;
   }
 
   get partition(): string {

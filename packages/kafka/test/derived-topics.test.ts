@@ -1,5 +1,6 @@
-import { type Address, nothingStarted } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { addressOf } from "../../../scripts/testing/addresses.ts";
 import type { ClusterConnections } from "../src/client/kafka-client.ts";
 import { protocolError } from "../src/client/kafkajs-internals.ts";
 import { KafkaConsumer } from "../src/consumer.ts";
@@ -9,15 +10,7 @@ import { readSettings } from "../src/options.ts";
 import { KafkaPublisher } from "../src/publisher.ts";
 import type { ConsumerContext } from "../src/receiving/consumer-context.ts";
 
-const group: Address = {
-  kind: "group",
-  name: "orders",
-  group: "billing",
-  brokerName: "orders",
-  brokerGroup: "billing",
-  ordered: false,
-  retained: false,
-};
+const group = addressOf("group", "orders", "billing");
 
 /** A connection to a cluster of which one broker answers, and has not heard of some topics. */
 function behind(unheardOf: Set<string>, committed: Readonly<Record<string, number>> = {}) {

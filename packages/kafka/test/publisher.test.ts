@@ -1,20 +1,12 @@
-import type { Address } from "@waybill/core/spi";
 import { describe, expect, it } from "vitest";
+import { addressOf } from "../../../scripts/testing/addresses.ts";
 import { messages } from "../../../scripts/testing/messages.ts";
 import type { ClusterConnections, PartitionBatch, PartitionResult } from "../src/client/kafka-client.ts";
 import { protocolError } from "../src/client/kafkajs-internals.ts";
 import { errorType } from "../src/errors.ts";
 import { KafkaPublisher } from "../src/publisher.ts";
 
-const to: Address = {
-  kind: "queue",
-  name: "q",
-  group: undefined,
-  brokerName: "q",
-  brokerGroup: undefined,
-  ordered: true,
-  retained: false,
-};
+const to = { ...addressOf("queue", "q"), ordered: true };
 
 /** A cluster of two brokers with a topic of four partitions; `answer` says what becomes of each batch. */
 function cluster(answer: (batch: PartitionBatch, request: number) => unknown, known = true) {

@@ -71,8 +71,9 @@ describe("when members come and go", () => {
     const queue = await bench.made(connection, "queue");
     const stuck = new Set<string>();
     const first = await consume(connection, queue, {
-      revoking: (partitions) =>
-        partitions.some((partition) => stuck.has(partition)) ? new Promise(() => {}) : Promise.resolve(),
+      revoking: async (partitions) => {
+        if (partitions.some((partition) => stuck.has(partition))) await new Promise(() => {});
+      },
     });
     await publish(
       connection,

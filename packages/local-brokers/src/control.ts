@@ -11,12 +11,12 @@ import { type BrokersOptions, type Settings, settingsOf, urlVariable } from "./s
 import { startedFrom } from "./started/from-instance.ts";
 import type { Started } from "./started/started.ts";
 
-/** Breaks and mends a broker that was started here, for fault tests. */
+/** Breaks a broker that was started here and starts it again, for fault tests. */
 export interface BrokerControl {
   readonly name: BrokerName;
   /** What Waybill's `connect` takes. */
   readonly url: string;
-  /** Whether what it confirmed outlives a kill. Some stand-ins hold everything in memory. */
+  /** Whether what it confirmed outlives a kill. Some emulators hold everything in memory. */
   readonly keepsData: boolean;
   /** Where it listens; the same after every start. */
   readonly endpoints: readonly Endpoint[];

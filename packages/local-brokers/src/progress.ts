@@ -9,7 +9,7 @@ export interface ProgressEvent {
 
 export type ProgressListener = (event: ProgressEvent) => void;
 
-const stillAtItEveryMs = 10_000;
+const reminderMs = 10_000;
 
 /** Tells what is being done for one broker, and for how long. */
 export class Progress {
@@ -29,7 +29,7 @@ export class Progress {
   /** Says `message`, does the work, and repeats the message now and then so that a slow step is seen to live. */
   async during<T>(message: string, work: () => Promise<T>): Promise<T> {
     this.say(message);
-    const timer = setInterval(() => this.say(`still ${message}`), stillAtItEveryMs);
+    const timer = setInterval(() => this.say(`still ${message}`), reminderMs);
     try {
       return await work();
     } finally {

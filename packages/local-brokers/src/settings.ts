@@ -11,7 +11,7 @@ export interface BrokersOptions {
   readonly home?: string | undefined;
   /** Folder for what was downloaded. Default: `WAYBILL_BROKERS_DOWNLOADS`, else `<home>/downloads`. */
   readonly downloads?: string | undefined;
-  /** Ports on 127.0.0.1. Default: `WAYBILL_KAFKA_PORT` and so on, else the usual 9092, 5672 and 6379. */
+  /** Ports on 127.0.0.1. Default: `WAYBILL_KAFKA_PORT` and so on, else the usual ones. */
   readonly ports?: Partial<Record<BrokerName, number>> | undefined;
   /** How to start what does not run yet. Default: in a container where an engine runs, else natively. */
   readonly using?: "container" | "native" | undefined;
@@ -43,6 +43,11 @@ export const urlVariable = (name: BrokerName) => variable(name, "URL");
 
 /** The variable that chooses a broker's port, such as `WAYBILL_KAFKA_PORT`. */
 export const portVariable = (name: BrokerName) => variable(name, "PORT");
+
+/** Where `waybill brokers` keeps what it downloads: for programs with a home of their own that share it. */
+export function downloadsFolder(environment: NodeJS.ProcessEnv): string {
+  return settingsOf({ environment }).downloads;
+}
 
 /** @throws BrokerProblem if a port is none */
 export function settingsOf(options: BrokersOptions): Settings {

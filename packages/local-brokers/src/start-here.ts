@@ -61,7 +61,7 @@ async function alreadyListens(name: BrokerName, settings: Settings, progress: Pr
   const probe = await probeHere(recipe, port);
   if (probe.kind === "absent") return false;
   const holder = portHolder(port) ?? "another program";
-  if (probe.kind === "foreign") {
+  if (probe.kind === "other") {
     throw new BrokerProblem(
       `port ${port} is taken by ${holder}, which is no ${recipe.title}: ${probe.reason}`,
       {

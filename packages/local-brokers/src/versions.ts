@@ -14,7 +14,7 @@ export const pinned = {
   /** The release of Google's Cloud SDK whose image is used, and the version of the emulator in it. */
   cloudSdkImage: "528.0.0",
   pubsubEmulator: "0.8.20",
-  /** Google's Go client, whose `pstest` stands in for Pub/Sub. */
+  /** Google's Go client, whose `pstest` emulates Pub/Sub. */
   pstest: "2.8.1",
 } as const;
 

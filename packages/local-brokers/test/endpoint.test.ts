@@ -14,9 +14,12 @@ describe("the endpoint a broker URL names", () => {
     expect(endpointOfUrl(url, 1)).toEqual({ host, port, tls });
   });
 
-  it.each(["", "localhost:6379", "redis://", "kafka://:9092"])("%s names none", (url) => {
-    expect(endpointOfUrl(url, 1)).toBeNull();
-  });
+  it.each(["", "localhost:6379", "redis://", "kafka://:9092", "redis://host:65536"])(
+    "%s names none",
+    (url) => {
+      expect(endpointOfUrl(url, 1)).toBeNull();
+    },
+  );
 });
 
 describe("the endpoint of a broker in the cloud", () => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Stands for an engine with compose and one service: "containers" are fake Redis processes, remembered in HOME.
+// Behaves as an engine with compose and one service: "containers" are fake Redis processes, remembered in HOME.
 import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -6,8 +6,8 @@ import { type BrokersOptions, takeDown } from "../src/index.ts";
 import { findFreePort } from "../src/network/free-port.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** Small stand-ins that start at once, for tests of what is done with a program and not of the program. */
-const standIns = { "redis-server": "fake-redis.mjs", docker: "fake-docker.mjs" } as const;
+/** Small programs that start at once, for tests of what is done with a program and not of the program. */
+const fakes = { "redis-server": "fake-redis.mjs", docker: "fake-docker.mjs" } as const;
 
 export interface TestHome extends BrokersOptions {
   readonly home: string;
@@ -15,13 +15,13 @@ export interface TestHome extends BrokersOptions {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** A home of its own, a free port for Redis, and a PATH with these stand-ins; taken down at the end of the test. */
-export async function homeWithPrograms(...programs: (keyof typeof standIns)[]): Promise<TestHome> {
+/** A home of its own, a free port for Redis, and a PATH with these fakes; taken down at the end of the test. */
+export async function homeWithPrograms(...programs: (keyof typeof fakes)[]): Promise<TestHome> {
   const folder = temporaryFolder();
   const bin = join(folder, "bin");
   mkdirSync(bin);
   for (const program of programs) {
-    const script = fileURLToPath(new URL(standIns[program], import.meta.url));
+    const script = fileURLToPath(new URL(fakes[program], import.meta.url));
     writeFileSync(join(bin, program), `#!/bin/sh\nexec "${process.execPath}" "${script}" "$@"\n`);
     chmodSync(join(bin, program), 0o755);
   }

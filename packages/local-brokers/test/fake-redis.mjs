@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Stands for redis-server: reads the port from its configuration and keeps its process id as data, to show what
+// Behaves as redis-server: reads the port from its configuration and keeps its process id as data, to show what
 // survives. FAIL in the configuration's folder makes it fail as a broken installation would.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";

@@ -1,11 +1,13 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { upstreamVersion } from "../src/install/debian-tree.ts";
+import { sourcesOf, versionedName } from "../src/install/emulator-sources.ts";
 import { javaMajor } from "../src/install/java.ts";
 import { pom } from "../src/install/maven-pom.ts";
+import { ensureNpmPackage } from "../src/install/npm-packages.ts";
 import { insideTree } from "../src/install/program.ts";
-import { sourcesOf } from "../src/install/stand-in.ts";
+import { Progress } from "../src/progress.ts";
 import { versionBeside } from "../src/rabbitmq/find.ts";
 import { redisServerVersion } from "../src/redis/recipe.ts";
 import { pinned } from "../src/versions.ts";
@@ -54,9 +56,9 @@ describe("versions", () => {
   });
 });
 
-describe("a stand-in's lockfile", () => {
+describe("an emulator's lockfile", () => {
   it("pins the version that is told", () => {
-    const text = (name: string) => readFileSync(new URL(`../stand-ins/${name}`, import.meta.url), "utf8");
+    const text = (name: string) => readFileSync(new URL(`../emulators/${name}`, import.meta.url), "utf8");
     expect(JSON.parse(text("fauxqs/package.json")).dependencies).toEqual({ fauxqs: pinned.fauxqs });
     expect(text("pstest/go.mod")).toMatch(`cloud.google.com/go/pubsub/v2 v${pinned.pstest}\n`);
   });
@@ -67,6 +69,30 @@ describe("a stand-in's lockfile", () => {
     const { packages } = read("package-lock.json");
     expect(packages[""].dependencies).toEqual(dependencies);
     expect(packages[`node_modules/${name}`].version).toBe(dependencies[name]);
+  });
+});
+
+describe("an emulator from npm", () => {
+  it("is installed once, beside one of another version that somebody may be running", async () => {
+    const folder = temporaryFolder();
+    const [bin, downloads] = [join(folder, "bin"), join(folder, "downloads")];
+    const earlier = join(downloads, "azurite-0123456789ab");
+    for (const one of [bin, earlier]) mkdirSync(one, { recursive: true });
+    const npm = '#!/bin/sh\nmkdir -p "$3/node_modules/azurite"\necho "$@" >>"$HOME/npm.log"\n';
+    writeFileSync(join(bin, "npm"), npm, { mode: 0o755 });
+    const site = {
+      port: 1,
+      folder,
+      downloads,
+      environment: { HOME: folder, PATH: `${bin}:/usr/bin:/bin` },
+      progress: new Progress("event-hubs"),
+    };
+
+    const installed = join(downloads, versionedName("azurite"), "node_modules/azurite");
+    expect(await ensureNpmPackage("azurite", site)).toBe(installed);
+    expect(await ensureNpmPackage("azurite", site)).toBe(installed);
+    expect([installed, earlier].map(existsSync)).toEqual([true, true]);
+    expect(readFileSync(join(folder, "npm.log"), "utf8").trim().split("\n")).toHaveLength(1);
   });
 });
 

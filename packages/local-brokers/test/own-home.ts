@@ -5,13 +5,14 @@ import {
   type BrokerControl,
   type BrokerName,
   type BrokerStatus,
+  type BrokersOptions,
   bringUp,
   control,
+  downloadsFolder,
   findFreePort,
   takeDown,
   urlVariable,
 } from "../src/index.ts";
-import { settingsOf } from "../src/settings.ts";
 
 /** A broker started for one test file, in a home of its own, so that those others use are left alone. */
 export interface OwnBroker extends AsyncDisposable {
@@ -19,19 +20,21 @@ export interface OwnBroker extends AsyncDisposable {
   readonly port: number;
   readonly status: BrokerStatus;
   readonly control: BrokerControl;
+  /** With which it was started, and is found again. */
+  readonly options: BrokersOptions;
 }
 
 /** Starts one natively; the downloads are shared, so that it is quick from the second time on. */
 export async function startOwn(name: BrokerName, environment: NodeJS.ProcessEnv = {}): Promise<OwnBroker> {
   const home = mkdtempSync(join(tmpdir(), "waybill-brokers-"));
   const port = await findFreePort();
-  const options = {
+  const options: BrokersOptions = {
     home,
-    downloads: settingsOf({}).downloads,
+    downloads: downloadsFolder(process.env),
     ports: { [name]: port },
     environment: { ...process.env, [urlVariable(name)]: "", ...environment },
     using: "native",
-  } as const;
+  };
   const [outcome] = await bringUp([name], options);
   const dispose = async () => {
     await takeDown([name], options);
@@ -46,6 +49,7 @@ export async function startOwn(name: BrokerName, environment: NodeJS.ProcessEnv 
     port,
     status: outcome.status,
     control: await control(name, options),
+    options,
     [Symbol.asyncDispose]: dispose,
   };
 }

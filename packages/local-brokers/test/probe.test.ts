@@ -19,13 +19,33 @@ describe.each(brokerNames)("probing for %s", (name) => {
     ["speaks HTTP", "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"],
     ["sends four zero bytes", Buffer.alloc(4)],
     ["sends random bytes", Buffer.from("9f1c03ffee0100000000deadbeef", "hex")],
+    ["sends an empty AMQP frame", Buffer.from("01000000000000ce", "hex")],
   ])("takes a server that %s for a stranger", async (_, reply) => {
-    expect(await probe(await answering(reply), quickly)).toMatchObject({ kind: "foreign" });
+    expect(await probe(await answering(reply), quickly)).toMatchObject({ kind: "other" });
+  });
+
+  it("finds nobody at an IPv6 address", async () => {
+    const found = await probe({ host: "::1", port: await findFreePort() }, quickly);
+    expect(found).toMatchObject({ kind: "absent" });
+  });
+
+  it("takes a server that sends without end for a stranger, long before the time is over", async () => {
+    const chunk = Buffer.alloc(65_536, 0x41);
+    const flood = await serve((socket) => {
+      const send = () => {
+        while (socket.writable && socket.write(chunk));
+      };
+      socket.on("drain", send);
+      send();
+    });
+    const started = performance.now();
+    expect(await probe(flood, 10_000)).toMatchObject({ kind: "other" });
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 
   it("takes a server that hangs up for a stranger", async () => {
     expect(await probe(await serve((socket) => socket.destroy()), quickly)).toMatchObject({
-      kind: "foreign",
+      kind: "other",
     });
   });
 });
@@ -81,9 +101,24 @@ describe("probing a server that speaks", () => {
     expect(found).toEqual({ kind: "speaks", version: "4.0.5", ready: true });
   });
 
+  it("recognises a RabbitMQ whose version is cut off", async () => {
+    const method = Buffer.concat([
+      Buffer.from("000a000a0009", "hex"),
+      Buffer.from("\x07versionS\0\0", "latin1"),
+    ]);
+    const frame = Buffer.concat([
+      Buffer.from("010000", "hex"),
+      uint32(method.length),
+      method,
+      Buffer.from([0xce]),
+    ]);
+    const found = await recipes.rabbitmq.probe(await answering(frame), quickly);
+    expect(found).toEqual({ kind: "speaks", version: null, ready: true });
+  });
+
   it("takes an AMQP 1.0 server for a stranger: RabbitMQ's adapter speaks 0.9.1", async () => {
     const endpoint = await answering(Buffer.from("AMQP\x00\x01\x00\x00", "latin1"));
-    expect(await recipes.rabbitmq.probe(endpoint, quickly)).toMatchObject({ kind: "foreign" });
+    expect(await recipes.rabbitmq.probe(endpoint, quickly)).toMatchObject({ kind: "other" });
   });
 
   it("recognises Kafka, and its release by the features it supports", async () => {
@@ -101,7 +136,7 @@ describe("probing a server that speaks", () => {
   });
 });
 
-describe("probing what stands in for a cloud", () => {
+describe("probing the emulator of a cloud service", () => {
   const http = (body: string, status = "200 OK") =>
     answering(`HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 
@@ -117,7 +152,7 @@ describe("probing what stands in for a cloud", () => {
   it.each(["[]", "null", '{"status":"ok"}', "<html>"])(
     "takes an HTTP server that says %s for a stranger",
     async (body) => {
-      expect(await recipes["sns-sqs"].probe(await http(body), quickly)).toMatchObject({ kind: "foreign" });
+      expect(await recipes["sns-sqs"].probe(await http(body), quickly)).toMatchObject({ kind: "other" });
     },
   );
 
@@ -135,7 +170,7 @@ describe("probing what stands in for a cloud", () => {
 
   it("takes another gRPC server for a stranger", async () => {
     const endpoint = await grpcServer(() => ({ status: 12, message: "unknown service" }));
-    expect(await recipes["google-pubsub"].probe(endpoint, 1000)).toMatchObject({ kind: "foreign" });
+    expect(await recipes["google-pubsub"].probe(endpoint, 1000)).toMatchObject({ kind: "other" });
   });
 
   const saslOffer = (...mechanisms: string[]) => {
@@ -151,7 +186,7 @@ describe("probing what stands in for a cloud", () => {
 
   it("takes another AMQP 1.0 server for a stranger", async () => {
     const found = await recipes["event-hubs"].probe(await saslOffer("PLAIN", "ANONYMOUS"), quickly);
-    expect(found).toMatchObject({ kind: "foreign" });
+    expect(found).toMatchObject({ kind: "other" });
   });
 });
 

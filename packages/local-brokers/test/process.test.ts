@@ -6,6 +6,7 @@ import { identify, isAlive } from "../src/process/identity.ts";
 import { launch } from "../src/process/launch.ts";
 import { runAnyway } from "../src/process/run.ts";
 import { killAndWait, signal } from "../src/process/signal.ts";
+import { untilGone } from "../src/process/until-gone.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const plan = (log: string, script: string) => ({
@@ -47,6 +48,17 @@ describe("a signal", () => {
   it("goes to nobody where nobody runs", () => {
     expect(identify(2 ** 22 + 1)).toBeNull();
     expect(signal({ pid: 2 ** 22 + 1, started: "long ago" }, "SIGKILL")).toBe(false);
+  });
+});
+
+describe("what was killed", () => {
+  it("is waited for, and not for ever", async () => {
+    let looks = 0;
+    await untilGone("the container", async () => ++looks < 3);
+    expect(looks).toBe(3);
+    await expect(untilGone("the container", () => true, 20)).rejects.toThrow(
+      "the container is still there 20 ms after SIGKILL",
+    );
   });
 });
 

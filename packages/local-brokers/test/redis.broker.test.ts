@@ -1,29 +1,12 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type BrokerControl, bringUp, control, findFreePort, statusOf, takeDown } from "../src/index.ts";
-import { settingsOf } from "../src/settings.ts";
+import { afterAll, expect, it } from "vitest";
+import { statusOf, takeDown } from "../src/index.ts";
+import { startOwn } from "./own-home.ts";
 
-// A home of its own, so that brokers others use are left alone; the downloads are shared, so that it is quick.
-const home = mkdtempSync(join(tmpdir(), "waybill-brokers-"));
-const port = await findFreePort();
-const environment = { ...process.env, WAYBILL_REDIS_URL: "" };
-const { downloads } = settingsOf({});
-const options = { home, downloads, ports: { redis: port }, environment, using: "native" } as const;
-let redis: BrokerControl;
-
-beforeAll(async () => {
-  const [outcome] = await bringUp(["redis"], options);
-  if (outcome?.problem) throw outcome.problem;
-  redis = await control("redis", options);
-}, 300_000);
-
-afterAll(async () => {
-  await takeDown(["redis"], options);
-  rmSync(home, { recursive: true, force: true });
-});
+const broker = await startOwn("redis");
+afterAll(() => broker[Symbol.asyncDispose]());
+const { home, port, options, control: redis } = broker;
 
 it("is a real Redis 8 on loopback", async () => {
   const [status] = await statusOf(["redis"], options);

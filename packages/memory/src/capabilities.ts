@@ -18,6 +18,7 @@ const capabilities = {
   },
   settlement: "individual",
   retry: { how: "native", maxDelayMs: tenYearsMs },
+  handBack: { how: "native", keepsAttempt: true, maxDelayMs: tenYearsMs },
   attempts: "exact",
   retention: "groups",
   lease: { ms: 30_000 },

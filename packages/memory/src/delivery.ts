@@ -40,9 +40,14 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
     return successor;
   }
 
+  /** When the broker drops it. What has been delivered before may have failed, and is the consumer's to judge. */
+  get droppedAt(): number | undefined {
+    return this.redeliveries === 0 ? this.message.expiresAt : undefined;
+  }
+
   hasExpired(now: number): boolean {
-    const { expiresAt } = this.message;
-    return expiresAt !== undefined && expiresAt <= now;
+    const { droppedAt } = this;
+    return droppedAt !== undefined && droppedAt <= now;
   }
 
   /** A copy, since other groups and later deliveries get the same message. */

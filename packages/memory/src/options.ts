@@ -33,7 +33,14 @@ export interface Settings {
 
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
 export function readSettings(options: MemoryOptions): Settings {
+  if (typeof options !== "object" || options === null)
+    throw new MessagingError("INVALID_ARGUMENT", "The options of the memory adapter are not an object.");
   const { broker, ...rest } = options;
+  if (broker !== undefined && !(broker instanceof MemoryBroker)) {
+    throw new MessagingError("INVALID_ARGUMENT", "The `broker` given to the memory adapter is none.", {
+      remedy: "Pass a `new MemoryBroker()`.",
+    });
+  }
   const { leaseMs, ofBroker } = readAll({ object: rest });
   if (broker === undefined) return { broker: new MemoryBroker(ofBroker), leaseMs };
   const [misplaced] = Object.keys(ofBroker);

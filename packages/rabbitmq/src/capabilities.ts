@@ -50,6 +50,12 @@ export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessag
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
     settlement: "individual",
     retry: { how: "republish" },
+    handBack: {
+      how: "emulated",
+      note: "A message in a queue beside the ordered one, which whoever becomes active next reads first.",
+      keepsAttempt: true,
+      maxDelayMs: longestDelayMs,
+    },
     attempts: settings.queueType === "quorum" ? "exact" : "lower-bound",
     retention: "groups",
     lease: undefined,

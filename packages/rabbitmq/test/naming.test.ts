@@ -1,5 +1,5 @@
-import type { Address } from "@waybill/core/spi";
 import { expect, it } from "vitest";
+import { addressOf } from "../../../scripts/testing/addresses.ts";
 import { naming, queueName } from "../src/naming.ts";
 
 it("takes portable names as they are, within what AMQP has room for", () => {
@@ -15,15 +15,7 @@ it("takes portable names as they are, within what AMQP has room for", () => {
 });
 
 it("gives a group a queue of its own", () => {
-  const queue: Address = {
-    kind: "queue",
-    name: "orders",
-    group: undefined,
-    brokerName: "orders",
-    brokerGroup: undefined,
-    ordered: false,
-    retained: false,
-  };
+  const queue = addressOf("queue", "orders");
   expect(queueName(queue)).toBe("orders");
   expect(queueName({ ...queue, kind: "group", brokerGroup: "billing" })).toBe("orders..billing");
 });

@@ -1,6 +1,7 @@
 import { nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import type { ChannelModel } from "amqplib";
 import { afterEach, expect, it } from "vitest";
+import { watchTurns } from "../../../scripts/testing/watch-turns.ts";
 import {
   ack,
   call,
@@ -17,27 +18,6 @@ import { RabbitmqBench } from "./workbench.ts";
 
 const bench = new RabbitmqBench();
 afterEach(() => bench.end());
-
-/** How much processor time one turn of the event loop took at most: unlike its delay, no matter how busy the machine is. */
-function watchTurns(): { longestMs(): number } {
-  let longest = 0;
-  const used = () => {
-    const { user, system } = process.threadCpuUsage();
-    return user + system;
-  };
-  let before = used();
-  const timer = setInterval(() => {
-    const now = used();
-    longest = Math.max(longest, now - before);
-    before = now;
-  }, 1);
-  return {
-    longestMs() {
-      clearInterval(timer);
-      return longest / 1_000;
-    },
-  };
-}
 
 const large = { body: new Uint8Array(900_000) };
 

@@ -32,6 +32,12 @@ export function capabilitiesOf(settings: Settings) {
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
     settlement: "individual",
     retry: { how: "native", maxDelayMs: longestDelayMs },
+    handBack: {
+      how: "emulated",
+      note: "The count goes into the group's list of pending entries, the wait into a hash beside it.",
+      keepsAttempt: true,
+      maxDelayMs: longestDelayMs,
+    },
     attempts: "exact",
     retention: "groups",
     lease: { ms: settings.leaseMs },

@@ -23,7 +23,7 @@ import { release } from "./client/scripts/lock.ts";
 import { inspectServer, type ServerInfo, warning } from "./client/server.ts";
 import { RedisConsumer } from "./consumer.ts";
 import { DelayForwarder } from "./delays/delay-forwarder.ts";
-import type { StartedEntries } from "./delivery.ts";
+import type { Unsettled } from "./delivery.ts";
 import { isReplyError } from "./errors.ts";
 import { CompetingIntake } from "./groups/competing.ts";
 import { ExclusiveIntake, onlyPartition } from "./groups/exclusive.ts";
@@ -161,6 +161,7 @@ export class RedisConnection implements Connection {
       mapping: this.#mapping,
       leaseMs: this.#settings.leaseMs,
       budget,
+      report: this.#report,
     };
     const intake = address.ordered
       ? new ExclusiveIntake(context, () => {
@@ -179,9 +180,9 @@ export class RedisConnection implements Connection {
       onSettled: () => {
         if (!keys.owned) this.#trimmer.touch(address);
       },
-      onClosed: (started: StartedEntries | undefined) => {
+      onClosed: (unsettled: Unsettled | undefined) => {
         this.#consumers.delete(member);
-        if (started !== undefined) this.#memory.lostConsumers.add(keys.lock, { consumer, started });
+        if (unsettled !== undefined) this.#memory.lostConsumers.add(keys.lock, { consumer, unsettled });
       },
     };
     const member: RedisConsumer = new RedisConsumer(parts, intake);
@@ -193,11 +194,11 @@ export class RedisConnection implements Connection {
   async #handBackForLost(address: Address, keys: GroupKeys): Promise<void> {
     const { lostConsumers } = this.#memory;
     for (const lost of lostConsumers.of(keys.lock)) {
-      const { consumer, started } = lost;
+      const { consumer, unsettled } = lost;
       if (address.ordered) {
-        await handBackInPlace(this.#commands, keys, consumer, started);
+        await handBackInPlace(this.#commands, keys, consumer, unsettled);
         await release(this.#commands, keys.lock, consumer);
-      } else await handBack(this.#commands, keys, consumer, started);
+      } else await handBack(this.#commands, keys, consumer, unsettled);
       lostConsumers.handedBack(keys.lock, lost);
     }
   }

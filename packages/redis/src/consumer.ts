@@ -12,7 +12,7 @@ import { mostIds } from "./client/script.ts";
 import { ackAndRemove, ackOwned, type Token } from "./client/scripts/ack.ts";
 import { retry } from "./client/scripts/retry.ts";
 import type { DelayForwarder } from "./delays/delay-forwarder.ts";
-import type { RedisDelivery, Side, StartedEntries } from "./delivery.ts";
+import type { DelayedEntry, RedisDelivery, Side, Unsettled } from "./delivery.ts";
 import type { Intake } from "./groups/intake.ts";
 import type { GroupKeys } from "./naming.ts";
 import type { BlockingReader } from "./receiving/blocking-reader.ts";
@@ -33,8 +33,8 @@ export interface RedisConsumerParts {
   readonly onSettled: () => void;
   /** Reading failed for good. */
   readonly onFailed: (cause: unknown) => void;
-  /** It is closed. `started` is given if what it held could not be handed back. */
-  readonly onClosed: (started: StartedEntries | undefined) => void;
+  /** It is closed. What it held is given if that could not be handed back. */
+  readonly onClosed: (unsettled: Unsettled | undefined) => void;
 }
 
 /** A member of a group, or one of a queue's consumers. */
@@ -42,7 +42,10 @@ export class RedisConsumer implements Consumer {
   readonly #parts: RedisConsumerParts;
   readonly #intake: Intake;
   readonly #fetched = new FetchBuffer<RedisDelivery>();
-  readonly #started: Record<Side, string[]> = { main: [], returns: [] };
+  readonly #unsettled: Readonly<Record<Side, { started: string[]; delayed: DelayedEntry[] }>> = {
+    main: { started: [], delayed: [] },
+    returns: { started: [], delayed: [] },
+  };
   #closing: Promise<void> | undefined;
 
   constructor(parts: RedisConsumerParts, intake: Intake) {
@@ -108,11 +111,16 @@ export class RedisConsumer implements Consumer {
     for (const delivery of deliveries) this.#parts.budget.released(delivery);
   }
 
-  close({ started }: CloseConsumerOptions): Promise<void> {
+  close({ started, delayed }: CloseConsumerOptions): Promise<void> {
     // A connection that closes knows of no handlers; whoever does may come later.
     for (const message of started) {
       const { side, entry } = message as RedisDelivery;
-      this.#started[side].push(entry);
+      this.#unsettled[side].started.push(entry);
+    }
+    const now = performance.now();
+    for (const [message, { delayMs, redeliveries }] of delayed) {
+      const { side, entry, carried } = message as RedisDelivery;
+      this.#unsettled[side].delayed.push({ entry, carried, redeliveries, dueAt: now + delayMs });
     }
     this.#closing ??= this.#close();
     return this.#closing;
@@ -180,13 +188,13 @@ export class RedisConsumer implements Consumer {
     reader.close();
     this.#fetched.remove();
     const handedBack = await Promise.race([
-      this.#intake.handBack(this.#started).then(
+      this.#intake.handBack(this.#unsettled).then(
         () => true,
         () => false,
       ),
       sleep(closeTimeoutMs, false, { ref: false }),
     ]);
-    this.#parts.onClosed(handedBack ? undefined : this.#started);
+    this.#parts.onClosed(handedBack ? undefined : this.#unsettled);
   }
 }
 

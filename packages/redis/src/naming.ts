@@ -21,6 +21,8 @@ export interface GroupKeys {
   readonly group: string;
   /** Held by the one active member of an ordered group. */
   readonly lock: string;
+  /** Until when pending entries of an ordered group have to wait for their next attempt. */
+  readonly backoffs: string;
   /** Nobody else needs an entry of `main` once this group has settled it. */
   readonly owned: boolean;
 }
@@ -66,6 +68,7 @@ export function groupKeys(address: Address): GroupKeys {
     returns: withWaiting(returns, returns),
     group,
     lock: `${own}..active`,
+    backoffs: `${own}..backoffs`,
     owned,
   };
 }

@@ -136,8 +136,8 @@ export class RedisTopology implements Topology {
 
 /** All that was made for a group or queue, but for its stream and what topics have too. */
 function derivedKeys(address: Address): string[] {
-  const { returns, lock } = groupKeys(address);
-  return [returns.stream, returns.waiting, lock];
+  const { returns, lock, backoffs } = groupKeys(address);
+  return [returns.stream, returns.waiting, lock, backoffs];
 }
 
 /** The id after which to read, as XGROUP CREATE and XREAD take it. */

@@ -7,6 +7,9 @@ const hour = 3_600_000;
 /** The longest delay that is taken on, in milliseconds. */
 export const longestDelayMs: number = 30 * day;
 
+/** A message can be invisible for twelve hours in all, and a handler may have had its share of them. In milliseconds. */
+export const longestHiddenMs: number = 6 * hour;
+
 /** Kept free of a message for what Waybill writes on it: metadata, and core's headers on retries and dead-lettered messages. */
 const reservedBytes = 4_096;
 
@@ -35,8 +38,13 @@ export function capabilitiesOf(settings: Settings) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, requestReply },
     settlement: "individual",
-    // A message can be invisible for twelve hours in all, and a handler may have had its share of them.
-    retry: { how: "native", maxDelayMs: 6 * hour },
+    retry: { how: "native", maxDelayMs: longestHiddenMs },
+    handBack: {
+      how: "native",
+      note: "The rest of a backoff as visibility time-out; the attempt is SQS's count of receipts, which nothing can set.",
+      keepsAttempt: false,
+      maxDelayMs: longestHiddenMs,
+    },
     attempts: "exact",
     retention: "groups",
     lease: { ms: leaseSeconds(settings) * 1_000 },

@@ -11,6 +11,7 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
+import { longestHiddenMs } from "./capabilities.ts";
 import { tens } from "./client/batches.ts";
 import type { Clients } from "./client/clients.ts";
 import { SnsSqsDelivery } from "./delivery.ts";
@@ -162,9 +163,12 @@ export class SnsSqsConsumer implements Consumer {
     return ours.filter((delivery) => delivery.leasedUntil <= now);
   }
 
+  /** Nothing is received here before core asks for it, and core asks for what its prefetch has room for. */
+  setPrefetch(): void {}
+
   /** What was not `started` comes again uncounted, but where the queue keeps order: see `#makeVisible`. */
-  close({ started }: CloseConsumerOptions): Promise<void> {
-    this.#closing ??= this.#close(started);
+  close(unsettled: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(unsettled);
     return this.#closing;
   }
 
@@ -191,33 +195,35 @@ export class SnsSqsConsumer implements Consumer {
     }
     // What cannot be put back now comes again when its lease is over, and is early or not.
     if (early.length > 0) this.#return(putBack(clients.sqs, url, early, nothingStarted.started));
-    if (this.#closing !== undefined) return void this.#handBack(arrived, nothingStarted.started);
+    if (this.#closing !== undefined) return void this.#handBack(arrived, nothingStarted);
     for (const delivery of arrived) this.#outstanding.arrived(delivery);
     for (const delivery of arrived) this.#queue.push(delivery);
     if (autoAck) void this.#requests.send(arrived.map(deletion), []);
   }
 
-  async #close(started: ReadonlySet<object>): Promise<void> {
-    this.#ended = this.#end(started);
+  async #close(unsettled: CloseConsumerOptions): Promise<void> {
+    this.#ended = this.#end(unsettled);
     await within(systemClock, closeTimeoutMs, this.#ended);
   }
 
-  async #end(started: ReadonlySet<object>): Promise<void> {
+  async #end(unsettled: CloseConsumerOptions): Promise<void> {
     const { autoAck, onEnded } = this.#parts;
     const stopped = this.#polls.stop();
     const held = this.#outstanding.takeAll();
     this.#queue.remove(() => true);
-    if (!autoAck) await this.#handBack(held, started);
+    if (!autoAck) await this.#handBack(held, unsettled);
     await stopped;
     await this.#returning;
     await onEnded(this.#failed);
   }
 
-  #handBack(held: readonly SnsSqsDelivery[], started: ReadonlySet<object>): Promise<void> {
+  #handBack(held: readonly SnsSqsDelivery[], { started, delayed }: CloseConsumerOptions): Promise<void> {
     // Too late for what may be someone else's while it is on its way.
     const soon = performance.now() + handBackMs;
     const ours = held.filter(({ leasedUntil }) => leasedUntil > soon);
-    return this.#return(this.#parts.ordered ? this.#makeVisible(ours) : this.#putBack(ours, started));
+    return this.#return(
+      this.#parts.ordered ? this.#makeVisible(ours, delayed) : this.#putBack(ours, started),
+    );
   }
 
   #return(work: Promise<unknown>): Promise<void> {
@@ -227,16 +233,23 @@ export class SnsSqsConsumer implements Consumer {
 
   async #putBack(held: readonly SnsSqsDelivery[], started: ReadonlySet<object>): Promise<void> {
     const { clients, url } = this.#parts;
-    await this.#makeVisible(await putBack(clients.sqs, url, held, started));
+    await this.#makeVisible(await putBack(clients.sqs, url, held, started), nothingStarted.delayed);
   }
 
   /**
    * The last first, one request after another: while the first of a message group is
-   * still ours, SQS gives none of the group to anybody. SQS counts the receipt, and has no
-   * way to take that back: a copy, which could carry the right count, would lose its place.
+   * still ours, SQS gives none of the group to anybody. So it does while that one waits for its
+   * next attempt: it stays invisible for as long. SQS counts the receipt, and has no
+   * way to take that back or to add to it: a copy, which could carry the right count, would lose its place.
    */
-  async #makeVisible(held: readonly SnsSqsDelivery[]): Promise<void> {
-    const requests = [...held].reverse().map((delivery, index) => ({ index, delivery, seconds: 0 }));
+  async #makeVisible(
+    held: readonly SnsSqsDelivery[],
+    delayed: CloseConsumerOptions["delayed"],
+  ): Promise<void> {
+    const requests = [...held].reverse().map((delivery, index) => {
+      const delayMs = Math.min(delayed.get(delivery)?.delayMs ?? 0, longestHiddenMs);
+      return { index, delivery, seconds: Math.ceil(delayMs / 1_000) };
+    });
     // Where it fails, the lease gives them back, later.
     for (const run of tens(requests)) await this.#requests.send(run, []);
   }

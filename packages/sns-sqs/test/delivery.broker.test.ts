@@ -1,5 +1,5 @@
 import { GetQueueUrlCommand, ListQueuesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
-import { type Address, nothingStarted } from "@waybill/core/spi";
+import { type Address, nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import { afterEach, expect, it } from "vitest";
 import {
   ack,
@@ -75,6 +75,27 @@ it("hands back a external message with ten attributes as it is", async () => {
   const [again] = await take(second, 1);
   expect(again?.id).toBe(held?.id);
   expect(Object.keys(again?.headers ?? {})).toHaveLength(10);
+});
+
+it("keeps a message that waits for its next attempt out of sight until then, and what follows it behind it", async () => {
+  const connection = await bench.connect();
+  const queue = await bench.made(connection, "queue", { ordered: true });
+  const sent = messages(3, () => ({ key: "k" }));
+  await publish(connection, queue, [...sent, message({ key: "other", id: "other" })]);
+  const first = await consume(connection, queue);
+  const held = await receive(first, 4);
+  const waits = held.find(({ id }) => id === sent[0]?.id) as ReceivedMessage;
+  const closedAt = performance.now();
+  await first.close({
+    started: new Set([waits]),
+    delayed: new Map([[waits, { delayMs: 2_500, redeliveries: 1 }]]),
+  });
+  const second = await consume(await bench.connect(), queue);
+  expect(ids(await take(second, 1))).toEqual(["other"]);
+  expect(performance.now() - closedAt).toBeLessThan(2_000);
+  const again = await take(second, 3);
+  expect(performance.now() - closedAt).toBeGreaterThanOrEqual(2_400);
+  expect(ids(again)).toEqual(ids(sent));
 });
 
 it("keeps the order of what it hands back", async () => {

@@ -1,6 +1,7 @@
-import { nothingStarted } from "@waybill/core/spi";
+import { nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
 import { expect, it } from "vitest";
 import { ack, receive, retry, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
+import type { SnsSqsDelivery } from "../src/delivery.ts";
 import { address, call } from "./address.ts";
 import { batch, received } from "./answers.ts";
 import { opened, queue, queueOf, several } from "./queue-of.ts";
@@ -72,4 +73,22 @@ it("delivers a reply however long it waited here, since it was settled when it c
   await sleep(1_000);
   expect(texts(await receive(consumer, 1, 3_000))).toEqual(["reply"]);
   await consumer.close(nothingStarted);
+});
+
+it("hands back what waits for its next attempt to come when that is due, and the rest at once", async () => {
+  const fifo = address("queue", "jobs", { ordered: true });
+  const aws = queueOf(several(3, { group: "k" }));
+  const consumer = await opened(aws, fifo);
+  const [first, second, third] = await receive(consumer, 3);
+  const delayed = new Map([
+    [first as ReceivedMessage, { delayMs: 6_200, redeliveries: 3 }],
+    [second as ReceivedMessage, { delayMs: 90 * 3_600_000, redeliveries: 3 }],
+  ]);
+  await consumer.close({ started: new Set(delayed.keys()), delayed });
+  const entries = aws.of("ChangeMessageVisibilityBatch").flatMap(({ input }) => input.Entries);
+  const secondsOf = (delivery: ReceivedMessage | undefined) =>
+    entries.find(({ ReceiptHandle }) => ReceiptHandle === (delivery as SnsSqsDelivery).receipt)
+      ?.VisibilityTimeout;
+  expect([first, second, third].map(secondsOf)).toEqual([7, 6 * 3_600, 0]);
+  expect(entries.at(-1)?.VisibilityTimeout, "the first comes last").toBe(7);
 });

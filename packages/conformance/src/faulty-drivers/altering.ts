@@ -65,6 +65,7 @@ function fieldsOf(delivery: ReceivedMessage): ReceivedMessage {
     replyTo: delivery.replyTo,
     correlationId: delivery.correlationId,
     redeliveries: delivery.redeliveries,
+    waitMs: delivery.waitMs,
     partition: delivery.partition,
     position: delivery.position,
     native: delivery.native,

@@ -10,6 +10,24 @@ export const closingFaults: readonly FaultyDriver[] = [
     apply: (driver) => wrapDriver(driver, { consumer: () => ({ close: async () => undefined }) }),
   },
   {
+    name: "forgets-what-waits",
+    fault: "Hands back what waits for its next attempt like everything else: at once, counted once.",
+    caughtBy: ["drain.keyed-retry-goes-on"],
+    timeoutScale: 0.5,
+    apply: (driver) =>
+      wrapDriver(driver, {
+        connection: (connection) => ({
+          async consume(from, hooks, call) {
+            const revoking = (going: readonly string[]) => hooks.revoking(going).then(() => undefined);
+            const consumer = await connection.consume(from, { ...hooks, revoking }, call);
+            return wrapConsumer(consumer, {
+              close: ({ started }) => consumer.close({ started, delayed: new Map() }),
+            });
+          },
+        }),
+      }),
+  },
+  {
     name: "swallows-a-connection-loss",
     fault: "Says nothing when its connection is lost, and lets those who wait for messages wait.",
     caughtBy: ["faults.broker-killed"],

@@ -87,6 +87,11 @@ function support({ features }: Capabilities, feature: Feature): string {
 const behaviours: Readonly<Record<string, (it: Capabilities) => string>> = {
   Settlement: ({ settlement }) => settlement,
   "Retries that wait": ({ retry }) => retry.how,
+  "Waiting retries after a close": ({ handBack }) => {
+    if (handBack === undefined) return "come at once";
+    const attempt = handBack.keepsAttempt ? "keep their attempt" : "are counted by the broker";
+    return handBack.maxDelayMs === 0 ? attempt : `${attempt}, and wait`;
+  },
   "Attempts after a crash": ({ attempts }) => attempts,
   "Keeps messages": ({ retention }) =>
     retention === "log" ? "always, for its retention time" : "for groups",

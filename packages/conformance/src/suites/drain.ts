@@ -108,6 +108,17 @@ export const drain: readonly Case[] = suite("drain", [
     },
   },
   {
+    id: "keyed-retry-goes-on",
+    title:
+      "An orderly close keeps a keyed retry's attempt and backoff, and its place before what follows it, where another client takes over.",
+    guarantee: "G4",
+    needs: ["ordering"],
+    applies: ({ handBack }) =>
+      handBack !== undefined || "Its consumers hand back at once, and with the broker's count.",
+    timeoutMs: 120_000,
+    run: keyedRetryGoesOn,
+  },
+  {
     id: "past-the-deadline",
     title:
       "What is unfinished at the deadline is not acked, its handler is told, and another gets it promptly.",
@@ -353,6 +364,51 @@ const promptlyMs = 10_000;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** A handler is running while `close` is called. */
+/** Long enough that a close comes in between on any computer, in milliseconds. */
+const backoffMs = 6_000;
+
+/** Of two members, the one at which a message has failed twice closes, and the other one goes on. */
+async function keyedRetryGoesOn(context: Context): Promise<void> {
+  const { keepsAttempt = false, maxDelayMs = 0 } = context.capabilities.handBack ?? {};
+  const sender = await context.connect();
+  const jobs = context.queue<string>({ key: (value) => value.slice(0, 1) });
+  await sender.topology.declare(jobs);
+  const retry = { maxAttempts: 10, backoff: (attempt: number) => (attempt === 1 ? 20 : backoffMs) };
+  const calls: { readonly value: string; readonly attempt: number; readonly at: number }[] = [];
+  const failedAt: number[] = [];
+  const failedBy: AnyClient[] = [];
+  for (const client of [await context.connect(), await context.connect()]) {
+    await client.consume(jobs, { retry }, (value, { attempt }) => {
+      const at = performance.now();
+      if (value.startsWith("a")) calls.push({ value, attempt, at });
+      if (value !== "a fails" || failedAt.length === 2) return;
+      failedAt.push(at);
+      failedBy.push(client);
+      throw new Error("not yet");
+    });
+  }
+  await sender.sendBatch(jobs, ["a fails", "a follows", "b", "c", "d"]);
+  const leaving = await context.eventually("its second failure", () => failedBy[1]);
+  await leaving?.close();
+  await context.eventually(
+    "what follows it",
+    () => calls.some(({ value }) => value === "a follows"),
+    backoffMs + 60_000,
+  );
+  assert.deepEqual(
+    calls.map(({ value }) => value),
+    ["a fails", "a fails", "a fails", "a follows"],
+  );
+  const attempts = calls.slice(0, 3).map(({ attempt }) => attempt);
+  if (keepsAttempt) assert.deepEqual(attempts, [1, 2, 3]);
+  else if (context.capabilities.attempts === "exact")
+    assert(attempts[2] !== 1, "it came as if nobody had seen it before");
+  const waitedMs = (calls[2]?.at ?? 0) - (failedAt[1] ?? 0);
+  // Computers may differ in what time it is by a little.
+  if (maxDelayMs >= backoffMs)
+    assert(waitedMs >= backoffMs - 100, `came after ${waitedMs} ms, before its ${backoffMs} ms`);
+}
+
 async function finishesRunning(
   client: AnyClient,
   jobs: QueueContract<string>,

@@ -5,7 +5,7 @@ import { Gate } from "../gate.ts";
 import { Gauge } from "../gauge.ts";
 import { wrapDriver } from "../wrap.ts";
 
-/** P7 and G11. What runs, what is held and what waits is bounded, and nobody waits for somebody else's trouble. */
+/** G7 and G11. What runs, what is held and what waits is bounded, and nobody waits for somebody else's trouble. */
 export const flow: readonly Case[] = suite("flow", [
   {
     id: "concurrency",

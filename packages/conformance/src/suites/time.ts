@@ -7,7 +7,7 @@ import { Gate } from "../gate.ts";
 import { hasLease, shortestLease } from "../lease.ts";
 import { wrapDriver } from "../wrap.ts";
 
-/** P8, and what is said about delays and expiry: not early, hardly late, and never to two at once. */
+/** G8, and what is said about delays and expiry: not early, hardly late, and never to two at once. */
 export const time: readonly Case[] = suite("time", [
   {
     id: "delay",

@@ -1,5 +1,6 @@
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { checkPortableName } from "../spi/naming.ts";
 import { type Codec, json } from "./codec.ts";
 import type { StandardSchema } from "./standard-schema.ts";
@@ -10,21 +11,27 @@ export interface Payload<In, Out> {
   readonly codec: Codec<unknown>;
 }
 
-/** What publishers and subscribers of one topic agree on. Made by `topic()`. */
-export interface TopicContract<In = unknown, Out = In> extends Payload<In, Out> {
+/** What publishers and subscribers of one topic agree on. Made by `topic()`. `Ordered` is true with a key. */
+export interface TopicContract<In = unknown, Out = In, Ordered extends boolean = boolean>
+  extends Payload<In, Out> {
   readonly kind: "topic";
   readonly name: string;
-  readonly ordered: boolean;
+  readonly ordered: Ordered;
   readonly retained: boolean;
   readonly key: ((value: In) => string | undefined) | undefined;
 }
 
-/** What senders and consumers of one queue agree on. Made by `queue()`. */
-export interface QueueContract<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>
-  extends Payload<In, Out> {
+/** What senders and consumers of one queue agree on. Made by `queue()`. `Ordered` is true with a key. */
+export interface QueueContract<
+  In = unknown,
+  Out = In,
+  ReplyIn = never,
+  ReplyOut = ReplyIn,
+  Ordered extends boolean = boolean,
+> extends Payload<In, Out> {
   readonly kind: "queue";
   readonly name: string;
-  readonly ordered: boolean;
+  readonly ordered: Ordered;
   readonly retained: false;
   readonly key: ((value: In) => string | undefined) | undefined;
   /** How replies look; only on a queue that is asked with `request`. */
@@ -57,6 +64,11 @@ export interface OrderOptions<In> {
   readonly key?: ((value: In) => string | undefined) | undefined;
 }
 
+/** With an ordering key for sure. */
+export interface KeyOptions<In> {
+  readonly key: NonNullable<OrderOptions<In>["key"]>;
+}
+
 export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOptions<In> {
   /**
    * Keep messages after they were consumed, for replay and for groups that come
@@ -77,8 +89,13 @@ export interface QueueOptions<In, Out, ReplyIn, ReplyOut> extends PayloadOptions
  */
 export function topic<In = unknown, Out = In>(
   name: string,
-  options: TopicOptions<In, Out> = {},
-): TopicContract<In, Out> {
+  options: TopicOptions<In, Out> & KeyOptions<In>,
+): TopicContract<In, Out, true>;
+export function topic<In = unknown, Out = In>(
+  name: string,
+  options?: TopicOptions<In, Out>,
+): TopicContract<In, Out>;
+export function topic<In, Out>(name: string, options: TopicOptions<In, Out> = {}): TopicContract<In, Out> {
   checkPortableName(name, "topic");
   checkOptionNames("topic()", options, ["schema", "codec", "key", "retained"]);
   checkTypes("topic()", options);
@@ -100,6 +117,10 @@ export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = Repl
   name: string,
   options: QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
 ): QueueContract<In, Out, ReplyIn, ReplyOut>;
+export function queue<In = unknown, Out = In>(
+  name: string,
+  options: QueueOptions<In, Out, never, never> & KeyOptions<In> & { readonly reply?: undefined },
+): QueueContract<In, Out, never, never, true>;
 export function queue<In = unknown, Out = In>(
   name: string,
   options?: QueueOptions<In, Out, never, never> & { readonly reply?: undefined },
@@ -125,16 +146,17 @@ export function queue<In, Out, ReplyIn, ReplyOut>(
 
 function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payload<In, Out> {
   const { schema, codec = json } = options;
-  if (schema !== undefined && typeof schema["~standard"]?.validate !== "function") {
+  const isStandard = () => typeof schema?.["~standard"]?.validate === "function";
+  if (schema !== undefined && !readable(`The schema given to ${owner}`, isStandard)) {
     throw new MessagingError("INVALID_ARGUMENT", `The schema given to ${owner} is not a Standard Schema.`, {
       remedy: "Pass a schema of a library that implements it, such as Zod, Valibot or ArkType.",
     });
   }
-  if (
-    typeof codec?.encode !== "function" ||
-    typeof codec.decode !== "function" ||
-    typeof codec.contentType !== "string"
-  ) {
+  const isCodec = () =>
+    typeof codec?.encode === "function" &&
+    typeof codec.decode === "function" &&
+    typeof codec.contentType === "string";
+  if (!readable(`The codec given to ${owner}`, isCodec)) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
       `The codec given to ${owner} lacks contentType, encode or decode.`,

@@ -2,11 +2,19 @@ import type { Contract } from "../api/contract.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 
 /** @throws MessagingError `INVALID_ARGUMENT` when it is not what `topic()` or `queue()` made */
 export function checkContract(contract: unknown, kind: "topic" | "queue"): asserts contract is Contract {
-  const { kind: given, name, codec } = (contract ?? {}) as Readonly<Record<string, unknown>>;
+  const {
+    kind: given,
+    name,
+    codec,
+  } = readable(`The ${kind}`, () => {
+    const { kind, name, codec } = (contract ?? {}) as Readonly<Record<string, unknown>>;
+    return { kind, name, codec };
+  });
   if (given === kind && typeof name === "string" && typeof codec === "object") return;
   const found = typeof given === "string" && given !== kind ? `a ${given.slice(0, 100)}` : shown(contract);
   throw new MessagingError("INVALID_ARGUMENT", `This call takes a ${kind}, not ${found}.`, {
@@ -63,7 +71,8 @@ function notLegal(name: string, value: unknown, takes: string): MessagingError {
 }
 
 function asOptions(owner: string, options: unknown): Readonly<Record<string, unknown>> {
-  if (typeof options === "object" && options !== null) return options as Readonly<Record<string, unknown>>;
+  if (typeof options === "object" && options !== null)
+    return readable(`What was given to ${owner}`, () => ({ ...options }));
   throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
     remedy: "Pass an object, or leave them out.",
   });

@@ -1,6 +1,7 @@
 import type { SettleResult } from "../api/delivery.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Consumer, Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
@@ -133,6 +134,7 @@ export class AckBatcher implements Acks {
 
   async #flush(): Promise<void> {
     while (!this.#abandoned && (this.#requests.length > 0 || this.#watermarks.size > 0)) {
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
       const requests = this.#takeRequests();
       if (requests.length === 0) continue;
       this.#underWay = requests;

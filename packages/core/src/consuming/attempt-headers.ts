@@ -5,6 +5,8 @@ import type { Headers } from "../spi/message.ts";
 export const attemptHeader = "waybill-attempt";
 /** When it failed for the first time, milliseconds since the epoch. */
 export const firstFailedHeader = "waybill-first-failed-at";
+/** When a message that failed expires, milliseconds since the epoch: for core alone, since the broker would drop it with its failure. */
+export const expiresHeader = "waybill-retry-expires-at";
 
 /** What a hostile header may not exceed. */
 const mostAttempts = 1_000_000;
@@ -19,21 +21,34 @@ export function writtenAttempt(headers: Headers): number {
 
 /** When it first failed, as the publisher of a retry wrote on it. */
 export function writtenFirstFailure(headers: Headers): number | undefined {
-  const written = headers[firstFailedHeader];
+  return timeIn(headers[firstFailedHeader]);
+}
+
+/** When it expires, as the publisher of a retry wrote on it. */
+export function writtenExpiry(headers: Headers): number | undefined {
+  return timeIn(headers[expiresHeader]);
+}
+
+function timeIn(written: string | undefined): number | undefined {
   if (written === undefined) return undefined;
   const time = Number(written);
   return Number.isSafeInteger(time) && time > 0 ? time : undefined;
 }
 
 /** What core writes on a message that goes to a handler again. */
-const hidden = [attemptHeader, firstFailedHeader, deadLetterHeaders.redriveRun] as const;
+const hidden = [attemptHeader, firstFailedHeader, expiresHeader, deadLetterHeaders.redriveRun] as const;
 
 /** The headers as the application set them. */
 export function withoutAttemptHeaders(headers: Headers): Headers {
-  if (hidden.every((name) => headers[name] === undefined)) return headers;
+  if (!carriesHidden(headers)) return headers;
   const rest: Record<string, string> = Object.assign(Object.create(null), headers);
   for (const name of hidden) delete rest[name];
   return rest;
+}
+
+function carriesHidden(headers: Headers): boolean {
+  for (const name of hidden) if (headers[name] !== undefined) return true;
+  return false;
 }
 
 /** The runs of redrives that brought a message back, to be written on every copy that is made of it. */

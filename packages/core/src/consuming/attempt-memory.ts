@@ -1,3 +1,4 @@
+import { errorText } from "../errors/error-text.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
@@ -10,6 +11,8 @@ export interface KnownAttempts {
   readonly nextAttempt: number;
   /** Not a known number of attempts, but the broker's count: it is to be run alone. */
   readonly suspect: boolean;
+  /** Its copy is in the dead-letter queue, and its ordering key waits for that. */
+  readonly blocks: boolean;
   /** Not to be started earlier, by the client's clock. 0 for at once. */
   readonly notBefore: number;
   readonly firstFailedAt: number | undefined;
@@ -22,7 +25,7 @@ interface Entry extends KnownAttempts {
   readonly timestamp: number;
 }
 
-/** The most bytes of message ids that a client remembers attempts by. */
+/** The most bytes of message ids and error texts that a client remembers attempts by. */
 const maxBytes = 8 * 1024 * 1024;
 
 /**
@@ -35,12 +38,8 @@ export class AttemptMemory {
 
   note(address: Address, message: ReceivedMessage, known: KnownAttempts): void {
     const { redeliveries, timestamp, headers } = message;
-    this.#entries.set(nameOf(address, message), {
-      ...known,
-      written: writtenAttempt(headers),
-      redeliveries,
-      timestamp,
-    });
+    const entry = { ...known, written: writtenAttempt(headers), redeliveries, timestamp };
+    this.#entries.set(nameOf(address, message), entry, 2 * errorText(known.lastError).length);
   }
 
   /** What is known of this delivery, once. `unknown`: how many deliveries there were elsewhere meanwhile. */

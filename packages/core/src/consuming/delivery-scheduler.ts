@@ -1,16 +1,19 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
+import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
-import { Admission, countOf } from "./admission.ts";
+import { Admission, deliveriesOf } from "./admission.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
+import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
@@ -18,13 +21,16 @@ import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { Suspects } from "./suspects.ts";
+import type { Demand } from "./takers.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
-  readonly subscription: Subscription;
+  readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
-  /** False while nobody asks for a delivery, where the application takes them one by one. */
-  readonly isWanted: () => boolean;
+  /** Set where a dead-lettered message keeps its ordering key waiting. */
+  readonly blockedKeys: BlockedKeysContext | undefined;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
   /** There is room again, or nothing left to do: the receiver may look. */
   readonly onChange: () => void;
   /** A suspect waits, and nothing is being worked on: hand back all, and receive one at a time. */
@@ -35,6 +41,9 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onWiden: () => boolean;
 }
 
+/** How many are started in a row before what they wait for goes on, so that it counts as well. */
+const mostInARow = 64;
+
 /** How long a suspect runs, in milliseconds, before others may run beside it. */
 const harmlessMs = 1_000;
 
@@ -42,7 +51,7 @@ const harmlessMs = 1_000;
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
  * One for the life of a subscription, whatever its consumers do.
  */
-export class DeliveryScheduler implements RunnerHost {
+export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #context: DeliverySchedulerContext;
   readonly #runner: DeliveryRunner;
   readonly #inFlight = new InFlightList();
@@ -51,6 +60,7 @@ export class DeliveryScheduler implements RunnerHost {
   readonly #isolation: Isolation;
   readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
+  readonly #blockedKeys: BlockedKeys | undefined;
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
   /** Attempts whose handler has not ended, settled or not. */
   readonly #running = new Set<InFlightDelivery>();
@@ -66,6 +76,7 @@ export class DeliveryScheduler implements RunnerHost {
   /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
   #parked = 0;
+  #parkedBytes = 0;
   #starting = false;
   #waitsForTurn = false;
   #suspectTimer: unknown;
@@ -81,7 +92,8 @@ export class DeliveryScheduler implements RunnerHost {
       isCancelled: () => this.#cancelled,
     });
     this.#ready = new ReadyDeliveries(this.#suspects);
-    this.#admission = new Admission(context, this.#suspects);
+    this.#blockedKeys = context.blockedKeys && new BlockedKeys(context.blockedKeys, this);
+    this.#admission = new Admission(context, this.#suspects, this.#blockedKeys);
     this.#isolation = new Isolation({
       clock: context.clock,
       onIsolate: context.onIsolate,
@@ -97,6 +109,10 @@ export class DeliveryScheduler implements RunnerHost {
   get running(): number {
     return this.#running.size;
   }
+  /** The handler calls that have not ended. */
+  *calls(): Iterable<HandlerCall> {
+    for (const { current } of this.#running) if (current !== undefined) yield current.call;
+  }
   get held(): number {
     return this.#inFlight.size;
   }
@@ -106,6 +122,13 @@ export class DeliveryScheduler implements RunnerHost {
   /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
   get parked(): number {
     return this.#parked;
+  }
+  get parkedBytes(): number {
+    return this.#parkedBytes;
+  }
+  /** Ordering keys that wait for a dead-lettered message. */
+  get blockedKeys(): number {
+    return this.#blockedKeys?.size ?? 0;
   }
   get queued(): number {
     return this.#ready.size;
@@ -117,6 +140,13 @@ export class DeliveryScheduler implements RunnerHost {
   /** While true, one message at a time is to be received. */
   get isIsolated(): boolean {
     return this.#isolation.isOn;
+  }
+
+  /** What runs keeps others of its ordering key waiting. */
+  get keepsFollowers(): boolean {
+    for (const { message } of this.#running)
+      if (message.key !== undefined && this.#keys.hasFollowers(message.key)) return true;
+    return false;
   }
 
   get concurrency(): number {
@@ -147,11 +177,16 @@ export class DeliveryScheduler implements RunnerHost {
     };
   }
 
+  /** All that may be held is held. */
+  noteFull(): void {
+    this.#blockedKeys?.noteFull();
+  }
+
   // ── In ──────────────────────────────────────────────────────────────────────
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
-    for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
+    for (const message of batch) this.#suspects.noteCount(message.id, deliveriesOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
     this.proceed();
@@ -179,13 +214,24 @@ export class DeliveryScheduler implements RunnerHost {
     this.#inFlight.add(delivery);
     if (partition !== undefined) partition.held++;
     if (cumulative) partition?.track(delivery);
-    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery))
+    const original = this.#blockedKeys?.originalOf(message);
+    if (original !== undefined) return this.#runAgain(original, delivery);
+    if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
+      // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
+      if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
       return this.#park(delivery);
+    }
     if (waitMs > 0) return this.#delay(delivery, waitMs);
     this.#makeReady(delivery);
   }
 
   #makeReady(delivery: InFlightDelivery): void {
+    if (delivery.isDeadLettered !== false) {
+      delivery.move("block");
+      this.#park(delivery);
+      if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
+      return;
+    }
     if (!delivery.suspect || this.#isolation.isOn) return this.#ready.add(delivery);
     this.#suspects.add(delivery);
     if (this.#suspects.needsIsolation) this.#isolation.want();
@@ -194,18 +240,23 @@ export class DeliveryScheduler implements RunnerHost {
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
+    this.#startReady(false);
+  }
+
+  #startReady(isOwnTurn: boolean): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
     if (this.#starting || this.#waitsForTurn) return;
     this.#starting = true;
     try {
-      while (this.#mayStart()) {
+      // Whoever has waited for its turn starts one at least.
+      for (let started = 0; !this.#ready.isEmpty && this.#mayStart(); started++) {
+        if (started >= mostInARow || (eventLoopTurns.isOver && !(isOwnTurn && started === 0))) {
+          this.#goOnLater();
+          break;
+        }
         const delivery = this.#ready.take();
         if (delivery === undefined) break;
         this.#start(delivery);
-        if (eventLoopTurns.isOver) {
-          this.#waitForTurn();
-          break;
-        }
       }
     } finally {
       this.#starting = false;
@@ -216,12 +267,14 @@ export class DeliveryScheduler implements RunnerHost {
 
   #mayStart(): boolean {
     if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation.isWanted) return false;
-    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency) && this.#context.isWanted();
+    if (this.#context.demand?.isOpen === false) return false;
+    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
   }
 
   #start(delivery: InFlightDelivery): void {
     delivery.move("start");
     this.#running.add(delivery);
+    this.#context.demand?.started(delivery);
     this.#working++;
     if (delivery.suspect) {
       this.#suspects.started();
@@ -231,17 +284,20 @@ export class DeliveryScheduler implements RunnerHost {
     this.#runner.begin(delivery);
   }
 
-  /** Others of this process have their turn first. */
-  #waitForTurn(): void {
+  /** What has been started goes on first and, when this turn is over, the others of this process. */
+  #goOnLater(): void {
     this.#waitsForTurn = true;
-    void eventLoopTurns.next().then(() => {
+    const later = eventLoopTurns.isOver ? eventLoopTurns.next() : Promise.resolve();
+    void later.then(() => {
       this.#waitsForTurn = false;
-      this.proceed();
+      this.#startReady(true);
     });
   }
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
+    this.#context.demand?.ended(delivery);
+    if (delivery.current !== undefined) delivery.current.call.isOver = true;
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -254,6 +310,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (!this.#context.settles) return this.finish(delivery);
     this.#workEnds(delivery, "ack");
     delivery.session.acks.ack(delivery, done);
+    this.#endRedriven(delivery);
     this.#leaveKey(delivery);
   }
 
@@ -285,7 +342,7 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.attempt++;
       // A middleware that threw has used an attempt without any call of the handler.
       delivery.wasStarted = true;
-    }
+    } else delivery.wasStarted = delivery.attempt > delivery.firstAttempt;
     delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
     this.#workEnds(delivery, "delay");
     // It ran alone, and was handed back with all that its consumer had.
@@ -313,10 +370,68 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.move("due");
       delivery.ending = "ack";
       this.#unpark(delivery);
-      if (delivery.suspect) this.#makeReady(delivery);
+      if (delivery.suspect || delivery.isDeadLettered !== false) this.#makeReady(delivery);
       else this.#ready.addAgain(delivery);
       this.proceed();
     }, delayMs);
+  }
+
+  block(delivery: InFlightDelivery): void {
+    delivery.isDeadLettered = true;
+    if (delivery.state === "orphaned") {
+      this.#remember(delivery);
+      return this.#settledTooLate(delivery);
+    }
+    this.#endRedriven(delivery);
+    this.#workEnds(delivery, "block");
+    // Handed back with all others, for the consumer to begin anew.
+    if (delivery.state === "ended") return;
+    if (this.#stopped || delivery.partition?.revoking) {
+      this.#handBack(delivery);
+      return this.#leaveKey(delivery);
+    }
+    this.#park(delivery);
+    this.#blockedKeys?.add(delivery);
+  }
+
+  unblock(delivery: InFlightDelivery): void {
+    this.#blockedKeys?.remove(delivery);
+    delivery.move("ack");
+    delivery.session.acks.ack(delivery);
+    this.#leaveKey(delivery);
+    this.proceed();
+  }
+
+  clear(delivery: InFlightDelivery): void {
+    delivery.move("due");
+    this.#unparkReady(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
+  }
+
+  /** The original has kept the place of both: it runs, and settles its copy too. */
+  #runAgain(original: InFlightDelivery, copy: InFlightDelivery): void {
+    this.#blockedKeys?.remove(original);
+    this.#blockedKeys?.remove(copy);
+    copy.move("block");
+    this.#park(copy);
+    original.beginAnew(copy);
+    this.#unpark(original);
+    this.#ready.addAgain(original);
+  }
+
+  /** What a redrive has brought back is done, or has been dead-lettered once more. */
+  #endRedriven({ redriven }: InFlightDelivery): void {
+    if (redriven?.state !== "blocking") return;
+    redriven.move("ack");
+    redriven.session.acks.ack(redriven);
+  }
+
+  /** The original is gone from here: its copy is a message like any other. */
+  #freeRedriven({ redriven }: InFlightDelivery): void {
+    if (redriven?.state !== "blocking") return;
+    redriven.isDeadLettered = false;
+    redriven.move("due");
+    if (this.#keys.enter(redriven.message.key as string, redriven)) this.#unparkReady(redriven);
   }
 
   /** While suspects run without harm, more and more of them may. */
@@ -355,21 +470,24 @@ export class DeliveryScheduler implements RunnerHost {
     return this.#inFlight.filter((delivery) => delivery.session === session && !delivery.lost);
   }
 
-  /** What a closing consumer is told of those that are not settled. */
-  unsettled(session: ConsumerSession): CloseConsumerOptions {
+  /** What a closing consumer is told of those that are not settled, or when partitions go, of those in them. */
+  unsettled(
+    session: ConsumerSession,
+    partitions?: ReadonlySet<DeliveryPartition | undefined>,
+  ): CloseConsumerOptions {
     const now = monotonicNow(this.#context.clock);
     const started = new Set<ReceivedMessage>();
     const delayed = new Map<ReceivedMessage, DelayedHandBack>();
-    for (const { message, wasStarted, dueAt, attempt } of [
-      ...this.leased(session),
-      ...this.#handedBack.filter((each) => each.session === session),
-    ]) {
+    const goes = (each: InFlightDelivery) =>
+      each.session === session && (partitions === undefined || partitions.has(each.partition));
+    for (const delivery of [...this.leased(session), ...this.#handedBack].filter(goes)) {
+      const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
-      if (dueAt === 0) continue;
+      if (!waitsForAttempt(delivery)) continue;
       const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
       delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
     }
-    this.#handedBack = this.#handedBack.filter((each) => each.session !== session);
+    this.#handedBack = this.#handedBack.filter((each) => !goes(each));
     return { started, delayed };
   }
 
@@ -384,6 +502,7 @@ export class DeliveryScheduler implements RunnerHost {
       if (!delivery.isIdle) delivery.move("lose");
     }
     this.#drop((delivery) => lost.has(delivery), "lose");
+    for (const delivery of lost) this.#freeRedriven(delivery);
   }
 
   /**
@@ -464,7 +583,7 @@ export class DeliveryScheduler implements RunnerHost {
 
   /** It was an attempt, whether its handler ends before its consumer has closed or after. */
   #noteCutOff(delivery: InFlightDelivery): void {
-    if (delivery.state !== "running" || !delivery.current?.handlerCalled) return;
+    if (delivery.state !== "running" || !delivery.current?.call.handlerCalled) return;
     this.#remember(delivery);
     if (!delivery.suspect) delivery.attempt++;
     this.#noteHandBack(delivery);
@@ -486,7 +605,8 @@ export class DeliveryScheduler implements RunnerHost {
     const goes = (delivery: InFlightDelivery) => delivery.isIdle && matching(delivery);
     this.#ready.retain((each) => !goes(each));
     const promoted = this.#keys.drop(goes);
-    for (const delivery of this.#inFlight.filter(goes)) {
+    const gone = this.#inFlight.filter(goes);
+    for (const delivery of gone) {
       if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
       delivery.timer = undefined;
       if (!delivery.lost) {
@@ -496,51 +616,63 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.move(event);
       this.#remove(delivery);
     }
+    for (const delivery of gone) this.#freeRedriven(delivery);
     for (const delivery of promoted) this.#unparkReady(delivery);
     this.proceed();
   }
 
-  /** To tell its consumer when that closes. On a log nothing is counted, and nothing to be told. */
+  /** To tell its consumer when that closes, or lets its partition go. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (!this.#context.cumulative && (delivery.wasStarted || delivery.dueAt > 0))
-      this.#handedBack.push(delivery);
+    if (delivery.wasStarted || delivery.dueAt > 0) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
   #remember(delivery: InFlightDelivery): void {
     const { attempts, address, settles } = this.#context;
     if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
-    const isOver = delivery.state === "running" && delivery.current?.handlerCalled === true;
+    const isOver = delivery.state === "running" && delivery.current?.call.handlerCalled === true;
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
-      notBefore: delivery.state === "delayed" ? delivery.dueAt : 0,
+      blocks: delivery.isDeadLettered === true,
+      notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
-      lastError: delivery.lastError,
+      lastError: remembered(delivery.lastError),
     });
   }
 
   #park(delivery: InFlightDelivery): void {
     if (delivery.parked) return;
     delivery.parked = true;
-    this.#parked++;
-    if (delivery.partition !== undefined) delivery.partition.parked++;
+    this.#countParked(delivery, 1);
   }
 
   #unpark(delivery: InFlightDelivery): void {
     if (!delivery.parked) return;
     delivery.parked = false;
-    this.#parked--;
-    if (delivery.partition !== undefined) delivery.partition.parked--;
+    this.#countParked(delivery, -1);
   }
 
+  #countParked({ size, partition }: InFlightDelivery, by: 1 | -1): void {
+    this.#parked += by;
+    this.#parkedBytes += by * size;
+    if (partition === undefined) return;
+    partition.parked += by;
+    partition.parkedBytes += by * size;
+  }
+
+  /** Its key is free. */
   #unparkReady(delivery: InFlightDelivery): void {
+    const waitMs = delivery.dueAt - monotonicNow(this.#context.clock);
+    if (delivery.dueAt > 0 && waitMs > 0) return this.#delay(delivery, waitMs);
+    delivery.dueAt = 0;
     this.#unpark(delivery);
     this.#makeReady(delivery);
   }
 
   #remove(delivery: InFlightDelivery): void {
     this.#unpark(delivery);
+    this.#blockedKeys?.remove(delivery);
     if (!delivery.listed) return;
     this.#inFlight.remove(delivery);
     if (delivery.partition === undefined) return;
@@ -560,7 +692,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (next !== undefined) this.#unparkReady(next);
   }
 
-  #workEnds(delivery: InFlightDelivery, event: "delay" | "ack" | "finish"): void {
+  #workEnds(delivery: InFlightDelivery, event: "delay" | "block" | "ack" | "finish"): void {
     delivery.move(event);
     this.#working--;
     delivery.partition?.ended();
@@ -575,4 +707,10 @@ export class DeliveryScheduler implements RunnerHost {
 function isUnsettled(delivery: InFlightDelivery): boolean {
   if (delivery.lost) return false;
   return delivery.isIdle || (delivery.state === "running" && delivery.current?.settlement === undefined);
+}
+
+/** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
+function waitsForAttempt(delivery: InFlightDelivery): boolean {
+  const isIdle = delivery.isIdle || delivery.state === "ended";
+  return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

@@ -1,6 +1,7 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
-import { nothingStarted } from "../spi/driver.ts";
+import type { Source } from "../spi/address.ts";
+import { type CloseConsumerOptions, nothingStarted } from "../spi/driver.ts";
 import { AckBatcher } from "./ack-batcher.ts";
 import { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
@@ -55,7 +56,7 @@ export async function openSession(
         filter,
         ...(scheduler.isIsolated
           ? { prefetch: 1, prefetchBytes: settings.prefetchBytes }
-          : { prefetch: prefetchOf(spec, context, prefetch), prefetchBytes: settings.prefetchBytes }),
+          : prefetchOf(spec, context, prefetch)),
       },
       {
         revoking: (partitions) => revoke(session, scheduler, partitions),
@@ -81,10 +82,10 @@ function prefetchOf(
   { address, settings }: SubscriptionSpec,
   { driver }: SubscriptionContext,
   prefetch: number,
-): number {
-  return address.ordered && driver.capabilities.settlement === "individual"
-    ? prefetch + settings.maxParked
-    : prefetch;
+): Pick<Source, "prefetch" | "prefetchBytes"> {
+  const { prefetchBytes, maxParked, maxParkedBytes } = settings;
+  if (!address.ordered || driver.capabilities.settlement === "cumulative") return { prefetch, prefetchBytes };
+  return { prefetch: prefetch + maxParked, prefetchBytes: prefetchBytes + maxParkedBytes };
 }
 
 /** What it reads from, and where the operator makes topics and queues, what its failed messages go to. */
@@ -114,11 +115,12 @@ async function revoke(
   session: ConsumerSession,
   scheduler: DeliveryScheduler,
   names: readonly string[],
-): Promise<void> {
+): Promise<CloseConsumerOptions> {
   // Until it is gone, also for what is on its way here: taken for a new one, its acks would pass over what was left.
   const partitions = names.map((name) => session.partition(name));
   await scheduler.revoke(partitions);
   await session.acks.idle();
+  return scheduler.unsettled(session, new Set(partitions));
 }
 
 /** Partitions are gone: whatever of them is left is someone else's. */

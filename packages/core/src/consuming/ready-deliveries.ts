@@ -21,6 +21,11 @@ export class ReadyDeliveries {
     return this.#fresh.size + this.#again.size;
   }
 
+  /** Nothing may start now. */
+  get isEmpty(): boolean {
+    return this.size === 0 && !this.#suspects.mayTake;
+  }
+
   add(delivery: InFlightDelivery): void {
     this.#fresh.push(delivery);
   }
@@ -33,8 +38,8 @@ export class ReadyDeliveries {
     const suspect = this.#suspects.take();
     if (suspect !== undefined) return suspect;
     this.#turnOfAgain = !this.#turnOfAgain;
-    const [first, second] = this.#turnOfAgain ? [this.#again, this.#fresh] : [this.#fresh, this.#again];
-    return first.shift() ?? second.shift();
+    if (this.#turnOfAgain) return this.#again.shift() ?? this.#fresh.shift();
+    return this.#fresh.shift() ?? this.#again.shift();
   }
 
   retain(keep: (delivery: InFlightDelivery) => boolean): void {

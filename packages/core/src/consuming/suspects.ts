@@ -37,6 +37,8 @@ export class Suspects {
 
   /** Notes how often the broker has delivered a message, this time included. */
   noteCount(id: string, count: number): void {
+    // A first delivery tells nothing, and is nearly all there is.
+    if (count <= 1) return;
     if (id === this.#highest.id) {
       this.#highest.count = Math.max(this.#highest.count, count);
     } else if (count > this.#highest.count) {
@@ -61,10 +63,14 @@ export class Suspects {
     this.#waiting.push(delivery);
   }
 
+  /** Whether one of them may run now. */
+  get mayTake(): boolean {
+    return this.#waiting.size > 0 && this.#running < this.#allowed;
+  }
+
   /** The next one that may run now. */
   take(): InFlightDelivery | undefined {
-    if (this.#running >= this.#allowed) return undefined;
-    return this.#waiting.shift();
+    return this.mayTake ? this.#waiting.shift() : undefined;
   }
 
   started(): void {

@@ -1,4 +1,5 @@
 import { MessagingError } from "./messaging-error.ts";
+import { readable } from "./readable.ts";
 
 /**
  * Refuses options that do not exist.
@@ -10,7 +11,9 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
       remedy: `They are an object with any of: ${[...known].sort().join(", ")}.`,
     });
   }
-  for (const name in options) if (!known.includes(name)) throw unknownOption(owner, name, known);
+  readable(`What was given to ${owner}`, () => {
+    for (const name in options) if (!known.includes(name)) throw unknownOption(owner, name, known);
+  });
 }
 
 /** The error for an option that does not exist. */

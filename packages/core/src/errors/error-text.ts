@@ -8,7 +8,7 @@ const longestInHeader = 1_000;
 /** The most members shown of a thrown object that is no error, and the longest value of each. */
 const mostMembers = 10;
 const longestMember = 200;
-const secretName = /pass|secret|token|key|auth|credential/i;
+const secretName = /pass|pwd|secret|token|key|auth|cred|^pin$|signature/i;
 
 /**
  * What anything thrown says: at most 4 KiB, well-formed and without credentials. Never throws,

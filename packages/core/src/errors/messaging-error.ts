@@ -1,8 +1,9 @@
 import { type ErrorCode, errorCodes } from "./codes.ts";
+import { thrownText } from "./error-text.ts";
 import { plainData } from "./plain-data.ts";
+import { marker, readError } from "./read-error.ts";
 import { causesOf } from "./render-error.ts";
 
-const marker = Symbol.for("waybill.MessagingError");
 /** Names the subclass, so that it is known across copies of this package. */
 const kind = Symbol.for("waybill.MessagingError.kind");
 
@@ -45,14 +46,16 @@ export class MessagingError extends Error {
       "cause" in options ? { cause: options.cause } : undefined,
     );
     this.code = code;
-    this.retryable = options.retryable ?? errorCodes[code].retryable;
+    // Applications write their own codes where no type checks them.
+    this.retryable = options.retryable ?? errorCodes[code]?.retryable ?? false;
     this.remedy = options.remedy;
     this.details = options.details ?? {};
   }
 
   /**
-   * True also for an error from another copy of this package, where `instanceof` fails. Asked of
-   * a subclass it is true for errors of that class only.
+   * True also for an error from another copy of this package, where `instanceof` fails, and false
+   * for what only pretends to be one: `code`, `retryable` and `message` are what they are said to be.
+   * Asked of a subclass it is true for errors of that class only.
    */
   // biome-ignore lint/suspicious/noExplicitAny: a constructor with any parameters
   static isInstance<T extends abstract new (...args: any[]) => MessagingError>(
@@ -65,15 +68,24 @@ export class MessagingError extends Error {
 
   /** Plain data for `JSON.stringify`: what is underneath only as text without credentials, never as an object. */
   toJSON(): MessagingErrorData {
-    const { name, code, message, remedy, retryable } = this;
+    const { name, code, remedy, retryable } = this;
+    const message = thrownText(this.message);
     const details = plainData(this.details) as Readonly<Record<string, unknown>>;
-    return { name, code, message, remedy, retryable, details, causes: causesOf(this) };
+    return {
+      name,
+      code,
+      message,
+      remedy: remedy === undefined ? undefined : thrownText(remedy),
+      retryable,
+      details,
+      causes: causesOf(this),
+    };
   }
 }
 
 function isOfClass(value: unknown, asked: unknown): boolean {
   try {
-    if (typeof value !== "object" || value === null || !(marker in value)) return false;
+    if (readError(value) === undefined) return false;
     // `errors.filter(MessagingError.isInstance)` asks without a class.
     if (
       asked === undefined ||
@@ -83,7 +95,7 @@ function isOfClass(value: unknown, asked: unknown): boolean {
       return true;
     // Another copy's class of the same kind. What an application derives has no kind of its own.
     const wanted = Object.getOwnPropertyDescriptor(asked, kind)?.value;
-    return wanted !== undefined && kind in value && value[kind] === wanted;
+    return wanted !== undefined && (value as { readonly [kind]?: unknown })[kind] === wanted;
   } catch {
     // A value whose own traps throw is no error of ours.
     return false;
@@ -142,7 +154,7 @@ export class PartialFailureError extends MessagingError {
   }
 }
 
-/** Throw this from a handler to send the message to its dead-lettered message at once, without another attempt. */
+/** Throw this from a handler to send the message to its dead-letter queue at once, without another attempt. */
 export class NonRetryableError extends MessagingError {
   static readonly [kind]: string = "NonRetryableError";
   override readonly name: string = "NonRetryableError";

@@ -1,5 +1,9 @@
 import { errorText } from "./error-text.ts";
 
+/** What is called like this is not shown, whatever it holds. */
+const secretName =
+  /pass(word|wd|phrase)|pwd|secret|token|credential|(api|access|account|private)[_-]?key|authorization/i;
+
 /** What is deeper, longer or more than this is left out: plain data is for a log line. */
 const most = { depth: 4, entries: 100 };
 
@@ -41,6 +45,7 @@ function convert(value: unknown, depth: number): unknown {
 
 function member(value: object, name: string): unknown {
   try {
+    if (secretName.test(name)) return "***";
     return (value as Readonly<Record<string, unknown>>)[name];
   } catch {
     return "a value that cannot be shown";

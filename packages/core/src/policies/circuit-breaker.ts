@@ -2,32 +2,53 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import { PostponedError } from "../api/postponed-error.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { atOnce } from "../runtime/at-once.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 
 export interface CircuitBreakerOptions {
   /** Opens after so many failures in a row. Default 5. */
-  readonly failureThreshold?: number;
+  readonly failureThreshold?: number | undefined;
   /** How long nothing is tried, in milliseconds. Default 10 000. After that one message is tried alone. */
-  readonly pauseMs?: number;
+  readonly pauseMs?: number | undefined;
   /** Which errors mean that what the handler depends on is down. Default: all. One that throws counts as true. */
-  readonly isFailure?: (error: unknown) => boolean;
+  readonly isFailure?: ((error: unknown) => boolean) | undefined;
 }
 
 /**
  * Stops asking a dependency that is down: after failures in a row no handler is started for a
  * while, which keeps the messages where they are, and then one is tried alone. From the moment it
  * opens a failure costs no attempt, so that an outage dead-letters nothing however long it lasts.
- * Use one for each subscription.
+ * Each subscription that it is given to, by itself or through its client, has a breaker of its own.
+ * A handler that puts its message off by `retry()` has not failed.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddleware {
   checkOptionNames("circuitBreaker", options, ["failureThreshold", "pauseMs", "isFailure"]);
   const { failureThreshold = 5, pauseMs = 10_000, isFailure = () => true } = options;
-  if (!(failureThreshold >= 1) || !(pauseMs >= 0) || typeof isFailure !== "function") {
+  const isAtLeast = (value: unknown, least: number) => typeof value === "number" && value >= least;
+  if (!isAtLeast(failureThreshold, 1) || !isAtLeast(pauseMs, 0) || typeof isFailure !== "function") {
     throw new MessagingError(
       "INVALID_ARGUMENT",
       "`circuitBreaker` takes `failureThreshold` of at least 1, `pauseMs` of at least 0, and `isFailure` as a function.",
     );
   }
+  const breakers = new WeakMap<HandlerContext, HandleMiddleware>();
+  return (delivery, next, context) => {
+    let breaker = breakers.get(context);
+    if (breaker === undefined) {
+      breaker = newBreaker({ failureThreshold, pauseMs, isFailure });
+      breakers.set(context, breaker);
+    }
+    return breaker(delivery, next, context);
+  };
+}
+
+interface BreakerSettings {
+  readonly failureThreshold: number;
+  readonly pauseMs: number;
+  readonly isFailure: (error: unknown) => boolean;
+}
+
+function newBreaker({ failureThreshold, pauseMs, isFailure }: BreakerSettings): HandleMiddleware {
   let failures = 0;
   let openUntil = 0;
   let state: "closed" | "open" | "half-open" = "closed";
@@ -49,7 +70,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
 
   const counts = (error: unknown): boolean => {
     try {
-      return isFailure(error);
+      return atOnce(isFailure(error));
     } catch {
       return true;
     }

@@ -41,7 +41,7 @@ export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
   );
 }
 
-/** What the headers say of why a message is a dead-lettered message; `undefined` when it is none. */
+/** What the headers say of why a message was dead-lettered; `undefined` when it is none. */
 export function deadLetterDetails(deadLettered: {
   readonly id: string;
   readonly headers: Headers;

@@ -3,6 +3,7 @@ import type { HandleMiddleware } from "../api/middleware.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
+import { atOnce } from "../runtime/at-once.ts";
 
 /**
  * Remembers which messages were handled. Shared by all members of a group, or each of them only
@@ -52,7 +53,7 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
   };
 
   return async (delivery, next) => {
-    const name: unknown = key(delivery);
+    const name: unknown = atOnce(key(delivery));
     if (name === undefined && key === defaultKey) return next();
     if (typeof name !== "string" || name === "") {
       throw new MessagingError(

@@ -1,3 +1,4 @@
+import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 
@@ -9,29 +10,25 @@ import { MessagingError } from "../errors/messaging-error.ts";
 export function timeout(ms: number): HandleMiddleware {
   if (!(typeof ms === "number" && ms > 0))
     throw new MessagingError("INVALID_ARGUMENT", `\`timeout\` takes a number above 0, not ${typeof ms}.`);
-  return (delivery, next, { clock }) =>
-    new Promise((resolve, reject) => {
-      const timer = clock.setTimeout(() => {
-        reject(
-          new MessagingError(
-            "HANDLER_TIMEOUT",
-            `A handler of "${delivery.source}" took longer than ${ms} ms.`,
-            {
-              remedy: "Make it quicker, let it heed its `signal`, or raise the time-out.",
-              details: { id: delivery.id },
-            },
-          ),
-        );
-      }, ms);
-      next().then(
-        () => {
-          clock.clearTimeout(timer);
-          resolve();
-        },
-        (error) => {
-          clock.clearTimeout(timer);
-          reject(error);
-        },
-      );
-    });
+  return async (delivery, next, { clock }) => {
+    const { signal } = delivery;
+    const late = Promise.withResolvers<never>();
+    const timer = clock.setTimeout(() => late.reject(tookTooLong(delivery, ms)), ms);
+    // Once it is cancelled, by a subscription that closes say, nobody waits for this any more.
+    const stop = () => clock.clearTimeout(timer);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await Promise.race([next(), late.promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+      stop();
+    }
+  };
+}
+
+function tookTooLong({ source, id }: Delivery, ms: number): MessagingError {
+  return new MessagingError("HANDLER_TIMEOUT", `A handler of "${source}" took longer than ${ms} ms.`, {
+    remedy: "Make it quicker, let it heed its `signal`, or raise the time-out.",
+    details: { id },
+  });
 }

@@ -2,8 +2,11 @@ import { json } from "../api/codec.ts";
 import type { AnyPayload } from "../api/contract.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { isThenable, promised } from "../runtime/thenable.ts";
+import { atOnce } from "../runtime/at-once.ts";
+import { bodyCopy } from "./body-copy.ts";
+import { decodeBody } from "./decode.ts";
 import { findJsonLoss, holdsUnencodable, survivesJson } from "./json-survival.ts";
+import { refusesAbsence } from "./undefined-members.ts";
 import { type Validated, validate } from "./validate.ts";
 
 export { type Validated, validate } from "./validate.ts";
@@ -16,9 +19,12 @@ export function encodeBody(payload: AnyPayload, value: unknown, destination: str
   try {
     const body: unknown = payload.codec.encode(value);
     // Bytes that the application goes on to use are not what is sent: they are copied.
-    if (body === value && body instanceof Uint8Array) return Uint8Array.prototype.slice.call(body);
-    if (!(body instanceof Uint8Array)) throw notBytes(body);
-    if (payload.codec.encode === json.encode && !survivesJson(value))
+    if (body === value && body instanceof Uint8Array) return bodyCopy(body);
+    if (!(body instanceof Uint8Array)) {
+      atOnce(body);
+      throw new TypeError("the codec made no Uint8Array of it");
+    }
+    if (payload.codec.encode === json.encode && !survivesJson(value, payload.schema !== undefined))
       checkReadable(payload, value, body, destination);
     return body;
   } catch (cause) {
@@ -31,20 +37,17 @@ export function encodeBody(payload: AnyPayload, value: unknown, destination: str
   }
 }
 
-function notBytes(body: unknown): TypeError {
-  if (!isThenable(body)) return new TypeError("the codec made no Uint8Array of it");
-  // Nobody else will hear of its failure.
-  promised(body).catch(() => {});
-  return new TypeError("the codec answered with a promise, and `encode` must answer at once");
-}
-
 /**
  * JSON changes this value. That is as it should be where the contract's schema takes what
  * becomes of it (a coerced date, say); else no consumer would get what was published.
  */
 function checkReadable(payload: AnyPayload, value: unknown, body: Uint8Array, destination: string): void {
-  if (payload.schema !== undefined && isReadable(payload, value, body, destination)) return;
-  const loss = findJsonLoss(value);
+  const undefinedOnly = survivesJson(value);
+  const isTaken = undefinedOnly
+    ? !refusesAbsence(payload, value, body, destination)
+    : payload.schema !== undefined && isReadable(payload, value, body, destination);
+  if (isTaken) return;
+  const loss = findJsonLoss(value, undefinedOnly);
   const { path, what, remedy } = loss ?? { path: "", what: "a part of it", remedy: "Publish plain data." };
   throw new MessagingError(
     "SERIALIZATION_FAILED",
@@ -56,7 +59,7 @@ function checkReadable(payload: AnyPayload, value: unknown, body: Uint8Array, de
 function isReadable(payload: AnyPayload, value: unknown, body: Uint8Array, destination: string): boolean {
   try {
     const published = checkedAtOnce(payload, value, destination);
-    const received = checkedAtOnce(payload, payload.codec.decode(body), destination);
+    const received = checkedAtOnce(payload, decodeBody(payload, body), destination);
     if (published === undefined || received === undefined) return false;
     // A schema that takes anything also takes the nothing that JSON makes of a Map.
     return !holdsUnencodable(published.value) || holdsUnencodable(received.value);

@@ -1,5 +1,6 @@
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { utf8Length } from "../runtime/utf8-length.ts";
 import type { HeaderRules } from "../spi/capabilities.ts";
 import { type Headers, metadataHeaders, reservedHeaderPrefix } from "../spi/message.ts";
@@ -11,14 +12,14 @@ import { type Headers, metadataHeaders, reservedHeaderPrefix } from "../spi/mess
  * that cannot be carried, and for what breaks the broker's rules
  */
 export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Headers {
-  if (!isPlain(given)) {
+  if (!readable("`headers`", () => isPlain(given))) {
     throw new MessagingError("INVALID_HEADER", `\`headers\` takes a plain object, not ${kindOf(given)}.`, {
       remedy: "Give an object of names and string values; `Object.fromEntries` makes one of a Map.",
     });
   }
   let headers: Record<string, unknown>;
   try {
-    headers = { ...given };
+    headers = { ...(given as Record<string, unknown>) };
   } catch (cause) {
     throw new MessagingError("INVALID_HEADER", `The headers cannot be read: ${thrownText(cause)}.`, {
       remedy: "Give an object whose values are strings.",
@@ -41,7 +42,7 @@ export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Hea
   return headers as Headers;
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
+function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   // Of another realm, too.

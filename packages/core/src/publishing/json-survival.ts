@@ -1,37 +1,58 @@
 /**
  * Whether a value comes back from JSON as it was: no part that JSON leaves out, makes null or turns
  * into something else. Runs on every publish of a JSON contract, so it is one plain walk. For values
- * that JSON can encode: it does not look for cycles.
+ * that JSON can encode: it does not look for cycles. A member that is undefined comes back as none,
+ * which is the same to most; `undefinedToo` is for whoever may tell the two apart.
  */
-export function survivesJson(value: unknown): boolean {
+export function survivesJson(value: unknown, undefinedToo = false): boolean {
   if (typeof value === "object" && value !== null) {
-    return Array.isArray(value) ? everyItemSurvives(value) : everyMemberSurvives(value);
+    return Array.isArray(value)
+      ? everyItemSurvives(value, undefinedToo)
+      : everyMemberSurvives(value, undefinedToo);
   }
   if (typeof value === "number") return Number.isFinite(value);
   return typeof value === "string" || typeof value === "boolean" || value === null;
 }
 
-function everyItemSurvives(items: readonly unknown[]): boolean {
+function everyItemSurvives(items: readonly unknown[], undefinedToo: boolean): boolean {
+  if (!isPlainArray(items)) return false;
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
-    if (typeof item !== "string" && !survivesJson(item)) return false;
+    if (typeof item !== "string" && !survivesJson(item, undefinedToo)) return false;
   }
   return true;
 }
 
-function everyMemberSurvives(value: object): boolean {
+/** No class of its own, and no `toJSON` that makes something else of it. */
+function isPlainArray(items: readonly unknown[]): boolean {
+  const prototype: unknown = Object.getPrototypeOf(items);
+  // The prototype of arrays is one itself, in every realm; that of a class which extends them is none.
+  return (prototype === Array.prototype || Array.isArray(prototype)) && !hasToJson(items);
+}
+
+/** Also one that cannot be seen among its members. */
+function hasToJson(value: object): boolean {
+  return typeof (value as { readonly toJSON?: unknown }).toJSON === "function";
+}
+
+function everyMemberSurvives(value: object, undefinedToo: boolean): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && !isPlainPrototype(prototype)) return false;
+  if (hasToJson(value)) return false;
   for (const name in value) {
     const member: unknown = (value as Record<string, unknown>)[name];
-    // The most frequent kinds first, without a call. A member that is undefined is left out, as its absence is.
-    if (typeof member === "string" || typeof member === "boolean" || member === undefined) continue;
+    // The most frequent kinds first, without a call.
+    if (typeof member === "string" || typeof member === "boolean") continue;
+    if (member === undefined) {
+      if (undefinedToo) return false;
+      continue;
+    }
     if (typeof member === "number") {
       // Neither NaN nor infinite.
       if (member - member === 0) continue;
       return false;
     }
-    if (!survivesJson(member)) return false;
+    if (!survivesJson(member, undefinedToo)) return false;
   }
   return true;
 }
@@ -56,8 +77,12 @@ export interface JsonLoss {
 }
 
 /** The first part of a value that does not survive JSON. Slow; for the error. */
-export function findJsonLoss(value: unknown, path: readonly string[] = []): JsonLoss | undefined {
-  if (survivesJson(value)) return undefined;
+export function findJsonLoss(
+  value: unknown,
+  undefinedToo = false,
+  path: readonly string[] = [],
+): JsonLoss | undefined {
+  if (survivesJson(value, undefinedToo)) return undefined;
   if (typeof value === "object" && value !== null) {
     const isArray = Array.isArray(value);
     const prototype: unknown = Object.getPrototypeOf(value);
@@ -65,8 +90,11 @@ export function findJsonLoss(value: unknown, path: readonly string[] = []): Json
       const names = isArray ? Array.from(value, (_, index) => String(index)) : Object.keys(value);
       for (const name of names) {
         const member: unknown = (value as Record<string, unknown>)[name];
-        if (member === undefined && !isArray) continue;
-        const found = findJsonLoss(member, [...path, name]);
+        if (member === undefined && !isArray) {
+          if (undefinedToo) return { path: pathText([...path, name]), ...undefinedMember };
+          continue;
+        }
+        const found = findJsonLoss(member, undefinedToo, [...path, name]);
         if (found !== undefined) return found;
       }
     }
@@ -81,6 +109,11 @@ function isPlainPrototype(prototype: unknown): boolean {
     (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, "isPrototypeOf"))
   );
 }
+
+const undefinedMember = {
+  what: "undefined",
+  remedy: "Leave the member out, or let the schema take one that is not there.",
+} as const;
 
 function lossOf(value: unknown): Pick<JsonLoss, "what" | "remedy"> {
   if (typeof value === "number") {

@@ -20,6 +20,8 @@ export interface ReplyFields {
   /** Of core's own, beside the application's. */
   readonly headers?: Headers;
   readonly expiresAt?: number;
+  /** Told of the size before it leaves, in bytes; refuses by throwing. */
+  readonly checkSize?: (size: number) => void;
 }
 
 /** One publish as it was asked for, its options checked. */
@@ -63,8 +65,11 @@ export class MessageWriter {
     };
   }
 
-  /** What travels, of a value that its schema has passed; with the id and headers that the middleware left. */
-  write(wanted: Wanted, publishToken: string, outgoing?: OutgoingMessage): Written {
+  /**
+   * What travels, of a value that its schema has passed; with the id and headers that the middleware left.
+   * An id that is made here belongs to this publish alone, so it serves as its token too.
+   */
+  write(wanted: Wanted, token?: string, outgoing?: OutgoingMessage): Written {
     const { contract, value, options, reply } = wanted;
     const now = this.#clock.now();
     let { id, headers = noHeaders } = options;
@@ -73,8 +78,9 @@ export class MessageWriter {
       checkText("id", id);
       headers = copyHeaders(outgoing.headers, this.#capabilities.limits.headers);
     }
-    return this.#sized(contract.name, {
-      id: id ?? this.#nextId(),
+    const publishToken = token ?? (id === undefined ? this.#nextId() : nextPublishToken());
+    const written = this.#sized(contract.name, {
+      id: id ?? publishToken,
       publishToken,
       body: encodeBody(contract, value, contract.name),
       contentType: contract.codec.contentType,
@@ -87,6 +93,8 @@ export class MessageWriter {
       replyTo: reply?.replyTo,
       correlationId: options.correlationId,
     });
+    reply?.checkSize?.(written.size);
+    return written;
   }
 
   /** What a responder answers. */

@@ -1,7 +1,7 @@
 import type { Contract } from "../api/contract.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { isThenable, promised } from "../runtime/thenable.ts";
+import { atOnce } from "../runtime/at-once.ts";
 
 /**
  * The ordering key of a value.
@@ -11,7 +11,7 @@ export function orderingKey(contract: Contract, value: unknown): string | undefi
   if (contract.key === undefined) return undefined;
   let key: unknown;
   try {
-    key = contract.key(value);
+    key = atOnce(contract.key(value));
   } catch (cause) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
@@ -20,8 +20,6 @@ export function orderingKey(contract: Contract, value: unknown): string | undefi
     );
   }
   if (key === undefined || (typeof key === "string" && key !== "" && key.isWellFormed())) return key;
-  // Nobody else will hear of its failure.
-  if (isThenable(key)) promised(key).catch(() => {});
   throw new MessagingError(
     "INVALID_ARGUMENT",
     `The ordering key for "${contract.name}" is not a non-empty string.`,

@@ -7,7 +7,9 @@ import { thrownText } from "../errors/error-text.ts";
 import { MessagingError, PartialFailureError, type PublishFailure } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
 import { BatchOrder } from "./batch-order.ts";
-import type { DestinationSender, DestinationSenderContext } from "./destination-sender.ts";
+import { bodyCopy } from "./body-copy.ts";
+import type { DestinationSender } from "./destination-sender.ts";
+import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { nextPublishToken } from "./ids.ts";
 import { MessageWriter, type ReplyFields, type Wanted } from "./message-writer.ts";
 import { orderingKeyIfAny } from "./ordering-key.ts";
@@ -163,7 +165,7 @@ export class Publishing {
       validated.catch(() => {});
       return this.#inSteps(wanted, validated);
     }
-    const { message, size } = this.#writer.write(wanted, nextPublishToken());
+    const { message, size } = this.#writer.write(wanted);
     if (wanted.batch === undefined) return this.sender(address).add(message, size, options.signal);
     return new Promise((resolve, reject) => {
       const entering = { message, size, deadline: undefined, resolve, reject };
@@ -201,8 +203,7 @@ export class Publishing {
   #inSteps(given: Wanted, validated?: Promise<Validated>): Promise<Receipt> {
     const { contract, address, options, batch, value } = given;
     // Bytes that the application goes on to use are not what is sent: they are copied.
-    const wanted =
-      value instanceof Uint8Array ? { ...given, value: Uint8Array.prototype.slice.call(value) } : given;
+    const wanted = value instanceof Uint8Array ? { ...given, value: bodyCopy(value) } : given;
     const key = orderingKeyIfAny(contract, value);
     const outgoing = this.#middleware === undefined ? undefined : this.#writer.outgoing(wanted);
     const token = nextPublishToken();

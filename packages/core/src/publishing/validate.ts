@@ -8,6 +8,8 @@ import { isThenable, promised } from "../runtime/thenable.ts";
 const mostIssues = 5;
 const longestIssue = 500;
 
+const refusals = new WeakSet<object>();
+
 /** What came out of a schema. */
 export interface Validated {
   // biome-ignore lint/suspicious/noExplicitAny: its type is the contract's, which the caller knows
@@ -49,7 +51,7 @@ function check(result: unknown, destination: string): Validated {
     const { issues } = result as { readonly issues?: unknown };
     if (issues === undefined) {
       if (!("value" in result)) throw new TypeError("it answered with neither a value nor issues");
-      return result as Validated;
+      return { value: (result as Validated).value };
     }
     refusal = validationError(destination, Array.from(issues as Iterable<SchemaIssue>));
   } catch (cause) {
@@ -68,11 +70,18 @@ function validationError(destination: string, issues: readonly SchemaIssue[]): M
     return text.length > longestIssue ? `${text.slice(0, longestIssue).toWellFormed()}…` : text;
   });
   const more = issues.length > shown.length ? `; and ${issues.length - shown.length} more` : "";
-  return new MessagingError(
+  const refusal = new MessagingError(
     "VALIDATION_FAILED",
     `The value for "${destination}" does not match its schema: ${shown.join("; ")}${more}.`,
     { details: { issues: shown } },
   );
+  refusals.add(refusal);
+  return refusal;
+}
+
+/** Whether a schema has said what is wrong with a value, rather than failed by itself. */
+export function isRefusedBySchema(error: unknown): boolean {
+  return refusals.has(error as object);
 }
 
 /** The error for a schema that throws where it should answer. */

@@ -3,18 +3,20 @@ import type { Delivery } from "../api/delivery.ts";
 import type { DeadLetterInfo, RedriveReport } from "../api/redrive.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
-import { attemptHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { attemptHeader, expiresHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { runName, runsOf, withRun } from "../consuming/run-marks.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { nextPublishToken, randomName } from "../publishing/ids.ts";
 import { wireSize } from "../publishing/wire-size.ts";
+import { atOnce } from "../runtime/at-once.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import { quietTimeFor } from "./quiet-time.ts";
-import { runName, runsOf, withRun } from "./run-marks.ts";
 
 /** What one run is to do, with everything decided. */
 export interface RedriveRun {
@@ -83,7 +85,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
   };
 
   const bring = async (delivery: Delivery, deadLettered: DeadLetterInfo): Promise<void> => {
-    const chosen = filter(deadLettered);
+    const chosen = chosenBy(filter, deadLettered);
     if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
     else await putBack(delivery);
     await delivery.ack();
@@ -196,7 +198,12 @@ function publish(sender: DestinationSender, delivery: Delivery, headers: Headers
 }
 
 /** What core has written on a message that failed. */
-const ours = new Set<string>([...Object.values(deadLetterHeaders), attemptHeader, firstFailedHeader]);
+const ours = new Set<string>([
+  ...Object.values(deadLetterHeaders),
+  attemptHeader,
+  expiresHeader,
+  firstFailedHeader,
+]);
 
 /** With those of core's own, which the application does not see. */
 function rawHeaders(delivery: Delivery): Headers {
@@ -207,4 +214,17 @@ function rawHeaders(delivery: Delivery): Headers {
 function revived(delivery: Delivery, run: string): Headers {
   const own = Object.entries(delivery.headers).filter(([name]) => !ours.has(name));
   return { ...Object.fromEntries(own), [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), run) };
+}
+
+/** A promise would pass for true, and bring back what was not to be. */
+function chosenBy(filter: RedriveRun["filter"], deadLettered: DeadLetterInfo): boolean {
+  const answer = filter(deadLettered);
+  try {
+    return atOnce(answer);
+  } catch (cause) {
+    throw new MessagingError("INVALID_ARGUMENT", "The `filter` of a redrive answered with a promise.", {
+      remedy: "Answer with true or false at once.",
+      cause,
+    });
+  }
 }

@@ -3,18 +3,10 @@ import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
-import type { Consumer } from "../spi/driver.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
-import { look } from "./look.ts";
+import { type LookSource, lookAt } from "./look-at.ts";
 
-export interface RedriveSource extends RedriveContext {
-  /** How many messages the dead-letter queue holds, where the broker tells. */
-  backlog(): Promise<number | undefined>;
-  /** How long the broker lets a delivery unsettled, in milliseconds. */
-  readonly leaseMs: number | undefined;
-  /** Opens a consumer of the dead-letter queue, for looking only. The signal fires when its connection is lost. */
-  open(signal: AbortSignal): Promise<{ readonly consumer: Consumer; readonly signal: AbortSignal }>;
-}
+export interface RedriveSource extends RedriveContext, LookSource {}
 
 /** Checks the options and leaves the rest to a run or to a look. */
 export async function redrive(options: RedriveOptions, source: RedriveSource): Promise<RedriveReport> {
@@ -23,13 +15,7 @@ export async function redrive(options: RedriveOptions, source: RedriveSource): P
   // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
   const known = (await source.backlog()) || undefined;
   if (!dryRun) return bringBack({ max, filter, known, signal }, source);
-  const { clock, leaseMs } = source;
-  const isAborted = signal ?? new AbortController().signal;
-  const opened = await source.open(isAborted);
-  const over = AbortSignal.any([isAborted, opened.signal]);
-  const report = await look({ clock, known, leaseMs, signal: over, consumer: opened.consumer });
-  if (opened.signal.aborted) throw opened.signal.reason;
-  return report;
+  return lookAt(source, { known, signal: signal ?? new AbortController().signal });
 }
 
 /** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */

@@ -6,6 +6,9 @@ const graceMs = 5_000;
 /** So many are waited for; those beyond are told of at once. */
 const mostWaiting = 1_000;
 
+/** Nor is one waited for whose name is longer, in characters: a sender chooses it. */
+const longestName = 1_000;
+
 /** Tells once of each request that was dropped, unless it is asked again: then only the clocks differed. */
 export class Refusals {
   readonly #queue: string;
@@ -21,7 +24,8 @@ export class Refusals {
   }
 
   refused(correlationId: string): void {
-    if (this.#isClosed || this.#waiting.size >= mostWaiting) return this.#tell();
+    const isRemembered = this.#waiting.size < mostWaiting && correlationId.length <= longestName;
+    if (this.#isClosed || !isRemembered) return this.#tell();
     this.#clock.clearTimeout(this.#waiting.get(correlationId));
     const timer = this.#clock.setTimeout(() => {
       this.#waiting.delete(correlationId);

@@ -2,8 +2,10 @@ import type { QueueContract } from "../api/contract.ts";
 import type { Delivery, Handler } from "../api/delivery.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { encodeBody, validate } from "../publishing/encode.ts";
+import { decodeBody } from "../publishing/decode.ts";
+import { encodeBody } from "../publishing/encode.ts";
 import type { Reply } from "../publishing/reply.ts";
+import { isRefusedBySchema, validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { failureReply, saysExpose } from "./failure-reply.ts";
 import { Refusals } from "./refusals.ts";
@@ -77,21 +79,33 @@ export class Answering<Out, ReplyIn> {
   };
 
   async #answer(attempt: Attempt): Promise<Answer> {
-    const contract = this.#contract;
-    // Its sender's mistake, told in our words: names and rules, never values.
-    let isExposed = true;
+    let isHandled = false;
     try {
-      const { value } = await validate(contract, contract.codec.decode(attempt.body), contract.name);
+      const value = await this.#read(attempt.body);
       attempt.value = value;
       Object.defineProperty(attempt, "headers", { value: withoutRequestHeaders(attempt.headers) });
-      isExposed = false;
+      isHandled = true;
       const result = await this.#handler(value, attempt as unknown as Delivery<Out>);
       return { body: await this.#encode(result), headers: {} };
     } catch (error) {
-      const isSaid = isExposed || saysExpose(error);
+      // Its sender's mistake is told in our words: names and rules, never values.
+      const isSaid = isHandled ? saysExpose(error) : isRefusedBySchema(error);
       if (!isSaid) this.#warn("was answered with an error.", error);
       return { body: new Uint8Array(), headers: failureReply(error, isSaid) };
     }
+  }
+
+  async #read(body: Uint8Array): Promise<Out> {
+    const contract = this.#contract;
+    let decoded: unknown;
+    try {
+      decoded = decodeBody(contract, body);
+    } catch (cause) {
+      throw new MessagingError("DECODE_FAILED", `A request to "${contract.name}" cannot be decoded.`, {
+        cause,
+      });
+    }
+    return (await validate(contract, decoded, contract.name)).value;
   }
 
   async #encode(result: ReplyIn): Promise<Uint8Array> {

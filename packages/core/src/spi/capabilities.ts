@@ -20,6 +20,17 @@ export interface ReplaySupport extends Support {
   readonly from: readonly ("earliest" | "time" | "position")[];
 }
 
+/** What a message that waits in place for its next attempt keeps when its consumer closes in good order. */
+export interface HandBackSupport extends Support {
+  /**
+   * Whether its attempts go on where they were. False: its next attempt has the number that the
+   * broker's own count gives it, which may be lower.
+   */
+  readonly keepsAttempt: boolean;
+  /** Up to how long it comes no earlier than its backoff says, in milliseconds. 0: it may come at once. */
+  readonly maxDelayMs: number;
+}
+
 /**
  * What a broker may or may not offer. An absent key is an absence: the client
  * refuses the feature before any I/O, and its use does not compile.
@@ -95,6 +106,12 @@ export interface Capabilities {
    * the attempt number may be too low after a crash.
    */
   readonly attempts: "exact" | "lower-bound";
+  /**
+   * What becomes of messages that failed and wait in place for their next attempt (those with an
+   * ordering key) when their consumer closes and another gets them, in another process too:
+   * `CloseConsumerOptions.delayed`. `undefined`: they come again at once, with the broker's count.
+   */
+  readonly handBack?: HandBackSupport | undefined;
   /**
    * Whether a topic keeps messages that no group asked for. `log`: always, for
    * the broker's retention time. `groups`: only where a group exists (and, for

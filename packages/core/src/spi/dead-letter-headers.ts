@@ -13,6 +13,6 @@ export const deadLetterHeaders = {
   omitted: "waybill-dead-omitted",
   /** Why they were. */
   omittedWhy: "waybill-dead-omitted-why",
-  /** The redrive that passed this letter over and put it back, so that it does not meet it again. */
+  /** The redrive that passed this message over and put it back, so that it does not meet it again. */
   redriveRun: "waybill-redrive-run",
 } as const;

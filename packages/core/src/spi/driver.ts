@@ -71,11 +71,12 @@ export interface Connection {
 export interface ConsumerHooks {
   /**
    * These partitions are going. Core stops handing out their deliveries, lets running
-   * handlers end, settles what ended, and then resolves. Wait for it, but not
-   * longer than the broker allows; then let the partitions go, and say so with `revoked`: until
-   * then core takes nothing more of them.
+   * handlers end, settles what ended, and then resolves with what is left of them, as
+   * `Consumer.close` gets it. Wait for it, but not longer than the broker allows; then let the
+   * partitions go, and say so with `revoked`: until then core takes nothing more of them. Core
+   * always says what is left; `undefined` is the same as nothing.
    */
-  revoking(partitions: readonly string[]): Promise<void>;
+  revoking(partitions: readonly string[]): Promise<CloseConsumerOptions | undefined>;
   /** These partitions are gone; their unsettled deliveries are someone else's. */
   revoked(partitions: readonly string[]): void;
 }
@@ -119,7 +120,8 @@ export interface Consumer {
    *
    * Handing back must cost no attempt: what is not in `started` no handler has seen, and it
    * must come again with the `redeliveries` it had, wherever the broker makes that possible.
-   * What is in `started` had its handler called: it should come again counted once more.
+   * What is in `started` had its handler called: it should come again counted once more. What is
+   * in `delayed` waits for its next attempt: it comes again as `capabilities.handBack` says.
    */
   close(options: CloseConsumerOptions): Promise<void>;
 }
@@ -135,15 +137,18 @@ export interface CloseConsumerOptions {
   /** The unsettled messages whose handler has been called. */
   readonly started: ReadonlySet<ReceivedMessage>;
   /**
-   * Those that failed and waited here for their next attempt. Where the broker makes it possible
-   * they should come again no earlier than after their delay, with the `redeliveries` given.
+   * Those that failed and waited here for their next attempt, or for a turn to make it. Where the
+   * broker makes it possible they should come again no earlier than after their delay, with the
+   * `redeliveries` given: whoever gets them next, on another computer too. `capabilities.handBack`
+   * says what of it holds. They may be in `started` as well; what is said here goes first.
    */
   readonly delayed: ReadonlyMap<ReceivedMessage, DelayedHandBack>;
 }
 
 /** What a message that waited in place should come again with. */
 export interface DelayedHandBack {
-  /** Milliseconds from now. */
+  /** Milliseconds from now. 0: it may come at once. */
   readonly delayMs: number;
+  /** The `ReceivedMessage.redeliveries` that make its next attempt the one that comes next. */
   readonly redeliveries: number;
 }

@@ -3,6 +3,7 @@ export { unknownOption } from "../errors/check-option-names.ts";
 export type { ErrorCode } from "../errors/codes.ts";
 export { MessagingError, type MessagingErrorOptions, UnsupportedError } from "../errors/messaging-error.ts";
 export { type Clock, systemClock } from "../runtime/clock.ts";
+export { type EventLoopTurns, eventLoopTurns } from "../runtime/event-loop-turns.ts";
 export { within } from "../runtime/within.ts";
 export type { Adapter } from "./adapter.ts";
 export type { Address, Filter, HeaderCondition, Source, StartPosition } from "./address.ts";
@@ -14,6 +15,7 @@ export {
   type Feature,
   type Features,
   type FeaturesOf,
+  type HandBackSupport,
   type HeaderRules,
   type ReplaySupport,
   type Support,
@@ -43,6 +45,7 @@ export {
   type DueMessageRouterOptions,
 } from "./due-message-router.ts";
 export { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
+export { HandBackNotes } from "./hand-back-notes.ts";
 export {
   type Headers,
   metadataHeaders,

@@ -41,6 +41,13 @@ export interface WireMessage {
 export interface ReceivedMessage extends Omit<WireMessage, "delayMs" | "publishToken"> {
   /** How often the broker knows to have delivered it before; 0 for the first time, or where it does not count. */
   readonly redeliveries: number;
+  /**
+   * How long it is still to wait before its handler is called, in milliseconds from now: it was
+   * handed back while it waited for its next attempt (`CloseConsumerOptions.delayed`), and the
+   * broker could not keep it back. Core waits, and cuts it to the longest backoff of the
+   * subscription. Default: 0.
+   */
+  readonly waitMs?: number | undefined;
   /** What must stay in order or moves together: a partition, a message group. `undefined` where there is none. */
   readonly partition: string | undefined;
   /** Where it is in the topic, as `StartPosition` takes it. Opaque to core. */

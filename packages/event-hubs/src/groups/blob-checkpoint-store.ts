@@ -1,13 +1,16 @@
 import { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { MessagingError } from "@waybill/core/spi";
 import type { AzureCredential } from "../client/tokens.ts";
-import type { Checkpoint, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
+import type { GroupCheckpoint, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
 
 /** Azurite's account; its key is public (https://learn.microsoft.com/azure/storage/common/storage-use-azurite). */
 const devAccount = "devstoreaccount1";
 const devKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /** Core repeats what failed; the client itself tries again for a moment only. */
 const retryOptions = { maxTries: 2, tryTimeoutInMs: 5_000, retryDelayInMs: 100, maxRetryDelayInMs: 500 };
+
+/** Where a checkpoint's notes are; other processors leave it away when they write one. */
+const notesName = "waybillnotes";
 
 /** What a blob's metadata holds, by kind of record. */
 type Kind = "ownership" | "checkpoint";
@@ -79,11 +82,15 @@ export class BlobStore implements GroupStore {
     return results.filter((claim) => claim !== undefined);
   }
 
-  async updateCheckpoint(checkpoint: Checkpoint): Promise<void> {
+  async updateCheckpoint(checkpoint: GroupCheckpoint): Promise<void> {
     await this.#made();
-    const { sequenceNumber, offset } = checkpoint;
+    const { sequenceNumber, offset, notes } = checkpoint;
     const blob = this.#container.getBlockBlobClient(nameOf("checkpoint", checkpoint));
-    const metadata = { sequencenumber: String(sequenceNumber), offset };
+    const metadata = {
+      sequencenumber: String(sequenceNumber),
+      offset,
+      ...(notes === undefined ? {} : { [notesName]: notes }),
+    };
     try {
       await blob.setMetadata(metadata);
     } catch (cause) {
@@ -92,8 +99,8 @@ export class BlobStore implements GroupStore {
     }
   }
 
-  async listCheckpoints(namespace: string, hub: string, group: string): Promise<Checkpoint[]> {
-    const checkpoints: Checkpoint[] = [];
+  async listCheckpoints(namespace: string, hub: string, group: string): Promise<GroupCheckpoint[]> {
+    const checkpoints: GroupCheckpoint[] = [];
     for await (const { partitionId, metadata } of this.#list("checkpoint", namespace, hub, group)) {
       const sequenceNumber = Number(metadata.sequencenumber);
       // Some processors write offsets only; those say nothing here.
@@ -105,6 +112,7 @@ export class BlobStore implements GroupStore {
         partitionId,
         sequenceNumber,
         offset: metadata.offset ?? "-1",
+        notes: metadata[notesName],
       });
     }
     return checkpoints;
@@ -170,7 +178,7 @@ export class BlobStore implements GroupStore {
 }
 
 /** Event Hubs tells no case apart, blobs do. */
-function nameOf(kind: Kind, record: PartitionOwnership | Checkpoint): string {
+function nameOf(kind: Kind, record: PartitionOwnership | GroupCheckpoint): string {
   const { fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId } = record;
   return `${`${fullyQualifiedNamespace}/${eventHubName}/${consumerGroup}`.toLowerCase()}/${kind}/${partitionId}`;
 }

@@ -1,7 +1,7 @@
 import type { Checkpoint, CheckpointStore, PartitionOwnership } from "@azure/event-hubs";
 import { MessagingError } from "@waybill/core/spi";
 
-export type { Checkpoint, PartitionOwnership };
+export type { PartitionOwnership };
 
 /** Which group of which hub: what a store files its records under. */
 export interface GroupId {
@@ -10,8 +10,16 @@ export interface GroupId {
   readonly consumerGroup: string;
 }
 
+/** The vendor's record, and what is to be known of messages behind it. */
+export interface GroupCheckpoint extends Checkpoint {
+  /** As `HandBackNotes` writes it: printable ASCII. A store that forgets it costs waiting retries their attempt and backoff. */
+  readonly notes?: string | undefined;
+}
+
 /** The vendor's four methods, and one that it lacks. */
 export interface GroupStore extends CheckpointStore {
+  updateCheckpoint(checkpoint: GroupCheckpoint): Promise<void>;
+  listCheckpoints(namespace: string, hub: string, consumerGroup: string): Promise<GroupCheckpoint[]>;
   /** Deletes all records of a group; of all the hub's groups, if none is named. */
   forget?(namespace: string, hub: string, consumerGroup?: string): Promise<void>;
   close?(): Promise<void>;

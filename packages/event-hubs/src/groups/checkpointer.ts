@@ -17,6 +17,8 @@ interface WriteState {
   failure: { readonly cause: unknown } | undefined;
 }
 
+/** The longest text that goes with a checkpoint, in characters: a blob has room for 8 KiB of metadata. */
+export const longestNotes = 3_500;
 /** After a failure it is tried again no sooner than this. */
 const againMs = 200;
 
@@ -41,10 +43,12 @@ export class Checkpointer {
 
   /** To be written within the interval. Returns why the partition's last write failed, if it did. */
   record(progress: Progress): { readonly cause: unknown } | undefined {
-    const state = this.#stateOf(progress.partition);
+    const { partition, sequenceNumber, offset } = progress;
+    const state = this.#stateOf(partition);
+    if (partition.recorded.sequenceNumber < sequenceNumber) partition.recorded = { sequenceNumber, offset };
     if (state.pending === undefined || state.pending.sequenceNumber < progress.sequenceNumber)
       state.pending = progress;
-    this.#schedule(progress.partition, state, this.#intervalMs);
+    this.#schedule(partition, state, this.#intervalMs);
     return state.failure;
   }
 
@@ -99,6 +103,8 @@ export class Checkpointer {
     if (progress === undefined || state.writing !== undefined) return state.writing ?? Promise.resolve();
     state.pending = undefined;
     state.writtenAt = performance.now();
+    const next = progress.sequenceNumber + 1;
+    const { text } = partition.notes.write(next, longestNotes);
     state.writing = this.#store
       .updateCheckpoint({
         fullyQualifiedNamespace: this.#group.namespace,
@@ -107,9 +113,11 @@ export class Checkpointer {
         partitionId: partition.partition,
         sequenceNumber: progress.sequenceNumber,
         offset: progress.offset,
+        ...(text === "" ? {} : { notes: text }),
       })
       .then(
         () => {
+          partition.notes.forgetBefore(next);
           state.failure = undefined;
         },
         (cause: unknown) => {

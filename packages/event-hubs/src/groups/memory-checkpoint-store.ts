@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Checkpoint, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
+import type { GroupCheckpoint, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
 
 /** Stores by name, so that several connections of this process share one. */
 const stores = new Map<string, GroupStore>();
@@ -17,7 +17,7 @@ export function memoryStore(name: string): GroupStore {
 /** Keeps records as other stores do: copies, told apart by a tag that changes with every write. */
 export class MemoryStore implements GroupStore {
   readonly #ownerships = new Map<string, PartitionOwnership>();
-  readonly #checkpoints = new Map<string, Checkpoint>();
+  readonly #checkpoints = new Map<string, GroupCheckpoint>();
 
   async listOwnership(namespace: string, hub: string, group: string): Promise<PartitionOwnership[]> {
     return under(this.#ownerships, prefixOf(namespace, hub, group));
@@ -35,11 +35,11 @@ export class MemoryStore implements GroupStore {
     return claimed;
   }
 
-  async updateCheckpoint(checkpoint: Checkpoint): Promise<void> {
+  async updateCheckpoint(checkpoint: GroupCheckpoint): Promise<void> {
     this.#checkpoints.set(keyOf(checkpoint), { ...checkpoint });
   }
 
-  async listCheckpoints(namespace: string, hub: string, group: string): Promise<Checkpoint[]> {
+  async listCheckpoints(namespace: string, hub: string, group: string): Promise<GroupCheckpoint[]> {
     return under(this.#checkpoints, prefixOf(namespace, hub, group));
   }
 
@@ -55,7 +55,7 @@ function under<T extends object>(records: ReadonlyMap<string, T>, prefix: string
   return [...records].filter(([key]) => key.startsWith(prefix)).map(([, record]) => ({ ...record }));
 }
 
-function keyOf(record: PartitionOwnership | Checkpoint): string {
+function keyOf(record: PartitionOwnership | GroupCheckpoint): string {
   return (
     prefixOf(record.fullyQualifiedNamespace, record.eventHubName, record.consumerGroup) + record.partitionId
   );

@@ -1,6 +1,6 @@
 import { MessagingError } from "@waybill/core/spi";
 import type { Redis } from "ioredis";
-import type { Checkpoint, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
+import type { GroupCheckpoint, GroupStore, PartitionOwnership } from "./checkpoint-store.ts";
 
 /**
  * A claim is taken only where the record's tag is the one that the claimant knows.
@@ -95,13 +95,14 @@ export class RedisStore implements GroupStore {
     });
   }
 
-  async updateCheckpoint(checkpoint: Checkpoint): Promise<void> {
+  async updateCheckpoint(checkpoint: GroupCheckpoint): Promise<void> {
     const { fullyQualifiedNamespace: namespace, eventHubName: hub, consumerGroup: group } = checkpoint;
-    const { partitionId, sequenceNumber, offset } = checkpoint;
+    const { partitionId, sequenceNumber, offset, notes = "" } = checkpoint;
+    const record = `${sequenceNumber}|${offset}|${notes}`;
     await withoutArguments(
       this.#redis
         .pipeline()
-        .hset(keyOf("checkpoint", namespace, hub, group), partitionId, `${sequenceNumber}|${offset}`)
+        .hset(keyOf("checkpoint", namespace, hub, group), partitionId, record)
         .sadd(groupsKey(namespace, hub), group)
         .exec()
         .then((results) => {
@@ -110,17 +111,18 @@ export class RedisStore implements GroupStore {
     );
   }
 
-  async listCheckpoints(namespace: string, hub: string, group: string): Promise<Checkpoint[]> {
+  async listCheckpoints(namespace: string, hub: string, group: string): Promise<GroupCheckpoint[]> {
     const records = await withoutArguments(this.#redis.hgetall(keyOf("checkpoint", namespace, hub, group)));
     return Object.entries(records).map(([partitionId, record]) => {
-      const [sequenceNumber = "", ...offset] = record.split("|");
+      const [sequenceNumber = "", offset = "-1", notes] = record.split("|");
       return {
         fullyQualifiedNamespace: namespace,
         eventHubName: hub,
         consumerGroup: group,
         partitionId,
         sequenceNumber: Number(sequenceNumber),
-        offset: offset.join("|"),
+        offset,
+        notes,
       };
     });
   }

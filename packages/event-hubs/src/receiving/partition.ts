@@ -1,4 +1,4 @@
-import { PartitionBuffer } from "@waybill/core/spi";
+import { HandBackNotes, PartitionBuffer } from "@waybill/core/spi";
 import { type AmqpMessage, bytesOf } from "../mapping.ts";
 
 /** What a partition is read through: the part of a receiver that it needs. */
@@ -35,6 +35,10 @@ export class EventHubsPartition extends PartitionBuffer<ReceivedEvent> {
   lastWanted = -1;
   /** How far core has settled. */
   settled = -1;
+  /** The checkpoint, as far as this member knows, or has it still to write. */
+  recorded = { sequenceNumber: -1, offset: "-1" };
+  /** What earlier members left to be known of messages that are not settled. */
+  notes = new HandBackNotes();
   /** The offset of the last message that came, if it was for others. */
   skippedOffset = "-1";
   #link: PartitionLink | undefined;

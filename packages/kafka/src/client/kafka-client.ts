@@ -69,6 +69,12 @@ export interface ClusterConnections {
     topic: string,
     partitions: readonly number[],
   ): Promise<Map<number, number>>;
+  /** The same, with the text that was committed beside each. */
+  committed(
+    groupId: string,
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<Map<number, CommittedOffset>>;
   /** A group that is not there is no error. */
   deleteGroup(groupId: string): Promise<void>;
 }
@@ -152,4 +158,13 @@ export interface PartitionOffset {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  /** A text to keep beside it, of at most the broker's `offset.metadata.max.bytes` (4,096 by default). Default: none. */
+  readonly metadata?: string;
+}
+
+export interface CommittedOffset {
+  /** -1 where nothing is committed. */
+  readonly offset: number;
+  /** Empty where there is none. */
+  readonly metadata: string;
 }

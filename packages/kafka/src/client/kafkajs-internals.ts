@@ -43,6 +43,14 @@ export interface Connection {
   readonly port: number;
   readonly socket: Socket | undefined;
   readonly requestQueue: RequestQueue;
+  /** What has come of an answer whose rest is still to come. */
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  processData(data: Buffer): void;
+  /** Set while an answer to a login is waited for. */
+  readonly authHandlers: { onError(): void } | null;
+  sendAuthRequest(call: object): Promise<unknown>;
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
   send(call: ProtocolCall): Promise<unknown>;
@@ -98,7 +106,10 @@ export interface Broker {
   leaveGroup(request: object): Promise<unknown>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<{
-    responses: { topic: string; partitions: { partition: number; offset: string }[] }[];
+    responses: {
+      topic: string;
+      partitions: { partition: number; offset: string; metadata?: string | null }[];
+    }[];
   }>;
   listOffsets(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string }[] }[];

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import kafkajs from "kafkajs";
 import type { Host } from "./broker-addresses.ts";
 import {
@@ -59,6 +60,8 @@ function connectionClosed({ host, port }: Connection, why: string): Error {
 
 function repairConnection(connection: Connection, connectTimeoutMs: number, isClosed: () => boolean): void {
   repairQueue(connection.requestQueue);
+  repairReading(connection);
+  repairLogin(connection, connectTimeoutMs);
 
   // Two requests that find the connection gone would each make a socket, and mix their answers.
   const connect = connection.connect.bind(connection);
@@ -76,7 +79,11 @@ function repairConnection(connection: Connection, connectTimeoutMs: number, isCl
   connection.disconnect = async () => {
     // It waits for the answers to all requests, and no longer watches their time: for a silent peer, for ever.
     connection.requestQueue.rejectAll(connectionClosed(connection, "The connection was closed"));
+    // Told of a clean end only: after a reset it would wait for ever for the answer to its login.
+    connection.authHandlers?.onError();
     await disconnect();
+    // Only half closed, it would go on reading, into the midst of what the next socket reads.
+    connection.socket?.destroySoon();
     // A dead socket takes "unref" for a wish to be granted when it connects, and keeps every one of them.
     if (connection.socket?.destroyed) connection.socket.removeAllListeners("connect");
   };
@@ -91,6 +98,41 @@ function repairConnection(connection: Connection, connectTimeoutMs: number, isCl
         sever(connection, "The broker stopped answering");
       throw error;
     }
+  };
+}
+
+const sizeLength = 4;
+
+/**
+ * A connection that breaks off in the middle of an answer keeps that half, and takes what the next
+ * socket brings for the rest of it: from then on no answer is understood, or the process ends with
+ * a RangeError out of the socket's event.
+ */
+function repairReading(connection: Connection): void {
+  const processData = connection.processData.bind(connection);
+  let reading: Socket | undefined;
+  connection.processData = (data) => {
+    if (reading !== connection.socket) {
+      reading = connection.socket;
+      connection.chunks = [];
+      connection.bytesBuffered = 0;
+      connection.bytesNeeded = sizeLength;
+    }
+    try {
+      processData(data);
+    } catch (error) {
+      sever(connection, `The broker's answer cannot be read: ${(error as Error).message}`);
+    }
+  };
+}
+
+/** No time limit holds for the requests of a login: a peer that falls silent during one would be waited for without end. */
+function repairLogin(connection: Connection, timeoutMs: number): void {
+  const sendAuthRequest = connection.sendAuthRequest.bind(connection);
+  connection.sendAuthRequest = async (call) => {
+    const giveUp = () => sever(connection, "The broker stopped answering during the login");
+    const timer = setTimeout(giveUp, timeoutMs);
+    return sendAuthRequest(call).finally(() => clearTimeout(timer));
   };
 }
 

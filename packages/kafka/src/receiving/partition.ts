@@ -1,4 +1,4 @@
-import { PartitionBuffer } from "@waybill/core/spi";
+import { HandBackNotes, PartitionBuffer } from "@waybill/core/spi";
 import type { IncomingRecord } from "../mapping.ts";
 
 /** What core knows a partition by. */
@@ -16,6 +16,10 @@ export class KafkaPartition extends PartitionBuffer<IncomingRecord> {
   isFetching = false;
   /** Not to be fetched before this time (of `performance.now()`), after a failure; infinity until its position is known. */
   retryAt = 0;
+  /** The group's offset, as far as this member knows; -1 until that is known. */
+  committed = -1;
+  /** What earlier members left to be known of messages that are not settled. */
+  notes = new HandBackNotes();
 
   constructor(topic: string, partition: number, position: number) {
     super(partitionId(topic, partition));

@@ -13,7 +13,7 @@ export async function probeEventHubs(endpoint: Endpoint, timeoutMs: number): Pro
   const answer = await exchange(endpoint, saslHeader, isWholeOffer, timeoutMs);
   if (answer.kind === "refused") return { kind: "absent", reason: answer.reason };
   if (!isWholeOffer(answer.received) || !answer.received.includes(ofAzure)) {
-    return { kind: "foreign", reason: "it does not answer as Event Hubs does" };
+    return { kind: "other", reason: "it does not answer as Event Hubs does" };
   }
   return { kind: "speaks", version: null, ready: true };
 }

@@ -7,21 +7,21 @@ const unknownMethod = "/waybill.Probe/WhoAreYou";
 
 const grpcStatus = { ok: 0, permissionDenied: 7, unimplemented: 12, unauthenticated: 16 } as const;
 
-/** Asks for a list of topics. Which of the stand-ins it is shows in what it says of a method that does not exist. */
+/** Asks for a list of topics. Which of the emulators it is shows in what it says of a method that does not exist. */
 export async function probeGooglePubsub(endpoint: Endpoint, timeoutMs: number): Promise<Probe> {
   const answer = await grpcExchange(endpoint, listTopics, listTopicsRequest, timeoutMs);
   if (answer.kind === "refused") return { kind: "absent", reason: answer.reason };
   if (answer.kind === "strange" || answer.status === grpcStatus.unimplemented) {
-    return { kind: "foreign", reason: "it does not answer as Pub/Sub does" };
+    return { kind: "other", reason: "it does not answer as Pub/Sub does" };
   }
   const { ok, permissionDenied, unauthenticated } = grpcStatus;
   const ready = ([ok, permissionDenied, unauthenticated] as number[]).includes(answer.status);
   const refusal = await grpcExchange(endpoint, unknownMethod, Buffer.alloc(0), timeoutMs);
-  return { kind: "speaks", version: standInOf(refusal), ready };
+  return { kind: "speaks", version: emulatorOf(refusal), ready };
 }
 
 /** Google's emulator is a gRPC server of Java, pstest one of Go; the service itself is neither. */
-function standInOf(refusal: GrpcExchange): string | null {
+function emulatorOf(refusal: GrpcExchange): string | null {
   if (refusal.kind !== "answered" || refusal.status !== grpcStatus.unimplemented) return null;
   if (refusal.message.startsWith("Method not found")) return "emulator";
   return refusal.message.startsWith("unknown service") ? "pstest" : null;

@@ -6,10 +6,10 @@ import { type Endpoint, endpointOfUrl } from "../network/endpoint.ts";
 import { BrokerProblem } from "../problem.ts";
 import { findOnPath } from "../process/on-path.ts";
 import type { BrokerRecipe, NativePlan, NativeSite } from "../recipe.ts";
-import { pinned } from "../versions.ts";
-import { type EmulatorJar, findEmulatorJar } from "./find-emulator.ts";
+import { oldestUsable, pinned } from "../versions.ts";
+import { chosenEmulator, emulatorVariable, type PubsubEmulator } from "./chosen-emulator.ts";
+import { type EmulatorJar, findEmulatorJar } from "./emulator-jar.ts";
 import { probeGooglePubsub } from "./probe.ts";
-import { askedStandIn, standInVariable } from "./stand-in.ts";
 
 const defaultPort = 8085;
 
@@ -24,7 +24,7 @@ export const googlePubsub: BrokerRecipe = {
   // Both hold everything in memory.
   keepsData: false,
   imageVersion: (environment) =>
-    askedStandIn(environment) === "pstest" ? null : `emulator ${pinned.pubsubEmulator}`,
+    chosenEmulator(environment) === "pstest" ? null : `emulator ${pinned.pubsubEmulator}`,
   prepareNative,
 };
 
@@ -38,28 +38,36 @@ function endpoint(url: string): Endpoint | null {
 }
 
 async function prepareNative(site: NativeSite): Promise<NativePlan> {
-  const asked = askedStandIn(site.environment);
-  if (asked === "pstest") return pstest(site);
+  const chosen = chosenEmulator(site.environment);
+  if (chosen === "pstest") return pstest(site);
   const jar = findEmulatorJar(site.environment);
   const java = jar === null ? null : await findJava(site.environment).catch(() => null);
-  if (jar !== null && java !== null) return emulator(java, jar, site);
-  if (asked === null && findOnPath("go", site.environment) !== null) return pstest(site);
-  throw nothingToStart(asked, jar, java);
+  if (jar !== null && java !== null) return googleEmulator(java, jar, site);
+  if (chosen === null && findOnPath("go", site.environment) !== null) return pstest(site);
+  throw noEmulator(chosen, jar, java);
 }
 
-function nothingToStart(asked: string | null, jar: EmulatorJar | null, java: string | null): BrokerProblem {
+function noEmulator(
+  chosen: PubsubEmulator | null,
+  jar: EmulatorJar | null,
+  java: string | null,
+): BrokerProblem {
   const missing = [
     ...(jar === null ? ["Google's emulator (`gcloud components install pubsub-emulator`)"] : []),
-    ...(java === null ? ["Java 17 or newer to run it"] : []),
+    ...(java === null ? [`Java ${oldestUsable.java} or newer to run it`] : []),
   ].join(" and ");
-  const orGo = asked === null ? ", or Go to build its replacement" : "";
-  return new BrokerProblem(`this computer has nothing to stand in for Google Pub/Sub`, {
+  const remedies = [
+    `install ${missing}`,
+    "start a container engine",
+    chosen === null ? `install Go ${oldestUsable.go} or newer to build pstest` : `unset ${emulatorVariable}`,
+  ];
+  return new BrokerProblem("this computer has no emulator of Google Pub/Sub that can be started", {
     broker: "google-pubsub",
-    remedy: `install ${missing}${orGo}; or start a container engine${asked === null ? "" : `; or unset ${standInVariable}`}`,
+    remedy: remedies.join("; or "),
   });
 }
 
-function emulator(java: string, jar: EmulatorJar, site: NativeSite): NativePlan {
+function googleEmulator(java: string, jar: EmulatorJar, site: NativeSite): NativePlan {
   const inSite = (name: string) => join(site.folder, name);
   for (const folder of ["config", "tmp"]) mkdirSync(inSite(folder), { recursive: true });
   // It logs every connection otherwise.

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BrokerProblem } from "../problem.ts";
-import { withLock } from "../process/lock.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run, runAnyway } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
 import { pinned } from "../versions.ts";
+import { installOnce } from "./install-once.ts";
 import { folderInTree } from "./program.ts";
 
 /** What the tree holds. Another list makes another tree. */
@@ -21,19 +21,14 @@ const manifest = "waybill-packages";
  */
 export async function ensureDebianTree(wantedFor: string, site: NativeSite): Promise<string> {
   const tree = join(site.downloads, `debian-${pinned.debianSuite}`);
-  await withLock(
-    `${tree}.lock`,
-    async () => {
-      await checkRights(wantedFor);
-      if (isComplete(tree)) return;
-      const debootstrap = await ensureDebootstrap(site);
-      await site.progress.during(
-        `making a Debian ${pinned.debianSuite} folder with ${packages.join(" and ")} (once)`,
-        () => make(tree, debootstrap),
-      );
-    },
-    (holder) => site.progress.say(`waiting for the Debian folder, which ${holder} is making`),
-  );
+  await checkRights(wantedFor);
+  const installation = {
+    name: "the Debian folder",
+    doing: `making a Debian ${pinned.debianSuite} folder with ${packages.join(" and ")}`,
+    isComplete: () => isComplete(tree),
+    install: async () => make(tree, await ensureDebootstrap(site)),
+  };
+  await installOnce(tree, installation, site);
   return tree;
 }
 

@@ -1,39 +1,26 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { BrokerProblem } from "../problem.ts";
-import { withLock } from "../process/lock.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
 import { oldestUsable } from "../versions.ts";
-import { type StandInName, sourcesOf } from "./stand-in.ts";
+import { type EmulatorName, sourcesOf, versionedName } from "./emulator-sources.ts";
+import { installOnce } from "./install-once.ts";
 
 /**
- * The Go program in `stand-ins/<name>`, built; returns its full path. Takes up to a minute the first time, and again
+ * The Go program in `emulators/<name>`, built; returns its full path. Takes up to a minute the first time, and again
  * when its sources have changed.
  *
  * @throws BrokerProblem if Go is missing or cannot build it
  */
-export async function ensureGoProgram(name: StandInName, site: NativeSite): Promise<string> {
-  const sources = sourcesOf(name);
-  const program = join(site.downloads, `${name}-${hashOf(sources)}`);
-  await withLock(
-    `${program}.lock`,
-    async () => {
-      if (existsSync(program)) return;
-      await site.progress.during(`building ${name} with Go (once)`, () => build(sources, program, site));
-    },
-    (holder) => site.progress.say(`waiting for ${name}, which ${holder} is building`),
-  );
+export async function ensureGoProgram(name: EmulatorName, site: NativeSite): Promise<string> {
+  const program = join(site.downloads, versionedName(name));
+  const doing = `building ${name} with Go`;
+  const isComplete = () => existsSync(program);
+  const install = () => build(sourcesOf(name), program, site);
+  await installOnce(program, { name, doing, isComplete, install }, site);
   return program;
-}
-
-/** Another program has another name. */
-function hashOf(folder: string): string {
-  const hash = createHash("sha256");
-  for (const file of readdirSync(folder).sort()) hash.update(file).update(readFileSync(join(folder, file)));
-  return hash.digest("hex").slice(0, 12);
 }
 
 async function build(

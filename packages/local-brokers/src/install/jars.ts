@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BrokerProblem } from "../problem.ts";
-import { withLock } from "../process/lock.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
+import { installOnce } from "./install-once.ts";
 import { type MavenArtifact, pom } from "./maven-pom.ts";
 
 /**
@@ -19,16 +19,13 @@ export async function ensureJars(
 ): Promise<string> {
   const folder = join(site.downloads, name);
   const wanted = pom(artifacts);
-  await withLock(
-    `${folder}.lock`,
-    async () => {
-      if (isComplete(folder, wanted)) return;
-      await site.progress.during(`downloading ${name} with Maven (45 MB, once)`, () =>
-        download(folder, wanted, site.environment),
-      );
-    },
-    (holder) => site.progress.say(`waiting for ${name}, which ${holder} is downloading`),
-  );
+  const installation = {
+    name,
+    doing: `downloading ${name}, 45 MB, with Maven`,
+    isComplete: () => isComplete(folder, wanted),
+    install: () => download(folder, wanted, site.environment),
+  };
+  await installOnce(folder, installation, site);
   return join(folder, "libs");
 }
 

@@ -1,43 +1,31 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { BrokerProblem } from "../problem.ts";
-import { withLock } from "../process/lock.ts";
 import { findOnPath } from "../process/on-path.ts";
 import { run } from "../process/run.ts";
 import type { NativeSite } from "../recipe.ts";
-import { type StandInName, sourcesOf } from "./stand-in.ts";
+import { type EmulatorName, sourcesOf, versionedName } from "./emulator-sources.ts";
+import { installOnce } from "./install-once.ts";
 
 const files = ["package.json", "package-lock.json"];
 
 /**
- * A program that comes as an npm package, installed as its lockfile in `stand-ins/` says; returns the package's own
+ * A program that comes as an npm package, installed as its lockfile in `emulators/` says; returns the package's own
  * folder. It is no dependency of this package, so only those who start the broker download it. Takes a while the
  * first time only.
  *
  * @throws BrokerProblem if npm is missing or cannot get it
  */
-export async function ensureNpmPackage(name: StandInName, site: NativeSite): Promise<string> {
-  const folder = join(site.downloads, name);
-  await withLock(
-    `${folder}.lock`,
-    async () => {
-      if (isComplete(folder, name)) return;
-      await site.progress.during(`downloading ${name} with npm (once)`, () => install(folder, name, site));
-    },
-    (holder) => site.progress.say(`waiting for ${name}, which ${holder} is downloading`),
-  );
+export async function ensureNpmPackage(name: EmulatorName, site: NativeSite): Promise<string> {
+  const folder = join(site.downloads, versionedName(name));
+  const doing = `downloading ${name} with npm`;
+  // The folder gets its name only when the installation is whole.
+  const isComplete = () => existsSync(folder);
+  await installOnce(folder, { name, doing, isComplete, install: () => install(folder, name, site) }, site);
   return join(folder, "node_modules", name);
 }
 
-/** The folder gets its name only when the installation is whole; another version has another lockfile. */
-function isComplete(folder: string, name: StandInName): boolean {
-  return files.every((file) => {
-    const installed = join(folder, file);
-    return existsSync(installed) && readFileSync(installed).equals(readFileSync(join(sourcesOf(name), file)));
-  });
-}
-
-async function install(folder: string, name: StandInName, { environment }: NativeSite): Promise<void> {
+async function install(folder: string, name: EmulatorName, { environment }: NativeSite): Promise<void> {
   const npm = findOnPath("npm", environment);
   if (npm === null) {
     throw new BrokerProblem(`npm is needed to download ${name}, and is not on PATH`, {
@@ -55,6 +43,5 @@ async function install(folder: string, name: StandInName, { environment }: Nativ
     cwd: partial,
     env: { ...environment, PATH: path },
   });
-  rmSync(folder, { recursive: true, force: true });
   renameSync(partial, folder);
 }

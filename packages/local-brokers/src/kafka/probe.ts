@@ -10,6 +10,6 @@ export async function probeKafka(endpoint: Endpoint, timeoutMs: number): Promise
   const answer = await exchange(endpoint, apiVersionsRequest(correlationId), isWholeAnswer, timeoutMs);
   if (answer.kind === "refused") return { kind: "absent", reason: answer.reason };
   const told = readApiVersions(answer.received, correlationId);
-  if (told === null) return { kind: "foreign", reason: "it does not answer as Kafka does" };
+  if (told === null) return { kind: "other", reason: "it does not answer as Kafka does" };
   return { kind: "speaks", version: told.release, ready: true };
 }

@@ -16,12 +16,17 @@ const tlsSchemes = new Set(["amqps", "rediss", "kafkas"]);
 export function endpointOfUrl(url: string, defaultPort: number): Endpoint | null {
   const { scheme, hosts } = urlShape.exec(url)?.groups ?? {};
   const { host, port } = hostShape.exec(hosts?.split(",")[0] ?? "")?.groups ?? {};
-  if (scheme === undefined || host === undefined) return null;
+  if (scheme === undefined || host === undefined || Number(port ?? defaultPort) > 65_535) return null;
   return {
     host: host.replace(/^\[|\]$/g, ""),
-    port: port === undefined ? defaultPort : Number(port),
+    port: Number(port ?? defaultPort),
     tls: tlsSchemes.has(scheme.toLowerCase()),
   };
+}
+
+/** `host:port` as it stands in a URL, with brackets around an IPv6 address. */
+export function authorityOf({ host, port }: Endpoint): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 export function isThisComputer(host: string): boolean {

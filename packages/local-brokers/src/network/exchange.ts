@@ -7,7 +7,10 @@ export type Exchange =
   /** Connected; `received` may be cut short, or empty, where the other side closed or said no more in time. */
   | { readonly kind: "connected"; readonly received: Buffer };
 
-/** Connects, sends one request, and reads until `isWhole` says the answer is complete. Never throws. */
+/** No answer that is read here is nearly as long. */
+const maxBytes = 1 << 20;
+
+/** Connects, sends one request, and reads until `isWhole` says the answer is complete, or it is too long. Never throws. */
 export function exchange(
   endpoint: Endpoint,
   request: Buffer,
@@ -30,7 +33,7 @@ export function exchange(
     });
     socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (isWhole(received)) finish("");
+      if (isWhole(received) || received.length > maxBytes) finish("");
     });
     socket.on("error", (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
     socket.on("close", () => finish("closed"));

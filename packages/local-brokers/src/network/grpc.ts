@@ -1,5 +1,5 @@
 import { connect, constants } from "node:http2";
-import type { Endpoint } from "./endpoint.ts";
+import { authorityOf, type Endpoint } from "./endpoint.ts";
 
 export type GrpcExchange =
   | { readonly kind: "refused"; readonly reason: string }
@@ -9,14 +9,15 @@ export type GrpcExchange =
 
 /** Calls one method, such as `/package.Service/Method`, and tells the status it ended with. Never throws. */
 export function grpcExchange(
-  { host, port, tls }: Endpoint,
+  endpoint: Endpoint,
   path: string,
   message: Buffer,
   timeoutMs: number,
 ): Promise<GrpcExchange> {
   return new Promise((resolve) => {
     let connected = false;
-    const session = connect(`${tls ? "https" : "http"}://${host}:${port}`, { rejectUnauthorized: false });
+    const scheme = endpoint.tls ? "https" : "http";
+    const session = connect(`${scheme}://${authorityOf(endpoint)}`, { rejectUnauthorized: false });
     const finish = (result: GrpcExchange) => {
       clearTimeout(timer);
       session.destroy();

@@ -1,4 +1,4 @@
-import type { Endpoint } from "./endpoint.ts";
+import { authorityOf, type Endpoint } from "./endpoint.ts";
 import { exchange } from "./exchange.ts";
 
 export type HttpExchange =
@@ -21,7 +21,7 @@ export async function httpExchange(
   timeoutMs: number,
 ): Promise<HttpExchange> {
   const fields = {
-    host: `${endpoint.host}:${endpoint.port}`,
+    host: authorityOf(endpoint),
     connection: "close",
     "content-length": Buffer.byteLength(body),
     ...headers,

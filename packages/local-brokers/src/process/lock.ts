@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { identify, isAlive, type ProcessIdentity } from "./identity.ts";
 
 const pollMs = 50;
-const takeoverIsStaleAfterMs = 10_000;
+const staleTakeoverMs = 10_000;
 
 /**
  * Does the work while holding `file`, so that no other call, in this process or another, does it at the same time.
@@ -71,7 +71,7 @@ function removeStale(file: string): void {
   } catch {
     // It is held for microseconds; one this old was left by a crash.
     const age = Date.now() - (statSync(takeover, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > takeoverIsStaleAfterMs) rmSync(takeover, { force: true });
+    if (age > staleTakeoverMs) rmSync(takeover, { force: true });
     return;
   }
   try {

@@ -1,8 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { BrokerProblem } from "../problem.ts";
 import { isAlive, type ProcessIdentity } from "./identity.ts";
-
-const goneWithinMs = 10_000;
+import { untilGone } from "./until-gone.ts";
 
 /** Sends a signal to that very process; false where it is gone already. */
 export function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
@@ -19,9 +16,5 @@ export function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
 /** Kills that very process with SIGKILL and waits until it is gone. Does nothing where it is gone already. */
 export async function killAndWait(target: ProcessIdentity): Promise<void> {
   if (!signal(target, "SIGKILL")) return;
-  const deadline = Date.now() + goneWithinMs;
-  while (isAlive(target)) {
-    if (Date.now() > deadline) throw new BrokerProblem(`process ${target.pid} does not end after SIGKILL`);
-    await sleep(10);
-  }
+  await untilGone(`process ${target.pid}`, () => isAlive(target));
 }

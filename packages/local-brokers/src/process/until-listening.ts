@@ -4,7 +4,7 @@ import { BrokerProblem } from "../problem.ts";
 import type { CompanionPlan } from "../recipe.ts";
 
 const pollMs = 50;
-const listensWithinMs = 60_000;
+const listenTimeoutMs = 60_000;
 
 /**
  * Waits until a helper takes connections, where it is one that does.
@@ -13,10 +13,10 @@ const listensWithinMs = 60_000;
  */
 export async function untilListening({ listensOn: port, log }: CompanionPlan): Promise<void> {
   if (port === undefined) return;
-  const deadline = Date.now() + listensWithinMs;
+  const deadline = Date.now() + listenTimeoutMs;
   while (!(await takesConnections(port))) {
     if (Date.now() > deadline) {
-      throw new BrokerProblem(`nothing listens on port ${port} after ${listensWithinMs / 1000} s`, {
+      throw new BrokerProblem(`nothing listens on port ${port} after ${listenTimeoutMs / 1000} s`, {
         remedy: `read ${log}`,
       });
     }

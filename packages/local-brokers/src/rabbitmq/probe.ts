@@ -8,6 +8,6 @@ export async function probeRabbitmq(endpoint: Endpoint, timeoutMs: number): Prom
   const answer = await exchange(endpoint, protocolHeader, isWholeStart, timeoutMs);
   if (answer.kind === "refused") return { kind: "absent", reason: answer.reason };
   const start = readConnectionStart(answer.received);
-  if (start === null) return { kind: "foreign", reason: "it does not answer as an AMQP 0.9.1 server does" };
+  if (start === null) return { kind: "other", reason: "it does not answer as an AMQP 0.9.1 server does" };
   return { kind: "speaks", version: start.version, ready: true };
 }

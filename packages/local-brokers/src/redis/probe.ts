@@ -15,7 +15,7 @@ function readInfo(reply: string): Probe {
     return { kind: "speaks", version: null, ready: !reply.startsWith("-LOADING") };
   }
   const version = /^(?:valkey|redis)_version:(\S+)/m.exec(reply)?.[1];
-  if (version === undefined) return { kind: "foreign", reason: "it does not answer as Redis does" };
+  if (version === undefined) return { kind: "other", reason: "it does not answer as Redis does" };
   return { kind: "speaks", version, ready: !/^loading:1/m.test(reply) };
 }
 

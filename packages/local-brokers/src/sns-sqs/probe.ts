@@ -8,7 +8,7 @@ const listQueues = {
   headers: {
     "content-type": "application/x-amz-json-1.0",
     "x-amz-target": "AmazonSQS.ListQueues",
-    // Stand-ins want to see one, and check nothing in it.
+    // Emulators want to see one, and check nothing in it.
     authorization:
       "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0",
   },
@@ -20,7 +20,7 @@ export async function probeSnsSqs(endpoint: Endpoint, timeoutMs: number): Promis
   const answer = await httpExchange(endpoint, listQueues, timeoutMs);
   if (answer.kind === "refused") return { kind: "absent", reason: answer.reason };
   if (answer.kind === "strange" || !isFromSqs(answer.status, answer.body)) {
-    return { kind: "foreign", reason: "it does not answer as SQS does" };
+    return { kind: "other", reason: "it does not answer as SQS does" };
   }
   return { kind: "speaks", version: null, ready: answer.status < 500 };
 }

@@ -16,7 +16,7 @@ export const snsSqs: BrokerRecipe = {
   endpoint,
   probe: probeSnsSqs,
   keepsData: true,
-  // Its image keeps no data without losing some; here it is mended, and needs nothing but Node and npm.
+  // The program loses some of the data that it keeps. It is repaired here, which an image cannot be, and needs nothing but Node and npm.
   imageVersion: () => null,
   prepareNative,
 };

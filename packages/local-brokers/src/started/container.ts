@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Compose } from "../container/compose.ts";
 import { lastLines } from "../process/run.ts";
+import { untilGone } from "../process/until-gone.ts";
 import type { Started } from "./started.ts";
 
 /** A broker that runs in a container. */
@@ -14,9 +14,9 @@ export function containerBroker(compose: Compose): Started {
     isRunning,
     log: async () => lastLines(await compose("logs", "--no-color", "--tail", "20")),
     async kill() {
-      // The signal goes to the container's first process, which in all three images is the broker.
+      // The signal goes to the container's first process, with which all others in it end.
       if (await isRunning()) await quietly("kill", "--signal", "SIGKILL");
-      while (await isRunning()) await sleep(50);
+      await untilGone("the container", isRunning);
     },
     start: () => quietly("start"),
     pause: () => quietly("pause"),

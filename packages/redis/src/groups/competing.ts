@@ -2,7 +2,7 @@ import { mostIds } from "../client/script.ts";
 import { claim } from "../client/scripts/claim.ts";
 import { extend } from "../client/scripts/extend.ts";
 import { handBack } from "../client/scripts/hand-back.ts";
-import type { RedisDelivery, Side, StartedEntries } from "../delivery.ts";
+import type { RedisDelivery, Side, Unsettled } from "../delivery.ts";
 import type { StreamKeys } from "../naming.ts";
 import { fresh, takenOver } from "../receiving/deliveries.ts";
 import type { Intake, IntakeContext } from "./intake.ts";
@@ -130,9 +130,9 @@ export class CompetingIntake implements Intake {
     return own.filter((_, index) => lost.has(index));
   }
 
-  handBack(started: StartedEntries): Promise<void> {
+  handBack(unsettled: Unsettled): Promise<void> {
     const { commands, keys, consumer } = this.#context;
-    return handBack(commands, keys, consumer, started);
+    return handBack(commands, keys, consumer, unsettled);
   }
 
   /** What has been idle for longer than its lease: its consumer is dead, or has given up on it. */
@@ -144,7 +144,7 @@ export class CompetingIntake implements Intake {
       const room = budget.count(max) - taken.length;
       // There may be more: look again with the next fetch.
       if (room <= 0) return taken;
-      const found = await claim(commands, keys[side].stream, keys.group, consumer, leaseMs, "-", room);
+      const found = await claim(commands, keys, side, consumer, leaseMs, "-", room);
       const deliveries = takenOver(mapping, side, found, now);
       budget.fetched(deliveries);
       taken.push(...deliveries);

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { MessagingError } from "@waybill/core/spi";
 import { claim, type RawEntry } from "../client/scripts/claim.ts";
 import { handBackInPlace } from "../client/scripts/hand-back.ts";
 import { hold, release, renew } from "../client/scripts/lock.ts";
 import { take } from "../client/scripts/take.ts";
-import type { RedisDelivery, Side, StartedEntries } from "../delivery.ts";
+import type { RedisDelivery, Side, Unsettled } from "../delivery.ts";
 import { fresh, takenOver } from "../receiving/deliveries.ts";
 import type { Intake, IntakeContext } from "./intake.ts";
 
@@ -61,10 +62,10 @@ export class ExclusiveIntake implements Intake {
     return [];
   }
 
-  async handBack(started: StartedEntries): Promise<void> {
+  async handBack(unsettled: Unsettled): Promise<void> {
     const { commands, keys, consumer } = this.#context;
     clearInterval(this.#renewal);
-    await handBackInPlace(commands, keys, consumer, started);
+    await handBackInPlace(commands, keys, consumer, unsettled);
     await release(commands, keys.lock, consumer);
   }
 
@@ -120,15 +121,8 @@ export class ExclusiveIntake implements Intake {
     for (const side of ["returns", "main"] as const) {
       for (let from = this.#pending[side]; from !== undefined; from = this.#pending[side]) {
         const now = performance.now();
-        const found = await claim(
-          commands,
-          keys[side].stream,
-          keys.group,
-          consumer,
-          0,
-          from,
-          budget.count(max),
-        );
+        const found = await claim(commands, keys, side, consumer, 0, from, budget.count(max));
+        if (found.damaged > 0) this.#context.report(damagedBackoffs(found.damaged, keys.backoffs));
         this.#pending[side] = found.next;
         if (found.entries.length > 0) return this.#got(takenOver(mapping, side, found, now));
       }
@@ -173,4 +167,12 @@ export class ExclusiveIntake implements Intake {
     this.#context.budget.fetched(deliveries);
     return deliveries;
   }
+}
+
+function damagedBackoffs(count: number, key: string): MessagingError {
+  return new MessagingError(
+    "BROKER_ERROR",
+    `${count} of the waits noted in "${key}" cannot be read, and their messages come at once.`,
+    { remedy: "See who else writes to that key: only Waybill should." },
+  );
 }

@@ -1,5 +1,5 @@
 import type { RedisClient } from "../client/redis-client.ts";
-import type { RedisDelivery, StartedEntries } from "../delivery.ts";
+import type { RedisDelivery, Unsettled } from "../delivery.ts";
 import type { EntryMapping } from "../mapping.ts";
 import type { GroupKeys } from "../naming.ts";
 import type { BlockingReader } from "../receiving/blocking-reader.ts";
@@ -17,8 +17,8 @@ export interface Intake {
   trusts(delivery: RedisDelivery, now: number): boolean;
   /** Renews leases, where deliveries have their own; resolves with those that are somebody else's. */
   extend(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]>;
-  /** Hands back what was not settled. Only the deliveries of `started` count. */
-  handBack(started: StartedEntries): Promise<void>;
+  /** Hands back what was not settled. What is not in `unsettled` does not count. */
+  handBack(unsettled: Unsettled): Promise<void>;
 }
 
 /** What both kinds of intake work with. */
@@ -31,4 +31,6 @@ export interface IntakeContext {
   readonly mapping: EntryMapping;
   readonly leaseMs: number;
   readonly budget: ReadBudget;
+  /** Something is wrong that is not fatal. */
+  readonly report: (cause: unknown) => void;
 }

@@ -1,9 +1,9 @@
-import type { StartedEntries } from "../delivery.ts";
+import type { Unsettled } from "../delivery.ts";
 
-/** A consumer's name in its group, and what its handlers had begun with: more may become known after the loss. */
+/** A consumer's name in its group, and what is known of what it held: more may become known after the loss. */
 export interface LostConsumer {
   readonly consumer: string;
-  readonly started: StartedEntries;
+  readonly unsettled: Unsettled;
 }
 
 /**

@@ -27,6 +27,8 @@ export function takenOver(
     const before = claimed.deliveredBefore.get(delivery.entry) ?? 1;
     delivery.count = before + 1;
     delivery.redeliveries += before;
+    const waitMs = claimed.waits.get(delivery.entry);
+    if (waitMs !== undefined) delivery.dueAt = leasedAt + waitMs;
     return delivery;
   });
 }

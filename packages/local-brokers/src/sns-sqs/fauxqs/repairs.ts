@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-/** The part of fauxqs 2.4.1 that is mended here. */
+/** The part of fauxqs 2.4.1 that is repaired here. */
 export interface PersistenceClass {
   readonly prototype: {
     updateMessageReady(this: Persistence, messageId: string): void;

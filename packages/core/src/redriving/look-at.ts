@@ -1,0 +1,47 @@
+import type { RedriveReport } from "../api/redrive.ts";
+import { DeadLetteredCopies } from "../consuming/dead-lettered-copies.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Consumer } from "../spi/driver.ts";
+import { type LookContext, look } from "./look.ts";
+
+/** A dead-letter queue, to be looked at. */
+export interface LookSource {
+  readonly clock: Clock;
+  /** How many messages it holds, where the broker tells. */
+  backlog(): Promise<number | undefined>;
+  /** How long the broker lets a delivery unsettled, in milliseconds. */
+  readonly leaseMs: number | undefined;
+  /** Opens a consumer for looking only. The signal fires when its connection is lost. */
+  open(signal: AbortSignal): Promise<{ readonly consumer: Consumer; readonly signal: AbortSignal }>;
+}
+
+/** Looks once, with a consumer of its own. */
+export async function lookAt(
+  { clock, leaseMs, open }: LookSource,
+  options: Omit<LookContext, "clock" | "leaseMs" | "consumer">,
+): Promise<RedriveReport> {
+  const opened = await open(options.signal);
+  const signal = AbortSignal.any([options.signal, opened.signal]);
+  const report = await look({ ...options, clock, leaseMs, signal, consumer: opened.consumer });
+  if (opened.signal.aborted) throw opened.signal.reason;
+  return report;
+}
+
+/** How long a look that nobody waits for holds what others may want, in milliseconds, before it gives up. */
+const patientMs = 3_000;
+
+/** Whose copies are there. `trustsNone`: where the broker tells of no message, that is enough. */
+export async function lookForCopies(
+  source: LookSource,
+  { signal, trustsNone }: { readonly signal: AbortSignal; readonly trustsNone: boolean },
+): Promise<DeadLetteredCopies> {
+  const copies = new DeadLetteredCopies();
+  const backlog = await source.backlog();
+  copies.isCounted = backlog !== undefined;
+  if (backlog === 0 && trustsNone) return copies.end(true);
+  // As in a redrive, none is not taken for an answer.
+  const known = backlog || undefined;
+  const onMessage = copies.add.bind(copies);
+  const { complete } = await lookAt(source, { known, signal, patientMs, onMessage });
+  return copies.end(complete);
+}
