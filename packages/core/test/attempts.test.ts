@@ -115,6 +115,19 @@ describe("what no handler has seen", () => {
     expect(driver.consumer().startedAtClose).toEqual([]);
   });
 
+  it("is no failure when it has expired, though the ack that passed it over was lost", async () => {
+    const { client, driver, clock } = await connected({ settle: () => never });
+    await client.consume(Jobs, () => {});
+    const message = delivery(1, { expiresAt: clock.now() - 1 });
+    driver.consumer().deliver(message);
+    await clock.settle();
+    driver.connection.hooks.lost(lost);
+    await clock.pass(10_000);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.settle();
+    expect(driver.sent("jobs..dead")).toEqual([]);
+  });
+
   it("is handed back as not started, and what was started as started", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Jobs, { concurrency: 1 }, () => never);
