@@ -42,6 +42,8 @@ describe("what no handler has seen", () => {
     });
     const message = delivery(1);
     for (let redeliveries = 0; redeliveries < 4; redeliveries++) {
+      // Only what it is waiting for can be on its way.
+      await expect.poll(() => driver.consumer().asked).toBeGreaterThan(0);
       driver.consumer().deliver({ ...message, redeliveries });
       driver.connection.hooks.lost(lost);
       await clock.pass(10_000);
