@@ -49,7 +49,10 @@ const commands = {
     count: fc.integer({ min: 1, max: 4 }),
     delayMs: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, ms(1, 200, 5_000)),
     ttlMs: fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, ms(1, 500, 10_000)),
-    outcomes: fc.array(outcome, { maxLength: 4 }),
+    outcomes: fc.oneof(
+      fc.array(outcome, { maxLength: 1 }),
+      fc.array(outcome, { minLength: 1, maxLength: 4 }),
+    ),
   }),
   subscribe: fc.record({
     do: fc.constant("subscribe" as const),
@@ -121,6 +124,7 @@ export const arbitraryProgram: fc.Arbitrary<Program> = fc.record({
     backoffMs: ms(1_000, 0, 30),
     destinations: fc.uniqueArray(fc.nat(destinationNames.length - 1), { minLength: 1, maxLength: 3 }),
     clients: fc.constantFrom(1, 2),
+    members: fc.constantFrom(0, 1, 2),
     schemaMs: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, ms(0, 5)),
     middlewareMs: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, ms(0, 5)),
     drainTimeoutMs: ms(30_000, 1_000),

@@ -3,11 +3,17 @@ import type { Capabilities } from "@waybill/core/spi";
 import { MemoryBroker, memory } from "@waybill/memory";
 
 /** The embedded broker, with the capabilities changed so that core takes other ways with it. */
-function memoryVariant(name: string, about: string, change: (native: Capabilities) => Capabilities): Variant {
+function memoryVariant(
+  name: string,
+  about: string,
+  retries: Variant["retries"],
+  change: (native: Capabilities) => Capabilities,
+): Variant {
   return {
     name,
     about,
     countsAttempts: true,
+    retries,
     open(clock, events) {
       const broker = new MemoryBroker({ clock });
       broker.observe(events);
@@ -39,16 +45,26 @@ export const memoryVariants: readonly Variant[] = [
   memoryVariant(
     "leased",
     "Settled one by one, with leases; the broker delays retries itself.",
+    "native",
     (native) => native,
   ),
-  memoryVariant("unleased", "The same without leases.", (native) => ({ ...native, lease: undefined })),
-  memoryVariant("republished", "Settled one by one, with leases; retries are published again.", (native) => ({
+  memoryVariant("unleased", "The same without leases.", "native", (native) => ({
     ...native,
-    retry: { how: "republish" },
+    lease: undefined,
   })),
+  memoryVariant(
+    "republished",
+    "Settled one by one, with leases; retries are published again.",
+    "republished",
+    (native) => ({
+      ...native,
+      retry: { how: "republish" },
+    }),
+  ),
   memoryVariant(
     "no-delays",
     "Settled one by one; nothing can be delayed by the broker, retries wait in place.",
+    "in place",
     (native) => {
       const { delay: _, ...features } = native.features;
       return { ...native, features, retry: { how: "republish" } };

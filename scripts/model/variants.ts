@@ -9,6 +9,7 @@ export const variants: readonly Variant[] = [
     name: "log",
     about: "Partitions, offsets for acks, no counts: retries are published again.",
     countsAttempts: false,
+    retries: "republished",
     open: (clock, events) => new LogBroker(clock, events),
   },
 ];

@@ -42,6 +42,8 @@ describe("what no handler has seen", () => {
     });
     const message = delivery(1);
     for (let redeliveries = 0; redeliveries < 4; redeliveries++) {
+      // Only what it is waiting for can be on its way.
+      await expect.poll(() => driver.consumer().asked).toBeGreaterThan(0);
       driver.consumer().deliver({ ...message, redeliveries });
       driver.connection.hooks.lost(lost);
       await clock.pass(10_000);
@@ -113,6 +115,19 @@ describe("what no handler has seen", () => {
     await clock.settle();
     expect(called).toEqual([]);
     expect(driver.consumer().startedAtClose).toEqual([]);
+  });
+
+  it("is no failure when it has expired, though the ack that passed it over was lost", async () => {
+    const { client, driver, clock } = await connected({ settle: () => never });
+    await client.consume(Jobs, () => {});
+    const message = delivery(1, { expiresAt: clock.now() - 1 });
+    driver.consumer().deliver(message);
+    await clock.settle();
+    driver.connection.hooks.lost(lost);
+    await clock.pass(10_000);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.settle();
+    expect(driver.sent("jobs..dead")).toEqual([]);
   });
 
   it("is handed back as not started, and what was started as started", async () => {

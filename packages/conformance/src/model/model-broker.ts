@@ -29,5 +29,7 @@ export interface Variant {
   readonly about: string;
   /** The broker counts what was delivered and not settled, so that attempts are exact also after a crash. */
   readonly countsAttempts: boolean;
+  /** How a message without a key comes again. */
+  readonly retries: "native" | "republished" | "in place";
   open(clock: ModelClock, events: BrokerEvents): ModelBroker;
 }

@@ -1,3 +1,4 @@
+import type { Variant } from "./model-broker.ts";
 import type { ProgramSettings } from "./program.ts";
 import { countsMayBeHigher, place, type Receiver } from "./receiver.ts";
 import { Reception, type Run } from "./reception.ts";
@@ -18,13 +19,16 @@ export class Model {
   readonly #elapsed: () => number;
   /** Published in sequence under one key. */
   readonly #sequences = new Map<string, Sent[]>();
-  /** The broker delivers again only what it knows not to be settled, one by one. */
-  readonly #exact: boolean;
+  readonly #variant: Pick<Variant, "countsAttempts" | "retries">;
 
-  constructor(settings: ProgramSettings, elapsed: () => number, exact: boolean) {
+  constructor(
+    settings: ProgramSettings,
+    elapsed: () => number,
+    variant: Pick<Variant, "countsAttempts" | "retries">,
+  ) {
     this.#settings = settings;
     this.#elapsed = elapsed;
-    this.#exact = exact;
+    this.#variant = variant;
   }
 
   violated(guarantee: string, what: string): void {
@@ -115,7 +119,7 @@ export class Model {
       if ([...reception.running].some((other) => other.isLive() && !other.hasSettled()))
         this.violated("G2", `${where} got ${nameOf(sent)} while a handler had it already`);
     }
-    if (reception.settledForGood && this.#exact)
+    if (reception.settledForGood)
       this.violated("G3", `${where} got ${nameOf(sent)} again, though its ack was taken by the broker`);
     reception.starts++;
     reception.calls++;
@@ -139,11 +143,16 @@ export class Model {
     )
       this.violated("G4", what);
     else if (
-      attempt <
-        Math.min(due, maxAttempts) - (isRetriedInPlace(sent) || !this.#exact ? this.#cutOff(reception) : 0) &&
+      attempt < Math.min(due, maxAttempts) - (this.#isCountedHereOnly(sent) ? this.#cutOff(reception) : 0) &&
       this.#isCalm(receiver, sent)
     )
       this.violated("G4", what);
+  }
+
+  /** The broker does not know of its attempts. */
+  #isCountedHereOnly({ key }: Sent): boolean {
+    const { countsAttempts, retries } = this.#variant;
+    return key !== undefined || !countsAttempts || retries === "in place";
   }
 
   #cutOff({ cutOff, running }: Reception): number {
@@ -252,9 +261,4 @@ export class Model {
     }
     return left;
   }
-}
-
-/** While it is, the broker does not know of its attempts. */
-function isRetriedInPlace({ key }: Sent): boolean {
-  return key !== undefined;
 }

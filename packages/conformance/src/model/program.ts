@@ -93,6 +93,8 @@ export interface ProgramSettings {
   /** Of the messages that the ordered destinations take, these stay in order; the others have none. */
   readonly destinations: readonly number[];
   readonly clients: number;
+  /** How many of the clients consume everything from the beginning. */
+  readonly members: number;
   /** Time, in milliseconds, that the schema of every destination takes; `undefined` for no schema. */
   readonly schemaMs: number | undefined;
   readonly middlewareMs: number | undefined;

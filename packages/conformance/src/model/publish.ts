@@ -28,7 +28,7 @@ export function publish(
       publisher: client.number,
       delayMs,
       expires: ttlMs !== undefined,
-      outcomes: i === 0 ? outcomes : [],
+      outcomes: i % 2 === 0 ? outcomes : outcomes.slice(1),
     });
     const options: Options = {
       headers: { [numberHeader]: String(sent.number) },

@@ -25,7 +25,7 @@ export class RealSystem {
     const time = new ModelTime();
     const log = (what: string) => keep(`${time.elapsed} ms: ${what}`);
     const clock = new ModelClock(time);
-    const model = new Model(settings, () => time.elapsed, variant.countsAttempts);
+    const model = new Model(settings, () => time.elapsed, variant);
     this.#parts = {
       time,
       clock,
@@ -38,7 +38,7 @@ export class RealSystem {
       countsAttempts: variant.countsAttempts,
       log,
     };
-    this.#copiesAreMade = !variant.countsAttempts;
+    this.#copiesAreMade = variant.retries === "republished";
     this.#clients = new ClientSet(this.#parts, () => this.#copiesAreMade);
   }
 
@@ -65,6 +65,9 @@ export class RealSystem {
         this.model.receiver(contract.name, undefined);
       }
     }
+    for (let place = 0; place < this.#parts.settings.members; place++)
+      for (const receiver of this.model.receivers)
+        await this.#clients.at(place).join(receiver, { concurrency: 2, prefetch: undefined });
     if (this.#parts.settings.maxLeaseMs !== undefined) this.#neverCalm(true);
   }
 

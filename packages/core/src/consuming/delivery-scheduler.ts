@@ -629,7 +629,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** So that it goes on where it was, should it come here again. */
   #remember(delivery: InFlightDelivery): void {
     const { attempts, address, settles } = this.#context;
-    if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
+    // What was handled is done, should its ack be lost; what was only passed over is as it was.
+    const isDone = delivery.state === "acking" || delivery.state === "finishing";
+    if (!settles || (isDone && delivery.wasStarted)) return;
     const isOver = delivery.state === "running" && delivery.current?.call.handlerCalled === true;
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
