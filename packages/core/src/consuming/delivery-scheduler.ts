@@ -709,12 +709,9 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
   return delivery.isIdle || (delivery.state === "running" && delivery.current?.settlement === undefined);
 }
 
-/**
- * It has failed and waits for its next attempt: until then, behind its key, or for a free handler. What was
- * given up and blocks its key has none: that it was delivered before is how it is known again.
- */
+/** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
-  if (delivery.isDeadLettered === true) return false;
+  if (delivery.isDeadLettered) return false;
   const isIdle = delivery.isIdle || delivery.state === "ended";
   return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }
