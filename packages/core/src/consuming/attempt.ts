@@ -39,6 +39,8 @@ export class Attempt implements Delivery {
     | undefined;
   readonly #owner: AttemptOwner;
   #abort: AbortController | undefined;
+  #body: Uint8Array | undefined;
+  #headers: Headers | undefined;
 
   constructor(owner: AttemptOwner, inFlight: InFlightDelivery) {
     this.#owner = owner;
@@ -49,14 +51,17 @@ export class Attempt implements Delivery {
   get id(): string {
     return this.inFlight.message.id;
   }
+  /** A copy, as are the headers: what an application changes must not change what is retried or dead-lettered. */
   get body(): Uint8Array {
-    return this.inFlight.message.body;
+    this.#body ??= new Uint8Array(this.inFlight.message.body);
+    return this.#body;
   }
   get contentType(): string {
     return this.inFlight.message.contentType;
   }
   get headers(): Headers {
-    return this.inFlight.headers;
+    this.#headers ??= Object.assign(Object.create(null) as Headers, this.inFlight.headers);
+    return this.#headers;
   }
   get key(): string | undefined {
     return this.inFlight.message.key;
