@@ -19,7 +19,7 @@ it.each([
   ["with a key, whose retry waits in place", "k"],
   ["without one", undefined],
 ])(
-  "a handler that works on its bytes changes neither the retry nor the dead letter, %s",
+  "a handler that works on its bytes changes neither the retry nor the dead-lettered copy, %s",
   async (_what, key) => {
     const { client, driver, clock } = await connected({ capabilities: { retry: { how: "republish" } } });
     const seen: unknown[] = [];
@@ -51,7 +51,7 @@ it.each([
   },
 );
 
-it("a codec that decodes in place changes neither the retry nor the dead letter", async () => {
+it("a codec that decodes in place changes neither the retry nor the dead-lettered copy", async () => {
   const { client, driver, clock } = await connected();
   const seen: unknown[] = [];
   const Jobs = queue<Uint8Array>("jobs", { codec: inPlace, key: () => "k" });
