@@ -29,7 +29,7 @@ import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkRedriveOptions, redrive } from "../redriving/redrive.ts";
+import { checkLeadsElsewhere, checkRedriveOptions, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -327,6 +327,7 @@ export class BrokerClient implements Client<Feature> {
     const deadLettered = options.deadLetter ?? this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from);
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
+    checkLeadsElsewhere(deadLetterQueue, back);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
     return redrive(options, {
@@ -335,7 +336,7 @@ export class BrokerClient implements Client<Feature> {
       leaseMs: this.#driver.capabilities.lease?.ms,
       back: this.#publishing.sender(back),
       deadLettered: this.#publishing.sender(deadLetterQueue),
-      backlog: async () => (await this.topology.look([deadLetterQueue]))[0]?.backlog,
+      inspect: async () => (await this.topology.states([deadLetterQueue]))[0],
       consume: (consumeOptions, handler) =>
         this.#begin(
           specifyQueue(specify, deadLettered, consumeOptions, handler as Handler<unknown>, asBytes),

@@ -14,7 +14,7 @@ import type { Call } from "../spi/call.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import type { Topology, TopologyItem } from "../spi/topology.ts";
+import type { Topology, TopologyItem, TopologyState } from "../spi/topology.ts";
 import { givenUp } from "../spi/unless-given-up.ts";
 
 export interface TopologyClientContext {
@@ -48,7 +48,7 @@ export class OwnTopology implements TopologyClient<Feature> {
   }
 
   async inspect(...subjects: readonly TopologySubject<Feature>[]): Promise<readonly TopologyReport[]> {
-    return this.look(this.#items(subjects).map(({ address }) => address));
+    return this.#look(this.#items(subjects).map(({ address }) => address));
   }
 
   async remove(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
@@ -57,9 +57,8 @@ export class OwnTopology implements TopologyClient<Feature> {
     for (const address of addresses) this.#context.onRemoved(address);
   }
 
-  async look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
-    const states = await this.#ask(addresses.length, (topology, call) => topology.inspect(addresses, call));
-    return states.map(({ address, exists, differences, backlog }) => ({
+  async #look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
+    return (await this.states(addresses)).map(({ address, exists, differences, backlog }) => ({
       kind: address.kind as TopologyReport["kind"],
       name: address.name,
       group: address.group,
@@ -68,6 +67,11 @@ export class OwnTopology implements TopologyClient<Feature> {
       differences,
       backlog,
     }));
+  }
+
+  /** As the driver tells it. */
+  states(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
+    return this.#ask(addresses.length, (topology, call) => topology.inspect(addresses, call));
   }
 
   async #ask<T>(items: number, question: (topology: Topology, call: Call) => Promise<T>): Promise<T> {

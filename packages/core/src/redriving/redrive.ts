@@ -3,13 +3,20 @@ import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
+import { sleep } from "../runtime/sleep.ts";
+import type { Address } from "../spi/address.ts";
 import type { Consumer } from "../spi/driver.ts";
+import type { TopologyState } from "../spi/topology.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
 import { look } from "./look.ts";
 
+/** How often, and after how many milliseconds, a broker is asked again whether others consume. */
+const mostLooks = 4;
+const betweenLooksMs = 250;
+
 export interface RedriveSource extends RedriveContext {
-  /** How many messages the dead-letter queue holds, where the broker tells. */
-  backlog(): Promise<number | undefined>;
+  /** What there is of the dead-letter queue. */
+  inspect(): Promise<TopologyState | undefined>;
   /** How long the broker lets a delivery unsettled, in milliseconds. */
   readonly leaseMs: number | undefined;
   /** Opens a consumer of the dead-letter queue, for looking only. The signal fires when its connection is lost. */
@@ -19,10 +26,38 @@ export interface RedriveSource extends RedriveContext {
 /** Checks the options and leaves the rest to a run or to a look. */
 export async function redrive(options: RedriveOptions, source: RedriveSource): Promise<RedriveReport> {
   const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
+  const state = await settledState(source, signal);
+  // Nothing was ever dead-lettered there. To look into it would make it.
+  if (state?.exists === false && state.differences.length === 0)
+    return { seen: 0, redriven: 0, complete: true };
+  const othersHold = state?.unsettled === "unknown";
+  const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
   // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
   // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
-  const known = (await source.backlog()) || undefined;
-  if (!dryRun) return bringBack({ max, filter, known, signal }, source);
+  const known = (state?.backlog ?? 0) + unsettled || undefined;
+  const report = dryRun
+    ? await lookInto(known, signal, source)
+    : await bringBack({ max, filter, known, signal }, source);
+  return othersHold ? { ...report, complete: false } : report;
+}
+
+/** A consumer that has just closed may still be counted: it is asked for once more before that is believed. */
+async function settledState(
+  { inspect, clock }: RedriveSource,
+  signal: AbortSignal | undefined,
+): Promise<TopologyState | undefined> {
+  for (let looks = 1; ; looks++) {
+    const state = await inspect();
+    if (state?.unsettled !== "unknown" || looks === mostLooks || signal?.aborted) return state;
+    await sleep(clock, betweenLooksMs, signal);
+  }
+}
+
+async function lookInto(
+  known: number | undefined,
+  signal: AbortSignal | undefined,
+  source: RedriveSource,
+): Promise<RedriveReport> {
   const { clock, leaseMs } = source;
   const isAborted = signal ?? new AbortController().signal;
   const opened = await source.open(isAborted);
@@ -43,4 +78,13 @@ export function checkRedriveOptions(options: RedriveOptions): void {
   if (dryRun !== undefined && typeof dryRun !== "boolean")
     throw new MessagingError("INVALID_ARGUMENT", "`dryRun` takes true or false.");
   checkSignal(signal);
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` for a queue that would be its own dead-letter queue */
+export function checkLeadsElsewhere(deadLetterQueue: Address, back: Address): void {
+  if (back.kind !== deadLetterQueue.kind || back.brokerName !== deadLetterQueue.brokerName) return;
+  throw new MessagingError("INVALID_ARGUMENT", `"${back.name}" cannot be redriven into itself.`, {
+    remedy: "Name as `deadLetter` the queue that holds its dead-lettered messages.",
+    details: { queue: back.name },
+  });
 }
