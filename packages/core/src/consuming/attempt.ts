@@ -1,6 +1,8 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { readable } from "../errors/readable.ts";
+import { toldRejection } from "../runtime/told-rejection.ts";
 import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
@@ -11,7 +13,11 @@ export interface AttemptOwner {
   ackNow(attempt: Attempt): Promise<SettleResult>;
   retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult>;
   rejectNow(attempt: Attempt, reason: unknown): Promise<SettleResult>;
+  /** A settlement that nobody awaits was refused. */
+  readonly refused: (error: unknown) => void;
 }
+
+type RetryOptions = NonNullable<Parameters<Delivery["retry"]>[0]>;
 
 /**
  * One call of a handler, as the application sees it. A second attempt in place is
@@ -110,12 +116,19 @@ export class Attempt implements Delivery {
     return this.#owner.ackNow(this);
   }
 
-  async retry(options: { readonly delayMs?: number; readonly reason?: unknown } = {}): Promise<SettleResult> {
-    checkOptionNames("retry", options, ["delayMs", "reason"]);
-    return this.#owner.retryNow(this, options.delayMs, options.reason);
+  retry(options: RetryOptions = {}): Promise<SettleResult> {
+    return toldRejection(this.#retry(options), this.#owner.refused);
   }
 
   reject(reason?: unknown): Promise<SettleResult> {
-    return this.#owner.rejectNow(this, reason);
+    return toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
+  }
+
+  async #retry(options: RetryOptions): Promise<SettleResult> {
+    const { delayMs, reason } = readable("The options of `retry`", () => {
+      checkOptionNames("retry", options, ["delayMs", "reason"]);
+      return { delayMs: options.delayMs, reason: options.reason };
+    });
+    return this.#owner.retryNow(this, delayMs, reason);
   }
 }
