@@ -10,6 +10,7 @@ import { normalise } from "../spi/normalise.ts";
 import type { PublishOutcome } from "../spi/settlement.ts";
 import { InFlightBatch } from "./in-flight-batch.ts";
 import { Outage } from "./outage.ts";
+import { type SendFailure, withOvertaken } from "./overtaken.ts";
 import type { PendingBudget } from "./pending-budget.ts";
 import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
 import { Preparation, type PreparationContext } from "./preparation.ts";
@@ -161,13 +162,14 @@ export class DestinationSender implements PendingOwner {
     this.#inFlight.delete(flight);
     flight.returned();
 
-    const failures: Failure[] = [];
+    const refused: SendFailure[] = [];
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as PendingPublish;
       const outcome = outcomes?.[index];
       if (outcome?.ok) entry.succeed(outcome);
-      else failures.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
+      else refused.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
     }
+    const failures = withOvertaken(entries, refused);
     this.#observe(flight, failures);
     if (failures.length > 0) this.#failOrKeep(failures);
     else {
@@ -178,7 +180,7 @@ export class DestinationSender implements PendingOwner {
     if (this.#pending === 0) this.#rest();
   }
 
-  #observe(flight: InFlightBatch, failures: readonly Failure[]): void {
+  #observe(flight: InFlightBatch, failures: readonly SendFailure[]): void {
     const { observer, clock } = this.#context;
     if (observer?.published === undefined) return;
     const errors = new Map(failures.map(({ index, error }) => [index, error]));
@@ -186,7 +188,7 @@ export class DestinationSender implements PendingOwner {
   }
 
   /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
-  #failOrKeep(failures: readonly Pick<Failure, "entry" | "error">[]): void {
+  #failOrKeep(failures: readonly Pick<SendFailure, "entry" | "error">[]): void {
     const now = monotonicNow(this.#context.clock);
     const kept: PendingPublish[] = [];
     for (const { entry, error } of failures) {
@@ -247,7 +249,7 @@ export class DestinationSender implements PendingOwner {
   #expireOverdue(): void {
     const now = monotonicNow(this.#context.clock);
     for (const flight of this.#inFlight) {
-      const late: Failure[] = [];
+      const late: SendFailure[] = [];
       flight.entries.forEach((entry, index) => {
         if (now >= entry.deadline) late.push({ entry, error: this.#outOfTime(entry), index });
       });
@@ -290,11 +292,4 @@ export class DestinationSender implements PendingOwner {
       this.#owner.resting(this);
     }
   }
-}
-
-interface Failure {
-  readonly entry: PendingPublish;
-  readonly error: MessagingError;
-  /** Its place in the batch. */
-  readonly index: number;
 }
