@@ -25,11 +25,12 @@ import {
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import { aborted, closed } from "../errors/ended.ts";
+import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkLeadsElsewhere, checkRedriveOptions, redrive } from "../redriving/redrive.ts";
+import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -201,7 +202,7 @@ export class BrokerClient implements Client<Feature> {
   messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
     const subscribe = async (handler: Handler<T>, isWanted: () => boolean) => {
-      this.#check(from, from?.kind === "topic" ? "topic" : "queue");
+      this.#check(from, readable("The contract", () => from?.kind) === "topic" ? "topic" : "queue");
       checkConsuming(options);
       // What the loop has taken and not settled is its own choice: the prefetch bounds it.
       const pulled = { ...options, concurrency: options.concurrency ?? options.prefetch ?? 100 };
@@ -320,11 +321,14 @@ export class BrokerClient implements Client<Feature> {
 
   // ── Operating ───────────────────────────────────────────────────────────────
 
-  async redrive(from: ConsumerRef, options: RedriveOptions = {}): Promise<RedriveReport> {
+  async redrive(from: ConsumerRef, given: RedriveOptions = {}): Promise<RedriveReport> {
     this.#checkOpen();
-    checkRedriveOptions(options);
+    const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const deadLettered = options.deadLetter ?? this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from);
+    const deadLettered =
+      options.deadLetter !== undefined
+        ? options.deadLetter
+        : (this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from));
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);

@@ -6,6 +6,7 @@ import { checkFilter } from "../consuming/filter.ts";
 import { startPosition } from "../consuming/start-position.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { checkConsumerRef } from "../policies/dead-letter.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
@@ -92,20 +93,22 @@ export class OwnTopology implements TopologyClient<Feature> {
   /** The address of a queue or of a topic's group. */
   consumed(from: ConsumerRef): Address {
     const { names, checkContract } = this.#context;
-    checkConsumerRef(from);
-    if ("queue" in from) {
-      checkOptionNames("a queue to consume", from, ["queue"]);
-      checkContract(from.queue, "queue");
-      return names.destination(from.queue);
-    }
-    checkOptionNames("a group to consume", from, ["topic", "group"]);
-    checkContract(from.topic, "topic");
-    return names.group(from.topic, from.group);
+    return readable("The consumer that was named", () => {
+      checkConsumerRef(from);
+      if ("queue" in from) {
+        checkOptionNames("a queue to consume", from, ["queue"]);
+        checkContract(from.queue, "queue");
+        return names.destination(from.queue);
+      }
+      checkOptionNames("a group to consume", from, ["topic", "group"]);
+      checkContract(from.topic, "topic");
+      return names.group(from.topic, from.group);
+    });
   }
 
   #items(subjects: readonly TopologySubject<Feature>[]): TopologyItem[] {
     this.#context.checkOpen();
-    return subjects.map((subject) => this.#item(subject));
+    return subjects.map((subject) => readable("What was given", () => this.#item(subject)));
   }
 
   #item(subject: TopologySubject<Feature>): TopologyItem {

@@ -2,6 +2,7 @@ import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
@@ -67,8 +68,18 @@ async function lookInto(
   return report;
 }
 
-/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
-export function checkRedriveOptions(options: RedriveOptions): void {
+/**
+ * The options as they are now, whatever becomes of the object.
+ * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
+ */
+export function checkedRedriveOptions(given: RedriveOptions): RedriveOptions {
+  return readable("What was given to redrive", () => {
+    checkRedriveOptions(given);
+    return { ...given };
+  });
+}
+
+function checkRedriveOptions(options: RedriveOptions): void {
   checkOptionNames("redrive", options, ["max", "filter", "dryRun", "deadLetter", "signal"]);
   const { max, filter, dryRun, signal } = options;
   if (max !== undefined && !(typeof max === "number" && max >= 1))
