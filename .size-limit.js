@@ -8,21 +8,24 @@
 //         +1.7    requests across clocks, redrives by run marks, dry runs that write nothing
 //         +2.6    errors as data without secrets, a logger, health that says since when
 //         +1.3    every argument of a public call checked
+//         +3.0    keys that wait for a dead-lettered message: looks at its queue, shared and in vain, originals that run anew
+//         +0.2    waiting retries that another process takes over
 //   spi     5 kB   as it was first measured
 //         +3.0    what log adapters share: partition buffers, delay tiers, the forwarder of due messages
+//         +0.2    what they keep beside an offset of retries that wait
 export default [
   {
     name: "@waybill/core, everything",
     path: "packages/core/dist/index.js",
     import: "*",
-    limit: "38 kB",
+    limit: "43 kB",
     brotli: true,
   },
   {
     name: "@waybill/core/spi, everything",
     path: "packages/core/dist/spi/index.js",
     import: "*",
-    limit: "8 kB",
+    limit: "8.2 kB",
     brotli: true,
   },
 ];

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
@@ -6,6 +7,18 @@ export function liveBytes(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
+}
+
+/** The same once it no longer changes: timers of what has ended hold on to memory for a moment. */
+export async function settledBytes(): Promise<number> {
+  let before = liveBytes();
+  for (let looks = 0; looks < 25; looks++) {
+    await sleep(200);
+    const now = liveBytes();
+    if (Math.abs(now - before) < 2 ** 20) return now;
+    before = now;
+  }
+  return before;
 }
 
 let collect: (() => void) | undefined;

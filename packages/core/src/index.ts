@@ -1,11 +1,17 @@
 export type { Client, Health } from "./api/client.ts";
 export { bytes, type Codec, json, text } from "./api/codec.ts";
-export type { ConsumeOptions } from "./api/consume-options.ts";
+export type {
+  ConsumeOptions,
+  GiveTheContractAKey,
+  OptionsByOrder,
+  OrderedConsumeOptions,
+} from "./api/consume-options.ts";
 export {
   type AnyPayload,
   type AnyQueue,
   type AnyTopic,
   type Contract,
+  type KeyOptions,
   type OrderOptions,
   type Payload,
   type PayloadOptions,
@@ -17,7 +23,7 @@ export {
   topic,
 } from "./api/contract.ts";
 export type { Delivery, Handler, SettleResult } from "./api/delivery.ts";
-export type { Backoff, DeadLetterPolicy, RetryPolicy } from "./api/failure-policy.ts";
+export type { AfterDeadLetter, Backoff, DeadLetterPolicy, RetryPolicy } from "./api/failure-policy.ts";
 export type { Gated, Has, HasFeatures } from "./api/gated.ts";
 export type {
   HandleMiddleware,

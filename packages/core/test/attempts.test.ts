@@ -1,9 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { MessagingError, queue } from "../src/index.ts";
+import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
-import { connected, delivery, never, values } from "./workbench.ts";
+import { connected, delivery, gate, never, values } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => "k" });
@@ -34,24 +34,85 @@ describe("what no handler has seen", () => {
     expect(handler.began.at(-1)).toBe("2");
   });
 
-  it("uses no attempt where the broker counts every delivery, and is no suspect before its count is high", async () => {
-    const { client, driver, clock } = await connected({ capabilities: { attempts: "counted" } });
+  it("uses none either when its connection is lost while it is on its way into the process", async () => {
+    const { client, driver, clock } = await connected();
     const attempts: number[] = [];
-    await client.consume(Jobs, { retry: { maxAttempts: 2, backoff: () => 1 } }, (_value, { attempt }) => {
+    await client.consume(Jobs, { retry: { maxAttempts: 2 } }, (_value, { attempt }) => {
       attempts.push(attempt);
-      throw new Error("always");
     });
-    driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
+    const message = delivery(1);
+    for (let redeliveries = 0; redeliveries < 4; redeliveries++) {
+      driver.consumer().deliver({ ...message, redeliveries });
+      driver.connection.hooks.lost(lost);
+      await clock.pass(10_000);
+    }
+    expect(attempts).toEqual([]);
+    driver.consumer().deliver({ ...message, redeliveries: 4 });
     await clock.settle();
     expect(attempts).toEqual([1]);
-    // After many redeployments all that was prefetched is counted as high.
-    const many = [delivery(2, { redeliveries: 60 }), delivery(3, { redeliveries: 60 })];
-    driver.consumer().deliver(...many);
-    await clock.pass(1_000);
-    driver.consumer().deliver(...many);
-    await clock.pass(60_000);
-    expect(attempts).toEqual([1, 1]);
+  });
+
+  it("uses none when its connection is lost before its middleware has called the handler, nor is it called then", async () => {
+    const called: number[] = [];
+    let goOn = gate();
+    const { client, driver, clock } = await connected(
+      {},
+      {
+        middleware: {
+          handle: [
+            async (_delivery, next) => {
+              await goOn.opened;
+              await next();
+            },
+          ],
+        },
+      },
+    );
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, (_value, { attempt }) => {
+      called.push(attempt);
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.settle();
+    driver.connection.hooks.lost(lost);
+    await clock.pass(10_000);
+    goOn.open();
+    await clock.settle();
+    expect(called).toEqual([]);
+    goOn = gate();
+    goOn.open();
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.settle();
+    expect(called).toEqual([1]);
     expect(driver.sent("jobs..dead")).toEqual([]);
+  });
+
+  it("is not handled after its subscription has closed, though its schema was still at it", async () => {
+    const goOn = gate();
+    const Checked = queue<number>("checked", {
+      schema: {
+        "~standard": {
+          version: 1,
+          vendor: "test",
+          validate: async (value) => {
+            await goOn.opened;
+            return { value: value as number };
+          },
+        },
+      },
+    });
+    const { client, driver, clock } = await connected();
+    const called: number[] = [];
+    const subscription = await client.consume(Checked, (value) => void called.push(value));
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = subscription.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    goOn.open();
+    await clock.settle();
+    expect(called).toEqual([]);
+    expect(driver.consumer().startedAtClose).toEqual([]);
   });
 
   it("is handed back as not started, and what was started as started", async () => {
@@ -68,30 +129,37 @@ describe("what no handler has seen", () => {
   });
 });
 
-describe("a handler that is called while its subscription closes", () => {
-  it.each([
-    ["heeds its signal", true],
-    ["does not", false],
-  ])("has used an attempt, whether it %s or not", async (_, heeds) => {
+describe("what a handler was at when its subscription closed", () => {
+  const ended = [
+    ["ends when it is told", (signal: AbortSignal) => signal],
+    ["goes on all the same", () => undefined],
+  ] as const;
+
+  it.each(ended)("has used an attempt: one that %s", async (_title, heeded) => {
     const { client, driver, clock } = await connected();
     const attempts: number[] = [];
-    const message = delivery(1);
-    for (let deployment = 0; deployment < 3; deployment++) {
-      const subscription = await client.consume(Jobs, async (_value, { attempt, signal }) => {
+    const start = () =>
+      client.consume(Jobs, { retry: { maxAttempts: 3 } }, (_value, { attempt, signal }) => {
         attempts.push(attempt);
-        await new Promise((_resolve, reject) => {
-          if (heeds) signal.addEventListener("abort", () => reject(signal.reason));
-        });
+        return new Promise<void>((_resolve, reject) =>
+          heeded(signal)?.addEventListener("abort", () => reject(signal.reason)),
+        );
       });
-      const consumer = driver.consumer();
-      consumer.deliver({ ...message, redeliveries: deployment });
+    const message = delivery(1);
+    for (let redeliveries = 0; redeliveries < 2; redeliveries++) {
+      const subscription = await start();
+      driver.consumer().deliver({ ...message, redeliveries });
       await clock.settle();
+      const consumer = driver.consumer();
       const closing = subscription.close({ timeoutMs: 10 });
       await clock.pass(20_000);
       await closing;
       expect([...(consumer.closedWith?.started ?? [])].map(({ id }) => id)).toEqual([message.id]);
-      expect(consumer.settled).toEqual([]);
     }
+    // Even where the broker has counted nothing.
+    await start();
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.settle();
     expect(attempts).toEqual([1, 2, 3]);
   });
 });
@@ -111,6 +179,23 @@ describe("a message that waits for its next attempt", () => {
     await collected(() => gone.length > 0);
     expect(gone).toEqual(["the error"]);
     await subscription.close();
+  });
+});
+
+describe("a message that a redrive brought back", () => {
+  it("begins anew, though its retry went to another process and was given up there", async () => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    await client.consume(Jobs, (_value, { attempt }) => {
+      attempts.push(attempt);
+      throw new Error("always");
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.settle();
+    driver.consumer().deliver({ ...message, headers: { "waybill-redrive-run": "run" } });
+    await clock.settle();
+    expect(attempts).toEqual([1, 1]);
   });
 });
 
@@ -287,6 +372,57 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.consumer().source.prefetch).toBe(100);
   });
 
+  it("is handed back with the rest when it is put off, and keeps its wait", async () => {
+    const { client, driver, clock } = await connected();
+    const subscription = await client.consume(Jobs, { concurrency: 5, retry: { maxAttempts: 3 } }, () => {
+      throw new PostponedError("later", { delayMs: 30_000 });
+    });
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(10_000);
+    const alone = driver.consumer();
+    alone.deliver(suspicious(1, 3));
+    await clock.settle();
+    expect([...(alone.closedWith?.delayed.values() ?? [])]).toMatchObject([{ delayMs: 30_000 }]);
+    expect(subscription.held).toBe(0);
+    await clock.pass(60_000);
+  });
+
+  it("is run alone also when it had to wait behind its key", async () => {
+    const { client, driver, clock } = await connected();
+    const handled: number[] = [];
+    await client.consume(Keyed, { retry: { maxAttempts: 3 } }, (value) => void handled.push(value));
+    const second = delivery(2, { key: "k", redeliveries: 3 });
+    driver.consumer().deliver(delivery(1, { key: "k" }), second);
+    await clock.pass(100);
+    expect(handled).toEqual([1]);
+    expect(driver.consumers).toHaveLength(2);
+    driver.consumer().deliver(second);
+    await clock.pass(100);
+    expect(handled).toEqual([1, 2]);
+  });
+
+  it("that is put off while it runs alone is handed back, and comes again after its wait", async () => {
+    const { client, driver, clock } = await connected();
+    const attempts: number[] = [];
+    await client.consume(Keyed, { retry: { maxAttempts: 3 } }, (_value, { attempt }) => {
+      attempts.push(attempt);
+      if (attempts.length === 1) throw new PostponedError("not now", { delayMs: 20_000 });
+    });
+    const message = delivery(1, { key: "k", redeliveries: 3 });
+    driver.consumer().deliver(message);
+    await clock.settle();
+    const alone = driver.consumer();
+    alone.deliver(message);
+    await clock.pass(10_000);
+    expect([...(alone.closedWith?.delayed.values() ?? [])]).toMatchObject([{ delayMs: 20_000 }]);
+    driver.consumer().deliver(message);
+    await clock.pass(9_000);
+    expect(attempts).toEqual([3]);
+    await clock.pass(12_000);
+    expect(attempts).toEqual([3, 3]);
+    expect(driver.consumers.flatMap(({ settled }) => settled)).toEqual(["ack 1"]);
+  });
+
   it("is given up when its count is above that of all others, and they are not", async () => {
     const { client, driver, clock } = await connected();
     const seen: unknown[] = [];
@@ -348,6 +484,52 @@ describe("a message whose count has reached the limit", () => {
   });
 });
 
+describe("the attempt that is written on a message", () => {
+  const written = (value: number, attempt: string | number, rest: object = {}) =>
+    delivery(value, { headers: { "waybill-attempt": String(attempt) }, ...rest });
+  const retry = { maxAttempts: 3, backoff: () => 0 };
+
+  it("is where it goes on, across processes", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { retry: { how: "republish" } } });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(written(1, 2));
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    expect(handler.began).toEqual(["1#2"]);
+    expect(driver.sent("jobs")[0]?.headers["waybill-attempt"]).toBe("3");
+  });
+
+  it.each([3, 4, 99, 1_000_000, 1e9])("gives nobody up who was never handled: %d", async (attempt) => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(written(1, attempt), written(2, attempt));
+    await clock.settle();
+    const began = attempt === 1e9 ? ["1", "2"] : ["1#3", "2#3"];
+    expect(handler.began).toEqual(began);
+    handler.end(1);
+    handler.fail(2);
+    await clock.settle();
+    expect(driver.consumer().settled[0]).toBe("ack 1");
+    expect(values(driver.sent("jobs..dead"))).toEqual(attempt === 1e9 ? [] : [2]);
+  });
+
+  it("is no part of the verdict on what takes its process down: that is the broker's count", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    // As often as the kills of a busy process come to, while it was only prefetched.
+    const suspicious = written(1, 99, { redeliveries: 4 });
+    driver.consumer().deliver(suspicious);
+    await clock.settle();
+    driver.consumer().deliver(suspicious);
+    await clock.settle();
+    expect(handler.began).toEqual(["1#3"]);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+  });
+});
 /** Until the garbage collector has run, if it can be made to. */
 async function collected(done: () => boolean): Promise<void> {
   setFlagsFromString("--expose-gc");

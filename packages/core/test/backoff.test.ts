@@ -49,6 +49,10 @@ describe("exponential backoff", () => {
     { backoff: { factor: 0.5 } },
     { backoff: { maxMs: "5" } },
     { backoff: { jitter: -1 } },
+    { backoff: { initialMs: Number.POSITIVE_INFINITY } },
+    { backoff: { jitter: Number.POSITIVE_INFINITY } },
+    { backoff: { factor: Number.POSITIVE_INFINITY } },
+    { backoff: { maxMs: Number.POSITIVE_INFINITY } },
   ];
   for (const policy of wrong) {
     it(`${JSON.stringify(policy)} is refused`, () => {

@@ -13,6 +13,7 @@ const events: readonly DeliveryEvent[] = [
   "store",
   "delay",
   "due",
+  "block",
   "ack",
   "release",
   "finish",

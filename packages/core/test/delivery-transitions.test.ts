@@ -1,6 +1,8 @@
 import { afterAll, beforeEach, expect, it, vi } from "vitest";
 import { deliveryTransitions } from "../src/consuming/delivery-state.ts";
-import { MessagingError, queue, type Subscription } from "../src/index.ts";
+import { MessagingError, NonRetryableError, queue, type Subscription } from "../src/index.ts";
+import type { ReceivedMessage } from "../src/spi/message.ts";
+import { redriven, ScriptedDeadLetterQueue } from "./dead-letter-queue.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import type { Script, ScriptedConsumer } from "./scripted-driver.ts";
 import { connected, delivery, gate, type Workbench } from "./workbench.ts";
@@ -50,6 +52,16 @@ async function staged(script: Script = {}, jobs = Jobs, options: object = {}): P
 
 const settleNever: Script = { settle: () => gate<undefined>().opened };
 const publishNever: Script = { publish: () => gate<undefined>().opened };
+
+/** The message was dead-lettered, and its key waits for that. */
+async function blocked(): Promise<Stage & { readonly deadLetters: ScriptedDeadLetterQueue }> {
+  const deadLetters = new ScriptedDeadLetterQueue("keyed..dead");
+  const stage = await staged(deadLetters.script, Keyed, { afterDeadLetter: "block" });
+  stage.handler.fail(1, new NonRetryableError("never"));
+  await stage.clock.settle();
+  expect(stage.subscription.blockedKeys).toBe(1);
+  return { ...stage, deadLetters };
+}
 
 /** How each transition comes about. */
 const ways: Record<string, () => Promise<void>> = {
@@ -181,6 +193,40 @@ const ways: Record<string, () => Promise<void>> = {
     handler.fail(1);
     await clock.settle();
     await subscription.close();
+  },
+  "queued block": async () => {
+    const { client, driver, clock, handler, subscription } = await blocked();
+    const { id } = handler.delivery(1);
+    await subscription.close();
+    const next = await client.consume(Keyed, { afterDeadLetter: "block" }, handler.handler);
+    driver.consumer().deliver(delivery(1, { id, key: "k" }));
+    await clock.settle();
+    expect(handler.began).toEqual(["1"]);
+    expect(next.blockedKeys).toBe(1);
+  },
+  "settling block": async () => void (await blocked()),
+  "blocking due": async () => {
+    const { clock, handler, consumer, deadLetters } = await blocked();
+    consumer.deliver(redriven(deadLetters.copies[0] as ReceivedMessage));
+    await clock.settle();
+    expect(handler.began).toEqual(["1", "1"]);
+  },
+  "blocking ack": async () => {
+    const { clock, consumer, deadLetters } = await blocked();
+    deadLetters.copies = [];
+    await clock.pass(60_000);
+    expect(consumer.settled).toEqual(["ack 1"]);
+  },
+  "blocking lose": async () => {
+    const { lose, subscription } = await blocked();
+    await lose();
+    expect(subscription.blockedKeys).toBe(0);
+  },
+  "blocking forget": async () => {
+    const { subscription, consumer } = await blocked();
+    await subscription.close();
+    expect(consumer.settled).toEqual([]);
+    expect(consumer.startedAtClose).toHaveLength(1);
   },
   "acking release": async () => {
     const { handler, clock, subscription } = await staged();

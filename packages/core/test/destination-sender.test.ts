@@ -576,6 +576,19 @@ describe("the destination", () => {
     expect(driver.ensured).toHaveLength(2);
   });
 
+  it("that was declared is not made again by the first publish, until it was removed", async () => {
+    const { client, driver } = await connected();
+    const Orders = topic<number>("orders");
+    const Jobs = queue<number>("jobs");
+    await client.topology.declare({ topic: Orders, group: "billing" }, Jobs);
+    await client.publish(Orders, 1);
+    await client.send(Jobs, 1);
+    expect(driver.ensured.map(({ address }) => address.kind)).toEqual(["group", "queue"]);
+    await client.topology.remove(Jobs);
+    await client.send(Jobs, 2);
+    expect(driver.ensured.slice(2).map(({ address }) => address.kind)).toEqual(["queue"]);
+  });
+
   it("that a subscription has made is not made again by the first publish, until it was removed or not found", async () => {
     let isThere = true;
     const { client, driver } = await connected({
@@ -710,6 +723,8 @@ describe("senders", () => {
       observer: undefined,
       onError: ignore,
       prepare: async () => {},
+      troubleChanged: ignore,
+      isPrepared: () => false,
       forget: ignore,
     });
     return { driver, link, cache };

@@ -95,6 +95,32 @@ describe("past the deadline", () => {
     expect(subscription.state).toBe("closed");
   });
 
+  it("a handler whose connection is lost meanwhile is told at once", async () => {
+    const { client, driver, clock } = await connected();
+    let told: unknown;
+    const subscription = await client.consume(
+      Jobs,
+      (_value, { signal }) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener("abort", () => {
+            told = signal.reason;
+            resolve();
+          });
+        }),
+    );
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = watch(subscription.close({ timeoutMs: 30_000 }));
+    await clock.pass(1_000);
+    expect(told).toBe(undefined);
+    driver.connection.hooks.lost(new VendorError("CONNECTION_LOST"));
+    await clock.settle();
+    expect(told).toMatchObject({ code: "LEASE_LOST" });
+    expect(driver.consumers[0]?.settled).toEqual([]);
+    await clock.pass(10_000);
+    expect(closing.over).toBe(true);
+  });
+
   it("a handler that ends because it was told settles nothing, in peace or by throwing", async () => {
     const { client, driver, clock, errors } = await connected();
     await client.consume(
@@ -268,3 +294,219 @@ describe("a client that closes", () => {
     expect(driver.consumers.map(({ closed }) => closed)).toEqual([1, 1]);
   });
 });
+
+describe("closing from within a handler", () => {
+  it("is told of once, and resolves when all other handlers have ended; its message is settled", async () => {
+    for (const whole of [false, true]) {
+      const { client, driver, clock, errors } = await connected();
+      const hands = new ManualHandler();
+      const asked: Promise<void>[] = [];
+      const subscription = await client.consume(Jobs, async (value, each) => {
+        await hands.handler(value, each);
+        if (value !== 1) return;
+        asked.push(whole ? client.close() : subscription.close());
+        await asked[0];
+      });
+      driver.consumer().deliver(delivery(1), delivery(2));
+      await clock.settle();
+      hands.end(1);
+      await clock.settle();
+      const closing = watch(asked[0] as Promise<void>);
+      await clock.pass(500);
+      expect(closing.over).toBe(false);
+      hands.end(2);
+      await clock.settle();
+      expect(closing.over).toBe(true);
+      await clock.pass(500);
+      expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 2"]);
+      expect(subscription.state).toBe("closed");
+      if (whole) expect(client.health().status).toBe("closed");
+      expect(errors).toMatchObject([
+        { code: "INVALID_ARGUMENT", message: expect.stringContaining("its own subscription") },
+      ]);
+    }
+  });
+
+  it("by two of its handlers at once is not waited out either", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const ended: number[] = [];
+    const subscription = await client.consume(Jobs, async (value) => {
+      await turn();
+      await (value === 1 ? subscription.close() : client.close());
+      ended.push(value);
+    });
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.pass(100);
+    expect(ended.sort()).toEqual([1, 2]);
+    expect(driver.consumer().settled).toHaveLength(2);
+    expect(errors).toHaveLength(1);
+  });
+
+  it("while another closes its own, neither is waited out", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const ended: string[] = [];
+    const a = await client.consume(queue("a"), async () => {
+      await turn();
+      await b.close();
+      ended.push("a");
+    });
+    const b = await client.consume(queue("b"), async () => {
+      await turn();
+      await a.close();
+      ended.push("b");
+    });
+    driver.consumer("a").deliver(delivery(1));
+    driver.consumer("b").deliver(delivery(2));
+    await clock.pass(100);
+    expect(ended).toEqual(["b", "a"]);
+    expect([a.state, b.state]).toEqual(["closed", "closed"]);
+    expect(errors).toMatchObject([
+      { code: "INVALID_ARGUMENT", message: expect.stringContaining('waits for "a" to close') },
+    ]);
+  });
+
+  it("that has ended is closing from outside: what it left behind waits for all others", async () => {
+    for (const whole of [false, true]) {
+      const { client, driver, clock, errors } = await connected();
+      const hands = new ManualHandler();
+      const leftBehind = gate();
+      const asked: Promise<void>[] = [];
+      const subscription = await client.consume(Jobs, (value, each) => {
+        if (value !== 1) return hands.handler(value, each);
+        void leftBehind.opened.then(() => asked.push(whole ? client.close() : subscription.close()));
+        return undefined;
+      });
+      driver.consumer().deliver(delivery(1), delivery(2));
+      await clock.settle();
+      leftBehind.open();
+      await clock.settle();
+      const closing = watch(asked[0] as Promise<void>);
+      await clock.pass(500);
+      expect(closing.over).toBe(false);
+      hands.end(2);
+      await clock.pass(500);
+      expect(closing.over).toBe(true);
+      expect(errors).toEqual([]);
+    }
+  });
+
+  it("of another client's waits until that has closed", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const other = await connected();
+    const hands = new ManualHandler();
+    const ended: number[] = [];
+    await other.client.consume(Jobs, hands.handler);
+    other.driver.consumer().deliver(delivery(2));
+    await client.consume(Jobs, async (value) => {
+      await other.client.close();
+      ended.push(value);
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(ended).toEqual([]);
+    hands.end(2);
+    await other.clock.pass(500);
+    expect(other.client.health().status).toBe("closed");
+    expect(ended).toEqual([1]);
+    expect(errors).toEqual([]);
+  });
+});
+
+describe("a closing that has to wait", () => {
+  /** What was told of it, after the second, and after all of it. */
+  async function toldOf(bench: Awaited<ReturnType<typeof connected>>, closing: Promise<unknown>) {
+    const { clock, errors } = bench;
+    await clock.pass(999);
+    expect(errors).toEqual([]);
+    await clock.pass(1);
+    const told = errors.map(({ code, message }) => `${code} ${message}`);
+    await clock.pass(60_000);
+    await closing;
+    expect(errors).toHaveLength(told.length);
+    expect(clock.timers).toBe(0);
+    return told;
+  }
+
+  it("for handlers says so after a second, once", async () => {
+    const bench = await connected();
+    await bench.client.consume(Jobs, () => never);
+    bench.driver.consumer().deliver(delivery(1), delivery(2));
+    await bench.clock.settle();
+    expect(await toldOf(bench, bench.client.close({ timeoutMs: 5_000 }))).toEqual([
+      expect.stringContaining('DRAINING Closing "jobs" waits for 2 of its handlers, up to 5000 ms.'),
+    ]);
+  });
+
+  it("for the very loop that closes it says so", async () => {
+    for (const whole of [true, false]) {
+      const bench = await connected();
+      const messages = bench.client.messages(Jobs);
+      await messages.ready();
+      bench.driver.consumer().deliver(delivery(1));
+      const loop = async () => {
+        for await (const each of messages) await (whole ? bench.client.close() : each.subscription.close());
+      };
+      expect(await toldOf(bench, loop())).toEqual([
+        expect.stringContaining('DRAINING Closing "jobs" waits for 1 of its deliveries, which a loop holds'),
+      ]);
+    }
+  });
+
+  it("for publishes says so, a publish middleware's among them", async () => {
+    const closing: Promise<void>[] = [];
+    const bench: Awaited<ReturnType<typeof connected>> = await connected(
+      {},
+      {
+        middleware: {
+          publish: [
+            async (_message, next) => {
+              closing.push(bench.client.close({ timeoutMs: 5_000 }));
+              await closing[0];
+              return next();
+            },
+          ],
+        },
+      },
+    );
+    const published = failureOf(bench.client.publish(Orders, 1));
+    expect(await toldOf(bench, published)).toEqual([
+      expect.stringContaining("DRAINING Closing the client waits for 1 of its publishes"),
+    ]);
+    expect((await published)?.code).toBe("CLOSED");
+  });
+
+  it("for nothing that takes long says nothing", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const hands = new ManualHandler();
+    await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close();
+    await clock.pass(900);
+    hands.end(1);
+    await clock.pass(10_000);
+    await closing;
+    expect(errors).toEqual([]);
+  });
+
+  it("from a schema that thinks is one from a handler: told of at once, and not waited out", async () => {
+    const closed: string[] = [];
+    const validate = async (value: unknown) => {
+      await client.close();
+      closed.push("client");
+      return { value: value as number };
+    };
+    const schema = { "~standard": { version: 1 as const, vendor: "test", validate } };
+    const { client, driver, clock, errors } = await connected();
+    await client.consume(queue("checked", { schema }), () => void closed.push("handled"));
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(500);
+    expect(closed).toEqual(["client", "handled"]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(client.health().status).toBe("closed");
+    expect(errors.map(({ code }) => code)).toEqual(["INVALID_ARGUMENT"]);
+  });
+});
+
+/** One event-loop turn, so that other handlers have begun. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

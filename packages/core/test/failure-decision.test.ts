@@ -13,6 +13,7 @@ const facts = fc.record({
   kind: fc.constantFrom("topic", "group", "queue", "inbox") as fc.Arbitrary<FailureFacts["kind"]>,
   keyed: fc.boolean(),
   hasDeadLetterQueue: fc.boolean(),
+  afterDeadLetter: fc.constantFrom("continue", "block") as fc.Arbitrary<FailureFacts["afterDeadLetter"]>,
   settles: fc.constant(true),
   capabilities: fc.constantFrom<FailureFacts["capabilities"]>(
     { retry: { how: "native", maxDelayMs: 50_000 }, features: {} },
@@ -59,5 +60,16 @@ it("drops what comes on a reply path: there is nothing to settle", () => {
     fc.property(facts, (known) => {
       expect(decideFailure({ ...known, settles: false }).becomes).toBe("dropped");
     }),
+  );
+});
+
+it("blocks the key of what it dead-letters where that is asked for, and nothing else", () => {
+  fc.assert(
+    fc.property(facts, (known) => {
+      const decision = decideFailure(known);
+      if (decision.becomes !== "dead-lettered") return;
+      expect(decision.blocksKey).toBe(known.keyed && known.afterDeadLetter === "block");
+    }),
+    { numRuns: 2_000 },
   );
 });

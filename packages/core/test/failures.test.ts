@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
 import {
   type Codec,
+  type Delivery,
   deadLetterDetails,
   deadLetterOf,
   NonRetryableError,
+  PostponedError,
   queue,
   type StandardSchema,
   topic,
 } from "../src/index.ts";
 import type { Capabilities } from "../src/spi/index.ts";
 import { everything, type Script, VendorError } from "./scripted-driver.ts";
-import { connected, delivery, gate } from "./workbench.ts";
+import { connected, delivery, failureOf, gate } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => undefined });
@@ -357,7 +359,7 @@ describe("a body that the handler could not use", () => {
     ],
   };
   for (const [what, [contract, value, code]] of Object.entries(cases)) {
-    it(`${what} is a dead-lettered message at once, and the handler is not called`, async () => {
+    it(`${what} is dead-lettered at once, and the handler is not called`, async () => {
       const { client, driver, clock } = await connected();
       let called = 0;
       await client.consume(contract, () => void called++);
@@ -391,4 +393,98 @@ describe("a body that the handler could not use", () => {
     await clock.settle();
     expect(seen).toEqual(["1!", "1!"]);
   });
+});
+
+describe("a wait that nobody could wait for", () => {
+  const endless = [Number.POSITIVE_INFINITY, 1e18, 86_400_001, Number.NaN, -1, "5", null];
+  const keyed = queue<number>("keyed", { key: () => "k" });
+
+  it.each(endless)(
+    "%s is refused where the application asks for it, and the message is its own still",
+    async (ms) => {
+      for (const jobs of [queue<number>("jobs"), keyed]) {
+        const { client, driver, clock } = await connected();
+        const refused: unknown[] = [];
+        await client.consume(jobs, async (_value, each) => {
+          const failure = await failureOf(each.retry({ delayMs: ms as number }));
+          refused.push(failure?.code, each.settlement);
+          await each.retry({ delayMs: 60_000 });
+        });
+        driver.consumer().deliver(delivery(1, { key: "k" }));
+        await clock.pass(59_999);
+        expect(refused).toEqual(["INVALID_ARGUMENT", undefined]);
+        await clock.pass(1);
+        expect(jobs === keyed ? refused.length : driver.consumer().settled).toEqual(
+          jobs === keyed ? 4 : ["retry 1 after 60000"],
+        );
+      }
+    },
+  );
+
+  it.each([...endless, "a promise", "a rejection"])(
+    "%s from a backoff function is a second, and told of once",
+    async (answer) => {
+      const { client, driver, clock, errors } = await connected();
+      const backoff = () => {
+        if (answer === "a promise") return Promise.resolve(5);
+        return answer === "a rejection" ? Promise.reject(new Error("late")) : answer;
+      };
+      await client.consume(queue("jobs"), { retry: { backoff: backoff as () => number } }, () => {
+        throw new Error("no");
+      });
+      driver.consumer().deliver(delivery(1), delivery(2));
+      await clock.settle();
+      expect(driver.consumer().settled).toEqual(["retry 1 after 1000", "retry 2 after 1000"]);
+      expect(errors).toMatchObject([
+        { code: "INVALID_ARGUMENT", message: expect.stringContaining("`retry.backoff`") },
+      ]);
+    },
+  );
+
+  it("is a day where a handler postpones for longer", async () => {
+    const { client, driver, clock } = await connected();
+    const began: number[] = [];
+    await client.consume(queue("jobs"), () => {
+      began.push(clock.monotonic());
+      if (began.length === 1) throw new PostponedError("away", { delayMs: 1e15 });
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(86_400_000);
+    expect(began).toEqual([0, 86_400_000]);
+  });
+
+  it("is not cut where what the application asked for outlives its consumer", async () => {
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    const options = { retry: { backoff: { maxMs: 1_000 } } };
+    const handler = async (_value: unknown, each: Delivery) =>
+      void (++calls === 1 ? await each.retry({ delayMs: 50_000 }) : undefined);
+    const subscription = await client.consume(keyed, options, handler);
+    const message = delivery(1, { key: "k" });
+    driver.consumer().deliver(message);
+    await clock.pass(10_000);
+    await subscription.close();
+    await client.consume(keyed, options, handler);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(39_999);
+    expect(calls).toBe(1);
+    await clock.pass(1);
+    expect(calls).toBe(2);
+  });
+});
+
+it("an asynchronous `isRetryable` is told of once, and ends no process", async () => {
+  const { client, driver, clock, errors } = await connected();
+  for (const answer of [async () => false, () => Promise.reject(new Error("late"))]) {
+    const isRetryable = answer as unknown as () => boolean;
+    await client.consume(queue("jobs"), { retry: { isRetryable, backoff: () => 5 } }, () => {
+      throw new Error("no");
+    });
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 5", "retry 2 after 5"]);
+  }
+  expect(errors.map(({ message }) => message)).toEqual(
+    Array.from({ length: 2 }, () => expect.stringContaining("`retry.isRetryable`")),
+  );
 });

@@ -37,6 +37,46 @@ describe("a key whose handler is slow", () => {
     expect(driver.consumer().waiting).toBeGreaterThan(1_700);
   });
 
+  it("fills the prefetch in bytes of nobody either, and is bounded in bytes all the same", async () => {
+    const { client, driver, clock } = await connected();
+    const others: number[] = [];
+    const Padded = queue<Keyed & { readonly x: string }>("padded", { key: ({ k }) => k });
+    const subscription = await client.consume(Padded, { prefetchBytes: 20_000 }, async ({ k, n }) => {
+      if (k === "slow") await never;
+      others.push(n);
+    });
+    const consumer = driver.consumer();
+    expect(consumer.source.prefetchBytes).toBe(60_000);
+    const padded = (k: string, n: number) => delivery({ k, n, x: "x".repeat(250) }, { key: k });
+    for (let n = 0; n < 100; n++) consumer.deliver(padded("slow", n));
+    for (let n = 0; n < 3; n++) consumer.deliver(padded(`other-${n}`, n));
+    await expect.poll(() => others).toEqual([0, 1, 2]);
+    for (let n = 0; n < 1_000; n++) consumer.deliver(padded("slow", n));
+    for (let i = 0; i < 50; i++) await clock.settle();
+    expect(subscription.held).toBeGreaterThan(120);
+    expect(subscription.held).toBeLessThan(60_000 / 250);
+    expect(consumer.waiting).toBeGreaterThan(800);
+  });
+
+  it("in one partition of a log leaves the others alone, however large what follows it is", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { settlement: "cumulative" } });
+    const seen: string[] = [];
+    await client.subscribe(Events, { group: "g", prefetchBytes: 40_000 }, async (name) => {
+      seen.push(name.trim());
+      if (name.startsWith("slow")) await never;
+    });
+    const consumer = driver.consumer();
+    const large = (name: string, partition: string) => delivery(name.padEnd(2_000), { key: name, partition });
+    for (const partition of ["p0", "p1"]) {
+      for (let i = 0; i < 6; i++) consumer.deliver(large(`slow-${partition}`, partition));
+      await clock.settle();
+    }
+    for (let i = 0; i < 5; i++) consumer.deliver(large(`other-${i}`, "p2"));
+    await clock.settle();
+    expect(seen).toEqual(["slow-p0", "slow-p1", ...[0, 1, 2, 3, 4].map((i) => `other-${i}`)]);
+    expect(consumer.pausedPartitions.at(-1)).toEqual(["p0", "p1"]);
+  });
+
   it("in one partition of a log leaves the other partitions alone", async () => {
     const { client, driver, clock } = await connected({ capabilities: { settlement: "cumulative" } });
     const seen: string[] = [];
@@ -94,6 +134,17 @@ describe("keys that keep failing", () => {
 
 describe("bytes", () => {
   const Blobs = queue<string>("blobs");
+  it("are divided between what is held and what is fetched ahead where settlement is cumulative", async () => {
+    const { client, driver, clock } = await connected({ capabilities: { settlement: "cumulative" } });
+    const subscription = await client.consume(Blobs, { prefetchBytes: 100_000 }, () => new Promise(() => {}));
+    expect(driver.consumer().source.prefetchBytes).toBe(50_000);
+    for (let n = 0; n < 20; n++) {
+      driver.consumer().deliver(delivery(`${n}${"x".repeat(9_000)}`));
+      await clock.settle();
+    }
+    expect(subscription.held).toBe(6);
+  });
+
   it("bound what is held, and one message always fits", async () => {
     const { client, driver, clock } = await connected();
     const handler = new ManualHandler();

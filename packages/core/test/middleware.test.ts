@@ -59,6 +59,103 @@ describe("middleware around handlers", () => {
     expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
+  it("that calls `next` when its turn is over calls no handler, and is told of once", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const hands = new ManualHandler();
+    const refused: unknown[] = [];
+    const late: HandleMiddleware = async (_delivery, next) =>
+      void clock.setTimeout(() => void next().catch((error) => refused.push(error.code)), 20);
+    // Between the late one and the handler: nobody waits for it either.
+    const inner: HandleMiddleware = async (_delivery, next) => await next();
+    for (const use of [[late], [late, inner]]) {
+      const jobs = queue<number>(`jobs-${use.length}`);
+      await client.consume(jobs, { use, concurrency: 2 }, hands.handler);
+      driver.consumer().deliver(...[1, 2, 3, 4].map((n) => delivery(n)));
+      await clock.pass(20);
+      expect(driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 3", "ack 4"]);
+    }
+    expect(hands.began).toEqual([]);
+    expect(refused).toEqual(Array.from({ length: 8 }, () => "HANDLER_FAILED"));
+    expect(
+      errors.map(({ code, message }) => [code, message.includes("`next` when its turn was over")]),
+    ).toEqual([
+      ["HANDLER_FAILED", true],
+      ["HANDLER_FAILED", true],
+    ]);
+  });
+
+  it("that never waits for `next` ends no process, whichever layer calls it late and without a catch", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new ManualHandler();
+    const late: HandleMiddleware = async (_delivery, next) => void clock.setTimeout(next, 20);
+    const forgets: HandleMiddleware = async (_delivery, next) => void next();
+    const fails: HandleMiddleware = async (_delivery, next) => {
+      await next();
+      throw new Error("after the handler");
+    };
+    const use = [late, forgets, fails];
+    for (let first = 0; first < use.length; first++) {
+      await client.consume(queue<number>(`jobs-${first}`), { use: use.slice(first) }, hands.handler);
+      driver.consumer().deliver(delivery(first));
+      await clock.pass(20);
+      if (hands.isRunning(first)) hands.fail(first);
+      await clock.settle();
+    }
+    expect(hands.began).toEqual(["1", "2"]);
+  });
+
+  it("that does not look at how `next` ended does not lose its failure, however long it stays itself", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const stays: HandleMiddleware = async (_delivery, next) => {
+      void next();
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 50));
+    };
+    const failsLater: HandleMiddleware = async (_delivery, next) => {
+      await next();
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 100));
+      throw new Error("after the handler");
+    };
+    const looks: HandleMiddleware[] = [
+      async (_delivery, next) => next().catch(() => {}),
+      async (_delivery, next) => void (await Promise.race([next(), undefined]).catch(() => {})),
+    ];
+    const fails = () => Promise.reject(new Error("no"));
+    for (const [use, handler, expected] of [
+      [[stays], fails, "retry 1 after 5"],
+      [[stays, async (_each: unknown, next: () => Promise<void>) => next()], fails, "retry 1 after 5"],
+      [[stays, failsLater], () => {}, "retry 1 after 5"],
+      [[stays], () => {}, "ack 1"],
+      // What a middleware has looked at and let pass is its own decision.
+      [[looks[0]], fails, "ack 1"],
+      [[looks[1]], fails, "ack 1"],
+    ] as [HandleMiddleware[], () => unknown, string][]) {
+      errors.length = 0;
+      await client.consume(Jobs, { use, retry: { backoff: () => 5 } }, handler);
+      driver.consumer().deliver(delivery(1));
+      await clock.pass(200);
+      expect(driver.consumer().settled).toEqual([expected]);
+      const told = errors.filter(({ message }) => message.includes("Await `next()`, or return it."));
+      expect(told).toHaveLength(expected === "ack 1" ? 0 : 1);
+    }
+  });
+
+  it("whose attempt was given up calls no handler any more", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const hands = new ManualHandler();
+    const slow: HandleMiddleware = async (_delivery, next) => {
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 50));
+      await next();
+    };
+    await client.consume(Jobs, { use: [timeout(20), slow] }, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(100);
+    expect(hands.began).toEqual([]);
+    expect(driver.consumer().settled).toHaveLength(1);
+    expect(errors.map(({ message }) => message)).toEqual([
+      expect.stringContaining("`next` when its turn was over"),
+    ]);
+  });
+
   it("learns what the handler settled by hand", async () => {
     const { client, driver, clock } = await connected();
     const seen: unknown[] = [];

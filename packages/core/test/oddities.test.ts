@@ -1,11 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, it } from "vitest";
+import { errorCodes } from "../src/errors/codes.ts";
 import {
   type Codec,
+  type Delivery,
   deadLetterDetails,
   deduplicate,
   type ErrorCode,
+  type HandleMiddleware,
   json,
+  MessagingError,
   memoryDeduplicationStore,
   NonRetryableError,
   queue,
@@ -281,6 +285,106 @@ describe("a dead-letter queue that refuses a message for good", () => {
   });
 });
 
+describe("what pretends to be an error of Waybill's", () => {
+  const sound = {
+    [Symbol.for("waybill.MessagingError")]: true,
+    code: "TIMEOUT",
+    retryable: true,
+    message: "m",
+  };
+  const throwing = (name: string) =>
+    Object.defineProperty({ ...sound }, name, {
+      get() {
+        throw new Error("no");
+      },
+    });
+  const pretenders = {
+    "nothing but the mark": { [Symbol.for("waybill.MessagingError")]: true },
+    "a code that is an object": { ...sound, code: {} },
+    "a code that is a list": { ...sound, code: ["TIMEOUT"] },
+    "a code of nobody's": { ...sound, code: "toString" },
+    "`retryable` that is no boolean": { ...sound, retryable: "false" },
+    "a message that is none": { ...sound, message: 5 },
+    "a code that throws": throwing("code"),
+    "`retryable` that throws": throwing("retryable"),
+    "a message that throws": throwing("message"),
+    "postponed, with a delay that throws": { ...throwing("delayMs"), code: "POSTPONED" },
+    "postponed for no time that there is": { ...sound, code: "POSTPONED", delayMs: Number.NaN },
+    "postponed for ever": { ...sound, code: "POSTPONED", delayMs: Number.POSITIVE_INFINITY },
+    "a code that is another the second time": Object.defineProperty({ ...sound, reads: 0 }, "code", {
+      get(this: { reads: number }) {
+        return this.reads++ % 2 === 0 ? "TIMEOUT" : {};
+      },
+    }),
+  };
+
+  it.each(Object.entries(pretenders))("%s, thrown by a handler, is one failed message", async (_, thrown) => {
+    const { client, driver, clock, errors } = await connected();
+    await client.consume(Jobs, { retry: { maxAttempts: 2, backoff: () => 0 } }, () => Promise.reject(thrown));
+    for (let redeliveries = 0; redeliveries < 2; redeliveries++) {
+      driver.consumer().deliver(delivery(1, { id: "m", redeliveries }));
+      await clock.pass(10);
+    }
+    expect(driver.consumer().settled).toEqual(["retry 1 after 0", "ack 1"]);
+    const code = driver.sent("jobs..dead")[0]?.headers["waybill-dead-error-code"];
+    expect(Object.keys(errorCodes)).toContain(code);
+    expect(errors.map(({ code }) => code)).toEqual(["DEAD_LETTERED"]);
+    expect(client.health().pendingPublishes).toBe(0);
+    // As if nothing had been: the room for what is to be published is counted in numbers.
+    await client.send(queue<string>("other"), "x".repeat(5_000));
+  });
+
+  it("is known from one that is sound, whichever copy made it", () => {
+    const known = Object.entries({ ...pretenders, sound }).filter(([, value]) =>
+      MessagingError.isInstance(value),
+    );
+    expect(known.map(([name]) => name).filter((name) => !/^postponed|second/.test(name))).toEqual(["sound"]);
+  });
+});
+
+describe("an application that freezes what it is given", () => {
+  const deepFreeze = (value: unknown): void => {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+      return;
+    Object.freeze(value);
+    for (const name of Reflect.ownKeys(value)) deepFreeze(Reflect.get(value, name));
+  };
+  const ways: Record<string, (each: Delivery) => unknown> = {
+    "and returns": () => {},
+    "and resolves": async () => {},
+    "and acks": (each) => each.ack(),
+    "and asks for a retry": (each) => each.attempt === 1 && each.retry({ delayMs: 5 }),
+    "and throws": (each) => {
+      if (each.attempt === 1) throw new Error("no");
+    },
+    "and heeds its signal": (each) => each.signal.addEventListener("abort", () => {}),
+  };
+
+  it.each(Object.entries(ways))("%s, has its messages settled", async (_, way) => {
+    for (const jobs of [Jobs, queue<number>("keyed", { key: () => "k" })]) {
+      const { client, driver, clock, errors } = await connected();
+      deepFreeze(client);
+      const freezes: HandleMiddleware = (each, next, context) => {
+        for (const given of [each, each.subscription, each.headers]) deepFreeze(given);
+        Object.freeze(context);
+        return next();
+      };
+      const options = { use: [freezes], retry: { backoff: () => 5 } };
+      const subscription = await client.consume(jobs, options, (_value, each) => way(each));
+      deepFreeze(subscription);
+      driver.consumer().deliver(delivery(1, { id: "m", key: "k" }));
+      await clock.pass(10);
+      if (driver.consumer().settled[0] === "retry 1 after 5")
+        driver.consumer().deliver(delivery(1, { id: "m", redeliveries: 1 }));
+      await clock.pass(10);
+      expect(driver.consumer().settled.at(-1)).toBe("ack 1");
+      expect(errors).toEqual([]);
+      expect(driver.consumers).toHaveLength(1);
+      await Promise.all([client.close(), clock.pass(100)]);
+    }
+  });
+});
+
 describe("a time to live", () => {
   it("that is over when a failed message comes again dead-letters it, after the attempts that were made", async () => {
     const { client, driver, clock } = await connected();
@@ -318,6 +422,14 @@ describe("a time to live", () => {
       expect(details(driver.sent(`${jobs.name}..dead`)[0])?.errorMessage).toBe("no");
     },
   );
+
+  it("counts no attempt that was not made because it had expired", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, () => {});
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - 1, redeliveries: 1 }));
+    await clock.settle();
+    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 1 });
+  });
 });
 
 describe("closing", () => {

@@ -74,6 +74,22 @@ describe("receiving", () => {
   });
 });
 
+it("fetches as many ahead as the prefetch that is set anew, at once where that is more", () => {
+  const buffers = buffersOf(10);
+  filled(buffers, "a", 5);
+  filled(buffers, "b", 5);
+  let asked = 0;
+  buffers.onRoom = () => void asked++;
+  expect(idsWithRoom(buffers)).toEqual([]);
+  buffers.setPrefetch(40);
+  expect(asked).toBe(1);
+  expect(idsWithRoom(buffers)).toEqual(["a", "b"]);
+  expect(buffers.itemShare).toBe(20);
+  buffers.setPrefetch(10);
+  expect(asked).toBe(1);
+  expect(idsWithRoom(buffers)).toEqual([]);
+});
+
 describe("the room of a partition", () => {
   it("is its share of the prefetch, whatever the others have", () => {
     const buffers = buffersOf(20);

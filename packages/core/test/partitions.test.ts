@@ -230,9 +230,23 @@ describe("partitions that are going", () => {
     hands.end(1);
     await revoking;
     expect(hands.began).toEqual(["1"]);
+    // Until they are gone: what is on its way would be acked past what was left.
+    consumer.deliver(...inPartition("p0", 2));
+    await clock.settle();
+    expect(hands.began).toEqual(["1"]);
+    consumer.hooks.revoked(["p0"]);
     consumer.deliver(...inPartition("p0", 2));
     await clock.settle();
     expect(hands.began).toEqual(["1", "2"]);
+  });
+
+  it("of which nothing had arrived take what was on its way all the same", async () => {
+    const { hands, consumer, clock } = await consuming();
+    consumer.deliver(...inPartition("p0", 1));
+    await consumer.hooks.revoking(["p0"]);
+    await clock.settle();
+    consumer.hooks.revoked(["p0"]);
+    expect(hands.began).toEqual([]);
   });
 
   it("that nobody knows are gone at once", async () => {

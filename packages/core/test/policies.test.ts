@@ -184,3 +184,15 @@ it("a message that its handler postpones comes again without having used an atte
   expect(attempts).toEqual([1, 1, 1]);
   expect(driver.consumer().settled).toEqual(["ack 1"]);
 });
+
+it("a message that was postponed, and closes before its turn comes again, is handed back as one that nobody has seen", async () => {
+  const { client, driver, clock } = await connected();
+  const subscription = await client.consume(Jobs, () => {
+    subscription.pause();
+    throw new PostponedError("not now", { delayMs: 1_000 });
+  });
+  driver.consumer().deliver(delivery(1));
+  await clock.pass(2_000);
+  await subscription.close();
+  expect(driver.consumer().closedWith?.started.size).toBe(0);
+});

@@ -428,6 +428,25 @@ describe("a dry run", () => {
     expect(await report).toEqual({ seen: 2, redriven: 0, complete: false });
   });
 
+  it("does not take for the end that its driver has no room for another message", async () => {
+    const bench = await connected(backlog(undefined));
+    const body = new Uint8Array(24 * 1024 * 1024);
+    const report = redriving(bench, { dryRun: true }, [
+      deadLettered(1, { body }),
+      deadLettered(2, { body: body.subarray(1) }),
+    ]);
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 2, redriven: 0, complete: false });
+  });
+
+  it("fetches little ahead of a log, since that comes on top of what it holds", async () => {
+    const bench = await connected({ ...backlog(1), capabilities: { settlement: "cumulative" } });
+    const report = redriving(bench, { dryRun: true }, [deadLettered(1)]);
+    await bench.clock.pass(100);
+    expect(bench.driver.consumer().source.prefetchBytes).toBe(8 * 1024 * 1024);
+    await report;
+  });
+
   it("renews the leases of what it holds", async () => {
     const bench = await connected({ ...backlog(2), capabilities: { lease: { ms: 3_000 } } });
     const report = redriving(bench, { dryRun: true }, [deadLettered(1)]);

@@ -1,8 +1,9 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type ClientOptions, connect, type Logger, type MessagingError, queue } from "../src/index.ts";
+import { stored } from "../src/spi/index.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { ScriptedDriver } from "./scripted-driver.ts";
+import { ScriptedDriver, VendorError } from "./scripted-driver.ts";
 import { delivery, failureOf } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
@@ -131,7 +132,72 @@ describe("reports", () => {
   });
 });
 
+describe("an observer that is an instance of a class", () => {
+  class Base {
+    handled() {}
+    publishd() {}
+  }
+  class Metrics extends Base {
+    readonly #count = 0;
+    get count() {
+      return this.#count;
+    }
+    received() {}
+    recieved() {}
+  }
+
+  it("is told once of the methods that nothing calls, also inherited ones", async () => {
+    const errors: MessagingError[] = [];
+    await connect(new ScriptedDriver(), {
+      observer: new Metrics(),
+      onError: (error) => errors.push(error),
+      logger: false,
+    });
+    expect(errors).toMatchObject([
+      { code: "UNKNOWN_OPTION", details: { methods: ["recieved", "publishd"] } },
+    ]);
+  });
+
+  it("is told nothing where all of them are called", async () => {
+    class Right {
+      handled() {}
+    }
+    const errors: MessagingError[] = [];
+    for (const observer of [new Right(), { handled: () => {} }, Object.create(null)])
+      await connect(new ScriptedDriver(), {
+        observer,
+        onError: (error) => errors.push(error),
+        logger: false,
+      });
+    expect(errors).toEqual([]);
+  });
+});
+
 describe("health", () => {
+  it("says since when publishing fails, and since when it does not any more, whenever it is asked", async () => {
+    const clock = new ManualClock();
+    let fails = false;
+    const driver = new ScriptedDriver({
+      publish: (batch) =>
+        batch.map(() => (fails ? { ok: false, cause: new VendorError("OVERLOADED") } : stored)),
+    });
+    const client = await connect(driver, { clock, logger: false });
+    await clock.pass(1_000);
+    fails = true;
+    const downSince = clock.now();
+    let upSince = 0;
+    const sent = client.send(Jobs, 1).then(() => {
+      upSince = clock.now();
+    });
+    await clock.pass(3_000);
+    expect(client.health()).toMatchObject({ status: "recovering", since: downSince });
+    fails = false;
+    await clock.pass(60_000);
+    await sent;
+    expect(upSince).toBeGreaterThan(downSince);
+    expect(client.health()).toMatchObject({ status: "up", since: upSince });
+  });
+
   it("is plain data that says since when", async () => {
     const clock = new ManualClock();
     let down = false;

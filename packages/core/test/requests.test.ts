@@ -245,6 +245,29 @@ describe("replies", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("are awaited by no more bytes of requests than the bound allows, and one alone always fits", async () => {
+    const { client, driver, clock } = await connected({}, { maxPending: { bytes: 1_000 } });
+    const Texts = queue("texts", { codec: text, reply: {} });
+    const big = "x".repeat(600);
+    const asked = [big, big].map((value) => failureOf(client.request(Texts, value, { timeoutMs: 100 })));
+    await clock.settle();
+    expect(await asked[1]).toMatchObject({
+      code: "OVERLOADED",
+      message: expect.stringContaining("`maxPending.bytes` allows 1000"),
+    });
+    expect(driver.sent("texts"), "what is refused is not sent").toHaveLength(1);
+    await clock.pass(100);
+    expect(await asked[0]).toMatchObject({ code: "REQUEST_TIMEOUT" });
+    // Whatever has ended gives its room back.
+    const alone = failureOf(client.request(Texts, "x".repeat(5_000), { timeoutMs: 100 }));
+    await clock.pass(100);
+    expect(await alone).toMatchObject({ code: "REQUEST_TIMEOUT" });
+    const again = failureOf(client.request(Texts, big, { timeoutMs: 100 }));
+    await clock.pass(100);
+    expect(await again).toMatchObject({ code: "REQUEST_TIMEOUT" });
+    expect(clock.timers).toBe(0);
+  });
+
   it("are checked by the contract's schema", async () => {
     const schema = {
       "~standard": {

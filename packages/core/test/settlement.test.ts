@@ -72,7 +72,7 @@ describe("by hand", () => {
     expect(reasons).toEqual(["busy"]);
   });
 
-  it("`retry` of the last attempt is a dead-lettered message", async () => {
+  it("`retry` of the last attempt dead-letters", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, { retry: { maxAttempts: 2 } }, (_value, delivery) => delivery.retry());
     driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
@@ -119,7 +119,7 @@ describe("by hand", () => {
     expect(driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 3"]);
   });
 
-  it("`reject` is a dead-lettered message at once, with its reason", async () => {
+  it("`reject` dead-letters at once, with its reason", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, (value, delivery) =>
       delivery.reject(value === 1 ? "no such customer" : new TypeError("wrong type")),
@@ -169,6 +169,32 @@ describe("by hand", () => {
     await clock.pass(200);
     expect(attempts).toEqual([1, 2]);
     expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("a `retry` that nobody waited for is lost with its message, when its copy is stored only then", async () => {
+    const stored = gate<undefined>();
+    const { client, driver, clock, errors } = await connected({
+      capabilities: { retry: { how: "republish" } },
+      publish: () => stored.opened,
+    });
+    const results: unknown[] = [];
+    const going = gate();
+    await client.consume(Jobs, async (_value, delivery) => {
+      void failureOf(delivery.retry().then((result) => results.push(result))).then((failure) => {
+        if (failure !== undefined) results.push(failure);
+      });
+      await going.opened;
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    driver.consumer().fail(new VendorError("CONNECTION_LOST"));
+    await clock.settle();
+    going.open();
+    await clock.settle();
+    stored.open(undefined);
+    await clock.settle();
+    expect(results).toEqual(["lost"]);
+    expect(errors.map(({ code }) => code)).toEqual(["CONNECTION_LOST", "LEASE_LOST"]);
   });
 
   it("a throw after it changes nothing, and is reported", async () => {
@@ -266,9 +292,26 @@ describe("settling", () => {
     const subscription = await client.consume(Jobs, () => {});
     driver.consumer().deliver(delivery(1));
     await clock.pass(60_000);
-    expect(driver.consumer().settlements).toHaveLength(5);
-    expect(errors.map(({ code }) => code)).toEqual(["TIMEOUT", "LEASE_LOST"]);
+    expect(driver.consumers[0]?.settlements).toHaveLength(5);
+    expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST", "TIMEOUT"]);
     expect(subscription.held).toBe(0);
+  });
+
+  it("that is given up ends its consumer where no lease gives the message back", async () => {
+    for (const lease of [undefined, { ms: 30_000 }]) {
+      const { client, driver, clock, errors } = await connected({
+        capabilities: { lease },
+        settle: () => {
+          throw new VendorError("TIMEOUT");
+        },
+      });
+      const subscription = await client.consume(Jobs, () => {});
+      driver.consumer().deliver(delivery(1));
+      await clock.pass(10_000);
+      expect(driver.consumers.map(({ closed }) => closed)).toEqual(lease === undefined ? [1, 0] : [0]);
+      expect(errors.filter(({ code }) => code === "TIMEOUT")).toHaveLength(1);
+      expect(subscription.state).toBe("running");
+    }
   });
 
   it("that the broker refuses for good is reported at once", async () => {
@@ -280,7 +323,7 @@ describe("settling", () => {
     await client.consume(Jobs, () => {});
     driver.consumer().deliver(delivery(1));
     await clock.settle();
-    expect(errors.map(({ code }) => code)).toEqual(["PERMISSION_DENIED", "LEASE_LOST"]);
+    expect(errors.map(({ code }) => code)).toEqual(["LEASE_LOST", "PERMISSION_DENIED"]);
   });
 
   it("that is not answered at all ends the consumer, so that the broker delivers again", async () => {

@@ -30,6 +30,8 @@ declare const schema: StandardSchema<{ id: string; placed: string }, Order>;
 type Schema = typeof schema;
 
 const Orders = topic<{ id: string; placed: string }, Order>("orders");
+const Keyed = topic<string>("keyed", { key: (value) => value });
+const KeyedJobs = queue<number>("keyed-jobs", { key: String });
 const Jobs = queue<number>("jobs");
 const Questions = queue<number, number, string, Date>("questions", { reply: {} });
 
@@ -102,8 +104,38 @@ describe("the compiler", () => {
       await client.request(Questions, 1);
       // @ts-expect-error no respond
       await client.respond(Questions, () => "yes");
+      // @ts-expect-error no order, so no key to wait
+      await client.subscribe(Keyed, { group: "g", afterDeadLetter: "block" }, () => {});
+      await client.consume(Jobs, { afterDeadLetter: undefined }, () => {});
       // @ts-expect-error no filters for groups that are declared either
       await client.topology.declare({ topic: Orders, group: "g", filter: { a: "b" } });
+    });
+  });
+
+  it("offers what follows a dead-lettered message of a key only for contracts with a key", () => {
+    compiles(async (client: Able = undefined as never) => {
+      await client.subscribe(Keyed, { group: "g", afterDeadLetter: "block" }, (value) => {
+        expectTypeOf(value).toEqualTypeOf<string>();
+      });
+      await client.consume(KeyedJobs, { afterDeadLetter: "block" }, () => {});
+      client.messages(KeyedJobs, { afterDeadLetter: "block" });
+      client.messages(Keyed, { group: "g", afterDeadLetter: "block" });
+      await client.consume(Jobs, { afterDeadLetter: "continue" }, () => {});
+      // @ts-expect-error no key
+      await client.consume(Jobs, { afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error no key
+      await client.subscribe(Orders, { group: "g", afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error no key
+      client.messages(Jobs, { afterDeadLetter: "block" });
+      // @ts-expect-error a broadcast has no dead-letter queue
+      await client.subscribe(Keyed, { broadcast: true, afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error a responder answers each request once
+      await client.respond(Questions, { afterDeadLetter: "block" }, () => "yes");
+      const url = await connect("memory:", { requires: ["ordering"] });
+      await url.consume(KeyedJobs, { afterDeadLetter: "block" }, () => {});
+      const plain = await connect("memory:");
+      // @ts-expect-error `requires` does not name it
+      await plain.consume(KeyedJobs, { afterDeadLetter: "block" }, () => {});
     });
   });
 

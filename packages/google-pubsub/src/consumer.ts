@@ -59,22 +59,25 @@ export class GooglePubsubConsumer implements Consumer {
   readonly #housekeeping: NodeJS.Timeout;
   /** By how much too early a lease is taken for over: the answer was under way for a while. */
   readonly #marginMs: number;
+  /** The most messages held. */
+  #prefetch: number;
   #asked = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
-    const { service, main, returns, prefetch, leaseMs } = parts;
+    const { service, main, returns, leaseMs } = parts;
+    this.#prefetch = parts.prefetch;
     this.#marginMs = Math.min(1_000, leaseMs / 10);
     this.#estimate = new PrefetchEstimate(parts.prefetchBytes);
     this.#deferred = new DeferredMessages(service, returns?.subscription ?? main);
     const least = () => {
-      const fitting = Math.min(prefetch, this.#estimate.room(0));
+      const fitting = Math.min(this.#prefetch, this.#estimate.room(0));
       return Math.max(1, Math.floor(fitting / (2 * parts.pulls)));
     };
     const pullers = [this.#puller(main, parts.pulls, least)];
     if (returns !== undefined) {
-      const extra = () => Math.max(1, Math.min(prefetch, this.#estimate.room(0)) >> 3);
+      const extra = () => Math.max(1, Math.min(this.#prefetch, this.#estimate.room(0)) >> 3);
       pullers.unshift(this.#puller(returns.subscription, 1, () => 1, extra));
     }
     this.#pullers = pullers;
@@ -129,6 +132,11 @@ export class GooglePubsubConsumer implements Consumer {
     return ours.filter(({ leasedUntil }) => leasedUntil <= now);
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#prefetch = prefetch;
+    this.#proceed();
+  }
+
   /** The service has no way to tell it what was started; a hand-back leaves `redeliveries` at 0 for all. */
   close(options: CloseConsumerOptions): Promise<void> {
     this.#closing ??= this.#close(options);
@@ -137,11 +145,11 @@ export class GooglePubsubConsumer implements Consumer {
 
   /** `extra`: how many it may ask for beyond the prefetch, and at all; none for the main one. */
   #puller(subscription: string, most: number, least: () => number, extra?: () => number): Puller {
-    const { prefetch, polling, service } = this.#parts;
+    const { polling, service } = this.#parts;
     const room = () => {
       if (this.#closing !== undefined) return 0;
       const held = this.#outstanding;
-      const free = Math.min(prefetch - held.size, this.#estimate.room(held.bytes)) - this.#asked;
+      const free = Math.min(this.#prefetch - held.size, this.#estimate.room(held.bytes)) - this.#asked;
       return extra === undefined ? free : Math.min(extra(), free + extra());
     };
     return new Puller({

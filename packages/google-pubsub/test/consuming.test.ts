@@ -1,4 +1,4 @@
-import { nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ack,
@@ -234,36 +234,6 @@ describe("consuming", () => {
     const consumer = await consume(connection, queue, { prefetch: 8 });
     expect(await consumer.receive(10, call)).toHaveLength(7);
     expect(texts(await consumer.receive(10, call))).toEqual(["other"]);
-  });
-
-  it("keeps back what waits for its next attempt when it closes, and what follows it under its key", async () => {
-    const pull = onceIn("jobs", "a1", "b1", "a2", "c1");
-    const keyed: Handler = (request) => {
-      const answer = pull(request);
-      if (typeof answer !== "object" || answer === null || !("receivedMessages" in answer)) return answer;
-      const { receivedMessages } = answer as { receivedMessages: { message: { data: Uint8Array } }[] };
-      for (const { message } of receivedMessages)
-        Object.assign(message, { orderingKey: Buffer.from(message.data).toString().slice(0, 1) });
-      return answer;
-    };
-    const connection = await stage.connected({ Pull: keyed });
-    const consumer = await consume(connection, queue);
-    const deliveries = await receive(consumer, 4);
-    const of = (text: string) => deliveries.find(({ body }) => Buffer.from(body).toString() === text);
-    stage.service.requests.length = 0;
-    const delayed = new Map([
-      [of("a1") as ReceivedMessage, { delayMs: 4_200, redeliveries: 2 }],
-      [of("c1") as ReceivedMessage, { delayMs: 3_600_000, redeliveries: 2 }],
-    ]);
-    await consumer.close({ started: new Set(delayed.keys()), delayed });
-    const asked = stage.service.asked("ModifyAckDeadline");
-    const seconds = asked.flatMap((one) => idsOf(one).map((id) => [id, one.ackDeadlineSeconds]));
-    expect(Object.fromEntries(seconds)).toEqual({
-      "id of a1": 5,
-      "id of a2": 6,
-      "id of b1": 0,
-      "id of c1": 599,
-    });
   });
 
   it("hands back at once what is unsettled when it closes", async () => {

@@ -114,6 +114,10 @@ export class KafkaConsumer implements Consumer {
     });
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#partitions.setPrefetch(prefetch);
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#partitions.pausePartitions(partitions);
   }
@@ -221,8 +225,8 @@ export class KafkaConsumer implements Consumer {
       await commit();
     }
     for (const [partition, offset] of offsets) {
-      partition.committed = offset;
-      partition.notes.forgetBefore(offset);
+      partition.committed = Math.max(partition.committed, offset);
+      partition.notes.forgetBefore(partition.committed);
     }
   }
 

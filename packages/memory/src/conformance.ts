@@ -65,11 +65,12 @@ function externalClient(broker: MemoryBroker): ExternalClient {
   const listeners: ExternalListener[] = [];
   return {
     async publish(to, message) {
-      const [outcome] = broker.publish(to, [plain(message, broker.settings.clock.now())]);
+      const now = broker.settings.clock.now();
+      const [outcome] = await broker.publish(to, [plain(message, now)], () => {});
       if (outcome?.ok === false) throw outcome.cause;
     },
     async listen(from) {
-      const listener = listen(broker, from);
+      const listener = await listen(broker, from);
       listeners.push(listener);
       return listener;
     },
@@ -95,8 +96,8 @@ function plain({ body, headers, key }: ExternalMessage, timestamp: number): Wire
   };
 }
 
-function listen(broker: MemoryBroker, address: Address): ExternalListener {
-  const claim = broker.claim({
+async function listen(broker: MemoryBroker, address: Address): Promise<ExternalListener> {
+  const claim = await broker.claim({
     address,
     start: { from: "latest" },
     filter: undefined,

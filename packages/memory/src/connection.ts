@@ -35,20 +35,23 @@ export class MemoryConnection implements Connection {
 
   private constructor(broker: MemoryBroker, leaseMs: number, hooks: ConnectionHooks) {
     this.native = broker;
-    this.topology = new MemoryTopology(broker, () => this.#checkOpen());
-    this.#publisher = new MemoryPublisher(broker);
+    const checkOpen = () => this.#checkOpen();
+    this.topology = new MemoryTopology(broker, checkOpen);
+    this.#publisher = new MemoryPublisher(broker, checkOpen);
     this.#leaseMs = leaseMs;
     this.#hooks = hooks;
   }
 
-  async publish(to: Address, batch: readonly WireMessage[]): Promise<readonly PublishOutcome[]> {
-    this.#checkOpen();
+  publish(to: Address, batch: readonly WireMessage[]): Promise<readonly PublishOutcome[]> {
     return this.#publisher.publish(to, batch);
   }
 
   async consume(from: Source): Promise<Consumer> {
     this.#checkOpen();
-    const consumer = new MemoryConsumer(this.native, from, this.#leaseMs, (ended) =>
+    const claim = await this.native.claim(from);
+    if (this.#ended !== undefined) claim.release();
+    this.#checkOpen();
+    const consumer = new MemoryConsumer(this.native, from, claim, this.#leaseMs, (ended) =>
       this.#consumers.delete(ended),
     );
     this.#consumers.add(consumer);

@@ -21,16 +21,16 @@ export class MemoryConsumer implements Consumer {
   readonly #onEnded: (consumer: MemoryConsumer) => void;
   #ended = false;
 
-  /** @throws MessagingError `NOT_FOUND`, `TOPOLOGY_MISMATCH` */
   constructor(
     broker: MemoryBroker,
     from: Source,
+    claim: Claim,
     leaseMs: number,
     onEnded: (consumer: MemoryConsumer) => void,
   ) {
     this.#broker = broker;
     this.#address = from.address;
-    this.#claim = broker.claim(from);
+    this.#claim = claim;
     this.#member = new Member(this.#claim.queue, broker.settings.clock, leaseMs, from.prefetchBytes);
     this.#onEnded = onEnded;
   }

@@ -20,7 +20,7 @@ export class MemoryTopology implements Topology {
     this.#checkOpen();
     for (const item of items) {
       if (item.address.kind === "queue") this.#ensureQueue(item.address);
-      else if (item.address.kind !== "inbox") this.#ensureTopic(item);
+      else if (item.address.kind !== "inbox") await this.#ensureTopic(item);
     }
   }
 
@@ -60,7 +60,7 @@ export class MemoryTopology implements Topology {
   }
 
   /** The topic, which also learns here that it is to be retained, and for a `group` its group. */
-  #ensureTopic({ address, start, filter }: TopologyItem): void {
+  async #ensureTopic({ address, start, filter }: TopologyItem): Promise<void> {
     const { topics } = this.#broker.resources;
     const topic = topics.get(address.brokerName) ?? new Topic(this.#broker.settings);
     topics.set(address.brokerName, topic);
@@ -68,7 +68,8 @@ export class MemoryTopology implements Topology {
     if (address.brokerGroup === undefined) return;
     const group = topic.groups.get(address.brokerGroup);
     if (group === undefined) {
-      topic.addGroup(address.brokerGroup, { title: title(address), ordered: address.ordered, filter }, start);
+      const nature = { title: title(address), ordered: address.ordered, filter };
+      await topic.addGroup(address.brokerGroup, nature, start);
     } else {
       checkOrder(address, group);
       // Who names no filter (a redrive, say) has no wish about it; a consumer's own is compared when it comes.

@@ -50,8 +50,13 @@ export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessag
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },
     settlement: "individual",
     retry: { how: "republish" },
-    // Quorum queues count every requeue (4.0), so also what was only prefetched when a channel closes.
-    attempts: settings.queueType === "quorum" ? "counted" : "lower-bound",
+    handBack: {
+      how: "emulated",
+      note: "A message in a queue beside the ordered one, which whoever becomes active next reads first.",
+      keepsAttempt: true,
+      maxDelayMs: longestDelayMs,
+    },
+    attempts: settings.queueType === "quorum" ? "exact" : "lower-bound",
     retention: "groups",
     lease: undefined,
     reportsUnrouted: true,

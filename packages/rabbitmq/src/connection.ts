@@ -17,6 +17,7 @@ import {
 } from "@waybill/core/spi";
 import type { Channel, ChannelModel } from "amqplib";
 import { Control } from "./client/control.ts";
+import { KnownExchanges } from "./client/known-exchanges.ts";
 import { destroySocket, openConnection } from "./client/node-connection.ts";
 import { type ConsumerOptions, RabbitmqConsumer } from "./consumer.ts";
 import { Delays } from "./delays/delays.ts";
@@ -24,10 +25,12 @@ import { Backfill } from "./groups/backfill.ts";
 import { type HandBack, nackCounts } from "./groups/hand-back.ts";
 import { PastFirst } from "./groups/past-first.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
-import { liveName, pastName, queueName, streamName } from "./naming.ts";
+import { WaitingNotes } from "./groups/waiting-notes.ts";
+import { liveName, pastName, queueName, streamName, waitingName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 import { RabbitmqPublisher } from "./publisher.ts";
-import { streamStart } from "./receiving/position.ts";
+import { behindByPriority, hasActivePriorities } from "./receiving/active-consumer.ts";
+import { streamReading } from "./receiving/stream-reading.ts";
 import { RabbitmqTopology } from "./topology.ts";
 
 /** How long the broker may take to confirm that a connection closes. */
@@ -84,12 +87,14 @@ export class RabbitmqConnection implements Connection {
     this.#main = await this.#connect("consuming");
     const control = new Control(this.#main);
     const delays = new Delays(control);
+    const exchanges = new KnownExchanges();
     this.#control = control;
-    this.#publisher = new RabbitmqPublisher(() => this.#publishingModel(), control, delays);
+    this.#publisher = new RabbitmqPublisher(() => this.#publishingModel(), control, delays, exchanges);
     this.#topology = new RabbitmqTopology(
       control,
       delays,
       new Backfill(control, this.#settings),
+      exchanges,
       this.#settings,
     );
   }
@@ -130,13 +135,14 @@ export class RabbitmqConnection implements Connection {
     const { retained } = address;
     const handBack = this.#handBackTo(address);
     const { uncounted } = this.#memory;
-    const plain = { prefetch, prefetchBytes, consume: {}, handBack, uncounted, retained };
+    const replacement = this.#replaces(address) ? behindByPriority : undefined;
+    const plain = { prefetch, prefetchBytes, consume: {}, replacement, handBack, uncounted, retained };
     switch (address.kind) {
       case "queue":
-        return this.#start({ ...plain, queue: queueName(address) });
+        return this.#start({ ...plain, queue: queueName(address), notes: this.#notesOf(address) });
       case "group": {
         const queue = queueName(address);
-        const present = () => this.#start({ ...plain, queue });
+        const present = () => this.#start({ ...plain, queue, notes: this.#notesOf(address) });
         const past = pastName(queue);
         const control = opened(this.#control);
         if (!address.ordered || !address.retained || (await control.look(past)) === undefined)
@@ -154,13 +160,12 @@ export class RabbitmqConnection implements Connection {
         );
       case "topic": {
         if (start.from !== "latest") {
-          const { argument, skips } = streamStart(start);
-          const consume = { arguments: { "x-stream-offset": argument } };
-          const skip = (delivery: { readonly native: Parameters<typeof skips>[0] }) => skips(delivery.native);
-          return this.#start({ ...plain, queue: streamName(address.brokerName), consume, skip });
+          const reading = streamReading(start);
+          return this.#start({ ...plain, ...reading, queue: streamName(address.brokerName) });
         }
+        // It is this connection's alone, so its consumers need not be exclusive.
         const queue = liveName(address.brokerName, randomUUID());
-        return this.#start({ ...plain, queue, consume: { exclusive: true } }, async (channel) => {
+        return this.#start({ ...plain, queue }, async (channel) => {
           await channel.assertQueue(queue, { exclusive: true, durable: false, autoDelete: true });
           await channel.bindQueue(queue, address.brokerName, "#");
         });
@@ -187,12 +192,32 @@ export class RabbitmqConnection implements Connection {
     return consumer;
   }
 
+  /** Whether it has one active consumer that another of a higher priority takes over from. */
+  #replaces({ kind, ordered }: Address): boolean {
+    const isQuorum = this.#settings.queueType === "quorum";
+    return kind !== "topic" && ordered && isQuorum && hasActivePriorities(this.broker.version);
+  }
+
   #handBackTo({ kind, ordered }: Address): HandBack {
     const ofMembers = kind === "queue" || kind === "group";
     if (ofMembers && ordered) return { how: "close" };
     const counts = this.#settings.queueType === "quorum" && nackCounts(this.broker.version);
     if (!ofMembers || !counts) return { how: "nack" };
     return { how: "copy", publishing: () => this.#publishingModel() };
+  }
+
+  #notesOf(address: Address): WaitingNotes | undefined {
+    if (!address.ordered) return undefined;
+    const queue = waitingName(queueName(address));
+    if (Buffer.byteLength(queue) > 255) return undefined;
+    return new WaitingNotes({
+      queue,
+      queueType: this.#settings.queueType,
+      exists: async () => (await opened(this.#control).look(queue)) !== undefined,
+      reading: () => this.native.createChannel(),
+      publishing: () => this.#publishingModel(),
+      report: (cause) => this.#hooks.report(cause),
+    });
   }
 
   #publishingModel(): Promise<ChannelModel> {

@@ -16,7 +16,8 @@ import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
 import { channelLost } from "./errors.ts";
 import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
-import { ChannelConsumers } from "./receiving/channel-consumers.ts";
+import type { WaitingNotes } from "./groups/waiting-notes.ts";
+import { ChannelConsumers, type Replacement } from "./receiving/channel-consumers.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
 const closeTimeoutMs = 5_000;
@@ -33,6 +34,8 @@ export interface ConsumerOptions {
   /** The most bytes to have the broker push, as far as it can be told. */
   readonly prefetchBytes: number;
   readonly consume: Options.Consume;
+  /** For what one consumer reads alone, where another may take its place with another prefetch. */
+  readonly replacement?: Replacement | undefined;
   /**
    * How it hands back what is unsettled. Where only one member of the group is active
    * it must be by closing the channel: what such a member gives back must be in the
@@ -40,6 +43,8 @@ export interface ConsumerOptions {
    * next member is given what follows, and what comes back is delivered behind that).
    */
   readonly handBack: HandBack;
+  /** What members of an ordered group leave each other to know of retries that wait. */
+  readonly notes?: WaitingNotes | undefined;
   /** What this process knows of deliveries that do not count. */
   readonly uncounted: UncountedDeliveries;
   /** Whether the topic keeps its messages, so that a delivery has a place in it. */
@@ -67,6 +72,8 @@ export class RabbitmqConsumer implements Consumer {
   /** Resolves with whether the acks that wait were written. */
   #acking: PromiseWithResolvers<boolean> | undefined;
   #closing: Promise<void> | undefined;
+  /** Deliveries that wait until it is known what is noted of them. */
+  readonly #unread: RabbitmqDelivery[] = [];
   /** What went back with the channel, so that the broker has counted it. */
   #returned: readonly RabbitmqDelivery[] = [];
   #told = false;
@@ -77,10 +84,10 @@ export class RabbitmqConsumer implements Consumer {
     const { noAck, exclusive, arguments: special } = options.consume;
     this.#autoAck = noAck === true;
     // A second consumer would stand by, be refused, or read a stream of its own.
-    const mayAdapt = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
+    const mayAdd = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
     this.#consumers = new ChannelConsumers(channel, {
       ...options,
-      mayAdapt,
+      mayAdd,
       onMessage: this.#onMessage,
     });
     this.#ackEvery = Math.ceil(options.prefetch / ackShare);
@@ -133,9 +140,9 @@ export class RabbitmqConsumer implements Consumer {
     this.#consumers.setPrefetch(prefetch);
   }
 
-  close({ started }: CloseConsumerOptions): Promise<void> {
-    this.#closing ??= this.#close(started);
-    return this.#closing.then(() => this.#tellUncounted(started));
+  close(options: CloseConsumerOptions): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing.then(() => this.#tellUncounted(options.started));
   }
 
   /** The oldest delivery that is not settled. */
@@ -178,9 +185,28 @@ export class RabbitmqConsumer implements Consumer {
     if (!this.#autoAck) this.#unsettled.add(delivery);
     if (message.fields.redelivered)
       delivery.uncounted = this.#options.uncounted.of(this.#options.queue, delivery.id);
-    this.#queue.push(delivery);
+    this.#handOut(delivery);
     if (this.#closing === undefined) this.#consumers.arrived(message);
   };
+
+  /** From the first on that was delivered before, what earlier members noted must be known. */
+  #handOut(delivery: RabbitmqDelivery): void {
+    const { notes } = this.#options;
+    const isFirst = this.#unread.length === 0;
+    if (notes === undefined || notes.isRead || (isFirst && !delivery.native.fields.redelivered)) {
+      notes?.apply(delivery);
+      this.#queue.push(delivery);
+      return;
+    }
+    this.#unread.push(delivery);
+    if (!isFirst) return;
+    void notes.read().then(() => {
+      for (const each of this.#unread.splice(0)) {
+        notes.apply(each);
+        if (!this.#dead) this.#queue.push(each);
+      }
+    });
+  }
 
   /** The broker takes back what was not settled, so what core was not given yet must not be given any more. */
   #lose(cause: unknown): void {
@@ -191,22 +217,24 @@ export class RabbitmqConsumer implements Consumer {
     this.#acking = undefined;
     if (!this.#autoAck) this.#returned = this.#unsettled.all;
     this.#unsettled.clear();
+    this.#options.notes?.close();
     if (!this.#autoAck) this.#queue.remove(() => true);
     this.#queue.fail(cause);
   }
 
-  async #close(started: ReadonlySet<ReceivedMessage>): Promise<void> {
+  async #close(options: CloseConsumerOptions): Promise<void> {
     if (this.#channelClosed) return;
     // Of one that the broker has ended only the channel is left, and what is unsettled there goes back with it.
-    if (!this.#dead) await within(systemClock, closeTimeoutMs, this.#handBack(started));
+    if (!this.#dead) await within(systemClock, closeTimeoutMs, this.#handBack(options));
     // If the other side has closed it meanwhile, all of it has gone back already.
     await within(systemClock, closeTimeoutMs, this.#channel.close());
   }
 
-  async #handBack(started: ReadonlySet<ReceivedMessage>): Promise<void> {
+  async #handBack({ started, delayed }: CloseConsumerOptions): Promise<void> {
     this.#ack();
-    const { handBack, queue } = this.#options;
+    const { handBack, queue, notes } = this.#options;
     if (handBack.how === "close") {
+      await notes?.write(this.#unsettled.all, started, delayed);
       this.#lose(closed());
       return this.#awaitAcks();
     }

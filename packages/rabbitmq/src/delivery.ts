@@ -29,6 +29,8 @@ export class RabbitmqDelivery implements ReceivedMessage {
   #timestamp: number | undefined;
   /** Deliveries that the broker counted and no handler saw. */
   uncounted = 0;
+  /** What an earlier member noted of it when it closed; `dueAt` by `performance.now`. */
+  noted: { readonly redeliveries: number; readonly dueAt: number } | undefined;
 
   constructor(message: ConsumeMessage, owner: object, retained: boolean) {
     this.native = message;
@@ -81,9 +83,14 @@ export class RabbitmqDelivery implements ReceivedMessage {
 
   /** A quorum queue counts. A classic one only tells that there was a delivery before, which says too little. */
   get redeliveries(): number {
+    if (this.noted !== undefined) return this.noted.redeliveries;
     const { properties } = this.native;
     const counted = countIn(properties, "x-delivery-count") - this.uncounted;
     return countIn(properties, handedBackHeader) + Math.max(0, counted);
+  }
+
+  get waitMs(): number {
+    return this.noted === undefined ? 0 : Math.max(0, this.noted.dueAt - performance.now());
   }
 
   get partition(): undefined {

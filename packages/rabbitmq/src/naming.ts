@@ -37,6 +37,8 @@ export const streamName = (topic: string) => own(topic, "log");
 export const liveName = (topic: string, id: string) => own(topic, `live.${id}`);
 /** The past of a new ordered group, to be handled before its queue. */
 export const pastName = (queue: string) => own(queue, "past");
+/** What is to be known of retries that waited when a member of an ordered group closed. */
+export const waitingName = (queue: string) => own(queue, "waiting");
 /** There while the past of a new group is not copied completely. */
 export const copyingName = (queue: string) => own(queue, "copying");
 /** Held by the connection that copies. */

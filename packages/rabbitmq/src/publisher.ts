@@ -8,6 +8,7 @@ import {
 } from "@waybill/core/spi";
 import type { ChannelModel } from "amqplib";
 import type { Control } from "./client/control.ts";
+import type { KnownExchanges } from "./client/known-exchanges.ts";
 import { PublishChannel } from "./client/publish-channel.ts";
 import type { Delays } from "./delays/delays.ts";
 
@@ -20,15 +21,20 @@ export class RabbitmqPublisher {
   readonly #connect: () => Promise<ChannelModel>;
   readonly #control: Control;
   readonly #delays: Delays;
-  /** Exchanges that were there: publishing to one that is not would close the channel on everyone. */
-  readonly #exchanges = new Set<string>();
+  readonly #exchanges: KnownExchanges;
   #channel: PublishChannel | undefined;
   #opening: Promise<PublishChannel> | undefined;
 
-  constructor(connect: () => Promise<ChannelModel>, control: Control, delays: Delays) {
+  constructor(
+    connect: () => Promise<ChannelModel>,
+    control: Control,
+    delays: Delays,
+    exchanges: KnownExchanges,
+  ) {
     this.#connect = connect;
     this.#control = control;
     this.#delays = delays;
+    this.#exchanges = exchanges;
   }
 
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {
@@ -54,7 +60,7 @@ export class RabbitmqPublisher {
     if (!unchecked) return delays;
     const check = this.#control
       .run((channel) => channel.checkExchange(to.brokerName))
-      .then(() => void this.#exchanges.add(to.brokerName));
+      .then(() => this.#exchanges.add(to.brokerName));
     return delays === undefined ? check : Promise.all([check, delays]).then(() => undefined);
   }
 

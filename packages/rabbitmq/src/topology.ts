@@ -10,10 +10,11 @@ import {
 import type { Replies } from "amqplib";
 import type { Control } from "./client/control.ts";
 import { adopt, type Difference, differenceIn, isTolerable, sentenceFor } from "./client/inequivalence.ts";
+import type { KnownExchanges } from "./client/known-exchanges.ts";
 import type { Delays } from "./delays/delays.ts";
 import type { Backfill } from "./groups/backfill.ts";
 import { deadSpec, type QueueSpec, queueSpec, streamSpec } from "./groups/queue-specs.ts";
-import { copyingName, deadSuffix, pastName, queueName, streamName } from "./naming.ts";
+import { copyingName, deadSuffix, pastName, queueName, streamName, waitingName } from "./naming.ts";
 import type { Settings } from "./options.ts";
 
 /** More settings than any declaration has: a broker that words its refusals anew is not asked for ever. */
@@ -25,12 +26,20 @@ export class RabbitmqTopology implements Topology {
   readonly #control: Control;
   readonly #delays: Delays;
   readonly #backfill: Backfill;
+  readonly #exchanges: KnownExchanges;
   readonly #settings: Settings;
 
-  constructor(control: Control, delays: Delays, backfill: Backfill, settings: Settings) {
+  constructor(
+    control: Control,
+    delays: Delays,
+    backfill: Backfill,
+    exchanges: KnownExchanges,
+    settings: Settings,
+  ) {
     this.#control = control;
     this.#delays = delays;
     this.#backfill = backfill;
+    this.#exchanges = exchanges;
     this.#settings = settings;
   }
 
@@ -99,6 +108,7 @@ export class RabbitmqTopology implements Topology {
 
   async #makeExchange(name: string): Promise<void> {
     refuseMismatch(`The exchange "${name}"`, await this.#exchangeDifferences(name));
+    this.#exchanges.add(name);
   }
 
   /** Declares, and where that is refused again with what exists, until all that differs is known. */
@@ -154,6 +164,7 @@ export class RabbitmqTopology implements Topology {
   async #inspectTopic(address: Address): Promise<TopologyState> {
     if (!(await this.#control.hasExchange(address.brokerName)))
       return { address, exists: false, differences: [] };
+    this.#exchanges.add(address.brokerName);
     const differences = (await this.#exchangeDifferences(address.brokerName)).map(sentenceFor);
     if (address.retained) {
       const stream = streamSpec(address.brokerName, this.#settings);
@@ -166,6 +177,7 @@ export class RabbitmqTopology implements Topology {
 
   async #removeOne(address: Address): Promise<void> {
     if (address.kind === "topic") {
+      this.#exchanges.forget(address.brokerName);
       await this.#control.run(async (channel) => {
         await channel.deleteExchange(address.brokerName);
         await channel.deleteQueue(streamName(address.brokerName));
@@ -176,6 +188,7 @@ export class RabbitmqTopology implements Topology {
     await this.#control.run(async (channel) => {
       await channel.deleteQueue(queue);
       await channel.deleteQueue(pastName(queue));
+      await channel.deleteQueue(waitingName(queue));
       await channel.deleteQueue(copyingName(queue));
     });
     // Dead-lettered messages are someone's work: their queue goes when it is removed by name, or when it is empty.

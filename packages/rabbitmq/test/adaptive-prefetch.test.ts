@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { AdaptivePrefetch, type PrefetchChange } from "../src/receiving/adaptive-prefetch.ts";
+import { AdaptivePrefetch } from "../src/receiving/adaptive-prefetch.ts";
+import type { PrefetchChange } from "../src/receiving/prefetch-limits.ts";
 
 const megabyte = 1024 * 1024;
 

@@ -2,6 +2,7 @@ import type { Address, Call } from "@waybill/core/spi";
 import type { Channel, ChannelModel, Replies } from "amqplib";
 import { expect, it } from "vitest";
 import { Control } from "../src/client/control.ts";
+import { KnownExchanges } from "../src/client/known-exchanges.ts";
 import { RabbitmqTopology } from "../src/topology.ts";
 
 const call: Call = { signal: new AbortController().signal };
@@ -19,7 +20,10 @@ async function deleted(queues: Pick<Channel, "get" | "checkQueue">): Promise<rea
   };
   const model = { createChannel: async () => channel } as unknown as ChannelModel;
   const unused = undefined as never;
-  await new RabbitmqTopology(new Control(model), unused, unused, unused).remove([jobs], call);
+  await new RabbitmqTopology(new Control(model), unused, unused, new KnownExchanges(), unused).remove(
+    [jobs],
+    call,
+  );
   return names;
 }
 

@@ -163,6 +163,9 @@ export class SnsSqsConsumer implements Consumer {
     return ours.filter((delivery) => delivery.leasedUntil <= now);
   }
 
+  /** Nothing is received here before core asks for it, and core asks for what its prefetch has room for. */
+  setPrefetch(): void {}
+
   /** What was not `started` comes again uncounted, but where the queue keeps order: see `#makeVisible`. */
   close(unsettled: CloseConsumerOptions): Promise<void> {
     this.#closing ??= this.#close(unsettled);

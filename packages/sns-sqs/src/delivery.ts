@@ -22,7 +22,7 @@ export class SnsSqsDelivery implements ReceivedMessage {
   readonly due: number | undefined;
   /** Of its redeliveries, those before this copy of it was made. */
   readonly carried: number;
-  /** What it takes of a prefetch: body, key and headers. */
+  /** What it takes of a prefetch: key, headers, and the body twice, as SQS gave it and decoded. */
   readonly bytes: number;
   /** Until when it is ours, on the clock of `performance.now()`. */
   leasedUntil = 0;
@@ -42,7 +42,7 @@ export class SnsSqsDelivery implements ReceivedMessage {
     this.redeliveries = decoded.redeliveries;
     this.due = decoded.due;
     this.carried = decoded.carried;
-    this.bytes = sizeOf(decoded);
+    this.bytes = sizeOf(decoded) + (native.Body?.length ?? 0);
   }
 
   get receipt(): string {

@@ -134,6 +134,16 @@ it("holds no more bytes than the prefetch once it knows how large messages are, 
   await consumer.close(nothingStarted);
 });
 
+it("counts the text that SQS gave as well as the body that was decoded from it", async () => {
+  const body = "x".repeat(1_000);
+  const aws = queueOf(several(100).map((each, n) => ({ ...each, body: `${n}${body}` })));
+  const consumer = await opened(aws, queue, {}, [], { prefetchBytes: 32_000 });
+  const held = await receive(consumer, 100, 1_000);
+  expect(held.length).toBeGreaterThan(10);
+  expect(held.length * 2_000).toBeLessThan(32_000 + 20_000);
+  await consumer.close(nothingStarted);
+});
+
 it("fetches one message, however large, when it holds nothing", async () => {
   const consumer = await opened(queueOf(several(2)), queue, {}, [], { prefetchBytes: 1 });
   const [first] = await receive(consumer, 1);

@@ -1,14 +1,14 @@
 import type { Scenario } from "../scenario.ts";
 import { againstClient } from "./against-client.ts";
 import { defaults } from "./defaults.ts";
+import { eventLoop } from "./event-loop.ts";
 import { firstMessage } from "./first-message.ts";
 import { jsonCodec } from "./json.ts";
-import { timerLateness } from "./timer.ts";
 
 export const scenarios: readonly Scenario[] = [
   ...againstClient,
   defaults,
   firstMessage,
   jsonCodec,
-  timerLateness,
+  ...eventLoop,
 ];

@@ -64,6 +64,39 @@ export const receivingFaults: readonly FaultyDriver[] = [
       }),
   },
   {
+    name: "fetches-without-regard-to-size",
+    fault: "Fetches as many messages ahead as it may, however large they are.",
+    caughtBy: ["queue", "group", "ordered-group", "broadcast", "replay"].map(
+      (kind) => `prefetch-bytes.${kind}`,
+    ),
+    timeoutScale: 1,
+    apply: (driver) =>
+      wrapDriver(driver, {
+        connection: (connection) => ({
+          async consume(from, hooks, call) {
+            const unbounded = { ...from, prefetchBytes: Number.MAX_SAFE_INTEGER };
+            const consumer = await connection.consume(unbounded, hooks, call);
+            const stock: ReceivedMessage[] = [];
+            return {
+              receive: async (max, inner) => {
+                while (stock.length < from.prefetch) {
+                  const signal = AbortSignal.any([inner.signal, AbortSignal.timeout(300)]);
+                  const got = await consumer.receive(from.prefetch - stock.length, { signal });
+                  if (got.length === 0) break;
+                  // An embedded broker copies a body when it is first looked at.
+                  for (const message of got) void message.body;
+                  stock.push(...got);
+                }
+                return stock.splice(0, max);
+              },
+              settle: (batch, inner) => consumer.settle(batch, inner),
+              close: (options) => consumer.close(options),
+            };
+          },
+        }),
+      }),
+  },
+  {
     name: "hands-out-too-many",
     fault: "Hands out more deliveries than it was asked for.",
     caughtBy: ["flow.prefetch"],
@@ -84,7 +117,7 @@ export const receivingFaults: readonly FaultyDriver[] = [
   {
     name: "does-not-count",
     fault: "Says of every delivery that it is the first.",
-    caughtBy: ["retrying.attempts-survive-a-crash"],
+    caughtBy: ["retrying.attempts-survive-a-crash", "ordering.blocked-across-a-restart"],
     apply: (driver) =>
       alteringDeliveries(driver, (batch, change) =>
         batch.map((delivery) => change(delivery, { redeliveries: 0 })),

@@ -7,7 +7,11 @@ export const settlingFaults: readonly FaultyDriver[] = [
   {
     name: "acks-before-handling",
     fault: "Acks what it receives before anybody has handled it.",
-    caughtBy: ["settlement.crash-redelivers-the-unacked", "settlement.drained-handler-settles-nothing"],
+    caughtBy: [
+      "settlement.crash-redelivers-the-unacked",
+      "settlement.drained-handler-settles-nothing",
+      "ordering.blocked-across-a-restart",
+    ],
     apply: (driver) =>
       wrapDriver(driver, {
         consumer: (consumer) => ({

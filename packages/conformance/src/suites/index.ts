@@ -19,6 +19,7 @@ import { limits } from "./limits.ts";
 import { mistakes } from "./mistakes.ts";
 import { naming } from "./naming.ts";
 import { ordering } from "./ordering.ts";
+import { prefetchInBytes } from "./prefetch-bytes.ts";
 import { recovery } from "./recovery.ts";
 import { redrive } from "./redrive.ts";
 import { refusals } from "./refusals.ts";
@@ -50,6 +51,7 @@ export const allCases: readonly Case[] = [
   ...ordering,
   ...flow,
   ...backPressure,
+  ...prefetchInBytes,
   ...time,
   ...drain,
   ...requestReply,

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import type { Subscription } from "@waybill/core";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type ConsumeOptions,
+  deadLetterOf,
+  type OrderedConsumeOptions,
+  type QueueContract,
+  queue,
+  type Subscription,
+} from "@waybill/core";
+import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { severable } from "../faults/severable.ts";
@@ -8,6 +17,7 @@ import { Gauge, KeyGauges } from "../gauge.ts";
 import type { History, Numbered } from "../history.ts";
 import { keysNamed } from "../load.ts";
 import { quickRetry } from "../quick-retry.ts";
+import { unconfirmedMs } from "../unconfirmed.ts";
 
 /** G6. Messages with one key are handled one at a time, in the order in which one client published them. */
 export const ordering: readonly Case[] = suite("ordering", [
@@ -217,6 +227,75 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
   {
+    id: "blocked-until-redriven",
+    title:
+      "A key can wait for its dead-lettered message: others go on, and it does when that message is redriven.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 240_000,
+    async run(context) {
+      const client = await context.connect();
+      const { jobs, handled, subscription, fix } = await blocked(context, client);
+      fix();
+      const report = await client.redrive({ queue: jobs });
+      assert.equal(report.redriven, 1);
+      await context.eventually("the key goes on", () => handled.length === 8, 200_000);
+      const ofKey = handled.filter((each) => each.startsWith("bad"));
+      // Where the redriven message cannot come while others of its key are unsettled, it comes after them.
+      const follow = ofKey.filter((each) => each !== "bad-0");
+      assert.deepEqual(follow, ["bad-1", "bad-2"]);
+      await context.eventually("no key waits", () => subscription.blockedKeys === 0);
+    },
+  },
+  {
+    id: "blocked-until-removed",
+    title: "A key that waits for its dead-lettered message goes on when that message is removed.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 240_000,
+    async run(context) {
+      const client = await context.connect();
+      const { jobs, handled, fix } = await blocked(context, client);
+      fix();
+      const removing = await context.collect(client, deadLetterOf({ queue: jobs }));
+      await removing.first(1);
+      await removing.subscription.close();
+      await context.eventually("the key goes on", () => handled.length === 7, 200_000);
+      assert.deepEqual(handled.slice(5), ["bad-1", "bad-2"]);
+    },
+  },
+  {
+    id: "blocked-across-a-restart",
+    title:
+      "A key that waits for its dead-lettered message waits in the next process too, without another run.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    timeoutMs: 120_000,
+    async run(context) {
+      const { jobs, handled, subscription, fix } = await blocked(context, await context.connect());
+      await subscription.close();
+      fix();
+      await stillBlocked(context, await context.connect(), jobs, handled);
+    },
+  },
+  {
+    id: "blocked-across-a-crash",
+    title: "A key that waits for its dead-lettered message waits after a crash too, without another run.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    parts: ["crash"],
+    timeoutMs: 180_000,
+    async run(context) {
+      const crashable = await context.crashable();
+      const dying = await context.connect({}, crashable.driver);
+      const { jobs, handled, fix } = await blocked(context, dying);
+      await sleep(unconfirmedMs);
+      await crashable.die();
+      fix();
+      await stillBlocked(context, await context.connect({}, crashable.replacement), jobs, handled);
+    },
+  },
+  {
     id: "unkeyed-in-parallel",
     title: "Messages without a key run in parallel.",
     guarantee: "G6",
@@ -249,6 +328,52 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
 ]);
+
+const blocking: ConsumeOptions & OrderedConsumeOptions = { afterDeadLetter: "block", retry: quickRetry(2) };
+
+/**
+ * A queue of which one key waits for a dead-lettered message, with two behind it, and another has
+ * gone on. `fix`: the handler fails no more.
+ */
+async function blocked(context: Context, client: AnyClient) {
+  const jobs = queue<Numbered>(context.name(), { key: ({ k }) => k });
+  await client.topology.declare(jobs, deadLetterOf({ queue: jobs }));
+  const handled: string[] = [];
+  let runs = 0;
+  let isBroken = true;
+  const subscription = await client.consume(jobs, blocking, ({ k, n }) => {
+    if (k === "bad" && isBroken) {
+      runs++;
+      throw new Error("it cannot be handled yet");
+    }
+    handled.push(`${k}-${n}`);
+  });
+  for (let n = 0; n < 3; n++) await client.send(jobs, { p: "a", k: "bad", n });
+  for (let n = 0; n < 5; n++) await client.send(jobs, { p: "a", k: "good", n });
+  await context.eventually("other keys go on", () => handled.length === 5);
+  await context.eventually("the key waits", () => subscription.blockedKeys === 1);
+  await context.never("a message of the key was handled", () => runs > 2 || handled.length > 5, 500);
+  const fix = () => {
+    isBroken = false;
+  };
+  return { jobs, handled, subscription, fix };
+}
+
+/** The broker's own dead-letter queue is all that this client knows of what was before. */
+async function stillBlocked(
+  context: Context,
+  client: AnyClient,
+  jobs: QueueContract<Numbered, Numbered, never, never, true>,
+  handled: string[],
+): Promise<void> {
+  const again = await client.consume(jobs, blocking, ({ k, n }) => void handled.push(`${k}-${n}`));
+  await context.eventually("it has found what was given up", () => again.blockedKeys === 1, 120_000);
+  await client.send(jobs, { p: "a", k: "good", n: 5 });
+  await context.eventually("other keys go on", () => handled.includes("good-5"));
+  await context.never("it ran once more", () => handled.includes("bad-0"), 500);
+  const overtook = handled.filter((each) => each.startsWith("bad"));
+  assert.equal(overtook.length, 0, `${overtook.length} reordered: ${overtook}`);
+}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

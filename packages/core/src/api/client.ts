@@ -25,6 +25,8 @@ export interface Health {
     readonly since: number;
     readonly running: number;
     readonly held: number;
+    /** Ordering keys that wait for a dead-lettered message, see `afterDeadLetter`. */
+    readonly blockedKeys: number;
   }[];
 }
 
@@ -33,7 +35,7 @@ export interface Client<F extends Feature = never>
   extends Publisher<F>,
     Subscriber<F>,
     QueueSender<F>,
-    QueueConsumer,
+    QueueConsumer<F>,
     Requester<F>,
     Responder<F>,
     AsyncDisposable {

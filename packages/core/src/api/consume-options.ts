@@ -1,4 +1,6 @@
-import type { DeadLetterPolicy, RetryPolicy } from "./failure-policy.ts";
+import type { Feature } from "../spi/capabilities.ts";
+import type { AfterDeadLetter, DeadLetterPolicy, RetryPolicy } from "./failure-policy.ts";
+import type { Gated } from "./gated.ts";
 import type { HandleMiddleware } from "./middleware.ts";
 
 export interface ConsumeOptions {
@@ -11,6 +13,7 @@ export interface ConsumeOptions {
   readonly prefetch?: number | undefined;
   /**
    * The most bytes held (bodies, keys and headers), running ones included; one message always fits.
+   * Twice as many again may wait behind their ordering key, or in place for their next attempt.
    * Default 64 MiB.
    */
   readonly prefetchBytes?: number | undefined;
@@ -25,3 +28,30 @@ export interface ConsumeOptions {
   /** Closes the subscription when it fires. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** For contracts with an ordering key, where the driver keeps order. */
+export type OrderedConsumeOptions<F extends Feature = Feature> = Gated<
+  F,
+  "ordering",
+  {
+    /**
+     * What follows a dead-lettered message of an ordering key. Default `"continue"`: the next message of the
+     * key. `"block"`: nothing of that key, until the dead-lettered message is redriven or removed from its
+     * dead-letter queue, which may be noticed up to some minutes later; other keys go on. Told of once as
+     * `KEY_BLOCKED`. Needs a contract with a `key` and a dead-letter queue.
+     */
+    readonly afterDeadLetter?: AfterDeadLetter | undefined;
+  }
+>;
+
+declare const withoutKey: unique symbol;
+
+/** Stands, in a compiler's message, for a contract without an ordering key. No value is of this type. */
+export interface GiveTheContractAKey {
+  readonly [withoutKey]: never;
+}
+
+/** `OrderedConsumeOptions` for a contract that has an ordering key for sure; for others what they take of it. */
+export type OptionsByOrder<F extends Feature, Ordered extends boolean> = [Ordered] extends [true]
+  ? OrderedConsumeOptions<F>
+  : { readonly afterDeadLetter?: "continue" | GiveTheContractAKey | undefined };

@@ -11,21 +11,27 @@ export interface Payload<In, Out> {
   readonly codec: Codec<unknown>;
 }
 
-/** What publishers and subscribers of one topic agree on. Made by `topic()`. */
-export interface TopicContract<In = unknown, Out = In> extends Payload<In, Out> {
+/** What publishers and subscribers of one topic agree on. Made by `topic()`. `Ordered` is true with a key. */
+export interface TopicContract<In = unknown, Out = In, Ordered extends boolean = boolean>
+  extends Payload<In, Out> {
   readonly kind: "topic";
   readonly name: string;
-  readonly ordered: boolean;
+  readonly ordered: Ordered;
   readonly retained: boolean;
   readonly key: ((value: In) => string | undefined) | undefined;
 }
 
-/** What senders and consumers of one queue agree on. Made by `queue()`. */
-export interface QueueContract<In = unknown, Out = In, ReplyIn = never, ReplyOut = ReplyIn>
-  extends Payload<In, Out> {
+/** What senders and consumers of one queue agree on. Made by `queue()`. `Ordered` is true with a key. */
+export interface QueueContract<
+  In = unknown,
+  Out = In,
+  ReplyIn = never,
+  ReplyOut = ReplyIn,
+  Ordered extends boolean = boolean,
+> extends Payload<In, Out> {
   readonly kind: "queue";
   readonly name: string;
-  readonly ordered: boolean;
+  readonly ordered: Ordered;
   readonly retained: false;
   readonly key: ((value: In) => string | undefined) | undefined;
   /** How replies look; only on a queue that is asked with `request`. */
@@ -58,6 +64,11 @@ export interface OrderOptions<In> {
   readonly key?: ((value: In) => string | undefined) | undefined;
 }
 
+/** With an ordering key for sure. */
+export interface KeyOptions<In> {
+  readonly key: NonNullable<OrderOptions<In>["key"]>;
+}
+
 export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOptions<In> {
   /**
    * Keep messages after they were consumed, for replay and for groups that come
@@ -78,8 +89,13 @@ export interface QueueOptions<In, Out, ReplyIn, ReplyOut> extends PayloadOptions
  */
 export function topic<In = unknown, Out = In>(
   name: string,
-  options: TopicOptions<In, Out> = {},
-): TopicContract<In, Out> {
+  options: TopicOptions<In, Out> & KeyOptions<In>,
+): TopicContract<In, Out, true>;
+export function topic<In = unknown, Out = In>(
+  name: string,
+  options?: TopicOptions<In, Out>,
+): TopicContract<In, Out>;
+export function topic<In, Out>(name: string, options: TopicOptions<In, Out> = {}): TopicContract<In, Out> {
   checkPortableName(name, "topic");
   checkOptionNames("topic()", options, ["schema", "codec", "key", "retained"]);
   checkTypes("topic()", options);
@@ -101,6 +117,10 @@ export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = Repl
   name: string,
   options: QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
 ): QueueContract<In, Out, ReplyIn, ReplyOut>;
+export function queue<In = unknown, Out = In>(
+  name: string,
+  options: QueueOptions<In, Out, never, never> & KeyOptions<In> & { readonly reply?: undefined },
+): QueueContract<In, Out, never, never, true>;
 export function queue<In = unknown, Out = In>(
   name: string,
   options?: QueueOptions<In, Out, never, never> & { readonly reply?: undefined },

@@ -35,7 +35,10 @@ export interface Delivery<T = unknown> {
   readonly subscription: Subscription;
   /** Done. Without a settlement of your own, a handler that resolves acks. The first settlement wins. */
   ack(): Promise<SettleResult>;
-  /** Not now: deliver it again, after `delayMs` if given, else after what the retry policy says. Counts as an attempt. */
+  /**
+   * Not now: deliver it again, after `delayMs` if given, else after what the retry policy says. Counts as an
+   * attempt. Rejects with `INVALID_ARGUMENT` for a delay of more than a day that is also more than the broker can delay a message.
+   */
   retry(options?: {
     readonly delayMs?: number | undefined;
     readonly reason?: unknown | undefined;

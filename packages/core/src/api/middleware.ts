@@ -1,4 +1,5 @@
 import type { Clock } from "../runtime/clock.ts";
+import { promised } from "../runtime/thenable.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Receipt } from "./publisher.ts";
 
@@ -31,7 +32,8 @@ export interface HandlerContext {
 /**
  * Around one handler call. Throwing is as if the handler had thrown; not calling
  * `next` skips the handler, and the message is acked unless it was settled. The turn
- * of a message lasts until its handler has ended, even if a middleware ends before.
+ * of a message lasts until its handler has ended, even if a middleware ends before; from then on
+ * `next` rejects, and calls no handler.
  */
 export type HandleMiddleware = (
   delivery: Delivery,
@@ -47,8 +49,22 @@ export function compose<M, R, C extends readonly unknown[]>(
   return (message, last, ...context) => {
     const step = (index: number): Promise<R> => {
       const layer = chain[index];
-      return layer === undefined ? last() : layer(message, () => step(index + 1), ...context);
+      if (layer === undefined) return last();
+      return heard(() => layer(message, () => step(index + 1), ...context));
     };
     return step(0);
   };
+}
+
+/** What a layer throws is a rejection, and one that is heard: whoever calls `next` may forget to wait for it. */
+function heard<R>(layer: () => Promise<R>): Promise<R> {
+  let outcome: Promise<R>;
+  try {
+    const returned = layer();
+    outcome = returned instanceof Promise ? returned : promised(returned);
+  } catch (thrown) {
+    outcome = Promise.reject(thrown);
+  }
+  outcome.catch(() => {});
+  return outcome;
 }

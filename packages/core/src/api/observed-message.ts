@@ -17,6 +17,7 @@ export const observedArguments: {
   received: (from, batch) => [from, batch.map(receivedView)],
   handled: (from, delivery, error, ms) => [from, receivedView(delivery), error, ms],
   settled: (from, delivery, outcome, result) => [from, receivedView(delivery), outcome, result],
+  keyBlocked: (from, delivery) => [from, receivedView(delivery)],
   connection: (status, cause) => [status, cause],
 };
 

@@ -25,6 +25,8 @@ export interface Observer {
     outcome: "ack" | "retry" | "dead-letter",
     result: SettleResult,
   ): void;
+  /** An ordering key begins to wait for this dead-lettered message, see `afterDeadLetter`. That it waits no more, `settled` tells. */
+  keyBlocked?(from: Address, delivery: ReceivedMessage): void;
   /** The client's connection came up, went down or ended. */
   connection?(status: "up" | "recovering" | "closed", cause: MessagingError | undefined): void;
 }

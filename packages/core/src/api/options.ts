@@ -35,7 +35,10 @@ export interface ClientOptions<R extends Feature = Feature> {
   readonly connectTimeoutMs?: number | undefined;
   /** How long a publish may take until it is confirmed, its middleware and reconnects included, in milliseconds. Default 30 000. */
   readonly publishTimeoutMs?: number | undefined;
-  /** The most that may await confirmation; a publish over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB. */
+  /**
+   * The most that may await confirmation, and as much again of requests that await their replies;
+   * a publish or a request over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB.
+   */
   readonly maxPending?:
     | { readonly messages?: number | undefined; readonly bytes?: number | undefined }
     | undefined;

@@ -3,7 +3,8 @@ import { MessagingError } from "../errors/messaging-error.ts";
 /**
  * Throw this from a handler or a middleware to put a message off without using up an attempt:
  * not the message is wrong, but what its handler needs is away. It stays where it is, and its
- * handler is called again after `delayMs` milliseconds with the same attempt.
+ * handler is called again after `delayMs` milliseconds, a day at most or as long as the broker can
+ * delay a message, with the same attempt.
  */
 export class PostponedError extends MessagingError {
   override readonly name = "PostponedError";

@@ -1,5 +1,5 @@
 import type { Feature } from "../spi/capabilities.ts";
-import type { ConsumeOptions } from "./consume-options.ts";
+import type { ConsumeOptions, OptionsByOrder } from "./consume-options.ts";
 import type { QueueContract } from "./contract.ts";
 import type { Handler } from "./delivery.ts";
 import type { HasFeatures } from "./gated.ts";
@@ -24,11 +24,11 @@ export interface QueueSender<F extends Feature = never> extends HasFeatures<F> {
 }
 
 /** Consumes queues. */
-export interface QueueConsumer {
-  consume<Out>(
+export interface QueueConsumer<F extends Feature = never> extends HasFeatures<F> {
+  consume<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter to who takes out
-    from: QueueContract<any, Out, any, any>,
-    options: ConsumeOptions,
+    from: QueueContract<any, Out, any, any, Ordered>,
+    options: ConsumeOptions & OptionsByOrder<F, Ordered>,
     handler: Handler<Out>,
   ): Promise<Subscription>;
   consume<Out>(
@@ -39,4 +39,4 @@ export interface QueueConsumer {
 }
 
 /** Sends to queues and consumes them. */
-export interface Queue<F extends Feature = never> extends QueueSender<F>, QueueConsumer {}
+export interface Queue<F extends Feature = never> extends QueueSender<F>, QueueConsumer<F> {}

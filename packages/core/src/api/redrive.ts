@@ -38,7 +38,7 @@ export interface RedriveReport {
   readonly complete: boolean;
 }
 
-/** Why and where a message ended up in a dead-lettered message; read by `deadLetterDetails`. */
+/** Why and where a message was dead-lettered; read by `deadLetterDetails`. */
 export interface DeadLetterInfo {
   readonly id: string;
   readonly source: string;

@@ -94,6 +94,7 @@ export const observerMethods = Object.keys({
   received: true,
   handled: true,
   settled: true,
+  keyBlocked: true,
   connection: true,
 } satisfies Record<keyof Observer, true>) as readonly (keyof Observer)[];
 

@@ -31,7 +31,8 @@ export interface Requester<F extends Feature = never> extends HasFeatures<F> {
    * Sends a request and resolves with its reply. It passes the publish middleware.
    * @throws MessagingError `REQUEST_TIMEOUT` when no reply came in time; `REMOTE_ERROR` when the
    * responder threw: its code is in `details.code`, and `details.message` is what it chose to tell
-   * (see `ReplyError`); `OVERLOADED` when `maxPending.messages` requests await their replies.
+   * (see `ReplyError`); `OVERLOADED` when as many requests, or bytes of them, await their
+   * replies as `maxPending` allows.
    */
   request<In, ReplyOut>(
     // biome-ignore lint/suspicious/noExplicitAny: the other direction does not matter here

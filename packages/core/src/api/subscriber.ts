@@ -1,6 +1,6 @@
 import type { Filter } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
-import type { ConsumeOptions } from "./consume-options.ts";
+import type { ConsumeOptions, OptionsByOrder } from "./consume-options.ts";
 import type { QueueContract, TopicContract } from "./contract.ts";
 import type { Delivery, Handler } from "./delivery.ts";
 import type { Gated, Has, HasFeatures } from "./gated.ts";
@@ -35,6 +35,8 @@ export type BroadcastOptions<F extends Feature> = {
   /** No group: live messages, to this subscription alone, with nothing left behind. */
   readonly broadcast: true & Has<F, "broadcast">;
   readonly group?: undefined;
+  /** A broadcast has no dead-letter queue of its own. */
+  readonly afterDeadLetter?: undefined;
 } & Gated<
   F,
   "replay",
@@ -56,24 +58,24 @@ export interface DeliveryIterator<T> extends AsyncIterableIterator<Delivery<T>>,
 /** Consumes topics. */
 export interface Subscriber<F extends Feature = never> extends HasFeatures<F> {
   /** Resolves when nothing published from now on would be missed. */
-  subscribe<Out>(
+  subscribe<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: what goes in does not matter to who takes out
-    from: TopicContract<any, Out>,
-    options: SubscribeOptions<F>,
+    from: TopicContract<any, Out, Ordered>,
+    options: SubscribeOptions<F> & OptionsByOrder<F, Ordered>,
     handler: Handler<Out>,
   ): Promise<Subscription>;
   /**
    * Pull style. Settle each delivery yourself; leaving the loop closes the
    * subscription and hands back what was not settled.
    */
-  messages<Out>(
+  messages<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
-    from: TopicContract<any, Out>,
-    options: SubscribeOptions<F>,
+    from: TopicContract<any, Out, Ordered>,
+    options: SubscribeOptions<F> & OptionsByOrder<F, Ordered>,
   ): DeliveryIterator<Out>;
-  messages<Out>(
+  messages<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
-    from: QueueContract<any, Out, any, any>,
-    options?: ConsumeOptions,
+    from: QueueContract<any, Out, any, any, Ordered>,
+    options?: ConsumeOptions & OptionsByOrder<F, Ordered>,
   ): DeliveryIterator<Out>;
 }

@@ -18,6 +18,8 @@ export interface Subscription extends AsyncDisposable {
   readonly running: number;
   /** Messages held now, running ones included. */
   readonly held: number;
+  /** Ordering keys that wait until a dead-lettered message of theirs is redriven or removed, see `afterDeadLetter`. */
+  readonly blockedKeys: number;
   /** Starts no further handler until `resume`. Keeps membership and leases. */
   pause(): void;
   resume(): void;

@@ -1,5 +1,5 @@
 import type { Client, Health } from "../api/client.ts";
-import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { ConsumeOptions, OrderedConsumeOptions } from "../api/consume-options.ts";
 import type { AnyQueue, AnyTopic, Contract } from "../api/contract.ts";
 import type { Handler } from "../api/delivery.ts";
 import type { PublishOptions, Receipt } from "../api/publisher.ts";
@@ -7,33 +7,41 @@ import type { ConsumerRef, RedriveOptions, RedriveReport } from "../api/redrive.
 import type { RequestOptions } from "../api/request-reply.ts";
 import type { DeliveryIterator, SubscribeOptions } from "../api/subscriber.ts";
 import type { CloseOptions, Subscription } from "../api/subscription.ts";
+import { driverGraceMs } from "../connection/driver-grace.ts";
 import { Names } from "../connection/names.ts";
 import { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { TopologyKeeper } from "../connection/topology-keeper.ts";
 import { AttemptMemory } from "../consuming/attempt-memory.ts";
 import { DeadLetterRoutes } from "../consuming/dead-letter-routes.ts";
+import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
+import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
+import { currentHandlerCall } from "../consuming/handler-call.ts";
 import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
 import {
-  asBytes,
   type SpecifyContext,
+  specifyBytes,
   specifyInbox,
   specifyQueue,
   specifyTopic,
 } from "../consuming/specify.ts";
 import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
-import { aborted, closed } from "../errors/ended.ts";
+import type { Demand } from "../consuming/takers.ts";
+import { aborted, closed, draining } from "../errors/ended.ts";
+import type { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
+import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
 import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
+import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
@@ -57,14 +65,13 @@ export class BrokerClient implements Client<Feature> {
   readonly #requests: Requests;
   readonly #attempts = new AttemptMemory();
   readonly #deadLetterRoutes = new DeadLetterRoutes();
+  readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: OwnTopology;
   /** The dead-letter queues of this client's own consumers, by what they consume. */
   readonly #deadLetters = new Map<string, AnyQueue>();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
-  /** What `health` said last. */
-  #shown: Health["status"] = "up";
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
@@ -110,13 +117,26 @@ export class BrokerClient implements Client<Feature> {
         prepare: (address, signal) =>
           // Whoever opened an inbox made it; writing to one must not make it again.
           address.kind === "inbox" ? Promise.resolve() : this.#keeper.prepareOnce(address, signal),
+        isPrepared: (address) => this.#keeper.isPrepared(address),
         forget: (address) => this.#keeper.forget(address),
+        troubleChanged: () => void this.#noteTrouble(),
       },
       options.middleware.publish ?? [],
     );
+    this.#deadLetterWatches = new DeadLetterWatches((deadLetter) => {
+      const source = this.#lookSource(deadLetter);
+      return new DeadLetterWatch({
+        name: deadLetter.name,
+        clock: options.clock,
+        leaseMs: source.leaseMs,
+        look: (look) => lookForCopies(source, look),
+        onWarning: reporter.warn,
+      });
+    });
     this.#requests = new Requests({
       clock: options.clock,
       maxPending: options.maxPendingMessages,
+      maxPendingBytes: options.maxPendingBytes,
       warn: reporter.warn,
       openInbox: (name, onReply) => this.#begin(specifyInbox(this.#specify, name, onReply)),
     });
@@ -175,7 +195,11 @@ export class BrokerClient implements Client<Feature> {
 
   // ── Receiving ───────────────────────────────────────────────────────────────
 
-  async subscribe<T>(from: AnyTopic, options: SubscribeOptions, handler: Handler<T>): Promise<Subscription> {
+  async subscribe<T>(
+    from: AnyTopic,
+    options: SubscribeOptions & OrderedConsumeOptions,
+    handler: Handler<T>,
+  ): Promise<Subscription> {
     this.#check(from, "topic");
     checkHandler(handler);
     checkConsuming(options);
@@ -187,7 +211,7 @@ export class BrokerClient implements Client<Feature> {
 
   async consume<T>(
     from: AnyQueue,
-    ...rest: [Handler<T>] | [ConsumeOptions, Handler<T>]
+    ...rest: [Handler<T>] | [ConsumeOptions & OrderedConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(from, "queue");
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
@@ -199,9 +223,12 @@ export class BrokerClient implements Client<Feature> {
     );
   }
 
-  messages<T>(from: Contract, options: SubscribeOptions | ConsumeOptions = {}): DeliveryIterator<T> {
+  messages<T>(
+    from: Contract,
+    options: (SubscribeOptions | ConsumeOptions) & OrderedConsumeOptions = {},
+  ): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
-    const subscribe = async (handler: Handler<T>, isWanted: () => boolean) => {
+    const subscribe = async (handler: Handler<T>, demand: Demand) => {
       this.#check(from, readable("The contract", () => from?.kind) === "topic" ? "topic" : "queue");
       checkConsuming(options);
       // What the loop has taken and not settled is its own choice: the prefetch bounds it.
@@ -210,7 +237,7 @@ export class BrokerClient implements Client<Feature> {
         from.kind === "topic"
           ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler as Handler<unknown>)
           : specifyQueue(this.#specify, from, pulled, handler as Handler<unknown>);
-      return this.#begin({ ...spec, isWanted }, options.deadLetter);
+      return this.#begin({ ...spec, demand }, options.deadLetter);
     };
     return deliveryIterator<T>(subscribe, { clock, onError: reporter.error });
   }
@@ -234,6 +261,7 @@ export class BrokerClient implements Client<Feature> {
       driver: this.#driver,
       connector: this.#connection,
       attempts: this.#attempts,
+      deadLetterWatches: this.#deadLetterWatches,
       verifies: this.#options.topology === "verify",
       clock,
       observer,
@@ -270,7 +298,7 @@ export class BrokerClient implements Client<Feature> {
     );
     const { timeoutMs, headers, signal } = decideRequest(options);
     const { brokerName } = this.#names.destination(to);
-    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more) =>
+    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more, checkSize) =>
       this.#publishing.publish(
         to,
         value,
@@ -282,6 +310,7 @@ export class BrokerClient implements Client<Feature> {
         {
           replyTo: this.#requests.inbox,
           headers: more,
+          checkSize,
           // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
           expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
         },
@@ -311,10 +340,7 @@ export class BrokerClient implements Client<Feature> {
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
     const answer = answering.handle as Handler<unknown>;
-    const responder = await this.#begin(
-      specifyQueue(this.#specify, to, options, answer, asBytes),
-      options.deadLetter,
-    );
+    const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
     void responder.ended.then(() => answering.close());
     return responder;
   }
@@ -334,53 +360,52 @@ export class BrokerClient implements Client<Feature> {
     checkLeadsElsewhere(deadLetterQueue, back);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
-    return redrive(options, {
+    const source = {
+      ...this.#lookSource(deadLetterQueue),
       from: back,
-      clock: this.#options.clock,
-      leaseMs: this.#driver.capabilities.lease?.ms,
       back: this.#publishing.sender(back),
       deadLettered: this.#publishing.sender(deadLetterQueue),
+      consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
+        this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
+    };
+    return this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+  }
+
+  #lookSource(deadLetterQueue: Address): LookSource {
+    const { clock, connectTimeoutMs: timeoutMs } = this.#options;
+    const item = { address: deadLetterQueue, start: { from: "latest" }, filter: undefined } as const;
+    return {
+      clock,
+      leaseMs: this.#driver.capabilities.lease?.ms,
       inspect: async () => (await this.topology.states([deadLetterQueue]))[0],
-      consume: (consumeOptions, handler) =>
-        this.#begin(
-          specifyQueue(specify, deadLettered, consumeOptions, handler as Handler<unknown>, asBytes),
-        ),
       open: (signal) =>
         openForLooking(
-          { driver: this.#driver, link: this.#connection, clock: this.#options.clock },
+          { driver: this.#driver, link: this.#connection, clock },
           deadLetterQueue,
-          () =>
-            this.#keeper.prepare({ address: deadLetterQueue, start: { from: "latest" }, filter: undefined }),
-          {
-            timeoutMs: this.#options.connectTimeoutMs,
-            signal: AbortSignal.any([signal, this.#closing.signal]),
-          },
+          () => this.#keeper.prepare(item),
+          { timeoutMs, signal: AbortSignal.any([signal, this.#closing.signal]) },
         ),
-    });
+    };
   }
 
   health(): Health {
-    // A driver that heals itself keeps its connection while what is sent over it fails.
-    const trouble = this.#connection.error ?? this.#publishing.trouble;
-    const status = this.#status === "up" && trouble !== undefined ? "recovering" : this.#status;
-    if (status !== this.#shown) {
-      // What only fails now and then has no moment of its own: it counts from when it is first seen.
-      if (this.#since.status !== status) this.#since = { status, at: this.#options.clock.now() };
-      this.#shown = status;
-    }
+    const error = this.#noteTrouble();
     return {
-      status,
+      status: this.#since.status,
       since: this.#since.at,
-      error: trouble,
+      error,
       pendingPublishes: this.#budget.messages,
-      subscriptions: [...this.#subscriptions].map(({ source, group, state, since, running, held }) => ({
-        source,
-        group,
-        state,
-        since,
-        running,
-        held,
-      })),
+      subscriptions: [...this.#subscriptions].map(
+        ({ source, group, state, since, running, held, blockedKeys }) => ({
+          source,
+          group,
+          state,
+          since,
+          running,
+          held,
+          blockedKeys,
+        }),
+      ),
     };
   }
 
@@ -388,7 +413,12 @@ export class BrokerClient implements Client<Feature> {
     checkClosing(options);
     checkCloseOptions(options);
     this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
-    return this.#closed;
+    const call = currentHandlerCall();
+    if (call === undefined) return this.#closed;
+    // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
+    const closing = [...this.#subscriptions].filter(({ settles }) => settles);
+    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
+    if (closed.every(Boolean)) await this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -402,19 +432,33 @@ export class BrokerClient implements Client<Feature> {
     // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
     const over = new AbortController();
     const timer = clock.setTimeout(() => over.abort(), timeoutMs);
+    const looked = this.#deadLetterWatches.close();
     await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.close({ timeoutMs })),
+      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
     );
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
+    const stopWaiting = noticeOfWait(clock, timeoutMs, () =>
+      reporter.warn(
+        draining(
+          "the client",
+          `${this.#budget.messages} of its publishes`,
+          timeoutMs,
+          "Await publishes before you close, and close outside of publish middleware.",
+        ),
+      ),
+    );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
       await within(clock, timeoutMs, flushed, { signal: over.signal });
     clock.clearTimeout(timer);
+    stopWaiting();
     this.#requests.close();
-    await Promise.all([...this.#subscriptions].map((each) => each.close({ timeoutMs: 0 })));
+    await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
     this.#publishing.close();
+    // What a look has in hand goes back while there is a connection.
+    await within(clock, driverGraceMs, looked);
     this.#closing.abort(closed("client"));
     await this.#connection.close();
     this.#become("closed");
@@ -423,7 +467,15 @@ export class BrokerClient implements Client<Feature> {
   #become(status: Health["status"]): void {
     this.#status = status;
     this.#since = { status, at: this.#options.clock.now() };
-    this.#shown = status;
+  }
+
+  /** Called when publishing begins to fail and when it ends, so that `since` tells that moment, whoever asks later. */
+  #noteTrouble(): MessagingError | undefined {
+    // A driver that heals itself keeps its connection while what is sent over it fails.
+    const trouble = this.#connection.error ?? this.#publishing.trouble;
+    const status = this.#status === "up" && trouble !== undefined ? "recovering" : this.#status;
+    if (this.#since.status !== status) this.#since = { status, at: this.#options.clock.now() };
+    return trouble;
   }
 
   // ── Refusing ────────────────────────────────────────────────────────────────

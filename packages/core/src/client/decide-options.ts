@@ -97,6 +97,7 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
   if (typeof names !== "object" || names === null || !Object.values(names).every(isName))
     throw notLegal("names", names, "an object of non-empty strings");
   const reporter = new Reporter(options.logger, options.onError);
+  tellOfUncalled(options.observer, reporter);
   // Not 0: it doubles with every failure, and must get somewhere.
   const reconnectInitialMs = count("reconnect.initialMs", options.reconnect?.initialMs, 100);
   return {
@@ -161,7 +162,37 @@ function checkMethods(owner: string, object: unknown, names: readonly string[], 
   }
 }
 
-/** What an observer that is a plain object listens to; an instance of a class may have helpers of its own. */
+/** An instance of a class may have helpers of its own, so it is not refused; a misspelt method would go unnoticed. */
+function tellOfUncalled(observer: ClientOptions["observer"], reporter: Reporter): void {
+  const known: readonly string[] = observerMethods;
+  const uncalled = inheritedMethods(observer).filter((name) => !known.includes(name));
+  if (uncalled.length === 0) return;
+  reporter.warn(
+    new MessagingError(
+      "UNKNOWN_OPTION",
+      `The observer has methods that nothing calls: ${uncalled.join(", ")}.`,
+      {
+        remedy: `Correct the name (${known.join(", ")}), or make a helper private.`,
+        details: { methods: uncalled },
+      },
+    ),
+  );
+}
+
+/** The public methods that an object has from its classes. */
+function inheritedMethods(object: object | undefined): string[] {
+  const names = new Set<string>();
+  let prototype = object === undefined ? null : Object.getPrototypeOf(object);
+  // The one at the end is every object's, also of one from another realm.
+  for (; prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
+    if (Object.getPrototypeOf(prototype) === null) break;
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
+      if (name !== "constructor" && isFunction(value)) names.add(name);
+  }
+  return [...names];
+}
+
+/** The functions that an observer has itself: what nothing calls of them is refused. */
 function ownFunctions(observer: unknown): unknown {
   if (typeof observer !== "object" || observer === null) return observer;
   return Object.fromEntries(Object.entries(observer).filter(([, value]) => isFunction(value)));

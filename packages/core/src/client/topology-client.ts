@@ -46,6 +46,7 @@ export class OwnTopology implements TopologyClient<Feature> {
   async declare(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
     const items = this.#items(subjects);
     await this.#ask(items.length, (topology, call) => topology.ensure(items, call));
+    for (const { address } of items) this.#context.keeper.made(address);
   }
 
   async inspect(...subjects: readonly TopologySubject<Feature>[]): Promise<readonly TopologyReport[]> {

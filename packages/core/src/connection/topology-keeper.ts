@@ -44,9 +44,22 @@ export class TopologyKeeper {
    * before. How long that may take is for the signal to say.
    */
   async prepareOnce(address: Address, signal: AbortSignal): Promise<void> {
-    if (this.#known.get(address.brokerName)?.has(idOf(address))) return;
+    if (this.isPrepared(address)) return;
     const item = { address, start: { from: "latest" }, filter: undefined } as const;
     await this.#prepare(item, signal, Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether `prepareOnce` would ask nothing. */
+  isPrepared(address: Address): boolean {
+    const assumed = this.#options.mode === "assume" && address.kind !== "inbox";
+    return assumed || this.#known.get(address.brokerName)?.has(idOf(address)) === true;
+  }
+
+  /** Someone else of this client has made it. */
+  made(address: Address): void {
+    this.#note(address);
+    // Who has made a group has made its topic.
+    if (address.kind === "group") this.#note({ ...address, kind: "topic" });
   }
 
   /** The destination, or something of its name, may be gone. */
@@ -66,9 +79,9 @@ export class TopologyKeeper {
     await this.#bounded(address, signal, timeoutMs, (call) =>
       mode === "create" ? this.#ensure(item, call) : this.#verify(address, call),
     );
-    this.#note(address);
-    // Who has made a group has made its topic. A look at a group says nothing of the topic's own settings.
-    if (address.kind === "group" && mode === "create") this.#note({ ...address, kind: "topic" });
+    if (mode === "create") this.made(address);
+    // A look at a group says nothing of its topic's own settings.
+    else this.#note(address);
   }
 
   async #ensure(item: TopologyItem, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import type { SettleResult } from "../api/delivery.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Consumer, Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
@@ -17,6 +18,8 @@ export interface AckBatcherContext {
   readonly onReleased: (delivery: InFlightDelivery, result: SettleResult) => void;
   /** A call was not answered in time: whether it ever will be is not to be waited for. */
   readonly onSilence: (error: MessagingError) => void;
+  /** A settlement was tried often enough, and only the end of its consumer gives the message back. */
+  readonly onGivenUp: (error: MessagingError) => void;
   readonly onError: (error: MessagingError) => void;
 }
 
@@ -131,6 +134,7 @@ export class AckBatcher implements Acks {
 
   async #flush(): Promise<void> {
     while (!this.#abandoned && (this.#requests.length > 0 || this.#watermarks.size > 0)) {
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
       const requests = this.#takeRequests();
       if (requests.length === 0) continue;
       this.#underWay = requests;
@@ -190,27 +194,32 @@ export class AckBatcher implements Acks {
 
   /** Keeps those that are worth another try. Returns how often the most often tried of them was tried; 0 when there is none. */
   #conclude(requests: readonly SettlementRequest[], outcomes: readonly SettleOutcome[]): number {
+    const { driver, onError, onGivenUp } = this.#context;
     const again: SettlementRequest[] = [];
     let tries = 0;
+    let givenUp: MessagingError | undefined;
     for (let i = 0; i < requests.length; i++) {
       const request = requests[i] as SettlementRequest;
       const outcome = outcomes[i] ?? { cause: new Error("the driver gave no outcome") };
       if (outcome === "settled") this.#settled(request);
       else if (outcome === "lost") this.#refused(request);
       else {
-        const error = normalise(this.#context.driver, outcome.cause);
+        const error = normalise(driver, outcome.cause);
         request.tries++;
         if (error.retryable && request.tries < mostTries) {
           tries = Math.max(tries, request.tries);
           if (request.partition === undefined) again.push(request);
           else this.#keepWatermark(request.partition, request);
         } else {
-          this.#context.onError(error);
           if (request.partition === undefined) this.#refused(request);
+          // Where no lease takes it back, it would be this consumer's for as long as that lives.
+          if (request.partition === undefined && driver.capabilities.lease === undefined) givenUp ??= error;
+          else onError(error);
         }
       }
     }
     this.#requests.unshift(...again);
+    if (givenUp !== undefined) onGivenUp(givenUp);
     return tries;
   }
 

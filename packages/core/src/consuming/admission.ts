@@ -4,6 +4,7 @@ import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import type { BlockedKeys } from "./blocked-keys.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
@@ -13,8 +14,6 @@ export interface AdmissionContext {
   readonly attempts: AttemptMemory;
   readonly settings: ConsumeSettings;
   readonly settles: boolean;
-  /** Whether the broker counts those deliveries only whose handler may have been called. */
-  readonly countsAttempts: boolean;
   readonly clock: Clock;
 }
 
@@ -22,10 +21,12 @@ export interface AdmissionContext {
 export class Admission {
   readonly #context: AdmissionContext;
   readonly #suspects: Suspects;
+  readonly #blockedKeys: BlockedKeys | undefined;
 
-  constructor(context: AdmissionContext, suspects: Suspects) {
+  constructor(context: AdmissionContext, suspects: Suspects, blockedKeys: BlockedKeys | undefined) {
     this.#context = context;
     this.#suspects = suspects;
+    this.#blockedKeys = blockedKeys;
   }
 
   /** `waitMs`: how long it has still to wait for this attempt. */
@@ -35,10 +36,12 @@ export class Admission {
     partition: DeliveryPartition | undefined,
     now: number,
   ): { readonly delivery: InFlightDelivery; readonly waitMs: number } {
-    const { address, attempts, settings, clock, countsAttempts } = this.#context;
+    const { address, attempts, settings, clock } = this.#context;
     const known = attempts.recall(address, message);
-    const unknown = countsAttempts ? (known?.unknown ?? message.redeliveries) : 0;
-    const attempt = (known?.nextAttempt ?? writtenAttempt(message.headers)) + unknown;
+    const attempt =
+      known === undefined
+        ? attemptOf(message, settings.retry.maxAttempts)
+        : known.nextAttempt + known.unknown;
     const headers = withoutAttemptHeaders(message.headers);
     const delivery = new InFlightDelivery(
       message,
@@ -52,33 +55,40 @@ export class Admission {
     delivery.firstFailedAt = known?.firstFailedAt;
     delivery.lastError = known?.lastError;
     if (known?.suspect) {
-      if (countsAttempts) delivery.attempt = settings.retry.maxAttempts;
+      delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
+    this.#blockedKeys?.admit(delivery, known);
     const { notBefore = 0 } = known ?? {};
     const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
     // What another process left to be waited for. From the wire: it may be anything.
     const { waitMs: handedOver = 0 } = message;
-    const waitMs = handedOver > 0 ? Math.max(handedOver, here) : here;
-    return { delivery, waitMs: Math.min(waitMs, settings.retry.longestDelayMs) };
+    const waitMs =
+      handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestBackoffMs), here) : here;
+    return { delivery, waitMs };
   }
 
-  /** The broker's count alone is a suspicion, no more. */
+  /** The broker's count alone is a suspicion, no more; what a sender wrote is not even part of a verdict. */
   #judge(delivery: InFlightDelivery): void {
-    const { settings, settles, countsAttempts } = this.#context;
+    const { settings, settles } = this.#context;
     const { maxAttempts } = settings.retry;
-    const count = countsAttempts ? delivery.attempt : countOf(delivery.message);
-    if (count <= maxAttempts || !settles) return;
-    if (this.#suspects.isGuilty(delivery.message.id, countOf(delivery.message), maxAttempts)) {
-      delivery.attempt = count;
-      return;
-    }
-    delivery.attempt = Math.min(delivery.attempt, maxAttempts);
+    if (delivery.attempt <= maxAttempts || !settles) return;
+    if (this.#suspects.isGuilty(delivery.message.id, deliveriesOf(delivery.message), maxAttempts)) return;
+    delivery.attempt = maxAttempts;
     delivery.suspect = true;
   }
 }
 
-/** How often the broker has delivered a message, this time included, and retries of earlier copies of it. */
-export function countOf(message: ReceivedMessage): number {
-  return writtenAttempt(message.headers) + message.redeliveries;
+/** How often the broker has delivered a message, this time included. */
+export function deliveriesOf(message: ReceivedMessage): number {
+  return 1 + message.redeliveries;
+}
+
+/**
+ * The attempt that a message comes for, as far as it tells. Whoever published a retry wrote on it
+ * for which attempt that is; but anybody may have written that, or another policy, so that
+ * it never says more than that this attempt is the last.
+ */
+function attemptOf({ headers, redeliveries }: ReceivedMessage, maxAttempts: number): number {
+  return Math.min(writtenAttempt(headers), maxAttempts) + redeliveries;
 }

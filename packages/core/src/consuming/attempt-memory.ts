@@ -1,6 +1,7 @@
 import { errorText } from "../errors/error-text.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Address } from "../spi/address.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 
@@ -10,6 +11,8 @@ export interface KnownAttempts {
   readonly nextAttempt: number;
   /** Not a known number of attempts, but the broker's count: it is to be run alone. */
   readonly suspect: boolean;
+  /** Its copy is in the dead-letter queue, and its ordering key waits for that. */
+  readonly blocks: boolean;
   /** Not to be started earlier, by the client's clock. 0 for at once. */
   readonly notBefore: number;
   readonly firstFailedAt: number | undefined;
@@ -58,6 +61,8 @@ export class AttemptMemory {
   }
 }
 
-function nameOf(address: Address, message: ReceivedMessage): string {
-  return `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""} ${message.id}`;
+/** What a redrive has brought back begins anew, whatever is known of it from before. */
+function nameOf(address: Address, { id, headers }: ReceivedMessage): string {
+  const redrivenBy = headers[deadLetterHeaders.redriveRun] ?? "";
+  return `${address.kind} ${address.brokerName} ${address.brokerGroup ?? ""} ${redrivenBy} ${id}`;
 }

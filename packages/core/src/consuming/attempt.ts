@@ -5,6 +5,7 @@ import { readable } from "../errors/readable.ts";
 import { toldRejection } from "../runtime/told-rejection.ts";
 import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
+import type { HandlerCall } from "./handler-call.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** What an attempt needs of the subscription that runs it. */
@@ -19,64 +20,81 @@ export interface AttemptOwner {
 
 type RetryOptions = NonNullable<Parameters<Delivery["retry"]>[0]>;
 
+/** What was decided of an attempt while its handler ran. */
+export interface AttemptOutcome {
+  /** The first settlement wins; this says which it was. */
+  settlement?: Delivery["settlement"];
+  /** A copy of it is being stored: that ends, whether or not the handler waits for it. */
+  storing?: Promise<unknown>;
+  /** Called once when the application settled it, for the pull style. */
+  onSettled?: () => void;
+  /** What was decided while the handler ran and keeps the message here: it begins when the handler has ended. */
+  staysAfter?: NextStep & { readonly step: "wait" | "block" };
+  /** A settlement whose copy was stored after the handler had ended. */
+  conclude?: {
+    readonly step: NextStep & { readonly step: "ack" | "native-retry" };
+    readonly done: (result: SettleResult) => void;
+  };
+}
+
 /**
  * One call of a handler, as the application sees it. A second attempt in place is
  * another object, so that a settlement that comes late from the first cannot
- * reach it.
+ * reach it. Whatever changes is private: the application may freeze what it is given, however deep.
  */
 export class Attempt implements Delivery {
-  readonly inFlight: InFlightDelivery;
   readonly attempt: number;
   value: unknown;
-  /** The first settlement wins; this says which it was. */
-  settlement: Delivery["settlement"];
-  /** A copy of it is being stored: that ends, whether or not the handler waits for it. */
-  storing: Promise<unknown> | undefined;
-  /** Called once when the application settled it, for the pull style. */
-  onSettled: (() => void) | undefined;
-  /** A retry in place that was decided while the handler ran: it starts when the handler has ended. */
-  waitAfter: (NextStep & { readonly step: "wait" }) | undefined;
-  /** A settlement whose copy was stored after the handler had ended. */
-  conclude:
-    | {
-        readonly step: NextStep & { readonly step: "ack" | "native-retry" };
-        readonly done: (result: SettleResult) => void;
-      }
-    | undefined;
+  readonly #inFlight: InFlightDelivery;
+  readonly #call: HandlerCall;
+  readonly #outcome: AttemptOutcome = {};
   readonly #owner: AttemptOwner;
   #abort: AbortController | undefined;
   #body: Uint8Array | undefined;
   #headers: Headers | undefined;
 
-  constructor(owner: AttemptOwner, inFlight: InFlightDelivery) {
+  constructor(owner: AttemptOwner, inFlight: InFlightDelivery, call: HandlerCall) {
     this.#owner = owner;
-    this.inFlight = inFlight;
+    this.#inFlight = inFlight;
+    this.#call = call;
     this.attempt = inFlight.attempt;
   }
 
+  get inFlight(): InFlightDelivery {
+    return this.#inFlight;
+  }
+  get call(): HandlerCall {
+    return this.#call;
+  }
+  get outcome(): AttemptOutcome {
+    return this.#outcome;
+  }
+  get settlement(): Delivery["settlement"] {
+    return this.#outcome.settlement;
+  }
   get id(): string {
-    return this.inFlight.message.id;
+    return this.#inFlight.message.id;
   }
   /** A copy, as are the headers: what an application changes must not change what is retried or dead-lettered. */
   get body(): Uint8Array {
-    this.#body ??= new Uint8Array(this.inFlight.message.body);
+    this.#body ??= new Uint8Array(this.#inFlight.message.body);
     return this.#body;
   }
   get contentType(): string {
-    return this.inFlight.message.contentType;
+    return this.#inFlight.message.contentType;
   }
   get headers(): Headers {
-    this.#headers ??= Object.assign(Object.create(null) as Headers, this.inFlight.headers);
+    this.#headers ??= Object.assign(Object.create(null) as Headers, this.#inFlight.headers);
     return this.#headers;
   }
   get key(): string | undefined {
-    return this.inFlight.message.key;
+    return this.#inFlight.message.key;
   }
   get timestamp(): number {
-    return this.inFlight.message.timestamp;
+    return this.#inFlight.message.timestamp;
   }
   get correlationId(): string | undefined {
-    return this.inFlight.message.correlationId;
+    return this.#inFlight.message.correlationId;
   }
   get source(): string {
     return this.#owner.subscription.source;
@@ -85,10 +103,10 @@ export class Attempt implements Delivery {
     return this.#owner.subscription.group;
   }
   get position(): string | undefined {
-    return this.inFlight.message.position;
+    return this.#inFlight.message.position;
   }
   get native(): unknown {
-    return this.inFlight.message.native;
+    return this.#inFlight.message.native;
   }
   get subscription(): Subscription {
     return this.#owner.subscription;
@@ -100,6 +118,18 @@ export class Attempt implements Delivery {
     return this.#abort.signal;
   }
 
+  /** Nobody wants it to be handled any more. */
+  get isCancelled(): boolean {
+    return this.#abort?.signal.aborted === true;
+  }
+
+  /** The handler is called. Throws the reason of its signal when nobody wants that any more. */
+  begins(): void {
+    if (this.isCancelled) throw this.signal.reason;
+    this.#call.handlerCalled = true;
+    this.#inFlight.wasStarted = true;
+  }
+
   cancel(reason: unknown): void {
     this.#abort ??= new AbortController();
     this.#abort.abort(reason);
@@ -107,8 +137,8 @@ export class Attempt implements Delivery {
 
   /** True for the first that asks. */
   claim(settlement: NonNullable<Delivery["settlement"]>): boolean {
-    if (this.settlement !== undefined) return false;
-    this.settlement = settlement;
+    if (this.#outcome.settlement !== undefined) return false;
+    this.#outcome.settlement = settlement;
     return true;
   }
 

@@ -1,15 +1,18 @@
 import type { Delivery, Handler } from "../api/delivery.ts";
+import { PostponedError } from "../api/postponed-error.ts";
 import type { DeliveryIterator } from "../api/subscriber.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { Deque } from "../runtime/deque.ts";
 import type { Attempt } from "./attempt.ts";
+import { type Demand, Takers } from "./takers.ts";
 
 /** What the pull style needs of its subscription: deliveries only when one is asked for. */
 export interface PulledSubscription extends Subscription {
   /** How many deliveries may be held unsettled by those who asked for them. */
   readonly concurrency: number;
+  /** Nothing more is handed out before something is settled, though there may be more. */
+  readonly isStuck: boolean;
   /** Somebody asks for the next delivery. */
   proceed(): void;
 }
@@ -19,7 +22,7 @@ export interface DeliveryIteratorContext {
   readonly onError: (error: MessagingError) => void;
 }
 
-/** How long a loop may wait for a delivery while it holds all it may, in milliseconds, before that is told. */
+/** How long a loop may wait for a delivery while it holds some, in milliseconds, before it is told that these keep it. */
 const stalledMs = 10_000;
 
 /**
@@ -27,10 +30,10 @@ const stalledMs = 10_000;
  * turn ends when the application has settled it. What nobody asked for is only prefetched.
  */
 export function deliveryIterator<T>(
-  subscribe: (handler: Handler<T>, isWanted: () => boolean) => Promise<PulledSubscription>,
+  subscribe: (handler: Handler<T>, demand: Demand) => Promise<PulledSubscription>,
   { clock, onError }: DeliveryIteratorContext,
 ): DeliveryIterator<T> {
-  const takers = new Deque<(result: IteratorResult<Delivery<T>>) => void>();
+  const takers = new Takers<Delivery<T>>();
   let subscription: Promise<PulledSubscription> | undefined;
   let over = false;
   let toldOfStall = false;
@@ -39,40 +42,51 @@ export function deliveryIterator<T>(
   const end = (error: MessagingError | undefined) => {
     over = true;
     failure ??= error;
-    for (let take = takers.shift(); take !== undefined; take = takers.shift())
-      take({ done: true, value: undefined });
+    takers.end();
   };
 
   const handler: Handler<T> = (_value, delivery) =>
     new Promise<void>((resolve, reject) => {
-      (delivery as unknown as Attempt).onSettled = resolve;
+      // Its middleware asks once more, or it was taken back on the way: there is nothing left to settle.
+      if (delivery.settlement !== undefined || delivery.signal.aborted) return resolve();
+      const attempt = delivery as unknown as Attempt;
+      attempt.outcome.onSettled = resolve;
       // Taken back or drained: nobody will settle it any more.
       delivery.signal.addEventListener("abort", () => resolve(), { once: true });
-      const take = takers.shift();
-      if (take === undefined) reject(new Error("nobody asked for it"));
-      else take({ done: false, value: delivery });
+      if (!takers.give(delivery, attempt.inFlight)) reject(nobodyAsks());
     });
 
   const ready = () => {
-    subscription ??= subscribe(handler, () => takers.size > 0).then((begun) => {
+    subscription ??= subscribe(handler, takers).then((begun) => {
       void begun.ended.then(end);
       return begun;
     });
     return subscription;
   };
 
-  const tellStalled = ({ source, concurrency }: PulledSubscription) => {
+  const tellStalled = ({ source, running }: PulledSubscription) => {
     if (toldOfStall) return;
     toldOfStall = true;
     onError(
       new MessagingError(
         "OVERLOADED",
-        `A loop over "${source}" holds ${concurrency} deliveries and settles none.`,
+        `A loop over "${source}" waits for a delivery, holds ${running} and settles none.`,
         {
-          remedy: "Settle each delivery with ack, retry or reject, or raise `concurrency`.",
+          remedy:
+            "Settle each delivery with ack, retry or reject, or raise `concurrency` or `prefetchBytes`.",
         },
       ),
     );
+  };
+
+  /** Looks now and then whether what the loop holds keeps it waiting. Returns how to stop. */
+  const watch = (begun: PulledSubscription): (() => void) => {
+    let timer: unknown;
+    const schedule = () => {
+      timer = clock.setTimeout(() => (begun.isStuck ? tellStalled(begun) : schedule()), stalledMs);
+    };
+    if (!toldOfStall && begun.running > 0) schedule();
+    return () => clock.clearTimeout(timer);
   };
 
   const close = async () => {
@@ -88,13 +102,11 @@ export function deliveryIterator<T>(
       const begun = await ready();
       if (failure !== undefined) throw failure;
       if (over) return { done: true, value: undefined };
-      const watch =
-        begun.running < begun.concurrency ? undefined : clock.setTimeout(() => tellStalled(begun), stalledMs);
-      const result = await new Promise<IteratorResult<Delivery<T>>>((resolve) => {
-        takers.push(resolve);
-        begun.proceed();
-      });
-      if (watch !== undefined) clock.clearTimeout(watch);
+      const stopWatching = watch(begun);
+      const taken = takers.wait();
+      begun.proceed();
+      const result = await taken;
+      stopWatching();
       if (result.done && failure !== undefined) throw failure;
       return result;
     },
@@ -107,4 +119,9 @@ export function deliveryIterator<T>(
     },
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** It stays where it is until somebody does, and that costs it no attempt. */
+function nobodyAsks(): PostponedError {
+  return new PostponedError("Nobody asks for it any more.", { delayMs: 0 });
 }

@@ -6,19 +6,21 @@ import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { decodeBody } from "../publishing/decode.ts";
 import { type Validated, validate } from "../publishing/validate.ts";
-import { type OwnContext, ownContext } from "../runtime/async-context.ts";
+import { inContextOf } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
 import { matches } from "./filter.ts";
+import { type ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ManualSettlement } from "./manual-settlement.ts";
 import { MiddlewareCall } from "./middleware-call.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
 export interface DeliveryRunnerContext {
+  readonly subscription: ClosingSubscription;
   readonly address: Address;
   readonly payload: AnyPayload;
   readonly settings: ConsumeSettings;
@@ -27,7 +29,7 @@ export interface DeliveryRunnerContext {
   /** False for a reply path, whose deliveries need no settlement. */
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
-  readonly middleware: HandleMiddleware | undefined;
+  readonly middleware: readonly HandleMiddleware[];
   /** What a middleware is given. */
   readonly handlerContext: HandlerContext;
   readonly failures: FailurePath;
@@ -48,6 +50,8 @@ export interface RunnerHost {
   finish(delivery: InFlightDelivery): void;
   /** It keeps its place, and has another turn after so many milliseconds. */
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void;
+  /** It has been dead-lettered, and keeps its key waiting. */
+  block(delivery: InFlightDelivery): void;
   /** Whoever's turn it is now may start. */
   proceed(): void;
 }
@@ -57,28 +61,26 @@ export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
   readonly #turns: RunnerHost;
   readonly #manual: ManualSettlement;
-  readonly #inOwnContext: OwnContext;
   readonly #middlewareCall: MiddlewareCall;
 
   constructor(context: DeliveryRunnerContext, turns: RunnerHost, manual: ManualSettlement) {
     this.#context = context;
     this.#turns = turns;
     this.#manual = manual;
-    this.#inOwnContext = ownContext(manual.subscription);
     this.#middlewareCall = new MiddlewareCall(context, manual);
   }
 
   /** Never throws, whatever codecs, schemas, handlers and middleware do. */
   begin(delivery: InFlightDelivery): void {
-    const { payload, settings, clock, address } = this.#context;
-    const attempt = new Attempt(this.#manual, delivery);
+    const { subscription, payload, settings, clock, address } = this.#context;
+    const attempt = new Attempt(this.#manual, delivery, new HandlerCall(subscription));
     delivery.current = attempt;
     let decoded: Validated | Promise<Validated>;
     try {
       if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
       if (this.#hasExpired(delivery)) {
-        // The attempt that it waited for is not made.
-        delivery.attempt = Math.max(1, delivery.attempt - 1);
+        // The attempt that it came for is not made.
+        if (!delivery.suspect) delivery.attempt = Math.max(1, delivery.attempt - 1);
         return this.#refuse(delivery, attempt, expired(delivery));
       }
       if (delivery.attempt > settings.retry.maxAttempts) {
@@ -87,7 +89,12 @@ export class DeliveryRunner {
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
       delivery.startedAt = monotonicNow(clock);
-      decoded = validate(payload, decodeBody(payload, delivery.message.body), address.name);
+      const body = decodeBody(payload, delivery.message.body);
+      // A schema may think for as long as a handler, and is part of its call.
+      decoded =
+        payload.schema === undefined
+          ? { value: body }
+          : inContextOf(attempt.call, () => validate(payload, body, address.name));
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
     }
@@ -115,18 +122,19 @@ export class DeliveryRunner {
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
-    const { handler, middleware, handlerContext, observer, clock } = this.#context;
+    const { handler, handlerContext, observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
-    if (delivery.state === "orphaned") return this.#ended(delivery, () => this.#turns.finish(delivery));
+    if (delivery.state === "orphaned" || attempt.isCancelled)
+      return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
-    delivery.wasStarted = true;
+    if (this.#middlewareCall.isEmpty) attempt.begins();
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {
-      result = this.#inOwnContext(() =>
-        middleware === undefined
+      result = inContextOf(attempt.call, () =>
+        this.#middlewareCall.isEmpty
           ? handler(value, attempt)
-          : this.#middlewareCall.run(middleware, attempt, handlerContext),
+          : this.#middlewareCall.run(attempt, handlerContext),
       );
       if (isThenable(result)) {
         void promised(result).then(
@@ -190,21 +198,22 @@ export class DeliveryRunner {
 
   /** A handler need not wait for its own `retry` or `reject`; its key and partition do. */
   #settledManually(delivery: InFlightDelivery, attempt: Attempt): void {
+    const { outcome } = attempt;
     const conclude = () => {
-      const { waitAfter, conclude } = attempt;
-      if (waitAfter !== undefined) this.#turns.again(delivery, waitAfter.delayMs, waitAfter.countsAttempt);
+      const { staysAfter, conclude } = outcome;
+      if (staysAfter !== undefined) this.#take(delivery, staysAfter);
       else if (conclude === undefined) this.#turns.finish(delivery);
       else if (conclude.step.step === "ack") this.#turns.ack(delivery, conclude.done);
       else this.#turns.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
     };
     // Only while its copy is still being stored; once the broker was asked, it tells by itself.
-    if (attempt.storing === undefined || delivery.state !== "running") return conclude();
+    if (outcome.storing === undefined || delivery.state !== "running") return conclude();
     delivery.move("store");
     const later = () => {
       conclude();
       this.#turns.proceed();
     };
-    attempt.storing.then(later, later);
+    outcome.storing.then(later, later);
   }
 
   // ── After a failure ─────────────────────────────────────────────────────────
@@ -230,6 +239,7 @@ export class DeliveryRunner {
     if (step.step === "ack") this.#turns.ack(delivery);
     else if (step.step === "native-retry") this.#turns.nativeRetry(delivery, step.delayMs);
     else if (step.step === "wait") this.#turns.again(delivery, step.delayMs, step.countsAttempt);
+    else if (step.step === "block") this.#turns.block(delivery);
     else this.#turns.finish(delivery);
   }
 

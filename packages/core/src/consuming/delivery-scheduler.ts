@@ -7,11 +7,13 @@ import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
-import { Admission, countOf } from "./admission.ts";
+import { Admission, deliveriesOf } from "./admission.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
+import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
@@ -19,14 +21,16 @@ import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { Suspects } from "./suspects.ts";
+import type { Demand } from "./takers.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
-  readonly subscription: Subscription;
+  readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
-  readonly countsAttempts: boolean;
-  /** False while nobody asks for a delivery, where the application takes them one by one. */
-  readonly isWanted: () => boolean;
+  /** Set where a dead-lettered message keeps its ordering key waiting. */
+  readonly blockedKeys: BlockedKeysContext | undefined;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
   /** There is room again, or nothing left to do: the receiver may look. */
   readonly onChange: () => void;
   /** A suspect waits, and nothing is being worked on: hand back all, and receive one at a time. */
@@ -37,6 +41,9 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onWiden: () => boolean;
 }
 
+/** How many are started in a row before what they wait for goes on, so that it counts as well. */
+const mostInARow = 64;
+
 /** How long a suspect runs, in milliseconds, before others may run beside it. */
 const harmlessMs = 1_000;
 
@@ -44,15 +51,16 @@ const harmlessMs = 1_000;
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
  * One for the life of a subscription, whatever its consumers do.
  */
-export class DeliveryScheduler implements RunnerHost {
+export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #context: DeliverySchedulerContext;
   readonly #runner: DeliveryRunner;
   readonly #inFlight = new InFlightList();
   readonly #ready: ReadyDeliveries;
   readonly #admission: Admission;
   readonly #isolation: Isolation;
-  readonly #suspects: Suspects;
+  readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
+  readonly #blockedKeys: BlockedKeys | undefined;
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
   /** Attempts whose handler has not ended, settled or not. */
   readonly #running = new Set<InFlightDelivery>();
@@ -68,6 +76,7 @@ export class DeliveryScheduler implements RunnerHost {
   /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
   #parked = 0;
+  #parkedBytes = 0;
   #starting = false;
   #waitsForTurn = false;
   #suspectTimer: unknown;
@@ -82,9 +91,9 @@ export class DeliveryScheduler implements RunnerHost {
       onError,
       isCancelled: () => this.#cancelled,
     });
-    this.#suspects = new Suspects(context.countsAttempts);
     this.#ready = new ReadyDeliveries(this.#suspects);
-    this.#admission = new Admission(context, this.#suspects);
+    this.#blockedKeys = context.blockedKeys && new BlockedKeys(context.blockedKeys, this);
+    this.#admission = new Admission(context, this.#suspects, this.#blockedKeys);
     this.#isolation = new Isolation({
       clock: context.clock,
       onIsolate: context.onIsolate,
@@ -100,6 +109,10 @@ export class DeliveryScheduler implements RunnerHost {
   get running(): number {
     return this.#running.size;
   }
+  /** The handler calls that have not ended. */
+  *calls(): Iterable<HandlerCall> {
+    for (const { current } of this.#running) if (current !== undefined) yield current.call;
+  }
   get held(): number {
     return this.#inFlight.size;
   }
@@ -109,6 +122,13 @@ export class DeliveryScheduler implements RunnerHost {
   /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
   get parked(): number {
     return this.#parked;
+  }
+  get parkedBytes(): number {
+    return this.#parkedBytes;
+  }
+  /** Ordering keys that wait for a dead-lettered message. */
+  get blockedKeys(): number {
+    return this.#blockedKeys?.size ?? 0;
   }
   get queued(): number {
     return this.#ready.size;
@@ -120,6 +140,13 @@ export class DeliveryScheduler implements RunnerHost {
   /** While true, one message at a time is to be received. */
   get isIsolated(): boolean {
     return this.#isolation.isOn;
+  }
+
+  /** What runs keeps others of its ordering key waiting. */
+  get keepsFollowers(): boolean {
+    for (const { message } of this.#running)
+      if (message.key !== undefined && this.#keys.hasFollowers(message.key)) return true;
+    return false;
   }
 
   get concurrency(): number {
@@ -150,15 +177,32 @@ export class DeliveryScheduler implements RunnerHost {
     };
   }
 
+  /** All that may be held is held. */
+  noteFull(): void {
+    this.#blockedKeys?.noteFull();
+  }
+
   // ── In ──────────────────────────────────────────────────────────────────────
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
-    for (const message of batch) this.#suspects.noteCount(message.id, countOf(message));
+    for (const message of batch) this.#suspects.noteCount(message.id, deliveriesOf(message));
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
-    if (this.#suspects.needsIsolation) this.#isolation.want();
     this.proceed();
+  }
+
+  /** What arrived when its consumer had come to an end: it comes again, and that it came uses no attempt. */
+  passOver(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
+    const { clock } = this.#context;
+    for (const message of batch) {
+      const { delivery, waitMs } = this.#admission.admit(message, session, undefined, clock.now());
+      if (waitMs > 0) {
+        delivery.move("delay");
+        delivery.dueAt = monotonicNow(clock) + waitMs;
+      }
+      this.#remember(delivery);
+    }
   }
 
   #admitOne(session: ConsumerSession, message: ReceivedMessage, now: number): void {
@@ -170,6 +214,8 @@ export class DeliveryScheduler implements RunnerHost {
     this.#inFlight.add(delivery);
     if (partition !== undefined) partition.held++;
     if (cumulative) partition?.track(delivery);
+    const original = this.#blockedKeys?.originalOf(message);
+    if (original !== undefined) return this.#runAgain(original, delivery);
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
       // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
       if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
@@ -180,25 +226,37 @@ export class DeliveryScheduler implements RunnerHost {
   }
 
   #makeReady(delivery: InFlightDelivery): void {
-    if (delivery.suspect && !this.#isolation.isOn) this.#suspects.add(delivery);
-    else this.#ready.add(delivery);
+    if (delivery.isDeadLettered !== false) {
+      delivery.move("block");
+      this.#park(delivery);
+      if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
+      return;
+    }
+    if (!delivery.suspect || this.#isolation.isOn) return this.#ready.add(delivery);
+    this.#suspects.add(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
   }
 
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
+    this.#startReady(false);
+  }
+
+  #startReady(isOwnTurn: boolean): void {
     // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
     if (this.#starting || this.#waitsForTurn) return;
     this.#starting = true;
     try {
-      while (this.#mayStart()) {
+      // Whoever has waited for its turn starts one at least.
+      for (let started = 0; !this.#ready.isEmpty && this.#mayStart(); started++) {
+        if (started >= mostInARow || (eventLoopTurns.isOver && !(isOwnTurn && started === 0))) {
+          this.#goOnLater();
+          break;
+        }
         const delivery = this.#ready.take();
         if (delivery === undefined) break;
         this.#start(delivery);
-        if (eventLoopTurns.isOver) {
-          this.#waitForTurn();
-          break;
-        }
       }
     } finally {
       this.#starting = false;
@@ -209,12 +267,14 @@ export class DeliveryScheduler implements RunnerHost {
 
   #mayStart(): boolean {
     if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation.isWanted) return false;
-    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency) && this.#context.isWanted();
+    if (this.#context.demand?.isOpen === false) return false;
+    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
   }
 
   #start(delivery: InFlightDelivery): void {
     delivery.move("start");
     this.#running.add(delivery);
+    this.#context.demand?.started(delivery);
     this.#working++;
     if (delivery.suspect) {
       this.#suspects.started();
@@ -224,22 +284,20 @@ export class DeliveryScheduler implements RunnerHost {
     this.#runner.begin(delivery);
   }
 
-  /** Others of this process have their turn first. */
-  #waitForTurn(): void {
+  /** What has been started goes on first and, when this turn is over, the others of this process. */
+  #goOnLater(): void {
     this.#waitsForTurn = true;
-    void eventLoopTurns.next().then(() => {
+    const later = eventLoopTurns.isOver ? eventLoopTurns.next() : Promise.resolve();
+    void later.then(() => {
       this.#waitsForTurn = false;
-      this.proceed();
+      this.#startReady(true);
     });
   }
 
   handlerEnded(delivery: InFlightDelivery): boolean {
     this.#running.delete(delivery);
-    // A handler that heeds its signal has been called like one that does not.
-    if (this.#cancelled && isUnsettled(delivery)) {
-      this.#noteHandBack(delivery);
-      this.#remember(delivery);
-    }
+    this.#context.demand?.ended(delivery);
+    if (delivery.current !== undefined) delivery.current.call.isOver = true;
     delivery.current = undefined;
     if (!this.#cancelled) return true;
     // It will be someone else's, and failing is no news of ours.
@@ -252,6 +310,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (!this.#context.settles) return this.finish(delivery);
     this.#workEnds(delivery, "ack");
     delivery.session.acks.ack(delivery, done);
+    this.#endRedriven(delivery);
     this.#leaveKey(delivery);
   }
 
@@ -279,10 +338,16 @@ export class DeliveryScheduler implements RunnerHost {
 
   again(delivery: InFlightDelivery, delayMs: number, countsAttempt: boolean): void {
     if (delivery.state === "orphaned") return this.finish(delivery);
+    if (countsAttempt) {
+      delivery.attempt++;
+      // A middleware that threw has used an attempt without any call of the handler.
+      delivery.wasStarted = true;
+    } else delivery.wasStarted = delivery.attempt > delivery.firstAttempt;
+    delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
     this.#workEnds(delivery, "delay");
-    if (countsAttempt) delivery.attempt++;
+    // It ran alone, and was handed back with all that its consumer had.
+    if (delivery.state === "ended") return;
     if (this.#stopped || delivery.partition?.revoking) {
-      delivery.dueAt = monotonicNow(this.#context.clock) + delayMs;
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
@@ -305,10 +370,68 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.move("due");
       delivery.ending = "ack";
       this.#unpark(delivery);
-      if (delivery.suspect) this.#makeReady(delivery);
+      if (delivery.suspect || delivery.isDeadLettered !== false) this.#makeReady(delivery);
       else this.#ready.addAgain(delivery);
       this.proceed();
     }, delayMs);
+  }
+
+  block(delivery: InFlightDelivery): void {
+    delivery.isDeadLettered = true;
+    if (delivery.state === "orphaned") {
+      this.#remember(delivery);
+      return this.#settledTooLate(delivery);
+    }
+    this.#endRedriven(delivery);
+    this.#workEnds(delivery, "block");
+    // Handed back with all others, for the consumer to begin anew.
+    if (delivery.state === "ended") return;
+    if (this.#stopped || delivery.partition?.revoking) {
+      this.#handBack(delivery);
+      return this.#leaveKey(delivery);
+    }
+    this.#park(delivery);
+    this.#blockedKeys?.add(delivery);
+  }
+
+  unblock(delivery: InFlightDelivery): void {
+    this.#blockedKeys?.remove(delivery);
+    delivery.move("ack");
+    delivery.session.acks.ack(delivery);
+    this.#leaveKey(delivery);
+    this.proceed();
+  }
+
+  clear(delivery: InFlightDelivery): void {
+    delivery.move("due");
+    this.#unparkReady(delivery);
+    if (this.#suspects.needsIsolation) this.#isolation.want();
+  }
+
+  /** The original has kept the place of both: it runs, and settles its copy too. */
+  #runAgain(original: InFlightDelivery, copy: InFlightDelivery): void {
+    this.#blockedKeys?.remove(original);
+    this.#blockedKeys?.remove(copy);
+    copy.move("block");
+    this.#park(copy);
+    original.beginAnew(copy);
+    this.#unpark(original);
+    this.#ready.addAgain(original);
+  }
+
+  /** What a redrive has brought back is done, or has been dead-lettered once more. */
+  #endRedriven({ redriven }: InFlightDelivery): void {
+    if (redriven?.state !== "blocking") return;
+    redriven.move("ack");
+    redriven.session.acks.ack(redriven);
+  }
+
+  /** The original is gone from here: its copy is a message like any other. */
+  #freeRedriven({ redriven }: InFlightDelivery): void {
+    if (redriven?.state !== "blocking") return;
+    redriven.isDeadLettered = false;
+    redriven.move("due");
+    if (this.#keys.enter(redriven.message.key as string, redriven)) this.#unparkReady(redriven);
   }
 
   /** While suspects run without harm, more and more of them may. */
@@ -379,6 +502,7 @@ export class DeliveryScheduler implements RunnerHost {
       if (!delivery.isIdle) delivery.move("lose");
     }
     this.#drop((delivery) => lost.has(delivery), "lose");
+    for (const delivery of lost) this.#freeRedriven(delivery);
   }
 
   /**
@@ -451,7 +575,18 @@ export class DeliveryScheduler implements RunnerHost {
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
   cancel(reason: MessagingError): void {
     this.#cancelled = true;
-    for (const { current } of this.#running) current?.cancel(reason);
+    for (const delivery of this.#running) {
+      this.#noteCutOff(delivery);
+      delivery.current?.cancel(reason);
+    }
+  }
+
+  /** It was an attempt, whether its handler ends before its consumer has closed or after. */
+  #noteCutOff(delivery: InFlightDelivery): void {
+    if (delivery.state !== "running" || !delivery.current?.call.handlerCalled) return;
+    this.#remember(delivery);
+    if (!delivery.suspect) delivery.attempt++;
+    this.#noteHandBack(delivery);
   }
 
   #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
@@ -470,7 +605,8 @@ export class DeliveryScheduler implements RunnerHost {
     const goes = (delivery: InFlightDelivery) => delivery.isIdle && matching(delivery);
     this.#ready.retain((each) => !goes(each));
     const promoted = this.#keys.drop(goes);
-    for (const delivery of this.#inFlight.filter(goes)) {
+    const gone = this.#inFlight.filter(goes);
+    for (const delivery of gone) {
       if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
       delivery.timer = undefined;
       if (!delivery.lost) {
@@ -480,6 +616,7 @@ export class DeliveryScheduler implements RunnerHost {
       delivery.move(event);
       this.#remove(delivery);
     }
+    for (const delivery of gone) this.#freeRedriven(delivery);
     for (const delivery of promoted) this.#unparkReady(delivery);
     this.proceed();
   }
@@ -493,10 +630,11 @@ export class DeliveryScheduler implements RunnerHost {
   #remember(delivery: InFlightDelivery): void {
     const { attempts, address, settles } = this.#context;
     if (!settles || delivery.state === "acking" || delivery.state === "finishing") return;
-    const isOver = delivery.state === "running" && delivery.wasStarted;
+    const isOver = delivery.state === "running" && delivery.current?.call.handlerCalled === true;
     attempts.note(address, delivery.message, {
       nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
       suspect: delivery.suspect,
+      blocks: delivery.isDeadLettered === true,
       notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
       lastError: remembered(delivery.lastError),
@@ -506,15 +644,21 @@ export class DeliveryScheduler implements RunnerHost {
   #park(delivery: InFlightDelivery): void {
     if (delivery.parked) return;
     delivery.parked = true;
-    this.#parked++;
-    if (delivery.partition !== undefined) delivery.partition.parked++;
+    this.#countParked(delivery, 1);
   }
 
   #unpark(delivery: InFlightDelivery): void {
     if (!delivery.parked) return;
     delivery.parked = false;
-    this.#parked--;
-    if (delivery.partition !== undefined) delivery.partition.parked--;
+    this.#countParked(delivery, -1);
+  }
+
+  #countParked({ size, partition }: InFlightDelivery, by: 1 | -1): void {
+    this.#parked += by;
+    this.#parkedBytes += by * size;
+    if (partition === undefined) return;
+    partition.parked += by;
+    partition.parkedBytes += by * size;
   }
 
   /** Its key is free. */
@@ -528,6 +672,7 @@ export class DeliveryScheduler implements RunnerHost {
 
   #remove(delivery: InFlightDelivery): void {
     this.#unpark(delivery);
+    this.#blockedKeys?.remove(delivery);
     if (!delivery.listed) return;
     this.#inFlight.remove(delivery);
     if (delivery.partition === undefined) return;
@@ -547,7 +692,7 @@ export class DeliveryScheduler implements RunnerHost {
     if (next !== undefined) this.#unparkReady(next);
   }
 
-  #workEnds(delivery: InFlightDelivery, event: "delay" | "ack" | "finish"): void {
+  #workEnds(delivery: InFlightDelivery, event: "delay" | "block" | "ack" | "finish"): void {
     delivery.move(event);
     this.#working--;
     delivery.partition?.ended();
@@ -566,6 +711,7 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
 
 /** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
+  if (delivery.isDeadLettered) return false;
   const isIdle = delivery.isIdle || delivery.state === "ended";
   return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

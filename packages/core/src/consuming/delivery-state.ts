@@ -9,6 +9,7 @@
  * | released  | its handler still runs, and the broker has its settlement                      |
  * | settling  | its handler has ended, and a retry or a dead-lettered copy is being stored     |
  * | delayed   | failed, and waits in place for its next attempt                                |
+ * | blocking  | given up, or maybe so: its key waits for what becomes of its dead-lettered copy    |
  * | acking    | the broker has been asked to take its settlement                               |
  * | orphaned  | the broker has taken it back while it was being worked on                      |
  * | ended     | nothing more is done with it here                                              |
@@ -20,6 +21,7 @@ export type DeliveryState =
   | "released"
   | "settling"
   | "delayed"
+  | "blocking"
   | "acking"
   | "orphaned"
   | "ended";
@@ -33,7 +35,8 @@ export type DeliveryState =
  * | settle  | it was settled while its handler runs                                      |
  * | store   | its handler has ended, and a copy is to be stored elsewhere                |
  * | delay   | its handler has ended, or it came again too early, and it waits in place   |
- * | due     | its wait is over                                                           |
+ * | due     | its wait is over, or it may run after all                                  |
+ * | block   | its key is to wait for its dead-lettered copy, or for word of whether there is one |
  * | ack     | its work is over, and the broker is asked to take the settlement           |
  * | release | the broker has the settlement, or will never need it                       |
  * | finish  | its work is over, and nothing is asked of the broker                       |
@@ -46,6 +49,7 @@ export type DeliveryEvent =
   | "store"
   | "delay"
   | "due"
+  | "block"
   | "ack"
   | "release"
   | "finish"
@@ -56,7 +60,7 @@ export type DeliveryEvent =
 export const deliveryTransitions: Readonly<
   Record<DeliveryState, Readonly<Partial<Record<DeliveryEvent, DeliveryState>>>>
 > = {
-  queued: { start: "running", delay: "delayed", lose: "ended", forget: "ended" },
+  queued: { start: "running", delay: "delayed", block: "blocking", lose: "ended", forget: "ended" },
   running: {
     settle: "finishing",
     store: "settling",
@@ -68,8 +72,9 @@ export const deliveryTransitions: Readonly<
   // What becomes of a settlement that is under way, its own answer tells.
   finishing: { release: "released", finish: "acking", lose: "finishing" },
   released: { finish: "ended" },
-  settling: { ack: "acking", delay: "delayed", finish: "ended", lose: "orphaned" },
+  settling: { ack: "acking", delay: "delayed", block: "blocking", finish: "ended", lose: "orphaned" },
   delayed: { due: "queued", lose: "ended", forget: "ended" },
+  blocking: { due: "queued", ack: "acking", lose: "ended", forget: "ended" },
   acking: { release: "ended", lose: "acking" },
   orphaned: { finish: "ended" },
   ended: {},

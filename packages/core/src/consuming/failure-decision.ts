@@ -1,3 +1,4 @@
+import type { AfterDeadLetter } from "../api/failure-policy.ts";
 import type { Address } from "../spi/address.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 
@@ -25,6 +26,8 @@ export interface FailureFacts {
   readonly capabilities: Pick<Capabilities, "retry" | "features">;
   /** There is a queue for what failed for good. */
   readonly hasDeadLetterQueue: boolean;
+  /** What follows a dead-lettered message of an ordering key. */
+  readonly afterDeadLetter: AfterDeadLetter;
   /** False for a reply path, whose messages need no settlement. */
   readonly settles: boolean;
 }
@@ -37,8 +40,11 @@ export type FailureDecision =
   | { readonly becomes: "native-retry"; readonly delayMs: number }
   /** A copy with the next attempt's number is published, and the original acked. */
   | { readonly becomes: "republished"; readonly delayMs: number }
-  /** `expired`: it would have expired before its next attempt. */
-  | { readonly becomes: "dead-lettered"; readonly expired: boolean }
+  /**
+   * `expired`: it would have expired before its next attempt. `blocksKey`: it is not acked, and its key
+   * waits until its copy is redriven or removed.
+   */
+  | { readonly becomes: "dead-lettered"; readonly expired: boolean; readonly blocksKey: boolean }
   | { readonly becomes: "dropped"; readonly expired: boolean };
 
 /** The one place that decides what a failure becomes. */
@@ -52,7 +58,9 @@ export function decideFailure(facts: FailureFacts): FailureDecision {
   const expires = expiresAt !== undefined && now + delayMs >= expiresAt;
   if (isFinal || expires) {
     const expired = !isFinal && expires;
-    return facts.hasDeadLetterQueue ? { becomes: "dead-lettered", expired } : { becomes: "dropped", expired };
+    if (!facts.hasDeadLetterQueue) return { becomes: "dropped", expired };
+    const blocksKey = facts.keyed && facts.afterDeadLetter === "block";
+    return { becomes: "dead-lettered", expired, blocksKey };
   }
   return retry(facts);
 }

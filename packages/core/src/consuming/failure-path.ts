@@ -1,17 +1,16 @@
-import type { PostponedError } from "../api/postponed-error.ts";
+import type { AfterDeadLetter } from "../api/failure-policy.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
-import type { DecidedRetryPolicy } from "../policies/backoff.ts";
+import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
-import { nextPublishToken } from "../publishing/ids.ts";
 import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
-import type { Headers, WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import {
   attemptHeader,
@@ -21,6 +20,7 @@ import {
   writtenFirstFailure,
 } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import { copyOf } from "./failed-copy.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { reducedForm, subjectOf } from "./refused-dead-letter.ts";
@@ -34,6 +34,7 @@ export interface FailurePathContext {
   readonly attempts: AttemptMemory;
   /** Where failed messages end: `undefined` to let them go. */
   readonly deadLetter: Address | undefined;
+  readonly afterDeadLetter: AfterDeadLetter;
   sender(address: Address): DestinationSender;
   readonly onError: (error: MessagingError) => void;
   /** What is no fault of the client's: a message that was given up. */
@@ -52,26 +53,23 @@ export interface Failure {
 
 /**
  * What is to be done with the original now. `leave`: nothing, since a copy could not be stored;
- * it comes again.
+ * it comes again. `block`: its copy is stored, and its key waits for what becomes of that.
  */
 export type NextStep =
   | { readonly step: "ack" }
   | { readonly step: "native-retry"; readonly delayMs: number }
   | { readonly step: "wait"; readonly delayMs: number; readonly countsAttempt: boolean }
+  | { readonly step: "block" }
   | { readonly step: "leave" };
 
 const ack: NextStep = { step: "ack" };
+const block: NextStep = { step: "block" };
 const leave: NextStep = { step: "leave" };
 
 /** The failure that a thrown error is. */
 export function failureOf(error: unknown): Failure {
-  return isPostponed(error)
-    ? { verdict: "postpone", error, delayMs: error.delayMs }
-    : { verdict: "threw", error };
-}
-
-function isPostponed(error: unknown): error is PostponedError {
-  return MessagingError.isInstance(error) && error.code === "POSTPONED";
+  const delayMs = readError(error)?.delayMs;
+  return delayMs === undefined ? { verdict: "threw", error } : { verdict: "postpone", error, delayMs };
 }
 
 /**
@@ -80,13 +78,25 @@ function isPostponed(error: unknown): error is PostponedError {
  */
 export class FailurePath {
   readonly #context: FailurePathContext;
+  /** The application's functions that gave no answer to use: each is told of once. */
+  readonly #toldOf = new Set<string>();
 
   constructor(context: FailurePathContext) {
     this.#context = context;
   }
 
+  /** @throws MessagingError `INVALID_ARGUMENT` for a wait that an application may not ask for */
+  checkDelay(delayMs: unknown): void {
+    checkRetryDelay("delayMs", delayMs, this.#context.retry.longestDelayMs);
+  }
+
+  readonly #onMistake: OnMistake = (of, mistake) => {
+    if (!this.#toldOf.has(of)) this.#context.onError(mistake);
+    this.#toldOf.add(of);
+  };
+
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
-    const { address, driver, clock, deadLetter, retry, settles } = this.#context;
+    const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
     const now = clock.now();
     if (failure.verdict !== "postpone") {
@@ -97,14 +107,18 @@ export class FailurePath {
       verdict: failure.verdict,
       attempt,
       maxAttempts: retry.maxAttempts,
-      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error),
-      delayMs: failure.delayMs ?? retry.delayAfter(attempt, failure.error),
+      isRetryable: failure.verdict !== "threw" || retry.isRetryable(failure.error, this.#onMistake),
+      delayMs: Math.min(
+        failure.delayMs ?? retry.delayAfter(attempt, failure.error, this.#onMistake),
+        retry.longestDelayMs,
+      ),
       expiresAt: delivery.expiresAt,
       now,
       kind: address.kind,
       keyed: address.ordered && message.key !== undefined,
       capabilities: driver.capabilities,
       hasDeadLetterQueue: deadLetter !== undefined,
+      afterDeadLetter,
       settles,
     });
   }
@@ -125,6 +139,7 @@ export class FailurePath {
         this.#context.attempts.note(this.#context.address, delivery.message, {
           nextAttempt: delivery.attempt + 1,
           suspect: false,
+          blocks: false,
           notBefore: 0,
           firstFailedAt: delivery.firstFailedAt,
           lastError: remembered(delivery.lastError),
@@ -135,7 +150,7 @@ export class FailurePath {
         return this.#republish(delivery, decision.delayMs);
       case "dead-lettered":
         delivery.ending = "dead-letter";
-        return this.#deadLetter(delivery, failure.error);
+        return this.#deadLetter(delivery, failure.error, decision.blocksKey ? block : ack);
       case "dropped":
         delivery.ending = "dead-letter";
         this.#tell(delivery, "DROPPED", failure.error, "");
@@ -153,7 +168,7 @@ export class FailurePath {
       expiresAt: undefined,
       headers: {
         ...delivery.headers,
-        ...redriveMark(delivery.message.headers),
+        ...redriveMark(delivery.markedHeaders),
         [attemptHeader]: String(delivery.attempt + 1),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
         ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
@@ -172,7 +187,7 @@ export class FailurePath {
    * Stores it in the dead-letter queue; tries again for as long as the delivery is ours. What is refused
    * for what it is goes there in a reduced form, or is let go of: see `RefusalSubject`.
    */
-  async #deadLetter(delivery: InFlightDelivery, error: unknown): Promise<NextStep> {
+  async #deadLetter(delivery: InFlightDelivery, error: unknown, stored: NextStep): Promise<NextStep> {
     const { deadLetter, clock, signal, driver, onError } = this.#context;
     if (deadLetter === undefined) return ack;
     // Not to vanish by the original's time to live.
@@ -188,7 +203,7 @@ export class FailurePath {
         await this.#context.sender(deadLetter).add(message, wireSize(message), signal);
         const note = message === whole ? "" : ` Left out: ${message.headers[deadLetterHeaders.omitted]}.`;
         this.#tell(delivery, "DEAD_LETTERED", error, note);
-        return ack;
+        return stored;
       } catch (cause) {
         if (signal.aborted || delivery.lost) return leave;
         const refusal = normalise(driver, cause);
@@ -230,12 +245,12 @@ export class FailurePath {
     const { address, clock } = this.#context;
     const now = clock.now();
     const headers: Record<string, string> = {
-      ...redriveMark(delivery.message.headers),
+      ...redriveMark(delivery.markedHeaders),
       [deadLetterHeaders.source]: address.name,
       [deadLetterHeaders.attempts]: String(delivery.attempt),
       [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),
       [deadLetterHeaders.lastFailedAt]: String(now),
-      [deadLetterHeaders.errorCode]: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+      [deadLetterHeaders.errorCode]: codeOf(error),
       [deadLetterHeaders.errorMessage]: errorText(error),
     };
     if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
@@ -260,7 +275,7 @@ export class FailurePath {
             source: address.name,
             group: address.group,
             attempt: delivery.attempt,
-            code: MessagingError.isInstance(error) ? error.code : "HANDLER_FAILED",
+            code: codeOf(error),
           },
         },
       ),
@@ -270,24 +285,4 @@ export class FailurePath {
 
 function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
-}
-
-function copyOf(
-  { message }: InFlightDelivery,
-  changed: Pick<WireMessage, "delayMs" | "expiresAt"> & {
-    readonly headers: Headers;
-    readonly body?: Uint8Array;
-  },
-): WireMessage {
-  return {
-    id: message.id,
-    publishToken: nextPublishToken(),
-    body: message.body,
-    contentType: message.contentType,
-    key: undefined,
-    timestamp: message.timestamp,
-    replyTo: message.replyTo,
-    correlationId: message.correlationId,
-    ...changed,
-  };
 }

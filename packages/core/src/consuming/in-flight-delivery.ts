@@ -2,6 +2,7 @@ import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
 import { writtenExpiry } from "./attempt-headers.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
+import type { HandlerCall } from "./handler-call.ts";
 import type { Partition } from "./partition.ts";
 
 export type DeliveryPartition = Partition<InFlightDelivery>;
@@ -9,6 +10,7 @@ export type DeliveryPartition = Partition<InFlightDelivery>;
 /** The handler call that is under way. */
 export interface CurrentAttempt {
   readonly settlement: Delivery["settlement"];
+  readonly call: HandlerCall;
   cancel(reason: unknown): void;
 }
 
@@ -35,13 +37,15 @@ export class InFlightDelivery {
   readonly size: number;
   /** Milliseconds since the epoch, by the client's clock. */
   readonly receivedAt: number;
+  /** The number of the attempt that it came for. */
+  readonly firstAttempt: number;
   /** The number of the attempt that runs or comes next. */
   attempt: number;
   /** The broker counts more deliveries than attempts are known of, and as many as the policy allows. */
   suspect = false;
   /** When the handler of the present attempt was called, by the clock's steady time. */
   startedAt: number | undefined;
-  /** A handler has been called with it. */
+  /** A handler has been called with it, and not put it off. */
   wasStarted = false;
   /** The broker has taken it back: nothing here may settle it any more. */
   lost = false;
@@ -49,8 +53,14 @@ export class InFlightDelivery {
   done = false;
   /** It counts neither as ready nor as running: it waits behind its key, or for its next attempt. */
   parked = false;
+  /** Whether a copy of it is in the dead-letter queue, as far as that matters here; `undefined` until it is known. */
+  isDeadLettered: boolean | undefined = false;
+  /** The copy that a redrive has brought back: it is done when this one is, which has kept its place. */
+  redriven: InFlightDelivery | undefined;
   /** What is being made of it, for the observer. */
   ending: "ack" | "retry" | "dead-letter" = "ack";
+  /** Milliseconds since the epoch. A redrive takes it away, as from its copy. */
+  expiresAt: number | undefined;
   firstFailedAt: number | undefined;
   /** What it last failed with. */
   lastError: unknown;
@@ -73,17 +83,14 @@ export class InFlightDelivery {
     receivedAt: number,
   ) {
     this.message = message;
+    this.expiresAt = message.expiresAt ?? writtenExpiry(message.headers);
     this.session = session;
     this.partition = partition;
     this.headers = headers;
     this.size = size;
+    this.firstAttempt = attempt;
     this.attempt = attempt;
     this.receivedAt = receivedAt;
-  }
-
-  /** When its time to live is over, milliseconds since the epoch. */
-  get expiresAt(): number | undefined {
-    return this.message.expiresAt ?? writtenExpiry(this.message.headers);
   }
 
   get state(): DeliveryState {
@@ -97,11 +104,24 @@ export class InFlightDelivery {
 
   /** No handler runs, and nothing is being stored or settled. */
   get isIdle(): boolean {
-    return this.#state === "queued" || this.#state === "delayed";
+    return this.#state === "queued" || this.#state === "delayed" || this.#state === "blocking";
   }
 
-  /** Its turn is not over: it takes a place among the running, and keeps its key. */
-  get isWorking(): boolean {
-    return this.#state !== "acking" && this.#state !== "ended" && !this.isIdle;
+  /** A redrive has brought its copy back: it may run again here, where it has kept its place. */
+  beginAnew(copy: InFlightDelivery): void {
+    this.redriven = copy;
+    this.isDeadLettered = false;
+    this.attempt = 1;
+    this.suspect = false;
+    this.ending = "ack";
+    this.expiresAt = undefined;
+    this.firstFailedAt = undefined;
+    this.lastError = undefined;
+    this.move("due");
+  }
+
+  /** The headers by which redrives know it: those of the copy that brought it back, if there is one. */
+  get markedHeaders(): Headers {
+    return (this.redriven ?? this).message.headers;
   }
 }

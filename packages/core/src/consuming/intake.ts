@@ -5,12 +5,18 @@ import type { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 import type { ConsumeSettings } from "./settings.ts";
 
+/** How many messages to take in at once, at most, so that others of this process have their turn in between. */
+const mostAtOnce = 1_000;
+
 export interface IntakeContext {
   readonly clock: Clock;
   readonly scheduler: DeliveryScheduler;
   readonly settings: ConsumeSettings;
   readonly cumulative: boolean;
 }
+
+/** A partition is read no further while so much of `prefetchBytes` waits in it: a few that are stuck leave room for others. */
+const stuckShareOfBytes = 1 / 4;
 
 /** Asks consumers for deliveries: never for more than there is room for. */
 export class Intake {
@@ -32,6 +38,18 @@ export class Intake {
     return this.#window.size;
   }
 
+  /** There is no room for more, or none in some partitions, or none for a message as they usually are. */
+  get isFull(): boolean {
+    const isPaused = (this.#session?.pausedPartitions.length ?? 0) > 0;
+    return this.#wake !== undefined || isPaused || this.#bytesLeft < this.#usualBytes;
+  }
+
+  /** What waits behind its key, or for its next attempt, takes no place from what could start. */
+  get #bytesLeft(): number {
+    const { scheduler, settings } = this.#context;
+    return settings.prefetchBytes - (scheduler.heldBytes - scheduler.parkedBytes);
+  }
+
   /** There may be room again. */
   changed(): void {
     this.#wake?.();
@@ -45,13 +63,18 @@ export class Intake {
     const { scheduler } = this.#context;
     this.#session = session;
     while (!signal.aborted) {
+      // Not between receiving and admitting: what belongs to whom may change meanwhile.
+      if (eventLoopTurns.isOver) {
+        await eventLoopTurns.next();
+        if (signal.aborted) return;
+      }
       const room = this.#room(session);
       if (room === 0) {
         await this.#change(signal);
         continue;
       }
       const batch = await session.consumer.receive(room, { signal });
-      if (signal.aborted) return;
+      if (signal.aborted) return scheduler.passOver(session, batch);
       onReceived();
       this.#follow(session, batch.length);
       if (batch.length > 0) {
@@ -61,8 +84,6 @@ export class Intake {
         // What was handled at once is held no longer, and tells nothing of its size.
         if (grown > 0) this.#usualBytes = Math.max(grown, (this.#usualBytes + grown) / 2);
       } else if (scheduler.isIsolated) scheduler.endIsolation();
-      // A broker that always has more must not starve the timers of this process.
-      if (eventLoopTurns.isOver) await eventLoopTurns.next();
     }
   }
 
@@ -77,20 +98,23 @@ export class Intake {
   /** How many deliveries to ask for now. */
   #room(session: ConsumerSession): number {
     const { scheduler, settings, cumulative } = this.#context;
-    const { prefetchBytes, maxParked } = settings;
+    const { maxParked, maxParkedBytes } = settings;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
-    if (scheduler.isIsolating) return scheduler.isIsolated && scheduler.held === 0 ? 1 : 0;
+    if (scheduler.isIsolating)
+      return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
-    if (scheduler.parked >= maxParked) return 0;
-    const bytes = prefetchBytes - scheduler.heldBytes;
-    if (bytes <= 0 && scheduler.held > 0) return 0;
-    // What waits behind its key, or for its next attempt, takes no place from what could start.
+    const bytes = this.#bytesLeft;
+    const isFull = scheduler.parked >= maxParked || scheduler.parkedBytes >= maxParkedBytes;
+    if (isFull || (bytes <= 0 && scheduler.held > scheduler.parked)) {
+      scheduler.noteFull();
+      return 0;
+    }
     const room = prefetch - (scheduler.held - scheduler.parked);
     // While there is work at hand, ask for a good number at once rather than for one at a time.
     if (scheduler.queued > 0 && room < prefetch / 4) return 0;
     // Half at most, so that one half is fetched while the other is handled and settled.
-    const wanted = Math.min(room, Math.ceil(prefetch / 2));
+    const wanted = Math.min(room, Math.ceil(prefetch / 2), mostAtOnce);
     return Math.max(0, Math.min(wanted, Math.max(1, Math.floor(bytes / this.#usualBytes))));
   }
 
@@ -102,10 +126,11 @@ export class Intake {
   #mayGoOn(session: ConsumerSession): boolean {
     const { consumer } = session;
     const prefetch = this.#window.size;
+    const mostBytes = this.#context.settings.prefetchBytes * stuckShareOfBytes;
     const stuck: string[] = [];
-    for (const partition of session.partitions) {
-      if (partition.blocked >= 2 * prefetch || partition.parked >= Math.max(1, prefetch / 2))
-        stuck.push(partition.name);
+    for (const { name, blocked, parked, parkedBytes } of session.partitions) {
+      if (blocked >= 2 * prefetch || parked >= Math.max(1, prefetch / 2) || parkedBytes >= mostBytes)
+        stuck.push(name);
     }
     if (consumer.pausePartitions === undefined) return stuck.length === 0;
     if (stuck.join() !== session.pausedPartitions.join()) {

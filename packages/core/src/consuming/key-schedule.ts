@@ -22,6 +22,12 @@ export class KeySchedule {
     return false;
   }
 
+  /** Whether others wait until it has ended. */
+  hasFollowers(key: string): boolean {
+    const followers = this.#busy.get(key)?.followers;
+    return followers !== undefined && followers.size > 0;
+  }
+
   /** The current one has ended: returns whose turn it is now. */
   leave(key: string, delivery: InFlightDelivery): InFlightDelivery | undefined {
     const busy = this.#busy.get(key);

@@ -1,5 +1,6 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
@@ -52,8 +53,11 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
     state === "running" &&
     startedAt !== undefined &&
     monotonicNow(clock) - startedAt >= maxLeaseMs;
-  const renew = () => {
+  const renew = async () => {
     schedule();
+    // The leases of many subscriptions are due at the same time.
+    if (eventLoopTurns.isOver) await eventLoopTurns.next();
+    if (session.signal.aborted) return;
     scheduler.loseWithFollowers(
       isHeldTooLong,
       new MessagingError("LEASE_LOST", `A message was being handled for its maximum of ${maxLeaseMs} ms.`, {
@@ -65,7 +69,7 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
   };
   let timer: unknown;
   const schedule = () => {
-    timer = clock.setTimeout(renew, Math.min(lease.ms / 3, maxLeaseMs));
+    timer = clock.setTimeout(() => void renew(), Math.min(lease.ms / 3, maxLeaseMs));
   };
   session.signal.addEventListener("abort", () => clock.clearTimeout(timer), { once: true });
   schedule();

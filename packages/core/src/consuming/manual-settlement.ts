@@ -33,12 +33,7 @@ export class ManualSettlement implements AttemptOwner {
   }
 
   async retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult> {
-    if (delayMs !== undefined && !(typeof delayMs === "number" && delayMs >= 0)) {
-      throw new MessagingError(
-        "INVALID_ARGUMENT",
-        `\`delayMs\` takes a number of at least 0, not ${errorText(delayMs)}.`,
-      );
-    }
+    if (delayMs !== undefined) this.#context.failures.checkDelay(delayMs);
     if (this.#context.isCancelled()) return "lost";
     if (attempt.settlement !== undefined) return "already-settled";
     const error = reason ?? new MessagingError("HANDLER_FAILED", "The handler asked for a retry.");
@@ -72,26 +67,31 @@ export class ManualSettlement implements AttemptOwner {
     attempt.claim(gaveUp ? "reject" : "retry");
     const step = failures.carryOut(attempt.inFlight, failure, decision);
     if (!(step instanceof Promise)) return this.#take(attempt, step);
-    attempt.storing = step;
+    attempt.outcome.storing = step;
     return this.#take(attempt, await step);
   }
 
   #take(attempt: Attempt, step: NextStep): SettleResult | Promise<SettleResult> {
-    const { inFlight } = attempt;
-    attempt.onSettled?.();
+    const { inFlight, outcome } = attempt;
+    outcome.onSettled?.();
     if (step.step === "leave" || this.#context.isCancelled()) return "lost";
+    // The next attempt begins its wait when this handler has ended, and so does its key.
     if (step.step === "wait") {
-      // The next attempt begins its wait when this handler has ended.
-      attempt.waitAfter = step;
+      outcome.staysAfter = step;
       return "settled";
     }
-    if (inFlight.state === "orphaned") {
+    // Taken back while its copy was being stored, whether its handler has ended meanwhile or not.
+    if (inFlight.state === "orphaned" || inFlight.state === "ended") {
       this.#context.onError(settledTooLate(inFlight));
       return "lost";
     }
+    if (step.step === "block") {
+      outcome.staysAfter = step;
+      return "settled";
+    }
     return new Promise((resolve) => {
       // The handler has ended meanwhile: whoever waits for the store goes on from here.
-      if (inFlight.state === "settling") attempt.conclude = { step, done: resolve };
+      if (inFlight.state === "settling") outcome.conclude = { step, done: resolve };
       else {
         inFlight.move("settle");
         const { acks } = inFlight.session;

@@ -1,4 +1,4 @@
-import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
+import { compose, type HandleMiddleware, type HandlerContext } from "../api/middleware.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { within } from "../runtime/within.ts";
@@ -6,8 +6,11 @@ import type { Address } from "../spi/address.ts";
 import type { Attempt } from "./attempt.ts";
 import { failureOf } from "./failure-path.ts";
 import type { ManualSettlement } from "./manual-settlement.ts";
+import { NextCall } from "./next-call.ts";
 
 export interface MiddlewareCallContext {
+  /** The first is outermost. */
+  readonly middleware: readonly HandleMiddleware[];
   readonly address: Address;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly settles: boolean;
@@ -25,34 +28,71 @@ const heedMs = 1_000;
 export class MiddlewareCall {
   readonly #context: MiddlewareCallContext;
   readonly #manual: ManualSettlement;
+  readonly #chain: HandleMiddleware | undefined;
   #toldOfForgottenAwait = false;
+  #toldOfLateNext = false;
 
   constructor(context: MiddlewareCallContext, manual: ManualSettlement) {
     this.#context = context;
     this.#manual = manual;
+    this.#chain = compose(context.middleware.map((layer) => this.#heeding(layer)));
   }
 
-  async run(middleware: HandleMiddleware, attempt: Attempt, context: HandlerContext): Promise<void> {
+  /** There is no middleware. */
+  get isEmpty(): boolean {
+    return this.#chain === undefined;
+  }
+
+  async run(attempt: Attempt, context: HandlerContext): Promise<void> {
     const { handler } = this.#context;
     const handlers: Promise<void>[] = [];
     let running = 0;
+    let isOver = false;
     const next = (): Promise<void> => {
+      if (isOver) return this.#calledTooLate(attempt);
       running++;
-      const call = (async () => void (await handler(attempt.value, attempt)))();
+      const call = (async () => {
+        // A message that was taken back while a middleware thought is another handler's by now.
+        attempt.begins();
+        await handler(attempt.value, attempt);
+      })();
       handlers.push(call);
       const over = () => void running--;
       call.then(over, over);
       return call;
     };
     try {
-      await middleware(attempt, next, context);
+      await this.#chain?.(attempt, next, context);
     } catch (error) {
       if (running === 0) throw error;
       return this.#gaveUp(attempt, error, handlers);
+    } finally {
+      isOver = true;
     }
     if (running === 0) return;
     this.#tellOfForgottenAwait();
     await Promise.all(handlers);
+  }
+
+  /** What a layer has called and does not look at counts as if it had waited for it. */
+  #heeding(layer: HandleMiddleware): HandleMiddleware {
+    return async (delivery, next, context) => {
+      const calls: NextCall[] = [];
+      await layer(
+        delivery,
+        () => {
+          const call = new NextCall(next);
+          calls.push(call);
+          return call;
+        },
+        context,
+      );
+      for (const call of calls) {
+        if (call.isHeeded || call.hasSucceeded) continue;
+        this.#tellOfForgottenAwait();
+        await call.ended;
+      }
+    };
   }
 
   /** A middleware, such as `timeout`, ended before the handler: what it says counts at once. */
@@ -73,6 +113,24 @@ export class MiddlewareCall {
       ),
     );
     await ended;
+  }
+
+  /** What became of the message is decided, and its place may be another's by now. */
+  #calledTooLate({ id }: Attempt): Promise<never> {
+    const { address, onError } = this.#context;
+    const error = new MessagingError(
+      "HANDLER_FAILED",
+      `A middleware of "${address.name}" called \`next\` when its turn was over, so that no handler was called (message ${id}).`,
+      {
+        remedy: "Call `next()` and await it before you return; a message that was not handled is acked then.",
+      },
+    );
+    if (!this.#toldOfLateNext) onError(error);
+    this.#toldOfLateNext = true;
+    const refusal = Promise.reject(error);
+    // Whoever comes this late rarely waits for it.
+    refusal.catch(() => {});
+    return refusal;
   }
 
   #tellOfForgottenAwait(): void {

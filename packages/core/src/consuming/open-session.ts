@@ -1,5 +1,6 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
+import type { Source } from "../spi/address.ts";
 import { type CloseConsumerOptions, nothingStarted } from "../spi/driver.ts";
 import { AckBatcher } from "./ack-batcher.ts";
 import { ConsumerSession } from "./consumer-session.ts";
@@ -32,6 +33,7 @@ export async function openSession(
     signal: session.signal,
     onReleased: (delivery, result) => scheduler.released(delivery, result),
     onSilence: (error) => session.end(error),
+    onGivenUp: (error) => session.end(error),
     onError,
   });
   // From here on a lost connection ends it, also while it is still being opened.
@@ -54,7 +56,7 @@ export async function openSession(
         filter,
         ...(scheduler.isIsolated
           ? { prefetch: 1, prefetchBytes: settings.prefetchBytes }
-          : { prefetch: prefetchOf(spec, context, prefetch), prefetchBytes: settings.prefetchBytes }),
+          : prefetchOf(spec, context, prefetch)),
       },
       {
         revoking: (partitions) => revoke(session, scheduler, partitions),
@@ -80,10 +82,10 @@ function prefetchOf(
   { address, settings }: SubscriptionSpec,
   { driver }: SubscriptionContext,
   prefetch: number,
-): number {
-  return address.ordered && driver.capabilities.settlement === "individual"
-    ? prefetch + settings.maxParked
-    : prefetch;
+): Pick<Source, "prefetch" | "prefetchBytes"> {
+  const { prefetchBytes, maxParked, maxParkedBytes } = settings;
+  if (!address.ordered || driver.capabilities.settlement === "cumulative") return { prefetch, prefetchBytes };
+  return { prefetch: prefetch + maxParked, prefetchBytes: prefetchBytes + maxParkedBytes };
 }
 
 /** What it reads from, and where the operator makes topics and queues, what its failed messages go to. */
@@ -114,12 +116,11 @@ async function revoke(
   scheduler: DeliveryScheduler,
   names: readonly string[],
 ): Promise<CloseConsumerOptions> {
-  const partitions = session.known(names);
+  // Until it is gone, also for what is on its way here: taken for a new one, its acks would pass over what was left.
+  const partitions = names.map((name) => session.partition(name));
   await scheduler.revoke(partitions);
   await session.acks.idle();
-  const unsettled = scheduler.unsettled(session, new Set(partitions));
-  for (const partition of partitions) session.forget(partition);
-  return unsettled;
+  return scheduler.unsettled(session, new Set(partitions));
 }
 
 /** Partitions are gone: whatever of them is left is someone else's. */

@@ -12,6 +12,7 @@ export class Partition<T extends { done: boolean }> {
   held = 0;
   /** Of these: those that wait behind their key, or for their next attempt. */
   parked = 0;
+  parkedBytes = 0;
   /** Deliveries whose handler runs or that are on their way to be settled. */
   working = 0;
   /** Under cumulative settlement: all that the watermark has not passed, in order of receipt. */

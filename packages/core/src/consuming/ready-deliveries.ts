@@ -21,6 +21,11 @@ export class ReadyDeliveries {
     return this.#fresh.size + this.#again.size;
   }
 
+  /** Nothing may start now. */
+  get isEmpty(): boolean {
+    return this.size === 0 && !this.#suspects.mayTake;
+  }
+
   add(delivery: InFlightDelivery): void {
     this.#fresh.push(delivery);
   }

@@ -4,7 +4,7 @@ import type { CloseOptions } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
-import { type DecidedRetryPolicy, decideRetryPolicy } from "../policies/backoff.ts";
+import { type DecidedRetryPolicy, dayMs, decideRetryPolicy } from "../policies/backoff.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 
@@ -14,10 +14,12 @@ export interface ConsumeSettings {
   readonly prefetch: number;
   /** What the prefetch may grow to while handlers are quick; the same where the application gave a number. */
   readonly maxPrefetch: number;
-  /** The most bytes held, one message at least. */
+  /** The most bytes held of what could start or runs, one message at least; the driver may fetch so many ahead. */
   readonly prefetchBytes: number;
   /** The most messages held that can not be started: behind their key, or before their next attempt. */
   readonly maxParked: number;
+  /** The most bytes of these. */
+  readonly maxParkedBytes: number;
   readonly retry: DecidedRetryPolicy;
   readonly maxLeaseMs: number;
 }
@@ -25,6 +27,8 @@ export interface ConsumeSettings {
 /** How many messages may wait behind their keys, so that what comes after them is not held up: 8 × `prefetch`, 4096 at least. */
 const leastParked = 4_096;
 const parkedPerPrefetch = 8;
+/** The same in bytes, which memory has fewer of: 2 × `prefetchBytes`. */
+const parkedPerPrefetchBytes = 2;
 /** What a prefetch that nobody chose may grow to. */
 const quickPrefetch = 1_000;
 const twelveHoursMs = 12 * 60 * 60 * 1_000;
@@ -51,7 +55,9 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
   }
   const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
   if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
-  const prefetchBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
+  const allBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
+  // Who reads a log knows of no settlement but the furthest: what it fetches ahead comes on top of what is held here.
+  const prefetchBytes = driver.capabilities.settlement === "cumulative" ? Math.ceil(allBytes / 2) : allBytes;
   const maxPrefetch = options.prefetch === undefined ? Math.max(quickPrefetch, prefetch) : prefetch;
   const maxParked = Math.max(leastParked, parkedPerPrefetch * prefetch);
   return {
@@ -60,16 +66,17 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
     maxPrefetch,
     prefetchBytes,
     maxParked,
-    retry: decideRetryPolicy(options.retry),
+    maxParkedBytes: parkedPerPrefetchBytes * prefetchBytes,
+    retry: decideRetryPolicy(options.retry, Math.max(longestMs, dayMs)),
     maxLeaseMs,
   };
 }
 
-/** How long a failed message may wait on the broker. Without any way to wait there, it waits in place, for any time. */
+/** How long a failed message may wait on the broker. Without any way to wait there, it waits in place. */
 function longestRetryDelay(capabilities: Capabilities): number {
   const { retry, features } = capabilities;
   const native = retry.how === "native" ? retry.maxDelayMs : 0;
-  return Math.max(native, features.delay?.maxMs ?? 0) || Number.POSITIVE_INFINITY;
+  return Math.max(native, features.delay?.maxMs ?? 0) || dayMs;
 }
 
 /** @throws MessagingError `INVALID_ARGUMENT` */

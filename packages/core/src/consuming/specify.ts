@@ -1,8 +1,8 @@
 import { bytes } from "../api/codec.ts";
-import type { ConsumeOptions } from "../api/consume-options.ts";
+import type { ConsumeOptions, OrderedConsumeOptions } from "../api/consume-options.ts";
 import type { AnyPayload, AnyQueue, AnyTopic } from "../api/contract.ts";
 import type { Handler } from "../api/delivery.ts";
-import { compose, type HandleMiddleware } from "../api/middleware.ts";
+import type { HandleMiddleware } from "../api/middleware.ts";
 import type { SubscribeOptions } from "../api/subscriber.ts";
 import type { Names } from "../connection/names.ts";
 import { requireFeature } from "../connection/require-feature.ts";
@@ -12,6 +12,7 @@ import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import type { Address, StartPosition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
+import { decideAfterDeadLetter } from "./after-dead-letter.ts";
 import type { Attempt } from "./attempt.ts";
 import { checkFilter } from "./filter.ts";
 import { decideSettings } from "./settings.ts";
@@ -26,7 +27,7 @@ export interface SpecifyContext {
 }
 
 /** A payload that leaves bodies as they are. */
-export const asBytes: AnyPayload = { schema: undefined, codec: bytes };
+const asBytes: AnyPayload = { schema: undefined, codec: bytes };
 const latest: StartPosition = { from: "latest" };
 const consumeOptions = [
   "concurrency",
@@ -55,11 +56,18 @@ export function specifyQueue(...given: Parameters<typeof queueSpec>): Subscripti
 function topicSpec(
   context: SpecifyContext,
   from: AnyTopic,
-  options: SubscribeOptions,
+  options: SubscribeOptions & OrderedConsumeOptions,
   handler: Handler<unknown>,
 ): SubscriptionSpec {
   const { driver, names } = context;
-  checkOptionNames("subscribe", options, ["group", "broadcast", "start", "filter", ...consumeOptions]);
+  checkOptionNames("subscribe", options, [
+    "group",
+    "broadcast",
+    "start",
+    "filter",
+    "afterDeadLetter",
+    ...consumeOptions,
+  ]);
   const { group, broadcast, filter } = options;
   if ((group === undefined) === (broadcast === undefined)) {
     throw new MessagingError(
@@ -73,34 +81,60 @@ function topicSpec(
   if (filter !== undefined) checkFilter(filter, driver);
   if (group === undefined)
     requireFeature(driver, "broadcast", "`broadcast`", "Subscribe with a group of your own.");
+  const address = group === undefined ? names.destination(from) : names.group(from, group);
+  const failed = deadLetter(context, options, () =>
+    group === undefined ? undefined : names.destination(deadLetterOf({ topic: from, group })),
+  );
   return {
     ...common(context, options, handler),
-    address: group === undefined ? names.destination(from) : names.group(from, group),
+    address,
     start: startPosition(options.start, from, group === undefined ? "replay" : "groupStart", driver),
     filter,
     payload: from,
-    deadLetter: deadLetter(context, options, () =>
-      group === undefined ? undefined : names.destination(deadLetterOf({ topic: from, group })),
-    ),
+    deadLetter: failed,
+    afterDeadLetter: decideAfterDeadLetter(options.afterDeadLetter, address, failed, driver),
   };
 }
 
 function queueSpec(
   context: SpecifyContext,
   from: AnyQueue,
+  options: ConsumeOptions & OrderedConsumeOptions,
+  handler: Handler<unknown>,
+): SubscriptionSpec {
+  checkOptionNames("consume", options, ["afterDeadLetter", ...consumeOptions]);
+  const spec = ofQueue(context, from, options, handler);
+  const { address, deadLetter } = spec;
+  const afterDeadLetter = decideAfterDeadLetter(options.afterDeadLetter, address, deadLetter, context.driver);
+  return { ...spec, afterDeadLetter };
+}
+
+/** A consumer of a queue that gets bodies as they are: a responder's, or a redrive's. */
+export function specifyBytes(
+  context: SpecifyContext,
+  from: AnyQueue,
   options: ConsumeOptions,
   handler: Handler<unknown>,
-  payload: AnyPayload = from,
+): SubscriptionSpec {
+  checkOptionNames("consume", options, consumeOptions);
+  return { ...ofQueue(context, from, options, handler), payload: asBytes };
+}
+
+function ofQueue(
+  context: SpecifyContext,
+  from: AnyQueue,
+  options: ConsumeOptions,
+  handler: Handler<unknown>,
 ): SubscriptionSpec {
   const { names } = context;
-  checkOptionNames("consume", options, consumeOptions);
   return {
     ...common(context, options, handler),
     address: names.destination(from),
     start: latest,
     filter: undefined,
-    payload,
+    payload: from,
     deadLetter: deadLetter(context, options, () => names.destination(deadLetterOf({ queue: from }))),
+    afterDeadLetter: "continue",
   };
 }
 
@@ -118,22 +152,23 @@ export function specifyInbox(
     payload: asBytes,
     settings: decideSettings({ concurrency: 1_000, prefetch: 1_000 }, driver),
     deadLetter: undefined,
-    middleware: undefined,
+    afterDeadLetter: "continue",
+    middleware: [],
     settles: false,
     handler: (_value, attempt) => onReply(attempt),
     signal: undefined,
-    isWanted: undefined,
+    demand: undefined,
   };
 }
 
 function common(context: SpecifyContext, options: ConsumeOptions, handler: Handler<unknown>) {
   return {
     settings: decideSettings(options, context.driver),
-    middleware: compose([...context.middleware, ...(options.use ?? [])]),
+    middleware: [...context.middleware, ...(options.use ?? [])],
     settles: true,
     handler,
     signal: options.signal,
-    isWanted: undefined,
+    demand: undefined,
   };
 }
 

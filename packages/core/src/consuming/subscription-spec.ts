@@ -1,4 +1,5 @@
 import type { AnyPayload } from "../api/contract.ts";
+import type { AfterDeadLetter } from "../api/failure-policy.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
 import type { ReconnectingConnection } from "../connection/reconnecting-connection.ts";
@@ -10,7 +11,9 @@ import type { Driver } from "../spi/driver.ts";
 import type { TopologyItem } from "../spi/topology.ts";
 import type { Attempt } from "./attempt.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import type { DeadLetterWatches } from "./dead-letter-watches.ts";
 import type { ConsumeSettings } from "./settings.ts";
+import type { Demand } from "./takers.ts";
 
 /** What every subscription of a client shares. */
 export interface SubscriptionContext {
@@ -22,6 +25,7 @@ export interface SubscriptionContext {
   readonly onWarning: (warning: MessagingError) => void;
   /** What was tried of messages that come again, for the whole client. */
   readonly attempts: AttemptMemory;
+  readonly deadLetterWatches: DeadLetterWatches;
   /** Topics and queues are made by an operator, and only looked at here. */
   readonly verifies: boolean;
   readonly startTimeoutMs: number;
@@ -40,10 +44,12 @@ export interface SubscriptionSpec {
   readonly payload: AnyPayload;
   readonly settings: ConsumeSettings;
   readonly deadLetter: Address | undefined;
-  readonly middleware: HandleMiddleware | undefined;
+  readonly afterDeadLetter: AfterDeadLetter;
+  /** The first is outermost. */
+  readonly middleware: readonly HandleMiddleware[];
   readonly settles: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly signal: AbortSignal | undefined;
-  /** Where the application takes deliveries one by one: whether it asks for one now. */
-  readonly isWanted: (() => boolean) | undefined;
+  /** Where the application takes deliveries one by one: for how many it asks. */
+  readonly demand: Demand | undefined;
 }

@@ -1,14 +1,22 @@
 import type { CloseOptions, Subscription, SubscriptionState } from "../api/subscription.ts";
 import { driverGraceMs } from "../connection/driver-grace.ts";
-import { aborted, closed } from "../errors/ended.ts";
+import { aborted, closed, draining } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { contextOwner } from "../runtime/async-context.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
+import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
+import type { BlockedKeysContext } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { FailurePath } from "./failure-path.ts";
+import {
+  type ClosingSubscription,
+  callsBehind,
+  currentHandlerCall,
+  type HandlerCall,
+} from "./handler-call.ts";
 import { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
 import { checkCloseOptions, checkCount } from "./settings.ts";
@@ -17,7 +25,7 @@ import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.
 type Phase = Exclude<SubscriptionState, "paused">;
 
 /** A subscription at work: receives, recovers, drains. What happens to each delivery is the scheduler's. */
-export class RunningSubscription implements Subscription {
+export class RunningSubscription implements Subscription, ClosingSubscription {
   readonly source: string;
   readonly group: string | undefined;
   readonly ended: Promise<MessagingError | undefined>;
@@ -37,6 +45,7 @@ export class RunningSubscription implements Subscription {
   /** Consumers that ended since the last one that received. */
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
+  #toldOfOwnClose = false;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
     this.#spec = spec;
@@ -48,7 +57,7 @@ export class RunningSubscription implements Subscription {
     });
     const { driver, clock, observer, onError, attempts } = context;
     const { capabilities } = driver;
-    const { address, settings, settles, isWanted } = spec;
+    const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
@@ -59,7 +68,7 @@ export class RunningSubscription implements Subscription {
       filter: capabilities.features.filters?.how === "native" ? undefined : spec.filter,
       settles,
       cumulative: capabilities.settlement === "cumulative",
-      countsAttempts: capabilities.attempts !== "counted",
+      blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
       handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
@@ -71,6 +80,7 @@ export class RunningSubscription implements Subscription {
         settles,
         attempts,
         deadLetter: spec.deadLetter,
+        afterDeadLetter: spec.afterDeadLetter,
         sender: context.sender,
         onError,
         onWarning: context.onWarning,
@@ -79,7 +89,7 @@ export class RunningSubscription implements Subscription {
       clock,
       observer,
       onError,
-      isWanted: isWanted ?? (() => true),
+      demand,
       onChange: () => this.#intake.changed(),
       onIsolate: () => this.#reopen(),
       onIsolated: () => this.#reopen(),
@@ -103,6 +113,12 @@ export class RunningSubscription implements Subscription {
   get concurrency(): number {
     return this.#scheduler.concurrency;
   }
+  /** Nothing more is started before something that runs has ended, though there may be more. */
+  get isStuck(): boolean {
+    const { running, concurrency, keepsFollowers } = this.#scheduler;
+    if (running === 0 || this.state !== "running") return false;
+    return running >= concurrency || this.#intake.isFull || keepsFollowers;
+  }
   /** False for a reply path. */
   get settles(): boolean {
     return this.#spec.settles;
@@ -110,8 +126,14 @@ export class RunningSubscription implements Subscription {
   get running(): number {
     return this.#scheduler.running;
   }
+  get calls(): Iterable<HandlerCall> {
+    return this.#scheduler.calls();
+  }
   get held(): number {
     return this.#scheduler.held;
+  }
+  get blockedKeys(): number {
+    return this.#scheduler.blockedKeys;
   }
 
   pause(): void {
@@ -134,6 +156,8 @@ export class RunningSubscription implements Subscription {
   async begin(): Promise<void> {
     const { clock, driver, startTimeoutMs, retryInitialMs } = this.#context;
     this.#heedSignal();
+    // Many may be begun one after the other, each of which finds a backlog.
+    if (eventLoopTurns.isOver) await eventLoopTurns.next();
     const giveUp = new AbortController();
     const timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
     const waiting = AbortSignal.any([this.#closing.signal, giveUp.signal]);
@@ -161,12 +185,31 @@ export class RunningSubscription implements Subscription {
     }
   }
 
+  #blockedKeys(): BlockedKeysContext | undefined {
+    const { address, deadLetter, afterDeadLetter } = this.#spec;
+    if (afterDeadLetter === "continue" || deadLetter === undefined) return undefined;
+    const { driver, clock, observer, onWarning, deadLetterWatches } = this.#context;
+    const { attempts, settlement } = driver.capabilities;
+    void this.ended.then(() => deadLetterWatches.forget(deadLetter));
+    return {
+      address,
+      deadLetter,
+      watch: deadLetterWatches.of(deadLetter),
+      countsDeliveries: attempts === "exact",
+      keepsPartitions: settlement === "cumulative",
+      clock,
+      observer,
+      onWarning,
+      signal: this.#closing.signal,
+    };
+  }
+
   #heedSignal(): void {
     const { signal } = this.#spec;
     if (signal === undefined) return;
     const onAbort = () => {
       this.#closing.abort(aborted(signal));
-      void this.close();
+      void this.drained();
     };
     signal.addEventListener("abort", onAbort, { once: true });
     void this.ended.then(() => signal.removeEventListener("abort", onAbort));
@@ -174,20 +217,45 @@ export class RunningSubscription implements Subscription {
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
-    const isInHandler = contextOwner() === this && this.#scheduler.running > 0;
-    this.#closed ??= this.#drain(options.timeoutMs ?? this.#context.drainTimeoutMs);
-    if (!isInHandler) return this.#closed;
-    // The handler that asks would wait for itself: it is told when all others have ended.
+    const closed = this.drained(options.timeoutMs);
+    const call = currentHandlerCall();
+    if (call === undefined) return closed;
+    await this.closedBut(call);
+  }
+
+  /** Closes, whoever asks for it. */
+  drained(timeoutMs = this.#context.drainTimeoutMs): Promise<void> {
+    this.#closed ??= this.#drain(timeoutMs);
+    return this.#closed;
+  }
+
+  /**
+   * Waits on behalf of a handler until this has closed. Where closing would wait for that very
+   * handler, only until all others have ended, and resolves with false.
+   */
+  async closedBut(call: HandlerCall): Promise<boolean> {
+    const closed = this.drained();
+    const behind = callsBehind(call, this);
+    if (behind > 0) this.#tellOfOwnClose(call);
+    call.waitsFor ??= new Set();
+    call.waitsFor.add(this);
+    await (behind === 0 ? closed : Promise.race([closed, this.#scheduler.idle(behind)]));
+    call.waitsFor.delete(this);
+    return behind === 0;
+  }
+
+  #tellOfOwnClose({ subscription }: HandlerCall): void {
+    if (this.#toldOfOwnClose) return;
+    this.#toldOfOwnClose = true;
+    const what =
+      subscription === this
+        ? "its own subscription to close"
+        : `"${this.source}" to close, which waits for it`;
     this.#context.onError(
-      new MessagingError(
-        "INVALID_ARGUMENT",
-        `A handler of "${this.source}" waits for its own subscription to close.`,
-        {
-          remedy: "Call `close` outside of handlers, or do not await it there.",
-        },
-      ),
+      new MessagingError("INVALID_ARGUMENT", `A handler of "${subscription.source}" waits for ${what}.`, {
+        remedy: "Call `close` outside of handlers, or do not await it there.",
+      }),
     );
-    await Promise.race([this.#closed, this.#scheduler.idle(1)]);
   }
 
   /** Asks for the next delivery, where the application takes them one by one. */
@@ -315,12 +383,16 @@ export class RunningSubscription implements Subscription {
     this.#session = undefined;
     session.end();
     const unsettled = this.#scheduler.unsettled(session);
+    this.#loseAllOf(session);
+    session.acks.abandon();
+    await this.#within(driverGraceMs, session.consumer.close(unsettled));
+  }
+
+  #loseAllOf(session: ConsumerSession): void {
     this.#scheduler.lose(
       (delivery) => delivery.session === session,
       new MessagingError("LEASE_LOST", "The connection was lost."),
     );
-    session.acks.abandon();
-    await this.#within(driverGraceMs, session.consumer.close(unsettled));
   }
 
   #fail(cause: MessagingError): void {
@@ -349,7 +421,10 @@ export class RunningSubscription implements Subscription {
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
     this.#scheduler.stop();
+    if (session !== undefined) this.#heedLoss(session);
+    const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
     await this.#within(timeoutMs, this.#scheduler.idle());
+    stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
       new MessagingError("CLOSED", "The subscription was closed before the handler had ended."),
@@ -357,6 +432,8 @@ export class RunningSubscription implements Subscription {
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
       await this.#within(driverGraceMs, this.#receiving);
+      // Many may close at the same time.
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
       await this.#within(driverGraceMs, session.consumer.close(this.#scheduler.unsettled(session)));
       session.end();
       session.acks.abandon();
@@ -366,6 +443,32 @@ export class RunningSubscription implements Subscription {
     }
     this.#enter("closed");
     this.#end(undefined);
+  }
+
+  /** While it drains nothing is recovered; but what its handlers still work on may be someone else's. */
+  #heedLoss(session: ConsumerSession): void {
+    const onEnd = () => {
+      if (session.error !== undefined) this.#loseAllOf(session);
+    };
+    if (session.signal.aborted) onEnd();
+    else session.signal.addEventListener("abort", onEnd, { once: true });
+  }
+
+  #tellOfWait(timeoutMs: number): void {
+    const { running } = this.#scheduler;
+    const [waitsFor, remedy] =
+      running === 0
+        ? ["failed messages to be stored", "Check that the broker takes them."]
+        : this.#spec.demand === undefined
+          ? [
+              `${running} of its handlers`,
+              "Let them heed their `signal`, and close outside of what they wait for.",
+            ]
+          : [
+              `${running} of its deliveries, which a loop holds`,
+              "Settle them, or leave the loop, before you close.",
+            ];
+    this.#context.onWarning(draining(`"${this.source}"`, waitsFor, timeoutMs, remedy));
   }
 
   /** Waits for the promise, but no longer. */

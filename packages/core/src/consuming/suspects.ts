@@ -3,10 +3,8 @@ import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** How often a suspect is run alone, and takes its process down, before it is given up. */
 const runsAlone = 2;
-/** How many deliveries beyond the allowed attempts end the doubt where the counts of all others are as high… */
+/** How many deliveries beyond the allowed attempts end the doubt where the counts of all others are as high. */
 const endOfDoubt = 10;
-/** …and where the broker counts every prefetch too, so that all grow with each redeployment. */
-const endOfDoubtAmongPrefetches = 200;
 
 /**
  * Messages whose count has reached the limit though nobody knows of that many attempts: one of
@@ -20,7 +18,6 @@ const endOfDoubtAmongPrefetches = 200;
  */
 export class Suspects {
   readonly #waiting = new Deque<InFlightDelivery>();
-  readonly #endOfDoubt: number;
   /** How many may run at once. 0: the next one runs alone. */
   #allowed = 0;
   #running = 0;
@@ -28,10 +25,6 @@ export class Suspects {
   /** The highest count received, whose it was, and the highest of any other message. */
   #highest = { id: "", count: 0 };
   #highestOfOthers = 0;
-
-  constructor(countsAttempts: boolean) {
-    this.#endOfDoubt = countsAttempts ? endOfDoubt : endOfDoubtAmongPrefetches;
-  }
 
   get waiting(): number {
     return this.#waiting.size;
@@ -61,7 +54,7 @@ export class Suspects {
     if (this.#gaveUp) return false;
     const others = id === this.#highest.id ? this.#highestOfOthers : this.#highest.count;
     const guilty =
-      count > Math.max(maxAttempts, others) + runsAlone || count > maxAttempts + runsAlone + this.#endOfDoubt;
+      count > Math.max(maxAttempts, others) + runsAlone || count > maxAttempts + runsAlone + endOfDoubt;
     if (guilty) this.#gaveUp = true;
     return guilty;
   }
@@ -70,10 +63,14 @@ export class Suspects {
     this.#waiting.push(delivery);
   }
 
+  /** Whether one of them may run now. */
+  get mayTake(): boolean {
+    return this.#waiting.size > 0 && this.#running < this.#allowed;
+  }
+
   /** The next one that may run now. */
   take(): InFlightDelivery | undefined {
-    if (this.#running >= this.#allowed) return undefined;
-    return this.#waiting.shift();
+    return this.mayTake ? this.#waiting.shift() : undefined;
   }
 
   started(): void {

@@ -41,6 +41,7 @@ export const errorCodes = {
   POSTPONED: { retryable: true, title: "A handler put the message off without an attempt" },
   DEAD_LETTERED: { retryable: false, title: "A message was dead-lettered" },
   DROPPED: { retryable: false, title: "A message was dropped" },
+  KEY_BLOCKED: { retryable: false, title: "An ordering key waits for a dead-lettered message" },
   EXPIRED: { retryable: false, title: "A message that had failed expired before its next attempt" },
   REJECTED: { retryable: false, title: "A handler rejected the message" },
   LEASE_LOST: { retryable: false, title: "Settled after the broker had taken the message back" },
@@ -52,6 +53,7 @@ export const errorCodes = {
 
   // Lifecycle.
   ABORTED: { retryable: false, title: "The caller's abort signal fired" },
+  DRAINING: { retryable: false, title: "Closing waits for what is still under way" },
   CLOSED: { retryable: false, title: "The client, subscription or iterator is closed" },
 } as const satisfies Record<string, { retryable: boolean; title: string }>;
 

@@ -1,9 +1,9 @@
 import { type ErrorCode, errorCodes } from "./codes.ts";
 import { thrownText } from "./error-text.ts";
 import { plainData } from "./plain-data.ts";
+import { marker, readError } from "./read-error.ts";
 import { causesOf } from "./render-error.ts";
 
-const marker = Symbol.for("waybill.MessagingError");
 /** Names the subclass, so that it is known across copies of this package. */
 const kind = Symbol.for("waybill.MessagingError.kind");
 
@@ -53,8 +53,9 @@ export class MessagingError extends Error {
   }
 
   /**
-   * True also for an error from another copy of this package, where `instanceof` fails. Asked of
-   * a subclass it is true for errors of that class only.
+   * True also for an error from another copy of this package, where `instanceof` fails, and false
+   * for what only pretends to be one: `code`, `retryable` and `message` are what they are said to be.
+   * Asked of a subclass it is true for errors of that class only.
    */
   // biome-ignore lint/suspicious/noExplicitAny: a constructor with any parameters
   static isInstance<T extends abstract new (...args: any[]) => MessagingError>(
@@ -84,7 +85,7 @@ export class MessagingError extends Error {
 
 function isOfClass(value: unknown, asked: unknown): boolean {
   try {
-    if (typeof value !== "object" || value === null || !(marker in value)) return false;
+    if (readError(value) === undefined) return false;
     // `errors.filter(MessagingError.isInstance)` asks without a class.
     if (
       asked === undefined ||
@@ -94,7 +95,7 @@ function isOfClass(value: unknown, asked: unknown): boolean {
       return true;
     // Another copy's class of the same kind. What an application derives has no kind of its own.
     const wanted = Object.getOwnPropertyDescriptor(asked, kind)?.value;
-    return wanted !== undefined && kind in value && value[kind] === wanted;
+    return wanted !== undefined && (value as { readonly [kind]?: unknown })[kind] === wanted;
   } catch {
     // A value whose own traps throw is no error of ours.
     return false;

@@ -1,32 +1,20 @@
-import type { Observer } from "../api/observer.ts";
 import type { Receipt } from "../api/publisher.ts";
 import { aborted, closed } from "../errors/ended.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
+import type { MessagingError } from "../errors/messaging-error.ts";
 import { monotonicNow } from "../runtime/clock.ts";
+import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { Address } from "../spi/address.ts";
-import type { Driver } from "../spi/driver.ts";
 import type { WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { PublishOutcome } from "../spi/settlement.ts";
+import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { InFlightBatch } from "./in-flight-batch.ts";
+import { outOfTime } from "./out-of-time.ts";
 import { Outage } from "./outage.ts";
 import { type SendFailure, withOvertaken } from "./overtaken.ts";
-import type { PendingBudget } from "./pending-budget.ts";
 import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
-import { Preparation, type PreparationContext } from "./preparation.ts";
+import { Preparation } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
-
-/** What every sender of a client shares. */
-export interface DestinationSenderContext extends PreparationContext {
-  readonly driver: Driver;
-  readonly budget: PendingBudget;
-  readonly retryInitialMs: number;
-  readonly retryMaxMs: number;
-  readonly observer: Observer | undefined;
-  readonly onError: (error: MessagingError) => void;
-  /** The destination may be gone: the next `prepare` is to look again. */
-  forget(address: Address): void;
-}
 
 /** Whoever keeps senders for later. */
 export interface SenderOwner {
@@ -56,6 +44,7 @@ export class DestinationSender implements PendingOwner {
   #pending = 0;
   readonly #preparation: Preparation;
   #flushScheduled = false;
+  #waitsForTurn = false;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
@@ -66,7 +55,7 @@ export class DestinationSender implements PendingOwner {
   constructor(address: Address, context: DestinationSenderContext, owner: SenderOwner) {
     this.address = address;
     this.#context = context;
-    this.#outage = new Outage(context.link, context.onError);
+    this.#outage = new Outage(context.link, context.onError, context.troubleChanged);
     this.#preparation = new Preparation(address, context);
     this.#owner = owner;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
@@ -97,7 +86,7 @@ export class DestinationSender implements PendingOwner {
     if (!this.kept) this.#owner.returned(this);
     const deadline = wanted.deadline ?? monotonicNow(clock) + timeoutMs;
     const entry = new PendingPublish(this, wanted, deadline);
-    this.#pending++;
+    if (this.#pending++ === 0 && this.#outage.error !== undefined) this.#context.troubleChanged();
     this.#waiting.add(entry);
     if (deadline < this.#watchesUntil) this.#stopWatching();
     if (!this.#flushScheduled) {
@@ -109,7 +98,9 @@ export class DestinationSender implements PendingOwner {
 
   finished(entry: PendingPublish): void {
     this.#context.budget.give(entry.size);
-    if (--this.#pending === 0) this.#rest();
+    if (--this.#pending > 0) return;
+    this.#rest();
+    if (this.#outage.error !== undefined) this.#context.troubleChanged();
   }
 
   /** Looks at the destination again before the next message. */
@@ -136,10 +127,21 @@ export class DestinationSender implements PendingOwner {
     if (!this.#preparation.isReady) return this.#preparation.begin(this.#onUnprepared, this.#flush);
     const { maxMessages, maxBytes } = this.#context.driver.capabilities.publishing;
     while (this.#inFlight.size < this.#limit && this.#waiting.size > 0) {
+      // A destination that confirms at once must not keep the event loop.
+      if (eventLoopTurns.isOver) return this.#flushInTurn();
       const entries = this.#waiting.nextBatch(maxMessages, maxBytes);
       if (entries.length > 0) void this.#send(entries);
     }
   };
+
+  #flushInTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    void eventLoopTurns.next().then(() => {
+      this.#waitsForTurn = false;
+      this.#flush();
+    });
+  }
 
   readonly #onUnprepared = (cause: unknown): void => {
     const error = normalise(this.#context.driver, cause);
@@ -266,14 +268,7 @@ export class DestinationSender implements PendingOwner {
 
   #outOfTime(entry: PendingPublish): MessagingError {
     const { timeoutMs, link } = this.#context;
-    return new MessagingError(
-      "TIMEOUT",
-      `"${this.address.name}" did not confirm a message within ${timeoutMs} ms.`,
-      {
-        remedy: "It may have been stored all the same. Publish it again with the same id if it must arrive.",
-        cause: entry.error ?? link.error,
-      },
-    );
+    return outOfTime(this.address, timeoutMs, entry.error ?? link.error);
   }
 
   #abandon(flight: InFlightBatch): void {

@@ -20,6 +20,8 @@ export interface ReplyFields {
   /** Of core's own, beside the application's. */
   readonly headers?: Headers;
   readonly expiresAt?: number;
+  /** Told of the size before it leaves, in bytes; refuses by throwing. */
+  readonly checkSize?: (size: number) => void;
 }
 
 /** One publish as it was asked for, its options checked. */
@@ -77,7 +79,7 @@ export class MessageWriter {
       headers = copyHeaders(outgoing.headers, this.#capabilities.limits.headers);
     }
     const publishToken = token ?? (id === undefined ? this.#nextId() : nextPublishToken());
-    return this.#sized(contract.name, {
+    const written = this.#sized(contract.name, {
       id: id ?? publishToken,
       publishToken,
       body: encodeBody(contract, value, contract.name),
@@ -91,6 +93,8 @@ export class MessageWriter {
       replyTo: reply?.replyTo,
       correlationId: options.correlationId,
     });
+    reply?.checkSize?.(written.size);
+    return written;
   }
 
   /** What a responder answers. */

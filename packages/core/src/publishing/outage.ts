@@ -5,11 +5,14 @@ import type { MessagingError } from "../errors/messaging-error.ts";
 export class Outage {
   readonly #connection: ReconnectingConnection;
   readonly #onError: (error: MessagingError) => void;
+  /** It has begun or ended. */
+  readonly #onChange: () => void;
   #error: MessagingError | undefined;
 
-  constructor(link: ReconnectingConnection, onError: (error: MessagingError) => void) {
+  constructor(link: ReconnectingConnection, onError: (error: MessagingError) => void, onChange: () => void) {
     this.#connection = link;
     this.#onError = onError;
+    this.#onChange = onChange;
   }
 
   get error(): MessagingError | undefined {
@@ -19,10 +22,14 @@ export class Outage {
   /** Of a connection that is down, the link tells. */
   lasts(error: MessagingError): void {
     if (this.#connection.current !== undefined && this.#error?.code !== error.code) this.#onError(error);
+    const begins = this.#error === undefined;
     this.#error = error;
+    if (begins) this.#onChange();
   }
 
   ends(): void {
+    if (this.#error === undefined) return;
     this.#error = undefined;
+    this.#onChange();
   }
 }

@@ -10,6 +10,8 @@ export interface PreparationContext {
   readonly timeoutMs: number;
   /** Makes or checks the destination, once for the client, until the signal fires. */
   prepare(address: Address, signal: AbortSignal): Promise<void>;
+  /** Whether `prepare` would have nothing to ask. */
+  isPrepared(address: Address): boolean;
 }
 
 /** Whether a destination is ready to be published to, and the one attempt to get it so. */
@@ -25,6 +27,9 @@ export class Preparation {
   }
 
   get isReady(): boolean {
+    // A subscription may have made it. Signals and timers for nothing are the larger part of a first publish.
+    if (!this.#isReady && this.#attempt === undefined)
+      this.#isReady = this.#context.isPrepared(this.#address);
     return this.#isReady;
   }
 

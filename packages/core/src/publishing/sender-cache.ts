@@ -1,6 +1,7 @@
 import type { MessagingError } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
-import { DestinationSender, type DestinationSenderContext, type SenderOwner } from "./destination-sender.ts";
+import { DestinationSender, type SenderOwner } from "./destination-sender.ts";
+import type { DestinationSenderContext } from "./destination-sender-context.ts";
 
 /** How many senders with nothing to do are kept. */
 const mostKept = 1_000;

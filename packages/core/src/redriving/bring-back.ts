@@ -4,6 +4,7 @@ import type { DeadLetterInfo, RedriveReport } from "../api/redrive.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { attemptHeader, expiresHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
+import { runName, runsOf, withRun } from "../consuming/run-marks.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
@@ -16,7 +17,6 @@ import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import { quietTimeFor } from "./quiet-time.ts";
-import { runName, runsOf, withRun } from "./run-marks.ts";
 
 /** What one run is to do, with everything decided. */
 export interface RedriveRun {

@@ -22,6 +22,9 @@ export interface LookContext {
   /** Fires when the caller, or the connection, has given up. */
   readonly signal: AbortSignal;
   readonly consumer: Consumer;
+  /** How long to wait for more while the broker has told of more, in milliseconds. */
+  readonly patientMs?: number;
+  readonly onMessage?: (message: ReceivedMessage) => void;
 }
 
 /**
@@ -29,24 +32,29 @@ export interface LookContext {
  * at the end, as no handler has seen them, so that it costs them no attempt.
  */
 export async function look(context: LookContext): Promise<RedriveReport> {
-  const { clock, consumer, known, signal } = context;
+  const { clock, consumer, known, signal, patientMs, onMessage } = context;
   const held: ReceivedMessage[] = [];
   const stopRenewing = renew(context, held);
   let bytes = 0;
+  let largest = 0;
   let isAll = false;
   try {
     for (;;) {
       isAll = known !== undefined && held.length >= known;
       const room = lookBounds.messages - held.length;
       if (isAll || room <= 0 || bytes >= lookBounds.bytes || signal.aborted) break;
-      const batch = await next(context, room, quietTimeFor(held.length, known));
+      const batch = await next(context, room, quietTimeFor(held.length, known, patientMs));
       if (batch.length === 0) {
-        isAll = known === undefined && !signal.aborted;
+        // A driver keeps to the same bound: there may be more, which it does not fetch for want of room.
+        isAll = known === undefined && !signal.aborted && bytes + largest <= lookBounds.bytes;
         break;
       }
       for (const message of batch) {
         held.push(message);
-        bytes += wireSize(message);
+        onMessage?.(message);
+        const size = wireSize(message);
+        bytes += size;
+        largest = Math.max(largest, size);
       }
     }
   } finally {

@@ -6,6 +6,9 @@ import { type Consumer, type Driver, nothingStarted } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { lookBounds } from "./look.ts";
 
+/** What a log may be fetched ahead, in bytes: it comes on top of what is looked at. */
+const aheadBytes = 8 * 1024 * 1024;
+
 export interface OpeningContext {
   readonly driver: Driver;
   readonly link: ReconnectingConnection;
@@ -34,7 +37,7 @@ export async function openForLooking(
         start: { from: "latest" },
         filter: undefined,
         prefetch: lookBounds.messages,
-        prefetchBytes: lookBounds.bytes,
+        prefetchBytes: driver.capabilities.settlement === "cumulative" ? aheadBytes : lookBounds.bytes,
       },
       { revoking: async () => {}, revoked: () => {} },
       { signal: waiting },

@@ -6,38 +6,29 @@ import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
-import type { Consumer } from "../spi/driver.ts";
 import type { TopologyState } from "../spi/topology.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
-import { look } from "./look.ts";
+import { isMissing, type LookSource, lookAt } from "./look-at.ts";
 
 /** How often, and after how many milliseconds, a broker is asked again whether others consume. */
 const mostLooks = 4;
 const betweenLooksMs = 250;
 
-export interface RedriveSource extends RedriveContext {
-  /** What there is of the dead-letter queue. */
-  inspect(): Promise<TopologyState | undefined>;
-  /** How long the broker lets a delivery unsettled, in milliseconds. */
-  readonly leaseMs: number | undefined;
-  /** Opens a consumer of the dead-letter queue, for looking only. The signal fires when its connection is lost. */
-  open(signal: AbortSignal): Promise<{ readonly consumer: Consumer; readonly signal: AbortSignal }>;
-}
+export interface RedriveSource extends RedriveContext, LookSource {}
 
 /** Checks the options and leaves the rest to a run or to a look. */
 export async function redrive(options: RedriveOptions, source: RedriveSource): Promise<RedriveReport> {
   const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
   const state = await settledState(source, signal);
   // Nothing was ever dead-lettered there. To look into it would make it.
-  if (state?.exists === false && state.differences.length === 0)
-    return { seen: 0, redriven: 0, complete: true };
+  if (isMissing(state)) return { seen: 0, redriven: 0, complete: true };
   const othersHold = state?.unsettled === "unknown";
   const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
   // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
   // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
   const known = (state?.backlog ?? 0) + unsettled || undefined;
   const report = dryRun
-    ? await lookInto(known, signal, source)
+    ? await lookAt(source, { known, signal: signal ?? new AbortController().signal })
     : await bringBack({ max, filter, known, signal }, source);
   return othersHold ? { ...report, complete: false } : report;
 }
@@ -52,20 +43,6 @@ async function settledState(
     if (state?.unsettled !== "unknown" || looks === mostLooks || signal?.aborted) return state;
     await sleep(clock, betweenLooksMs, signal);
   }
-}
-
-async function lookInto(
-  known: number | undefined,
-  signal: AbortSignal | undefined,
-  source: RedriveSource,
-): Promise<RedriveReport> {
-  const { clock, leaseMs } = source;
-  const isAborted = signal ?? new AbortController().signal;
-  const opened = await source.open(isAborted);
-  const over = AbortSignal.any([isAborted, opened.signal]);
-  const report = await look({ clock, known, leaseMs, signal: over, consumer: opened.consumer });
-  if (opened.signal.aborted) throw opened.signal.reason;
-  return report;
 }
 
 /**

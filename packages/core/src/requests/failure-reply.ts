@@ -1,5 +1,4 @@
 import { errorText } from "../errors/error-text.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
 import { replyHeaders } from "./reply-headers.ts";
 
 const legalCode = /^[\w.:-]{1,100}$/;
@@ -19,7 +18,7 @@ export function saysExpose(error: unknown): boolean {
 
 /** An application's own errors may carry a `code`, which then travels with the reply. */
 function codeOf(error: unknown): string {
-  const code = MessagingError.isInstance(error) ? error.code : read(error, "code");
+  const code = read(error, "code");
   return typeof code === "string" && legalCode.test(code) ? code : "HANDLER_FAILED";
 }
 

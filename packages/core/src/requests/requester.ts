@@ -31,12 +31,14 @@ export interface RequesterContext {
   readonly clock: Clock;
   /** The most requests that may await their replies. */
   readonly maxPending: number;
+  /** The most bytes of them. One alone always fits. */
+  readonly maxPendingBytes: number;
   readonly warn: (error: MessagingError) => void;
   openInbox(name: string, onReply: (attempt: Attempt) => void): Promise<Subscription>;
 }
 
-/** Publishes the request with this correlation id and these headers. */
-type Send = (correlationId: string, headers: Headers) => Promise<unknown>;
+/** Publishes the request with this correlation id and these headers, once `checkSize` has let it pass. */
+type Send = (correlationId: string, headers: Headers, checkSize: (size: number) => void) => Promise<unknown>;
 
 /** So often is a request sent again to responders whose clocks differ from this one's. */
 const mostRefusals = 3;
@@ -49,6 +51,8 @@ export class Requests {
   readonly inbox = `reply-${randomName()}`;
   readonly #context: RequesterContext;
   readonly #pending = new Map<string, Pending>();
+  /** Of all that are pending and have been written: each is kept to be sent again. */
+  #pendingBytes = 0;
   #subscription: Promise<Subscription> | undefined;
   #closed = false;
 
@@ -102,9 +106,15 @@ export class Requests {
     const correlationId = randomName();
     const askedAt = clock.now();
     let refusals = 0;
+    let bytes = 0;
+    const checkSize = (size: number) => {
+      if (!this.#pending.has(correlationId)) return;
+      this.#takeRoom(size - bytes);
+      bytes = size;
+    };
     return new Promise<Attempt>((resolve, reject) => {
       const finish = () => {
-        this.#pending.delete(correlationId);
+        if (this.#pending.delete(correlationId)) this.#pendingBytes -= bytes;
         clock.clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
       };
@@ -126,7 +136,7 @@ export class Requests {
         // Between 1 and all of it, wherever the clock has been set in the meantime.
         const leftMs = Math.min(timeoutMs, Math.max(1, Math.ceil(timeoutMs - (clock.now() - askedAt))));
         const skew = skewMs === undefined ? {} : { [requestHeaders.skewMs]: String(skewMs) };
-        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew });
+        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew }, checkSize);
       };
       this.#pending.set(correlationId, {
         queue: options.brokerName,
@@ -144,6 +154,22 @@ export class Requests {
         .then(() => sendNow())
         .catch(fail);
     });
+  }
+
+  /** @throws MessagingError `OVERLOADED` */
+  #takeRoom(bytes: number): void {
+    const { maxPendingBytes } = this.#context;
+    if (bytes > 0 && this.#pendingBytes > 0 && this.#pendingBytes + bytes > maxPendingBytes) {
+      throw new MessagingError(
+        "OVERLOADED",
+        `There is no room for a request of ${bytes} bytes: ${this.#pendingBytes} bytes await their replies, and \`maxPending.bytes\` allows ${maxPendingBytes}.`,
+        {
+          remedy: "Await replies before you ask more, or raise `maxPending.bytes`.",
+          details: { bytes, pendingBytes: this.#pendingBytes, maxBytes: maxPendingBytes },
+        },
+      );
+    }
+    this.#pendingBytes += bytes;
   }
 
   #onReply(attempt: Attempt): void {

@@ -59,6 +59,8 @@ export interface Source {
   /**
    * The most bytes (bodies, keys and headers) that core will hold: a driver should fetch no
    * more than this ahead, as far as its broker tells sizes beforehand. One message always fits.
+   * Where settlement is individual, what core has received and not settled counts as fetched;
+   * where it is cumulative it does not, so that core and driver may hold so many each.
    */
   readonly prefetchBytes: number;
 }

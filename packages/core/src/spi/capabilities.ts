@@ -102,12 +102,10 @@ export interface Capabilities {
   readonly retry: { readonly how: "native"; readonly maxDelayMs: number } | { readonly how: "republish" };
   /**
    * Whether deliveries that ended without a settlement (a crash, a lost
-   * connection) are counted by the broker. `exact`: yes, and only those whose handler may have
-   * been called. `counted`: all of them, also those that were only prefetched when a consumer
-   * closed, so that the count is no attempt number and only makes a message suspect.
-   * `lower-bound`: no. With these two the attempt number may be too low after a crash.
+   * connection) are counted by the broker. `exact`: yes. `lower-bound`: no, so
+   * the attempt number may be too low after a crash.
    */
-  readonly attempts: "exact" | "counted" | "lower-bound";
+  readonly attempts: "exact" | "lower-bound";
   /**
    * What becomes of messages that failed and wait in place for their next attempt (those with an
    * ordering key) when their consumer closes and another gets them, in another process too:

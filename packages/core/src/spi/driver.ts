@@ -74,7 +74,8 @@ export interface ConsumerHooks {
    * These partitions are going. Core stops handing out their deliveries, lets running
    * handlers end, settles what ended, and then resolves with what is left of them, as
    * `Consumer.close` gets it. Wait for it, but not longer than the broker allows; then let the
-   * partitions go. Core always says what is left; `undefined` is the same as nothing.
+   * partitions go, and say so with `revoked`: until then core takes nothing more of them. Core
+   * always says what is left; `undefined` is the same as nothing.
    */
   revoking(partitions: readonly string[]): Promise<CloseConsumerOptions | undefined>;
   /** These partitions are gone; their unsettled deliveries are someone else's. */

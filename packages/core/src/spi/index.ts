@@ -3,6 +3,7 @@ export { unknownOption } from "../errors/check-option-names.ts";
 export type { ErrorCode } from "../errors/codes.ts";
 export { MessagingError, type MessagingErrorOptions, UnsupportedError } from "../errors/messaging-error.ts";
 export { type Clock, systemClock } from "../runtime/clock.ts";
+export { type EventLoopTurns, eventLoopTurns } from "../runtime/event-loop-turns.ts";
 export { within } from "../runtime/within.ts";
 export type { Adapter } from "./adapter.ts";
 export type { Address, Filter, HeaderCondition, Source, StartPosition } from "./address.ts";

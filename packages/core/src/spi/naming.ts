@@ -18,7 +18,7 @@ export interface NamingRule {
 }
 
 /**
- * The separator that core and adapters use in names they derive (a dead-lettered message,
+ * The separator that core and adapters use in names they derive (a dead-letter queue,
  * a retry path). A portable name never contains it, so a derived name never
  * equals one that an application chose.
  */

@@ -13,7 +13,8 @@ export interface PartitionBuffersOptions {
  * of the prefetch and no more, so what is paused uses up nobody else's.
  */
 export class PartitionBuffers<T extends BufferedItem, B extends PartitionBuffer<T>> {
-  readonly #options: PartitionBuffersOptions;
+  readonly #prefetchBytes: number;
+  #prefetch: number;
   readonly #buffers = new Map<string, B>();
   #pausedIds: ReadonlySet<string> = new Set();
   #isSuspended = false;
@@ -27,8 +28,9 @@ export class PartitionBuffers<T extends BufferedItem, B extends PartitionBuffer<
   /** Called when something has arrived for a partition. */
   onArrival: (buffer: B) => void = () => {};
 
-  constructor(options: PartitionBuffersOptions) {
-    this.#options = options;
+  constructor({ prefetch, prefetchBytes }: PartitionBuffersOptions) {
+    this.#prefetch = prefetch;
+    this.#prefetchBytes = prefetchBytes;
   }
 
   get all(): Iterable<B> {
@@ -50,12 +52,12 @@ export class PartitionBuffers<T extends BufferedItem, B extends PartitionBuffer<
 
   /** The most items that one partition may buffer. */
   get itemShare(): number {
-    return Math.max(1, Math.floor(this.#options.prefetch / Math.max(1, this.#buffers.size)));
+    return Math.max(1, Math.floor(this.#prefetch / Math.max(1, this.#buffers.size)));
   }
 
   /** The most bytes that one partition may buffer; one item always fits. */
   get byteShare(): number {
-    return Math.max(1, Math.floor(this.#options.prefetchBytes / Math.max(1, this.#buffers.size)));
+    return Math.max(1, Math.floor(this.#prefetchBytes / Math.max(1, this.#buffers.size)));
   }
 
   get(id: string): B | undefined {
@@ -83,6 +85,13 @@ export class PartitionBuffers<T extends BufferedItem, B extends PartitionBuffer<
     this.#wakeSoon();
   }
 
+  /** As `Consumer.setPrefetch`: the most items that are fetched ahead from now on. What is more already stays. */
+  setPrefetch(prefetch: number): void {
+    const grows = prefetch > this.#prefetch;
+    this.#prefetch = prefetch;
+    if (grows) this.onRoom();
+  }
+
   /** Hands out nothing of any partition until it is called again with false. */
   suspend(isSuspended: boolean): void {
     if (this.#isSuspended === isSuspended) return;
@@ -94,7 +103,7 @@ export class PartitionBuffers<T extends BufferedItem, B extends PartitionBuffer<
   withRoom(): B[] {
     let bytes = 0;
     for (const buffer of this.#buffers.values()) if (!buffer.isPaused) bytes += buffer.bytes;
-    const isFull = bytes >= this.#options.prefetchBytes;
+    const isFull = bytes >= this.#prefetchBytes;
     const found: B[] = [];
     for (const buffer of this.#buffers.values()) {
       if (!buffer.isOpen || buffer.isPaused || !this.#isBelowShare(buffer)) continue;

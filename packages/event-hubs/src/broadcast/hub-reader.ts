@@ -71,6 +71,10 @@ export class HubReader implements Consumer {
     return batch.map(() => (this.#closed ? "lost" : "settled"));
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#partitions.setPrefetch(prefetch);
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#partitions.pausePartitions(partitions);
   }

@@ -27,6 +27,8 @@ export const quirksOf: Readonly<Record<Emulator, readonly EmulatorQuirk[]>> = {
         "ordering.across-a-lost-connection",
         "ordering.across-a-reset",
         "ordering.across-a-restart",
+        "ordering.blocked-across-a-restart",
+        "ordering.blocked-across-a-crash",
         "faults.connection-lost",
         "faults.connection-reset",
         "faults.half-open",

@@ -69,6 +69,10 @@ export class TopicReader implements Consumer {
     return batch.map(() => (this.#closing === undefined ? "settled" : "lost"));
   }
 
+  setPrefetch(prefetch: number): void {
+    this.#partitions.setPrefetch(prefetch);
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#partitions.pausePartitions(partitions);
   }

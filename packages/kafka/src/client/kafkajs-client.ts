@@ -3,6 +3,7 @@ import kafkajs from "kafkajs";
 import type { ClientSettings } from "./client-settings.ts";
 import type { KafkaClient } from "./kafka-client.ts";
 import { KafkajsConnections } from "./kafkajs-connections.ts";
+import { LeaderCache } from "./leader-cache.ts";
 
 /** What `connection.native` holds. */
 export interface KafkaNative {
@@ -35,9 +36,10 @@ export function kafkajsClient(settings: ClientSettings): KafkaClient {
     logCreator: () => () => {},
   });
   const native = new LazyNative(kafka);
+  const leaders = new LeaderCache();
   return {
     native,
-    newConnections: () => new KafkajsConnections(kafka, settings),
+    newConnections: () => new KafkajsConnections(kafka, settings, leaders),
     close: () => native.close(),
   };
 }

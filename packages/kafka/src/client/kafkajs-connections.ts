@@ -27,30 +27,26 @@ import {
 } from "./kafkajs-internals.ts";
 import { produceCall, readFetch } from "./kafkajs-messages.ts";
 import { repair, sever } from "./kafkajs-repairs.ts";
+import type { LeaderCache } from "./leader-cache.ts";
 
-/** How long leaders are taken for granted without an error that says otherwise. */
-const metadataMaxAgeMs = 300_000;
 const readCommitted = 1;
 const consumerReplica = -1;
-
-interface CachedLeaders {
-  readonly leaders: readonly number[];
-  readonly until: number;
-}
 
 /** One set of kafkajs's connections. */
 export class KafkajsConnections implements ClusterConnections {
   readonly #settings: ClientSettings;
   readonly #pool: BrokerPool;
-  readonly #leaders = new Map<string, CachedLeaders>();
+  readonly #leaders: LeaderCache;
   readonly #looking = new Map<string, Promise<readonly number[]>>();
   readonly #coordinators = new Map<string, number>();
   /** kafkajs's broker list does not bear two refreshes at once. */
   #refreshing: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(kafka: Kafka, settings: ClientSettings) {
+  /** `leaders`: what all connections of a client know, so that one looks up nothing that another has. */
+  constructor(kafka: Kafka, settings: ClientSettings, leaders: LeaderCache) {
     this.#settings = settings;
+    this.#leaders = leaders;
     this.#pool = openCluster(kafka).brokerPool;
     const { brokers: bootstrap, connectTimeoutMs } = settings;
     repair(this.#pool, { bootstrap, connectTimeoutMs, isClosed: () => this.#closed });
@@ -71,9 +67,8 @@ export class KafkajsConnections implements ClusterConnections {
   }
 
   leaders(topic: string, refresh = false): Promise<readonly number[]> {
-    const cached = this.#leaders.get(topic);
-    if (cached !== undefined && !refresh && performance.now() < cached.until)
-      return Promise.resolve(cached.leaders);
+    const known = refresh ? undefined : this.#leaders.get(topic);
+    if (known !== undefined) return Promise.resolve(known);
     let looking = this.#looking.get(topic);
     if (looking === undefined) {
       looking = this.#lookUp(topic).finally(() => this.#looking.delete(topic));
@@ -328,7 +323,7 @@ export class KafkajsConnections implements ClusterConnections {
     const found = metadata.topicMetadata.find((one) => one.topic === topic);
     const leaders: number[] = [];
     for (const { partitionId, leader } of found?.partitionMetadata ?? []) leaders[partitionId] = leader;
-    this.#leaders.set(topic, { leaders, until: performance.now() + metadataMaxAgeMs });
+    this.#leaders.set(topic, leaders);
     return leaders;
   }
 

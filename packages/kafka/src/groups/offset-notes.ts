@@ -48,8 +48,10 @@ export function noteRetries(
 /** What is still ours of these, each with what is to be known of messages from there on. */
 export function withNotes(offsets: ReadonlyMap<KafkaPartition, number>): readonly PartitionOffset[] {
   const ours: PartitionOffset[] = [];
-  for (const [{ isAlive, topic, partition, notes }, offset] of offsets) {
+  for (const [{ isAlive, topic, partition, notes, committed }, wanted] of offsets) {
     if (!isAlive) continue;
+    // Never back, should a settlement have come in between.
+    const offset = Math.max(wanted, committed);
     const metadata = notes.isEmpty ? "" : notes.write(offset, longestText).text;
     ours.push({ topic, partition, offset, ...(metadata === "" ? {} : { metadata }) });
   }

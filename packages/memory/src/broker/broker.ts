@@ -1,9 +1,20 @@
-import type { Address, PublishOutcome, Settlement, Source, WireMessage } from "@waybill/core/spi";
+import {
+  type Address,
+  eventLoopTurns,
+  type PublishOutcome,
+  type Settlement,
+  type Source,
+  type WireMessage,
+} from "@waybill/core/spi";
 import { connectionLost, mismatch, removed, title, unreachable } from "../errors.ts";
 import { type BrokerOptions, type BrokerSettings, brokerSettings } from "./broker-options.ts";
 import { DeliveryQueue } from "./delivery-queue.ts";
 import { sameFilter } from "./filter.ts";
 import { Resources } from "./resources.ts";
+import { Topic } from "./topic.ts";
+
+/** How often to ask whether others have their turn: after so many messages, counted once for each group. */
+const putsBetweenAsking = 32;
 
 /** What the broker does to a connection that fails. */
 interface Breakable {
@@ -39,15 +50,30 @@ export class MemoryBroker {
   }
 
   /**
-   * Stores a batch; one outcome per message, in order.
+   * Stores a batch; one outcome per message, in order. A large one, or one for many groups, takes
+   * several turns of the event loop; `checkOpen` throws if the connection is lost meanwhile.
    * @throws MessagingError `NOT_FOUND`
    */
-  publish(to: Address, batch: readonly WireMessage[]): readonly PublishOutcome[] {
+  async publish(
+    to: Address,
+    batch: readonly WireMessage[],
+    checkOpen: () => void,
+  ): Promise<readonly PublishOutcome[]> {
     const destination = to.kind === "topic" ? this.resources.topic(to) : this.resources.queue(to);
     const now = this.settings.clock.now();
     const outcomes: PublishOutcome[] = [];
     const failedKeys = new Map<string, PublishOutcome>();
+    const outlets = destination instanceof Topic ? destination.outletCount : 1;
+    let puts = 0;
     for (const message of batch) {
+      if (puts >= putsBetweenAsking) {
+        puts = 0;
+        if (eventLoopTurns.isOver) {
+          await eventLoopTurns.next();
+          checkOpen();
+        }
+      }
+      puts += 1 + outlets;
       const { key } = message;
       const failed = key === undefined ? undefined : failedKeys.get(key);
       const outcome = failed ?? destination.publish(message, now);
@@ -65,7 +91,7 @@ export class MemoryBroker {
    * inbox is made; both are gone with the claim.
    * @throws MessagingError `NOT_FOUND`, `TOPOLOGY_MISMATCH`
    */
-  claim({ address, start, filter }: Source): Claim {
+  async claim({ address, start, filter }: Source): Promise<Claim> {
     switch (address.kind) {
       case "queue":
       case "group": {
@@ -78,7 +104,7 @@ export class MemoryBroker {
         if (start.from !== "latest" && !topic.retained)
           throw mismatch(address, "it keeps nothing for replay.");
         const nature = { title: `subscription to ${title(address)}`, ordered: address.ordered, filter };
-        const queue = topic.addSubscription(nature, start);
+        const queue = await topic.addSubscription(nature, start);
         return { queue, release: () => topic.removeSubscription(queue) };
       }
       case "inbox": {

@@ -49,6 +49,8 @@ export interface QueueMember extends Taker {
  */
 export class DeliveryQueue {
   readonly nature: QueueNature;
+  /** Set once it is no more. */
+  ended: { readonly cause: unknown } | undefined;
   readonly #settings: QueueSettings;
   readonly #backlog: Backlog;
   /** When to look again at what is delayed, and at what waits but expires. */
@@ -105,12 +107,14 @@ export class DeliveryQueue {
     else this.#enqueue(delivery);
   }
 
-  /** Hands out to the members that wait, each a fair share. */
-  wake(): void {
+  /** Hands out to the members that wait, each a fair share. False when there was nothing to hand out, or nobody. */
+  wake(): boolean {
+    const before = this.#backlog.size;
     for (const member of this.#waiting) {
-      if (this.#backlog.size === 0) return;
+      if (this.#backlog.size === 0) break;
       member.offer(Math.ceil(this.#backlog.size / this.#waiting.size));
     }
+    return this.#backlog.size < before;
   }
 
   take(member: QueueMember, max: number): MemoryDelivery[] {
@@ -151,6 +155,7 @@ export class DeliveryQueue {
 
   join(member: QueueMember): void {
     this.#members.add(member);
+    if (this.ended !== undefined) member.fail(this.ended.cause);
   }
 
   /** Others get what it held. `isCounted`: whether a delivery was an attempt. */
@@ -173,6 +178,7 @@ export class DeliveryQueue {
 
   /** The queue is no more: its members cannot go on, for this cause. */
   end(cause: unknown): void {
+    this.ended ??= { cause };
     for (const member of [...this.#members]) member.fail(cause);
     this.#due.clear();
     this.#leases.stop();

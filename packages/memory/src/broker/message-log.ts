@@ -33,11 +33,20 @@ export class MessageLog {
     }
   }
 
-  /** What is kept from there on. A start before the oldest is the oldest. */
-  from(start: StartPosition): readonly StoredMessage[] {
+  /** The position of the first that is kept from there on; `undefined` when there is none. A start before the oldest is the oldest. */
+  find(start: StartPosition): number | undefined {
     const isAfterStart = after(start);
     const first = this.#messages.findIndex((message, index) => index >= this.#head && isAfterStart(message));
-    return first === -1 ? [] : this.#messages.slice(first);
+    return this.#messages[first]?.position;
+  }
+
+  /** So many of those that are kept from this position on. */
+  read(position: number, most: number): readonly StoredMessage[] {
+    const oldest = this.#messages[this.#head];
+    if (oldest === undefined) return [];
+    // One position follows the other, without a gap.
+    const first = this.#head + Math.max(0, position - oldest.position);
+    return this.#messages.slice(first, first + most);
   }
 }
 

@@ -1,5 +1,10 @@
-import type { PublishOutcome, StartPosition, WireMessage } from "@waybill/core/spi";
-import { stored } from "@waybill/core/spi";
+import {
+  eventLoopTurns,
+  type PublishOutcome,
+  type StartPosition,
+  stored,
+  type WireMessage,
+} from "@waybill/core/spi";
 import { overloaded, removed } from "../errors.ts";
 import { encode } from "../mapping.ts";
 import { DeliveryQueue, type QueueNature, type QueueSettings } from "./delivery-queue.ts";
@@ -7,6 +12,11 @@ import { matches } from "./filter.ts";
 import { MessageLog, type Retention } from "./message-log.ts";
 
 const unrouted: PublishOutcome = Object.freeze({ ok: true, unrouted: true });
+
+/** How many messages to give to a new subscription before asking whether others have their turn. */
+const pastAtOnce = 64;
+/** How many microtasks it takes, at most, until what a member was offered has reached its consumer. */
+const ticksToTakeIn = 3;
 
 /** Every group gets every message, and so does every ephemeral subscription. */
 export class Topic {
@@ -16,6 +26,9 @@ export class Topic {
   readonly #outlets = new Set<DeliveryQueue>();
   #log: MessageLog | undefined;
   #nextPosition = 0;
+  #ended = false;
+  #waking = false;
+  #wakeAgain = false;
 
   constructor(settings: QueueSettings & Retention) {
     this.#settings = settings;
@@ -23,6 +36,11 @@ export class Topic {
 
   get outlets(): Iterable<DeliveryQueue> {
     return this.#outlets;
+  }
+
+  /** How many get what is published. */
+  get outletCount(): number {
+    return this.#outlets.size;
   }
 
   get retained(): boolean {
@@ -53,11 +71,15 @@ export class Topic {
   }
 
   wake(): void {
-    for (const outlet of this.#outlets) outlet.wake();
+    this.#wakeAgain = true;
+    if (!this.#waking) void this.#wakeAll();
   }
 
-  addGroup(name: string, nature: QueueNature, start: StartPosition): void {
-    this.groups.set(name, this.addSubscription(nature, start));
+  /** Who comes meanwhile and finds the group takes part in it. @throws MessagingError `NOT_FOUND` when it is removed meanwhile */
+  async addGroup(name: string, nature: QueueNature, start: StartPosition): Promise<void> {
+    const group = new DeliveryQueue(nature, this.#settings);
+    this.groups.set(name, group);
+    await this.#connect(group, start);
   }
 
   removeGroup(name: string): void {
@@ -67,16 +89,11 @@ export class Topic {
     this.removeSubscription(group);
   }
 
-  /** For one consumer, which takes it away when it ends. */
-  addSubscription(nature: QueueNature, start: StartPosition): DeliveryQueue {
-    const past = this.#log?.from(start) ?? [];
-    const outlet = new DeliveryQueue(nature, this.#settings);
-    const now = this.#settings.clock.now();
-    for (const message of past) {
-      if (matches(nature.filter, message.headers)) outlet.put(message, now);
-    }
-    this.#outlets.add(outlet);
-    return outlet;
+  /** For one consumer, which takes it away when it ends. @throws MessagingError `NOT_FOUND` when the topic is removed meanwhile */
+  async addSubscription(nature: QueueNature, start: StartPosition): Promise<DeliveryQueue> {
+    const subscription = new DeliveryQueue(nature, this.#settings);
+    await this.#connect(subscription, start);
+    return subscription;
   }
 
   removeSubscription(subscription: DeliveryQueue): void {
@@ -86,8 +103,42 @@ export class Topic {
 
   /** The topic is no more, nor are its groups. */
   end(): void {
+    this.#ended = true;
     for (const outlet of this.#outlets) outlet.end(removed(outlet.nature.title));
     this.#outlets.clear();
     this.groups.clear();
+  }
+
+  /** Gives it the past from there on, and then all that is published: nothing in between is left out. */
+  async #connect(outlet: DeliveryQueue, start: StartPosition): Promise<void> {
+    let position = this.#log?.find(start);
+    while (position !== undefined) {
+      const past = this.#log?.read(position, pastAtOnce) ?? [];
+      const last = past.at(-1);
+      if (last === undefined) break;
+      position = last.position + 1;
+      const now = this.#settings.clock.now();
+      for (const message of past) {
+        if (matches(outlet.nature.filter, message.headers)) outlet.put(message, now);
+      }
+      outlet.wake();
+      if (eventLoopTurns.isOver) await eventLoopTurns.next();
+      if (this.#ended || outlet.ended !== undefined) throw removed(outlet.nature.title);
+    }
+    this.#outlets.add(outlet);
+  }
+
+  async #wakeAll(): Promise<void> {
+    this.#waking = true;
+    while (this.#wakeAgain) {
+      this.#wakeAgain = false;
+      for (const outlet of this.#outlets) {
+        if (!outlet.wake()) continue;
+        // Whoever got something takes it in first, which counts as well.
+        for (let tick = 0; tick < ticksToTakeIn; tick++) await undefined;
+        if (eventLoopTurns.isOver) await eventLoopTurns.next();
+      }
+    }
+    this.#waking = false;
   }
 }

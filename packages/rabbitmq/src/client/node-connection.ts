@@ -5,6 +5,7 @@ import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { type ChannelModel, connect, credentials, type Options } from "amqplib";
 import { classify } from "../errors.ts";
 import { type Node, nodesOf, type Settings } from "../options.ts";
+import { readInTurns } from "./read-in-turns.ts";
 
 /** Opens a connection to the first node that takes it. Nodes that only cannot be reached are passed over. */
 export async function openConnection(settings: Settings, purpose: string): Promise<ChannelModel> {
@@ -51,6 +52,7 @@ async function openNode(
     clientProperties: { connection_name: `${settings.connectionName} (${purpose})` },
   });
   gatherWrites(streamOf(model));
+  readInTurns(streamOf(model));
   return model;
 }
 

@@ -1,14 +1,26 @@
 import type { Channel, ConsumeMessage, Options } from "amqplib";
-import { AdaptivePrefetch, type PrefetchChange, type PrefetchLimits } from "./adaptive-prefetch.ts";
+import { AdaptivePrefetch } from "./adaptive-prefetch.ts";
+import type { PrefetchChange, PrefetchLimits, PrefetchPolicy } from "./prefetch-limits.ts";
+import { ReplacingPrefetch } from "./replacing-prefetch.ts";
 
 /** AMQP has no larger one. */
 const mostPrefetch = 65_535;
+
+/** How another consumer takes the place of the one that reads alone, so that nothing is missed or comes out of order. */
+export interface Replacement {
+  /** What the consumer is started with that takes the place of so many before it. */
+  consume(before: number): Options.Consume;
+  /** Whether it is to be there before the other is cancelled, or the other to be gone before it begins. */
+  readonly begins: "before" | "after";
+}
 
 export interface ChannelConsumersOptions extends PrefetchLimits {
   readonly queue: string;
   readonly consume: Options.Consume;
   /** Whether the queue serves several consumers of one channel, so that their number can follow what may be held. */
-  readonly mayAdapt: boolean;
+  readonly mayAdd: boolean;
+  /** Where it serves one alone that may be replaced by another. */
+  readonly replacement?: Replacement | undefined;
   readonly onMessage: (message: ConsumeMessage | null) => void;
 }
 
@@ -20,17 +32,19 @@ interface LiveConsumer {
 /**
  * The broker's consumers of one queue on one channel. Their prefetches add up to what the
  * broker may push: one is added, or the newest cancelled, as what may be held changes. What a
- * cancelled one delivered stays with the channel and is handled like all else.
+ * cancelled one delivered stays with the channel and is handled like all else. Where only one
+ * reads, another takes its place instead.
  */
 export class ChannelConsumers {
   readonly #channel: Channel;
   readonly #options: ChannelConsumersOptions;
-  readonly #prefetch: AdaptivePrefetch | undefined;
+  readonly #prefetch: PrefetchPolicy | undefined;
   /** The newest last. */
   readonly #live: LiveConsumer[] = [];
   /** How many deliveries are not settled, by the tag of their consumer. */
   readonly #unsettledOf = new Map<string, number>();
   #unsettled = 0;
+  #replaced = 0;
   /** At most one change is under way. */
   #changing: Promise<void> | undefined;
   #stopped = false;
@@ -38,7 +52,8 @@ export class ChannelConsumers {
   constructor(channel: Channel, options: ChannelConsumersOptions) {
     this.#channel = channel;
     this.#options = options;
-    this.#prefetch = options.mayAdapt ? new AdaptivePrefetch(options) : undefined;
+    if (options.replacement !== undefined) this.#prefetch = new ReplacingPrefetch(options);
+    else if (options.mayAdd) this.#prefetch = new AdaptivePrefetch(options);
   }
 
   /** Whether their number follows what may be held. */
@@ -105,14 +120,28 @@ export class ChannelConsumers {
   }
 
   async #make(change: NonNullable<PrefetchChange>): Promise<void> {
-    if (change !== "cancel") return this.#add(change.add);
+    if (typeof change === "object" && "add" in change) return this.#add(change.add);
+    if (typeof change === "object") return this.#replace(change.replace);
     // Written at once, since no other request is under way: ahead of every ack that could give it credit again.
     await this.#cancel(this.#live.slice(-1));
     this.#live.pop();
   }
 
-  async #add(most: number): Promise<void> {
-    const { queue, consume, onMessage } = this.#options;
+  async #replace(prefetch: number): Promise<void> {
+    const { replacement } = this.#options;
+    if (replacement === undefined) return;
+    const old = this.#live.splice(0);
+    const take = () => this.#add(prefetch, replacement.consume(++this.#replaced));
+    if (replacement.begins === "after") {
+      await this.#cancel(old);
+      return take();
+    }
+    await take();
+    await this.#cancel(old);
+  }
+
+  async #add(most: number, consume = this.#options.consume): Promise<void> {
+    const { queue, onMessage } = this.#options;
     const prefetch = Math.min(most, mostPrefetch);
     // Both on their way at once: one round trip.
     const prefetching = consume.noAck === true ? undefined : this.#channel.prefetch(prefetch);

@@ -2,6 +2,7 @@ import { MessagingError, unlessGivenUp } from "@waybill/core/spi";
 import { Cluster, Redis, type RedisOptions as VendorOptions } from "ioredis";
 import { classify } from "../errors.ts";
 import { endpoints, type Settings } from "../options.ts";
+import type { ReadableSocket } from "../receiving/read-in-turns.ts";
 
 export type Argument = string | number | Buffer;
 
@@ -11,6 +12,8 @@ export interface RedisClient {
   connect(): Promise<void>;
   disconnect(): void;
   on(event: "error" | "end", listener: (cause?: unknown) => void): unknown;
+  /** Its connection, once it has one. A cluster has several, and does not show them. */
+  readonly stream?: ReadableSocket;
 }
 
 /**

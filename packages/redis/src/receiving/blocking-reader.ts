@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Argument, command, createClient, open, type RedisClient } from "../client/redis-client.ts";
 import type { RawEntry } from "../client/scripts/claim.ts";
 import type { Settings } from "../options.ts";
+import { readInTurns } from "./read-in-turns.ts";
 
 /** Beyond this, a read without news returns, so that everything else gets its turn: milliseconds. */
 const longestBlockMs = 2_000;
@@ -21,6 +22,7 @@ export class BlockingReader {
     const blockMs = Math.min(longestBlockMs, Math.ceil(settings.leaseMs / 3));
     const client = createClient(settings, blockMs + settings.responseTimeoutMs);
     await open(client, signal);
+    if (client.stream !== undefined) readInTurns(client.stream);
     return new BlockingReader(
       client,
       commands,

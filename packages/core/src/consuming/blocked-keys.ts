@@ -1,0 +1,213 @@
+import type { Observer } from "../api/observer.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
+import { shown } from "../errors/shown.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { sleep } from "../runtime/sleep.ts";
+import type { Address } from "../spi/address.ts";
+import type { ReceivedMessage } from "../spi/message.ts";
+import type { KnownAttempts } from "./attempt-memory.ts";
+import type { DeadLetterWatch } from "./dead-letter-watch.ts";
+import { copyNameOf, DeadLetteredCopies } from "./dead-lettered-copies.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
+import { runsOf } from "./run-marks.ts";
+
+export interface BlockedKeysContext {
+  readonly address: Address;
+  readonly deadLetter: Address;
+  readonly watch: DeadLetterWatch;
+  /** Whether the broker tells what it has delivered before. */
+  readonly countsDeliveries: boolean;
+  /** A partition is the same object for as long as this consumer has it. */
+  readonly keepsPartitions: boolean;
+  readonly clock: Clock;
+  readonly observer: Observer | undefined;
+  readonly onWarning: (warning: MessagingError) => void;
+  /** Fires when the subscription closes. */
+  readonly signal: AbortSignal;
+}
+
+/** What blocked keys ask of whoever decides when each delivery has its turn. */
+export interface BlockedKeysHost {
+  /** Its copy is in the dead-letter queue no more: it is done, and its key goes on. */
+  unblock(delivery: InFlightDelivery): void;
+  /** It was never given up: it may run. */
+  clear(delivery: InFlightDelivery): void;
+  /** Whoever's turn it is now may start, and what there is room for may be received. */
+  proceed(): void;
+}
+
+/** How often to look for the copies of messages that came again, and how long to wait in between, in milliseconds. */
+const mostLooks = 3;
+const betweenLooksMs = 1_000;
+
+/**
+ * The keys of one subscription that wait for dead-lettered messages. The message that blocks a key is
+ * not settled, so that it comes again, and blocks again, whoever gets the key next: whether it was
+ * given up already, its dead-letter queue tells.
+ */
+export class BlockedKeys {
+  readonly #context: BlockedKeysContext;
+  readonly #host: BlockedKeysHost;
+  /** Whoever blocks a key, by the key, and how to stop watching for its copy. */
+  readonly #blocking = new Map<string, { readonly delivery: InFlightDelivery; readonly stop: () => void }>();
+  /** They came again, and nobody knows yet whether they were given up. */
+  readonly #unknown = new Set<InFlightDelivery>();
+  /** They came again, and their keys were told of when they blocked them before. */
+  readonly #toldOf = new WeakSet<InFlightDelivery>();
+  /** Where nothing is counted: what was in the dead-letter queue when a partition, or a consumer, began. */
+  readonly #atBegin = new WeakMap<object, DeadLetteredCopies>();
+  #asking = false;
+  #toldFull = false;
+
+  constructor(context: BlockedKeysContext, host: BlockedKeysHost) {
+    this.#context = context;
+    this.#host = host;
+  }
+
+  /** How many keys wait. */
+  get size(): number {
+    return this.#blocking.size;
+  }
+
+  /** Notes of a message that has come whether it was given up before, or finds out. */
+  admit(delivery: InFlightDelivery, known: (KnownAttempts & { readonly unknown: number }) | undefined): void {
+    if (delivery.message.key === undefined) return;
+    const { countsDeliveries } = this.#context;
+    if (known?.unknown === 0 && (known.blocks || countsDeliveries)) {
+      delivery.isDeadLettered = known.blocks;
+      if (known.blocks) this.#toldOf.add(delivery);
+      return;
+    }
+    if (countsDeliveries && delivery.message.redeliveries === 0) return;
+    const copies = this.#copiesAtBegin(delivery);
+    if (copies !== undefined) {
+      delivery.isDeadLettered = this.#isIn(copies, delivery);
+      return;
+    }
+    delivery.isDeadLettered = undefined;
+    this.#unknown.add(delivery);
+    void this.#ask();
+  }
+
+  /** It has its key's turn, and has been given up. */
+  add(delivery: InFlightDelivery): void {
+    const { address, watch } = this.#context;
+    const stop = watch.watch(copyNameOf(address, delivery.message), () => this.#host.unblock(delivery));
+    this.#blocking.set(delivery.message.key as string, { delivery, stop });
+    if (this.#toldOf.has(delivery)) return;
+    this.#context.observer?.keyBlocked?.(address, delivery.message);
+    this.#tell(delivery);
+  }
+
+  /** It blocks no more, or is here no more. */
+  remove(delivery: InFlightDelivery): void {
+    this.#unknown.delete(delivery);
+    const { key } = delivery.message;
+    const blocking = key === undefined ? undefined : this.#blocking.get(key);
+    if (blocking?.delivery !== delivery) return;
+    this.#toldFull = false;
+    blocking.stop();
+    this.#blocking.delete(key as string);
+  }
+
+  /** What waits behind blocked keys may be why nothing more is received: that is told of once. */
+  noteFull(): void {
+    if (this.#toldFull || this.#blocking.size === 0) return;
+    this.#toldFull = true;
+    const { address, deadLetter, onWarning } = this.#context;
+    onWarning(
+      new MessagingError(
+        "KEY_BLOCKED",
+        `Nothing more of "${address.name}" is received: as much as may be held waits, and ${this.#blocking.size} of its ordering keys are blocked.`,
+        { remedy: `Redrive what is in "${deadLetter.name}", or remove it; or raise \`prefetch\`.` },
+      ),
+    );
+  }
+
+  /** The one that blocks its key, where this message is its copy, brought back by a redrive since. */
+  originalOf(message: ReceivedMessage): InFlightDelivery | undefined {
+    const original = message.key === undefined ? undefined : this.#blocking.get(message.key)?.delivery;
+    if (original === undefined || original.message.id !== message.id) return undefined;
+    const runs = runsOf(original.markedHeaders);
+    return runsOf(message.headers).some((run) => !runs.includes(run)) ? original : undefined;
+  }
+
+  /** One look for all that have come until it begins. */
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    const { watch, clock, signal } = this.#context;
+    // So that a batch is asked for as one.
+    await Promise.resolve();
+    while (this.#unknown.size > 0 && !signal.aborted) {
+      const asked = [...this.#unknown].filter((delivery) => {
+        const copies = this.#copiesAtBegin(delivery);
+        if (copies !== undefined) this.#conclude(delivery, this.#isIn(copies, delivery));
+        return copies === undefined;
+      });
+      for (let looks = 1; asked.length > 0; looks++) {
+        const copies = await watch.ask();
+        for (const delivery of asked)
+          if (copies !== undefined && this.#isIn(copies, delivery)) this.#conclude(delivery, true);
+        if (copies?.isComplete || looks === mostLooks) {
+          // Better once too often than never: what could not be found out runs.
+          for (const delivery of asked) {
+            if (!this.#context.countsDeliveries)
+              this.#atBegin.set(this.#beginningOf(delivery), copies ?? new DeadLetteredCopies());
+            this.#conclude(delivery, false);
+          }
+          break;
+        }
+        await sleep(clock, betweenLooksMs, signal);
+        if (signal.aborted) break;
+      }
+    }
+    this.#asking = false;
+  }
+
+  #conclude(delivery: InFlightDelivery, isDeadLettered: boolean): void {
+    if (!this.#unknown.delete(delivery)) return;
+    delivery.isDeadLettered = isDeadLettered;
+    // Else its turn has not come yet.
+    if (delivery.state !== "blocking") return;
+    if (isDeadLettered) this.add(delivery);
+    else this.#host.clear(delivery);
+    this.#host.proceed();
+  }
+
+  /** What a delivery that the broker does not count is judged by, once it is known. */
+  #copiesAtBegin(delivery: InFlightDelivery): DeadLetteredCopies | undefined {
+    if (delivery.message.redeliveries > 0) return undefined;
+    return this.#atBegin.get(this.#beginningOf(delivery));
+  }
+
+  #isIn(copies: DeadLetteredCopies, { message }: InFlightDelivery): boolean {
+    return copies.has(copyNameOf(this.#context.address, message), message.headers);
+  }
+
+  #beginningOf({ partition, session }: InFlightDelivery): object {
+    return (this.#context.keepsPartitions ? partition : undefined) ?? session;
+  }
+
+  #tell({ message }: InFlightDelivery): void {
+    const { address, deadLetter, onWarning } = this.#context;
+    const { name, group } = address;
+    const of = group === undefined ? `"${name}"` : `"${name}" (group "${group}")`;
+    onWarning(
+      new MessagingError(
+        "KEY_BLOCKED",
+        `The ordering key ${shown(message.key)} of ${of} waits for a dead-lettered message (${shown(message.id)}).`,
+        {
+          remedy: `Redrive that message, or remove it from "${deadLetter.name}".`,
+          details: {
+            id: message.id,
+            key: message.key,
+            source: name,
+            group,
+            deadLetterQueue: deadLetter.name,
+          },
+        },
+      ),
+    );
+  }
+}

@@ -1,0 +1,69 @@
+/** What is to be known of one message that comes back. */
+export interface Note {
+  /** Names the message beyond doubt. */
+  readonly identity: string;
+  readonly redeliveries: number;
+  /** The broker's own count when this was written; coming back adds one. */
+  readonly counted: number;
+  /** When its next attempt is due, by `performance.now`. */
+  readonly dueAt: number;
+  /** Milliseconds since the epoch. */
+  readonly writtenAt: number;
+}
+
+const version = 1;
+/** The most notes in one message. */
+const most = 2_000;
+/** The longest message that is read, in bytes. */
+const longest = 512 * 1024;
+/** What a forged count may not exceed. */
+const mostRedeliveries = 1_000_000;
+/** What is older is forgotten, in milliseconds: its message is settled, or nobody has consumed for that long. */
+const longestLifeMs = 30 * 86_400_000;
+
+/** Every number is written as it is, and a wait as what is left of it: clocks may differ. */
+export function writeNotes(notes: readonly Note[]): Buffer {
+  const now = performance.now();
+  const at = Date.now();
+  const rows = notes
+    .filter(({ writtenAt }) => at - writtenAt < longestLifeMs)
+    .slice(0, most)
+    .map(({ identity, redeliveries, counted, dueAt, writtenAt }) => [
+      identity,
+      redeliveries,
+      counted,
+      Math.ceil(Math.max(0, dueAt - now)),
+      writtenAt,
+    ]);
+  return Buffer.from(JSON.stringify({ version, at, notes: rows }));
+}
+
+/** `undefined`: it is damaged, or of another make. */
+export function readNotes(content: Buffer): readonly Note[] | undefined {
+  if (content.length > longest) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(content.toString());
+  } catch {
+    return undefined;
+  }
+  const { version: written, at, notes } = (value ?? {}) as Record<string, unknown>;
+  if (written !== version || !isCount(at) || !Array.isArray(notes) || notes.length > most) return undefined;
+  const now = performance.now();
+  const age = Math.max(0, Date.now() - at);
+  const read: Note[] = [];
+  for (const row of notes as unknown[]) {
+    if (!Array.isArray(row) || row.length !== 5) return undefined;
+    const [identity, redeliveries, counted, waitMs, writtenAt] = row as unknown[];
+    if (typeof identity !== "string" || identity.length > 64) return undefined;
+    if (!isCount(redeliveries) || redeliveries > mostRedeliveries || !isCount(counted)) return undefined;
+    if (!isCount(waitMs) || !isCount(writtenAt)) return undefined;
+    // Never longer than it was for who wrote it, whatever the clocks say.
+    read.push({ identity, redeliveries, counted, dueAt: now + Math.max(0, waitMs - age), writtenAt });
+  }
+  return read;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}

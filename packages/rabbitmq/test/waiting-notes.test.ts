@@ -1,0 +1,53 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { type Note, readNotes, writeNotes } from "../src/groups/waiting-notes-format.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+const note = (fields: Partial<Note> = {}): Note => ({
+  identity: "a",
+  redeliveries: 2,
+  counted: 1,
+  dueAt: performance.now() + 60_000,
+  writtenAt: Date.now(),
+  ...fields,
+});
+
+it("a note is read as it was written, with what is left of its wait", () => {
+  vi.useFakeTimers();
+  const content = writeNotes([note(), note({ identity: "b", dueAt: 0 })]);
+  vi.advanceTimersByTime(20_000);
+  const [a, b] = readNotes(content) ?? [];
+  expect(a).toMatchObject({ identity: "a", redeliveries: 2, counted: 1 });
+  expect((a?.dueAt ?? 0) - performance.now()).toBeCloseTo(40_000, -1);
+  expect((b?.dueAt ?? 0) - performance.now()).toBeLessThanOrEqual(0);
+});
+
+it("no clock makes a wait longer than it was, and a note does not live for ever", () => {
+  const content = writeNotes([note()]);
+  vi.useFakeTimers({ now: Date.now() - 3_600_000, toFake: ["Date"] });
+  expect((readNotes(content)?.[0]?.dueAt ?? 0) - performance.now()).toBeLessThanOrEqual(60_000);
+  expect(readNotes(writeNotes([note({ writtenAt: Date.now() - 31 * 86_400_000 })]))).toEqual([]);
+});
+
+it("what is in it is not trusted", () => {
+  const row = (...fields: readonly unknown[]) => JSON.stringify({ version: 1, at: 1, notes: [fields] });
+  for (const odd of [
+    "",
+    "null",
+    "[]",
+    "{}",
+    JSON.stringify({ version: 2, at: 1, notes: [] }),
+    JSON.stringify({ version: 1, at: "1", notes: [] }),
+    JSON.stringify({ version: 1, at: 1, notes: {} }),
+    row("a", 1, 1, 1),
+    row("a", -1, 1, 1, 1),
+    row("a", 1e9, 1, 1, 1),
+    row("a", 1, 1.5, 1, 1),
+    row("a", 1, 1, "1", 1),
+    row("a".repeat(65), 1, 1, 1, 1),
+    JSON.stringify({ version: 1, at: 1, notes: Array(3_000).fill(["a", 1, 1, 1, 1]) }),
+    "x".repeat(600_000),
+  ])
+    expect(readNotes(Buffer.from(odd)), odd.slice(0, 60)).toBeUndefined();
+  expect(readNotes(Buffer.from(row("a", 1, 1, 1, 1)))).toHaveLength(1);
+});
