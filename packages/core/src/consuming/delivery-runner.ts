@@ -28,6 +28,8 @@ export interface DeliveryRunnerContext {
   readonly filter: Filter | undefined;
   /** False for a reply path, whose deliveries need no settlement. */
   readonly settles: boolean;
+  /** Whether what is held has a lease, which is renewed for so long only. */
+  readonly isLeased: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly middleware: readonly HandleMiddleware[];
   /** What a middleware is given. */
@@ -88,7 +90,7 @@ export class DeliveryRunner {
         delivery.attempt = settings.retry.maxAttempts;
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
-      delivery.startedAt = monotonicNow(clock);
+      if (this.#context.isLeased) delivery.startedAt = monotonicNow(clock);
       const body = decodeBody(payload, delivery.message.body);
       // A schema may think for as long as a handler, and is part of its call.
       decoded =
@@ -152,10 +154,11 @@ export class DeliveryRunner {
   #returned(delivery: InFlightDelivery, attempt: Attempt, startedAt: number): void {
     const { observer, clock, address } = this.#context;
     observer?.handled?.(address, delivery.message, undefined, monotonicNow(clock) - startedAt);
-    this.#ended(delivery, () => {
+    if (this.#turns.handlerEnded(delivery)) {
       if (attempt.claim("ack")) this.#turns.ack(delivery);
       else this.#settledManually(delivery, attempt);
-    });
+    }
+    this.#turns.proceed();
   }
 
   #threw(delivery: InFlightDelivery, attempt: Attempt, error: unknown, startedAt: number): void {

@@ -1,6 +1,7 @@
 /**
  * Small copies share an array of this many bytes, which lives as long as any of them: an array of its
- * own each costs seven times as much. What is published is soon confirmed and gone.
+ * own each costs seven times as much. What is published is soon confirmed and gone; what was received is
+ * the application's, and came in as a part of what a client read at once.
  */
 const sharedBytes = 65_536;
 /** Above this, a copy has an array of its own. */

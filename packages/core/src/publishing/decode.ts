@@ -1,6 +1,7 @@
 import { json, text } from "../api/codec.ts";
 import type { AnyPayload } from "../api/contract.ts";
 import { atOnce } from "../runtime/at-once.ts";
+import { bodyCopy } from "./body-copy.ts";
 
 /** These only read, and nothing of what they return is the bytes themselves. */
 const readers = new Set<unknown>([json.decode, text.decode]);
@@ -11,5 +12,5 @@ const readers = new Set<unknown>([json.decode, text.decode]);
  * @throws whatever the codec throws, and a TypeError where it answers with a promise
  */
 export function decodeBody({ codec }: AnyPayload, body: Uint8Array): unknown {
-  return atOnce(codec.decode(readers.has(codec.decode) ? body : new Uint8Array(body)));
+  return atOnce(codec.decode(readers.has(codec.decode) ? body : bodyCopy(body)));
 }

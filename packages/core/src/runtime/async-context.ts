@@ -18,9 +18,9 @@ function asyncHooks(): AsyncHooks | undefined {
 }
 
 const hooks = asyncHooks();
-/** Made where this module was loaded: in the context of no request and no handler. */
-const outside = hooks && new hooks.AsyncResource("Waybill");
 const owners = hooks && new hooks.AsyncLocalStorage<object>();
+/** Runs something in a context that nothing entered before reaches, and from which nothing gets out. */
+const inScope = hooks && scopes(hooks);
 
 /**
  * Calls something in an asynchronous context that belongs to `owner`: not in that of whoever
@@ -28,10 +28,8 @@ const owners = hooks && new hooks.AsyncLocalStorage<object>();
  * reads the owner back. Where the runtime has no such contexts, it only calls.
  */
 export function inContextOf<R>(owner: object, work: () => R): R {
-  if (hooks === undefined || outside === undefined || owners === undefined) return work();
-  const { AsyncResource } = hooks;
-  const scope = leaks(hooks) ? outside.runInAsyncScope(() => new AsyncResource("Waybill")) : outside;
-  return scope.runInAsyncScope(() => {
+  if (inScope === undefined || owners === undefined) return work();
+  return inScope(() => {
     // Left with the scope. `run` would do the same for four times the price.
     owners.enterWith(owner);
     return work();
@@ -43,15 +41,14 @@ export function contextOwner(): object | undefined {
   return owners?.getStore();
 }
 
-let leaking: boolean | undefined;
-
-/** Before Node 24, what is entered within a resource stays with it. */
-function leaks({ AsyncLocalStorage, AsyncResource }: AsyncHooks): boolean {
-  if (leaking === undefined) {
-    const storage = new AsyncLocalStorage<true>();
-    const resource = new AsyncResource("Waybill");
-    resource.runInAsyncScope(() => storage.enterWith(true));
-    leaking = resource.runInAsyncScope(() => storage.getStore()) === true;
-  }
-  return leaking;
+function scopes({ AsyncLocalStorage, AsyncResource }: AsyncHooks): <R>(work: () => R) => R {
+  // Made where this module is loaded: in the context of no request and no handler.
+  const outside = new AsyncResource("Waybill");
+  const storage = new AsyncLocalStorage<true>();
+  const tried = new AsyncResource("Waybill");
+  tried.runInAsyncScope(() => storage.enterWith(true));
+  // Before Node 24, what is entered within a resource stays with it.
+  const leaks = tried.runInAsyncScope(() => storage.getStore()) === true;
+  if (!leaks) return (work) => outside.runInAsyncScope(work);
+  return (work) => outside.runInAsyncScope(() => new AsyncResource("Waybill")).runInAsyncScope(work);
 }
