@@ -131,6 +131,22 @@ describe("what the broker says", () => {
     ]);
   });
 
+  it.each([true, false])(
+    "what later ones of its key have overtaken on the broker fails, and does not go out behind them (retryable: %s)",
+    async (retryable) => {
+      const { client, driver, clock } = await connected({
+        publish: (batch) =>
+          batch.map((_, i) => (i === 2 ? failed(new VendorError("OVERLOADED", retryable)) : stored)),
+      });
+      const told = failureOf(client.publishBatch(Ordered, [1, 2, 3, 4, 5]));
+      await clock.pass(60_000);
+      const { failures } = (await told) as PartialFailureError;
+      expect(failures).toMatchObject([{ index: 2, error: { code: "OVERLOADED", retryable } }]);
+      expect(failures[0]?.error.message).toContain("would arrive behind them");
+      expect(values(driver.sent("ordered"))).toEqual([1, 2, 3, 4, 5]);
+    },
+  );
+
   it("does so too where the clock was set back in between", async () => {
     const answer = gate<readonly PublishOutcome[]>();
     let calls = 0;

@@ -6,6 +6,7 @@ import {
   type Delivery,
   deadLetterDetails,
   deduplicate,
+  type ErrorCode,
   type HandleMiddleware,
   json,
   MessagingError,
@@ -15,6 +16,7 @@ import {
   topic,
 } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
+import { VendorError } from "./scripted-driver.ts";
 import { connected, delivery, gate, never, values } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
@@ -212,6 +214,65 @@ describe("a dead-letter queue that refuses a message for good", () => {
     expect(values([stored as NonNullable<typeof stored>])).toEqual([1]);
     expect(driver.consumer().settled).toEqual(["ack 1"]);
     expect(errors.at(-1)?.message).toContain("Left out: headers");
+  });
+
+  const answering = (answer: (body: number) => ErrorCode | undefined) =>
+    connected({
+      publish: (batch, to) =>
+        batch.map(({ body }) => {
+          const code = to.name === "jobs..dead" ? answer(body.length) : undefined;
+          return code === undefined ? { ok: true } : { ok: false, cause: new VendorError(code, false) };
+        }),
+    });
+
+  it.each(["MESSAGE_TOO_LARGE", "INVALID_HEADER", "INVALID_ARGUMENT", "SERIALIZATION_FAILED"] as const)(
+    "with %s, which is about the message, does not stall the group: it is dropped and told of",
+    async (code) => {
+      const { client, driver, clock, errors } = await answering(() => code);
+      await client.consume(Jobs, { concurrency: 1 }, fail);
+      driver.consumer().deliver(delivery(1), delivery(2));
+      await clock.pass(100);
+      expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+      expect(errors.map((error) => error.code)).toEqual(["DROPPED", "DROPPED"]);
+    },
+  );
+
+  it.each(["BROKER_ERROR", "UNSUPPORTED"] as const)(
+    "with %s, which may be about either, gets the form that it takes",
+    async (code) => {
+      const { client, driver, clock } = await answering((body) => (body > 0 ? code : undefined));
+      await client.consume(Jobs, fail);
+      driver.consumer().deliver(delivery(1, { headers: { a: "1" } }));
+      await clock.pass(100);
+      expect(driver.sent("jobs..dead").at(-1)?.headers).toMatchObject({
+        "waybill-dead-omitted": "headers, body",
+      });
+      expect(driver.consumer().settled).toEqual(["ack 1"]);
+    },
+  );
+
+  it.each([
+    "BROKER_ERROR",
+    "UNSUPPORTED",
+    "PERMISSION_DENIED",
+    "NOT_FOUND",
+    "AUTHENTICATION_FAILED",
+    "TOPOLOGY_MISMATCH",
+  ] as const)("with %s for whatever it gets is waited for, and gets the whole message", async (code) => {
+    let isAway = true;
+    const { client, driver, clock, errors } = await answering(() => (isAway ? code : undefined));
+    await client.consume(Jobs, { concurrency: 1 }, fail);
+    driver.consumer().deliver(delivery(1, { headers: { a: "1" } }));
+    await clock.pass(5_000);
+    expect(driver.consumer().settled).toEqual([]);
+    expect(new Set(errors.map((error) => error.code))).toEqual(new Set(["BROKER_ERROR"]));
+    isAway = false;
+    await clock.pass(60_000);
+    const stored = driver.sent("jobs..dead").at(-1);
+    expect(values([stored as NonNullable<typeof stored>])).toEqual([1]);
+    expect(stored?.headers).toMatchObject({ a: "1" });
+    expect(stored?.headers).not.toHaveProperty("waybill-dead-omitted");
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
   it("or it is dropped and told of: it does not stall the group", async () => {

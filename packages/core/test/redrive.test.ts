@@ -174,6 +174,52 @@ describe("a redrive", () => {
     expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
   });
 
+  it("counts what others hold unsettled among what there is", async () => {
+    const bench = await connected({ inspect: () => ({ backlog: 1, unsettled: 2 }) });
+    const report = redriving(bench, {}, [deadLettered(1)]);
+    await bench.clock.pass(11_000);
+    expect(await report).toEqual({ seen: 1, redriven: 1, complete: false });
+    const dry = redriving(bench, { dryRun: true }, [deadLettered(1)]);
+    await bench.clock.pass(11_000);
+    expect(await dry).toEqual({ seen: 1, redriven: 0, complete: false });
+  });
+
+  it("is not complete while others consume and the broker does not tell what they hold", async () => {
+    const bench = await connected({ inspect: () => ({ backlog: 0, unsettled: "unknown" }) });
+    const report = bench.client.redrive({ queue: Jobs });
+    await bench.clock.pass(10_000);
+    expect(await report).toEqual({ seen: 0, redriven: 0, complete: false });
+  });
+
+  it("does not believe in a consumer that has just closed", async () => {
+    let looks = 0;
+    const bench = await connected({
+      inspect: () => (looks++ === 0 ? { backlog: 0, unsettled: "unknown" } : { backlog: 0 }),
+    });
+    const report = bench.client.redrive({ queue: Jobs });
+    await bench.clock.pass(10_000);
+    expect(await report).toEqual({ seen: 0, redriven: 0, complete: true });
+  });
+
+  it.each([false, true])("makes no dead-letter queue where there is none (dry run: %s)", async (dryRun) => {
+    const bench = await connected({ inspect: () => ({ exists: false }) });
+    expect(await bench.client.redrive({ queue: Jobs }, { dryRun })).toEqual({
+      seen: 0,
+      redriven: 0,
+      complete: true,
+    });
+    expect(bench.driver.ensured).toEqual([]);
+    expect(bench.driver.consumers).toEqual([]);
+  });
+
+  it("of a queue into itself is refused before any I/O", async () => {
+    const bench = await connected();
+    expect(await failureOf(bench.client.redrive({ queue: Jobs }, { deadLetter: Jobs }))).toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    expect(bench.driver.consumers).toEqual([]);
+  });
+
   it("of nothing does nothing", async () => {
     const bench = await connected(backlog(0));
     const report = redriving(bench, {}, []);

@@ -95,6 +95,30 @@ describe("by hand", () => {
     expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
+  it("that is refused and that nobody awaits is told of once, and does not end the process", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", onUnhandled);
+    const hostile = {
+      get delayMs(): number {
+        throw new Error("not to be read");
+      },
+    };
+    await client.consume(Jobs, async (value, delivery) => {
+      if (value === 1) void delivery.retry({ delayMs: -1 });
+      else if (value === 2) void delivery.retry(hostile);
+      else await delivery.retry({ delayMs: -1 }).catch(() => {});
+    });
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    await clock.settle();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off("unhandledRejection", onUnhandled);
+    expect(unhandled).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual(["INVALID_ARGUMENT", "INVALID_ARGUMENT"]);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 3"]);
+  });
+
   it("`reject` dead-letters at once, with its reason", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, (value, delivery) =>

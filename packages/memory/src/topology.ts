@@ -94,6 +94,7 @@ export class MemoryTopology implements Topology {
       exists: true,
       differences: difference === undefined ? [] : [difference],
       backlog: queue.backlog,
+      unsettled: queue.held,
     };
   }
 }

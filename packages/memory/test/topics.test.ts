@@ -167,7 +167,7 @@ test("making is idempotent, and tells what stands in the way", async () => {
   await ensure(queue("q"), queue("q"), group("t", "g"), group("t", "g"));
   await publish(queue("q"), "1", message("2", { delayMs: 60_000 }));
   const [state] = await connection.topology.inspect([queue("q")], call);
-  expect(state).toEqual({ address: queue("q"), exists: true, differences: [], backlog: 2 });
+  expect(state).toEqual({ address: queue("q"), exists: true, differences: [], backlog: 2, unsettled: 0 });
 
   const ordered = { ordered: true };
   const mismatch = { code: "TOPOLOGY_MISMATCH" };

@@ -151,7 +151,14 @@ export class RabbitmqTopology implements Topology {
     const found = await this.#control.look(queueName(address));
     if (found === undefined) return { address, exists: false, differences: [] };
     const differences = await this.#brokenIn(queueSpec(address, this.#settings));
-    return { address, exists: true, differences: differences.map(sentenceFor), backlog: found.messageCount };
+    return {
+      address,
+      exists: true,
+      differences: differences.map(sentenceFor),
+      backlog: found.messageCount,
+      // AMQP counts what is ready, and says no more of the rest than that somebody consumes.
+      ...(found.consumerCount > 0 ? { unsettled: "unknown" as const } : {}),
+    };
   }
 
   async #inspectTopic(address: Address): Promise<TopologyState> {

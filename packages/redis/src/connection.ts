@@ -78,7 +78,7 @@ export class RedisConnection implements Connection {
     const publishing = waits ? createClient(settings, settings.responseTimeoutMs) : commands;
     try {
       if (waits) await open(publishing, call.signal);
-      const info = await inspectServer(commands);
+      const info = await unlessGivenUp(inspectServer(commands), call.signal);
       if (info.dangers.length > 0 && !settings.acceptVolatile && !memory.warned) {
         memory.warned = true;
         hooks.report(warning(info));

@@ -83,6 +83,8 @@ export function classify(cause: unknown): Classification | undefined {
       };
     }
   }
+  // What speaks another protocol, or is out of step, says nothing more that could be read.
+  if (cause.message.startsWith("Unknown RESP type")) return { code: "CONNECTION_LOST" };
   if (lostMessages.some((start) => cause.message.startsWith(start))) return { code: "CONNECTION_LOST" };
   if (cause.message === "Command timed out") return { code: "TIMEOUT" };
   if (cause.name === "ClusterAllFailedError" || cause.message.startsWith("All sentinels are unreachable")) {

@@ -51,7 +51,8 @@ const names: Readonly<Record<string, Row>> = {
   RequestTimeTooSkewed: ["AUTHENTICATION_FAILED", true, "Set this computer's clock."],
 
   BatchRequestTooLong: ["MESSAGE_TOO_LARGE"],
-  InvalidMessageContents: ["BROKER_ERROR", false],
+  // Characters that SQS does not take: no later try helps.
+  InvalidMessageContents: ["INVALID_ARGUMENT", false],
 
   QueueNameExists: ["TOPOLOGY_MISMATCH", false, "The queue exists with other attributes."],
   QueueDeletedRecently: ["BROKER_ERROR", true, "SQS refuses the name for 60 seconds after a removal."],

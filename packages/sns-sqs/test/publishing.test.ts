@@ -34,7 +34,7 @@ it("tells each entry of a batch that SQS took in part", async () => {
   const connection = await aws.connect();
   expect(told(await connection.publish(queue, messages(5), call))).toEqual([
     "stored",
-    "BROKER_ERROR false",
+    "INVALID_ARGUMENT false",
     "BROKER_ERROR true",
     "PERMISSION_DENIED false",
     "stored",

@@ -4,7 +4,7 @@ import { perSecond, type Scenario, type Side } from "../scenario.ts";
 
 /** Five hundred topics are common; where the local broker takes a second or so to make and remove a few, fewer. */
 const topicCounts: Readonly<Record<string, number>> = {
-  kafka: 50,
+  kafka: 20,
   "sns-sqs": 50,
   "google-pubsub": 100,
   "event-hubs": 20,

@@ -3,7 +3,10 @@ export interface Codec<T> {
   /** The media type that travels with the body. */
   readonly contentType: string;
   encode(value: T): Uint8Array;
-  /** @throws anything when the bytes are not of this codec; the message is then dead-lettered as undecodable. */
+  /**
+   * Reads the bytes, which are its own: it may change them, and keep them in what it returns.
+   * @throws anything when the bytes are not of this codec; the message is then dead-lettered as undecodable.
+   */
   decode(body: Uint8Array): T;
 }
 
@@ -41,7 +44,7 @@ export const text: Codec<string> = {
   decode: (body) => decoder.decode(body),
 };
 
-/** Bytes as they are. They are copied when they are published. */
+/** Bytes as they are. They are copied when they are published and when they are received. */
 export const bytes: Codec<Uint8Array> = {
   contentType: "application/octet-stream",
   encode(value) {

@@ -8,7 +8,7 @@ export type SettleResult = "settled" | "lost" | "already-settled";
 export interface Delivery<T = unknown> {
   readonly value: T;
   readonly id: string;
-  /** The body as it came, before decoding. */
+  /** The body as it came, before decoding: a copy, made when it is first asked for. */
   readonly body: Uint8Array;
   readonly contentType: string;
   readonly headers: Headers;

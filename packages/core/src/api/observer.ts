@@ -5,7 +5,8 @@ import type { SettleResult } from "./delivery.ts";
 
 /**
  * Told of everything that happens, in the order in which it happens. Each method
- * is optional, must be quick and must not throw. Durations are in milliseconds.
+ * is optional, must be quick and must not throw. Durations are in milliseconds. The messages it
+ * is given are its own: changing them, their bytes or their headers changes nothing else.
  */
 export interface Observer {
   /** A batch was confirmed or failed; `errors` holds one entry per failed message, by index. */

@@ -32,7 +32,8 @@ export interface RedriveReport {
   readonly redriven: number;
   /**
    * Whether it has looked at all that were there at the start, as far as the broker tells. False
-   * when `max`, the signal or another consumer kept it from some, or when they did not come.
+   * when `max`, the signal or another consumer kept it from some, or when they did not come; also
+   * while others consume the dead-letter queue of a broker that does not tell what they hold.
    */
   readonly complete: boolean;
 }

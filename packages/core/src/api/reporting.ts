@@ -1,6 +1,7 @@
 import { MessagingError } from "../errors/messaging-error.ts";
 import { renderError } from "../errors/render-error.ts";
 import { callSafely } from "../runtime/call-safely.ts";
+import { observedArguments } from "./observed-message.ts";
 import type { Observer } from "./observer.ts";
 
 /**
@@ -80,7 +81,8 @@ export class Reporter {
           }),
         );
       };
-      safe[name] = (...given) => callSafely(() => method.apply(observer, [...given]), onThrow);
+      const observed = observedArguments[name] as (...given: readonly unknown[]) => readonly unknown[];
+      safe[name] = (...given) => callSafely(() => method.apply(observer, [...observed(...given)]), onThrow);
     }
     return safe as Observer;
   }

@@ -31,12 +31,13 @@ import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
 import type { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkRedriveOptions, redrive } from "../redriving/redrive.ts";
+import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -228,7 +229,7 @@ export class BrokerClient implements Client<Feature> {
   ): DeliveryIterator<T> {
     const { clock, reporter } = this.#options;
     const subscribe = async (handler: Handler<T>, demand: Demand) => {
-      this.#check(from, from?.kind === "topic" ? "topic" : "queue");
+      this.#check(from, readable("The contract", () => from?.kind) === "topic" ? "topic" : "queue");
       checkConsuming(options);
       // What the loop has taken and not settled is its own choice: the prefetch bounds it.
       const pulled = { ...options, concurrency: options.concurrency ?? options.prefetch ?? 100 };
@@ -346,13 +347,17 @@ export class BrokerClient implements Client<Feature> {
 
   // ── Operating ───────────────────────────────────────────────────────────────
 
-  async redrive(from: ConsumerRef, options: RedriveOptions = {}): Promise<RedriveReport> {
+  async redrive(from: ConsumerRef, given: RedriveOptions = {}): Promise<RedriveReport> {
     this.#checkOpen();
-    checkRedriveOptions(options);
+    const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const deadLettered = options.deadLetter ?? this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from);
+    const deadLettered =
+      options.deadLetter !== undefined
+        ? options.deadLetter
+        : (this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from));
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
+    checkLeadsElsewhere(deadLetterQueue, back);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
     const source = {
@@ -372,11 +377,7 @@ export class BrokerClient implements Client<Feature> {
     return {
       clock,
       leaseMs: this.#driver.capabilities.lease?.ms,
-      backlog: async () => {
-        const [found] = await this.topology.look([deadLetterQueue]);
-        // What is not there yet holds nothing; what is there in another form may.
-        return found?.exists === false && found.differences.length === 0 ? 0 : found?.backlog;
-      },
+      inspect: async () => (await this.topology.states([deadLetterQueue]))[0],
       open: (signal) =>
         openForLooking(
           { driver: this.#driver, link: this.#connection, clock },

@@ -31,6 +31,10 @@ export function checkPublishing(options: unknown): void {
 
 /** What consumers of every kind take. The names and numbers are checked with the settings. */
 export function checkConsuming(options: unknown): void {
+  readable("What was given to consume", () => checkConsumingOptions(options));
+}
+
+function checkConsumingOptions(options: unknown): void {
   const { signal, retry, deadLetter, use, start, filter, ...rest } = asOptions("consume", options);
   checkSignal(signal);
   const { concurrency, prefetch, prefetchBytes, maxLeaseMs } = rest;

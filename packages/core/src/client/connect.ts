@@ -1,6 +1,7 @@
 import type { Client } from "../api/client.ts";
 import type { ClientOptions, ConnectConfig } from "../api/options.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import type { Capabilities, Feature, FeaturesOf } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { BrokerClient } from "./broker-client.ts";
@@ -33,12 +34,21 @@ export async function connect(
   more: ClientOptions = {},
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are what callers see
 ): Promise<any> {
-  const { url, driver: given, options } = read(target, more);
-  checkKnownOptions(options);
+  const {
+    url,
+    driver: given,
+    options,
+  } = readable("What was given to `connect`", () => {
+    const found = read(target, more);
+    checkKnownOptions(found.options);
+    return found;
+  });
   const driver: Driver = given ?? (await driverFor(url, options));
-  checkDriver(driver);
-  const endpoint = driver.endpoint ?? endpointIn(url);
-  const client = new BrokerClient(driver, decideOptions(options, driver), endpoint);
+  const { endpoint, decided } = readable("What was given to `connect`", () => {
+    checkDriver(driver);
+    return { endpoint: driver.endpoint ?? endpointIn(url), decided: decideOptions(options, driver) };
+  });
+  const client = new BrokerClient(driver, decided, endpoint);
   await client.open();
   return client;
 }

@@ -1,4 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import type { Adapter } from "../spi/adapter.ts";
 
 /** Which package speaks a URL scheme. Data, so that core imports none of them. */
@@ -21,7 +22,7 @@ const adapterPackages: Readonly<Record<string, string>> = {
  */
 export async function loadAdapter(url: string, given: readonly Adapter[]): Promise<Adapter> {
   const scheme = schemeOf(url);
-  const adapter = given.find((each) => each.schemes.includes(scheme));
+  const adapter = readable("`adapters`", () => given.find((each) => each.schemes.includes(scheme)));
   return adapter ?? loadPackage(packageFor(scheme, given));
 }
 

@@ -6,6 +6,7 @@ import { checkFilter } from "../consuming/filter.ts";
 import { startPosition } from "../consuming/start-position.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { checkConsumerRef } from "../policies/dead-letter.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
@@ -14,7 +15,7 @@ import type { Call } from "../spi/call.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import type { Topology, TopologyItem } from "../spi/topology.ts";
+import type { Topology, TopologyItem, TopologyState } from "../spi/topology.ts";
 import { givenUp } from "../spi/unless-given-up.ts";
 
 export interface TopologyClientContext {
@@ -49,7 +50,7 @@ export class OwnTopology implements TopologyClient<Feature> {
   }
 
   async inspect(...subjects: readonly TopologySubject<Feature>[]): Promise<readonly TopologyReport[]> {
-    return this.look(this.#items(subjects).map(({ address }) => address));
+    return this.#look(this.#items(subjects).map(({ address }) => address));
   }
 
   async remove(...subjects: readonly TopologySubject<Feature>[]): Promise<void> {
@@ -58,9 +59,8 @@ export class OwnTopology implements TopologyClient<Feature> {
     for (const address of addresses) this.#context.onRemoved(address);
   }
 
-  async look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
-    const states = await this.#ask(addresses.length, (topology, call) => topology.inspect(addresses, call));
-    return states.map(({ address, exists, differences, backlog }) => ({
+  async #look(addresses: readonly Address[]): Promise<readonly TopologyReport[]> {
+    return (await this.states(addresses)).map(({ address, exists, differences, backlog }) => ({
       kind: address.kind as TopologyReport["kind"],
       name: address.name,
       group: address.group,
@@ -69,6 +69,11 @@ export class OwnTopology implements TopologyClient<Feature> {
       differences,
       backlog,
     }));
+  }
+
+  /** As the driver tells it. */
+  states(addresses: readonly Address[]): Promise<readonly TopologyState[]> {
+    return this.#ask(addresses.length, (topology, call) => topology.inspect(addresses, call));
   }
 
   async #ask<T>(items: number, question: (topology: Topology, call: Call) => Promise<T>): Promise<T> {
@@ -89,20 +94,22 @@ export class OwnTopology implements TopologyClient<Feature> {
   /** The address of a queue or of a topic's group. */
   consumed(from: ConsumerRef): Address {
     const { names, checkContract } = this.#context;
-    checkConsumerRef(from);
-    if ("queue" in from) {
-      checkOptionNames("a queue to consume", from, ["queue"]);
-      checkContract(from.queue, "queue");
-      return names.destination(from.queue);
-    }
-    checkOptionNames("a group to consume", from, ["topic", "group"]);
-    checkContract(from.topic, "topic");
-    return names.group(from.topic, from.group);
+    return readable("The consumer that was named", () => {
+      checkConsumerRef(from);
+      if ("queue" in from) {
+        checkOptionNames("a queue to consume", from, ["queue"]);
+        checkContract(from.queue, "queue");
+        return names.destination(from.queue);
+      }
+      checkOptionNames("a group to consume", from, ["topic", "group"]);
+      checkContract(from.topic, "topic");
+      return names.group(from.topic, from.group);
+    });
   }
 
   #items(subjects: readonly TopologySubject<Feature>[]): TopologyItem[] {
     this.#context.checkOpen();
-    return subjects.map((subject) => this.#item(subject));
+    return subjects.map((subject) => readable("What was given", () => this.#item(subject)));
   }
 
   #item(subject: TopologySubject<Feature>): TopologyItem {

@@ -1,6 +1,8 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { readable } from "../errors/readable.ts";
+import { toldRejection } from "../runtime/told-rejection.ts";
 import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
 import type { HandlerCall } from "./handler-call.ts";
@@ -12,7 +14,11 @@ export interface AttemptOwner {
   ackNow(attempt: Attempt): Promise<SettleResult>;
   retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult>;
   rejectNow(attempt: Attempt, reason: unknown): Promise<SettleResult>;
+  /** A settlement that nobody awaits was refused. */
+  readonly refused: (error: unknown) => void;
 }
+
+type RetryOptions = NonNullable<Parameters<Delivery["retry"]>[0]>;
 
 /** What was decided of an attempt while its handler ran. */
 export interface AttemptOutcome {
@@ -44,6 +50,8 @@ export class Attempt implements Delivery {
   readonly #outcome: AttemptOutcome = {};
   readonly #owner: AttemptOwner;
   #abort: AbortController | undefined;
+  #body: Uint8Array | undefined;
+  #headers: Headers | undefined;
 
   constructor(owner: AttemptOwner, inFlight: InFlightDelivery, call: HandlerCall) {
     this.#owner = owner;
@@ -67,14 +75,17 @@ export class Attempt implements Delivery {
   get id(): string {
     return this.#inFlight.message.id;
   }
+  /** A copy, as are the headers: what an application changes must not change what is retried or dead-lettered. */
   get body(): Uint8Array {
-    return this.#inFlight.message.body;
+    this.#body ??= new Uint8Array(this.#inFlight.message.body);
+    return this.#body;
   }
   get contentType(): string {
     return this.#inFlight.message.contentType;
   }
   get headers(): Headers {
-    return this.#inFlight.headers;
+    this.#headers ??= Object.assign(Object.create(null) as Headers, this.#inFlight.headers);
+    return this.#headers;
   }
   get key(): string | undefined {
     return this.#inFlight.message.key;
@@ -135,12 +146,19 @@ export class Attempt implements Delivery {
     return this.#owner.ackNow(this);
   }
 
-  async retry(options: { readonly delayMs?: number; readonly reason?: unknown } = {}): Promise<SettleResult> {
-    checkOptionNames("retry", options, ["delayMs", "reason"]);
-    return this.#owner.retryNow(this, options.delayMs, options.reason);
+  retry(options: RetryOptions = {}): Promise<SettleResult> {
+    return toldRejection(this.#retry(options), this.#owner.refused);
   }
 
   reject(reason?: unknown): Promise<SettleResult> {
-    return this.#owner.rejectNow(this, reason);
+    return toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
+  }
+
+  async #retry(options: RetryOptions): Promise<SettleResult> {
+    const { delayMs, reason } = readable("The options of `retry`", () => {
+      checkOptionNames("retry", options, ["delayMs", "reason"]);
+      return { delayMs: options.delayMs, reason: options.reason };
+    });
+    return this.#owner.retryNow(this, delayMs, reason);
   }
 }

@@ -713,6 +713,7 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
 
 /** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
+  if (delivery.isDeadLettered) return false;
   const isIdle = delivery.isIdle || delivery.state === "ended";
   return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

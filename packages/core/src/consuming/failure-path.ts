@@ -11,7 +11,6 @@ import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
-import type { WireMessage } from "../spi/message.ts";
 import { normalise } from "../spi/normalise.ts";
 import {
   attemptHeader,
@@ -24,6 +23,7 @@ import type { AttemptMemory } from "./attempt-memory.ts";
 import { copyOf } from "./failed-copy.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
+import { reducedForm, subjectOf } from "./refused-dead-letter.ts";
 
 export interface FailurePathContext {
   readonly driver: Driver;
@@ -65,9 +65,6 @@ export type NextStep =
 const ack: NextStep = { step: "ack" };
 const block: NextStep = { step: "block" };
 const leave: NextStep = { step: "leave" };
-
-/** Codes by which a destination refuses a message for what it is, and always will. */
-const refusedForGood = new Set<string>(["MESSAGE_TOO_LARGE", "INVALID_HEADER", "SERIALIZATION_FAILED"]);
 
 /** The failure that a thrown error is. */
 export function failureOf(error: unknown): Failure {
@@ -186,7 +183,10 @@ export class FailurePath {
     }
   }
 
-  /** Stores it in the dead-letter queue; tries again for as long as the delivery is ours. */
+  /**
+   * Stores it in the dead-letter queue; tries again for as long as the delivery is ours. What is refused
+   * for what it is goes there in a reduced form, or is let go of: see `RefusalSubject`.
+   */
   async #deadLetter(delivery: InFlightDelivery, error: unknown, stored: NextStep): Promise<NextStep> {
     const { deadLetter, clock, signal, driver, onError } = this.#context;
     if (deadLetter === undefined) return ack;
@@ -197,6 +197,7 @@ export class FailurePath {
       headers: { ...delivery.headers, ...this.#failureHeaders(delivery, error) },
     });
     let message = whole;
+    let isOwnFault = false;
     for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {
       try {
         await this.#context.sender(deadLetter).add(message, wireSize(message), signal);
@@ -206,15 +207,22 @@ export class FailurePath {
       } catch (cause) {
         if (signal.aborted || delivery.lost) return leave;
         const refusal = normalise(driver, cause);
-        if (refusedForGood.has(refusal.code)) {
-          const smaller = this.#reduced(delivery, message, error, refusal);
-          if (smaller === undefined) {
+        const subject = subjectOf(refusal);
+        if (message === whole) isOwnFault = subject === "message";
+        if (subject !== "destination") {
+          const { headers, message: original } = delivery;
+          const form = { headers, body: original.body };
+          const reduced = reducedForm(form, message, this.#failureHeaders(delivery, error), refusal);
+          if (reduced !== undefined) {
+            message = copyOf(delivery, { delayMs: 0, expiresAt: undefined, ...reduced });
+            continue;
+          }
+          if (isOwnFault) {
             this.#tell(delivery, "DROPPED", error, ` "${deadLetter.name}" refuses it: ${refusal.message}`);
             return ack;
           }
-          message = smaller;
-          continue;
         }
+        message = whole;
         onError(
           new MessagingError(
             "BROKER_ERROR",
@@ -231,26 +239,6 @@ export class FailurePath {
       await sleep(clock, pauseMs, signal);
       if (signal.aborted || delivery.lost) return leave;
     }
-  }
-
-  /** A form that may be taken where the one before was not: first without its headers, then without its body. */
-  #reduced(
-    delivery: InFlightDelivery,
-    refused: WireMessage,
-    error: unknown,
-    refusal: MessagingError,
-  ): WireMessage | undefined {
-    const omitted = refused.headers[deadLetterHeaders.omitted];
-    if (omitted === "headers, body") return undefined;
-    const parts =
-      omitted === undefined && Object.keys(delivery.headers).length > 0 ? "headers" : "headers, body";
-    const body = parts === "headers" ? delivery.message.body : new Uint8Array();
-    const headers = {
-      ...this.#failureHeaders(delivery, error),
-      [deadLetterHeaders.omitted]: parts,
-      [deadLetterHeaders.omittedWhy]: errorText(refusal).slice(0, 200),
-    };
-    return copyOf(delivery, { delayMs: 0, expiresAt: undefined, headers, body });
   }
 
   #failureHeaders(delivery: InFlightDelivery, error: unknown): Record<string, string> {

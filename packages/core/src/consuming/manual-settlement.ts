@@ -47,6 +47,14 @@ export class ManualSettlement implements AttemptOwner {
     return this.#fail(attempt, { verdict: "reject", error });
   }
 
+  readonly refused = (error: unknown): void => {
+    this.#context.onError(
+      MessagingError.isInstance(error)
+        ? error
+        : new MessagingError("HANDLER_FAILED", "A settlement was refused.", { cause: error }),
+    );
+  };
+
   /** A failure that is known before the handler has ended. */
   failNow(attempt: Attempt, failure: Failure): Promise<SettleResult> {
     return this.#fail(attempt, failure);

@@ -8,6 +8,7 @@ import type { Names } from "../connection/names.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import type { Address, StartPosition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -39,8 +40,20 @@ const consumeOptions = [
   "signal",
 ];
 
-/** A subscription to a topic, from what the application asked for. */
-export function specifyTopic(
+/**
+ * A subscription to a topic, from what the application asked for.
+ * @throws MessagingError `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED`
+ */
+export function specifyTopic(...given: Parameters<typeof topicSpec>): SubscriptionSpec {
+  return readable("What was given to subscribe", () => topicSpec(...given));
+}
+
+/** A consumer of a queue; `payload` where its bodies are not to be read as the contract says. */
+export function specifyQueue(...given: Parameters<typeof queueSpec>): SubscriptionSpec {
+  return readable("What was given to consume", () => queueSpec(...given));
+}
+
+function topicSpec(
   context: SpecifyContext,
   from: AnyTopic,
   options: SubscribeOptions & OrderedConsumeOptions,
@@ -83,8 +96,7 @@ export function specifyTopic(
   };
 }
 
-/** A consumer of a queue. */
-export function specifyQueue(
+function queueSpec(
   context: SpecifyContext,
   from: AnyQueue,
   options: ConsumeOptions & OrderedConsumeOptions,

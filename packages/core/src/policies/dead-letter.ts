@@ -2,6 +2,7 @@ import { bytes } from "../api/codec.ts";
 import type { QueueContract } from "../api/contract.ts";
 import type { ConsumerRef, DeadLetterInfo } from "../api/redrive.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
 import { derivedSeparator } from "../spi/naming.ts";
@@ -11,8 +12,10 @@ import { derivedSeparator } from "../spi/naming.ts";
  * consumed like any other; bodies come as the bytes that failed.
  */
 export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
-  checkConsumerRef(from);
-  const parts = "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
+  const parts = readable("What was given to `deadLetterOf`", () => {
+    checkConsumerRef(from);
+    return "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
+  });
   return Object.freeze({
     kind: "queue",
     name: parts.join(derivedSeparator),
@@ -43,6 +46,13 @@ export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
 
 /** What the headers say of why a message was dead-lettered; `undefined` when it is none. */
 export function deadLetterDetails(deadLettered: {
+  readonly id: string;
+  readonly headers: Headers;
+}): DeadLetterInfo | undefined {
+  return readable("What was given to `deadLetterDetails`", () => detailsOf(deadLettered));
+}
+
+function detailsOf(deadLettered: {
   readonly id: string;
   readonly headers: Headers;
 }): DeadLetterInfo | undefined {

@@ -2,6 +2,7 @@ import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { atOnce } from "../runtime/at-once.ts";
 
@@ -33,8 +34,9 @@ export interface DeduplicateOptions {
  */
 export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
   checkOptionNames("deduplicate", options, ["store", "key"]);
-  const { store, key = defaultKey } = options;
-  if (typeof store?.has !== "function" || typeof store.add !== "function") {
+  const { store, key = defaultKey } = readable("The options of deduplicate()", () => ({ ...options }));
+  const isStore = () => typeof store?.has === "function" && typeof store.add === "function";
+  if (!readable("The `store` of deduplicate()", isStore)) {
     throw new MessagingError("INVALID_ARGUMENT", "The `store` of deduplicate() lacks `has` or `add`.", {
       remedy: "Pass memoryDeduplicationStore(), or an object with both.",
     });

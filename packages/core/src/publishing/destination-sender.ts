@@ -11,6 +11,7 @@ import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { InFlightBatch } from "./in-flight-batch.ts";
 import { outOfTime } from "./out-of-time.ts";
 import { Outage } from "./outage.ts";
+import { type SendFailure, withOvertaken } from "./overtaken.ts";
 import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
 import { Preparation } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
@@ -163,13 +164,14 @@ export class DestinationSender implements PendingOwner {
     this.#inFlight.delete(flight);
     flight.returned();
 
-    const failures: Failure[] = [];
+    const refused: SendFailure[] = [];
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as PendingPublish;
       const outcome = outcomes?.[index];
       if (outcome?.ok) entry.succeed(outcome);
-      else failures.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
+      else refused.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
     }
+    const failures = withOvertaken(entries, refused);
     this.#observe(flight, failures);
     if (failures.length > 0) this.#failOrKeep(failures);
     else {
@@ -180,7 +182,7 @@ export class DestinationSender implements PendingOwner {
     if (this.#pending === 0) this.#rest();
   }
 
-  #observe(flight: InFlightBatch, failures: readonly Failure[]): void {
+  #observe(flight: InFlightBatch, failures: readonly SendFailure[]): void {
     const { observer, clock } = this.#context;
     if (observer?.published === undefined) return;
     const errors = new Map(failures.map(({ index, error }) => [index, error]));
@@ -188,7 +190,7 @@ export class DestinationSender implements PendingOwner {
   }
 
   /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
-  #failOrKeep(failures: readonly Pick<Failure, "entry" | "error">[]): void {
+  #failOrKeep(failures: readonly Pick<SendFailure, "entry" | "error">[]): void {
     const now = monotonicNow(this.#context.clock);
     const kept: PendingPublish[] = [];
     for (const { entry, error } of failures) {
@@ -249,7 +251,7 @@ export class DestinationSender implements PendingOwner {
   #expireOverdue(): void {
     const now = monotonicNow(this.#context.clock);
     for (const flight of this.#inFlight) {
-      const late: Failure[] = [];
+      const late: SendFailure[] = [];
       flight.entries.forEach((entry, index) => {
         if (now >= entry.deadline) late.push({ entry, error: this.#outOfTime(entry), index });
       });
@@ -285,11 +287,4 @@ export class DestinationSender implements PendingOwner {
       this.#owner.resting(this);
     }
   }
-}
-
-interface Failure {
-  readonly entry: PendingPublish;
-  readonly error: MessagingError;
-  /** Its place in the batch. */
-  readonly index: number;
 }

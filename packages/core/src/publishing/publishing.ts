@@ -5,6 +5,7 @@ import type { Names } from "../connection/names.ts";
 import { aborted } from "../errors/ended.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError, PartialFailureError, type PublishFailure } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import type { Address } from "../spi/address.ts";
 import { BatchOrder } from "./batch-order.ts";
 import { bodyCopy } from "./body-copy.ts";
@@ -65,7 +66,8 @@ export class Publishing {
     values: readonly unknown[],
     options: PublishOptions = noOptions,
   ): Promise<readonly Receipt[]> {
-    if (!Array.isArray(values)) {
+    const given = readable("The batch", () => (Array.isArray(values) ? Array.from(values) : undefined));
+    if (given === undefined) {
       throw new MessagingError("INVALID_ARGUMENT", "A batch is an array of values.", {
         remedy: "Pass an array.",
       });
@@ -84,7 +86,7 @@ export class Publishing {
       });
     }
     const order = contract.ordered ? new BatchOrder() : undefined;
-    const publishes = Array.from(values, (value, index) => {
+    const publishes = given.map((value, index) => {
       const batch = order === undefined ? undefined : { order, index };
       const wanted = { contract, address, value, options: checked, reply: undefined, batch };
       try {
@@ -100,9 +102,9 @@ export class Publishing {
     const receipts: Receipt[] = [];
     results.forEach((result, index) => {
       if (result.status === "fulfilled") receipts.push(result.value);
-      else failures.push({ index, error: this.#inBatch(asMessagingError(result.reason), values.length) });
+      else failures.push({ index, error: this.#inBatch(asMessagingError(result.reason), given.length) });
     });
-    if (failures.length > 0) throw new PartialFailureError(failures, values.length);
+    if (failures.length > 0) throw new PartialFailureError(failures, given.length);
     return receipts;
   }
 

@@ -77,7 +77,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
   const putBack = (delivery: Delivery) => {
     const key = keyOf(delivery);
     const headers: Record<string, string> = {
-      ...delivery.headers,
+      ...ownHeaders(delivery),
       [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), keptBy),
     };
     if (key !== undefined) headers[deadLetterHeaders.key] = key;
@@ -184,7 +184,7 @@ function publish(sender: DestinationSender, delivery: Delivery, headers: Headers
   const message: WireMessage = {
     id: delivery.id,
     publishToken: nextPublishToken(),
-    body: delivery.body,
+    body: (delivery as unknown as Attempt).inFlight.message.body,
     contentType: delivery.contentType,
     key: sender.address.ordered ? keyOf(delivery) : undefined,
     timestamp: delivery.timestamp,
@@ -210,9 +210,14 @@ function rawHeaders(delivery: Delivery): Headers {
   return (delivery as unknown as Attempt).inFlight.message.headers;
 }
 
+/** Those that the application set, out of reach of a filter that changes what it is shown. */
+function ownHeaders(delivery: Delivery): Headers {
+  return (delivery as unknown as Attempt).inFlight.headers;
+}
+
 /** The headers as they were before it failed, and the run's mark: its attempts begin anew. */
 function revived(delivery: Delivery, run: string): Headers {
-  const own = Object.entries(delivery.headers).filter(([name]) => !ours.has(name));
+  const own = Object.entries(ownHeaders(delivery)).filter(([name]) => !ours.has(name));
   return { ...Object.fromEntries(own), [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), run) };
 }
 

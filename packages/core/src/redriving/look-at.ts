@@ -2,17 +2,23 @@ import type { RedriveReport } from "../api/redrive.ts";
 import { DeadLetteredCopies } from "../consuming/dead-lettered-copies.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Consumer } from "../spi/driver.ts";
+import type { TopologyState } from "../spi/topology.ts";
 import { type LookContext, look } from "./look.ts";
 
 /** A dead-letter queue, to be looked at. */
 export interface LookSource {
   readonly clock: Clock;
-  /** How many messages it holds, where the broker tells. */
-  backlog(): Promise<number | undefined>;
+  /** What there is of it. */
+  inspect(): Promise<TopologyState | undefined>;
   /** How long the broker lets a delivery unsettled, in milliseconds. */
   readonly leaseMs: number | undefined;
   /** Opens a consumer for looking only. The signal fires when its connection is lost. */
   open(signal: AbortSignal): Promise<{ readonly consumer: Consumer; readonly signal: AbortSignal }>;
+}
+
+/** What is not there yet holds nothing; what is there in another form may. */
+export function isMissing(state: TopologyState | undefined): boolean {
+  return state?.exists === false && state.differences.length === 0;
 }
 
 /** Looks once, with a consumer of its own. */
@@ -36,8 +42,12 @@ export async function lookForCopies(
   { signal, trustsNone }: { readonly signal: AbortSignal; readonly trustsNone: boolean },
 ): Promise<DeadLetteredCopies> {
   const copies = new DeadLetteredCopies();
-  const backlog = await source.backlog();
+  const state = await source.inspect();
+  // To look into what is not there would make it.
+  const isThere = !isMissing(state);
+  const backlog = isThere ? state?.backlog : 0;
   copies.isCounted = backlog !== undefined;
+  if (!isThere) return copies.end(true);
   if (backlog === 0 && trustsNone) return copies.end(true);
   // As in a redrive, none is not taken for an answer.
   const known = backlog || undefined;

@@ -2,24 +2,61 @@ import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
+import { sleep } from "../runtime/sleep.ts";
+import type { Address } from "../spi/address.ts";
+import type { TopologyState } from "../spi/topology.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
-import { type LookSource, lookAt } from "./look-at.ts";
+import { isMissing, type LookSource, lookAt } from "./look-at.ts";
+
+/** How often, and after how many milliseconds, a broker is asked again whether others consume. */
+const mostLooks = 4;
+const betweenLooksMs = 250;
 
 export interface RedriveSource extends RedriveContext, LookSource {}
 
 /** Checks the options and leaves the rest to a run or to a look. */
 export async function redrive(options: RedriveOptions, source: RedriveSource): Promise<RedriveReport> {
   const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
+  const state = await settledState(source, signal);
+  // Nothing was ever dead-lettered there. To look into it would make it.
+  if (isMissing(state)) return { seen: 0, redriven: 0, complete: true };
+  const othersHold = state?.unsettled === "unknown";
+  const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
   // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
   // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
-  const known = (await source.backlog()) || undefined;
-  if (!dryRun) return bringBack({ max, filter, known, signal }, source);
-  return lookAt(source, { known, signal: signal ?? new AbortController().signal });
+  const known = (state?.backlog ?? 0) + unsettled || undefined;
+  const report = dryRun
+    ? await lookAt(source, { known, signal: signal ?? new AbortController().signal })
+    : await bringBack({ max, filter, known, signal }, source);
+  return othersHold ? { ...report, complete: false } : report;
 }
 
-/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
-export function checkRedriveOptions(options: RedriveOptions): void {
+/** A consumer that has just closed may still be counted: it is asked for once more before that is believed. */
+async function settledState(
+  { inspect, clock }: RedriveSource,
+  signal: AbortSignal | undefined,
+): Promise<TopologyState | undefined> {
+  for (let looks = 1; ; looks++) {
+    const state = await inspect();
+    if (state?.unsettled !== "unknown" || looks === mostLooks || signal?.aborted) return state;
+    await sleep(clock, betweenLooksMs, signal);
+  }
+}
+
+/**
+ * The options as they are now, whatever becomes of the object.
+ * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
+ */
+export function checkedRedriveOptions(given: RedriveOptions): RedriveOptions {
+  return readable("What was given to redrive", () => {
+    checkRedriveOptions(given);
+    return { ...given };
+  });
+}
+
+function checkRedriveOptions(options: RedriveOptions): void {
   checkOptionNames("redrive", options, ["max", "filter", "dryRun", "deadLetter", "signal"]);
   const { max, filter, dryRun, signal } = options;
   if (max !== undefined && !(typeof max === "number" && max >= 1))
@@ -29,4 +66,13 @@ export function checkRedriveOptions(options: RedriveOptions): void {
   if (dryRun !== undefined && typeof dryRun !== "boolean")
     throw new MessagingError("INVALID_ARGUMENT", "`dryRun` takes true or false.");
   checkSignal(signal);
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` for a queue that would be its own dead-letter queue */
+export function checkLeadsElsewhere(deadLetterQueue: Address, back: Address): void {
+  if (back.kind !== deadLetterQueue.kind || back.brokerName !== deadLetterQueue.brokerName) return;
+  throw new MessagingError("INVALID_ARGUMENT", `"${back.name}" cannot be redriven into itself.`, {
+    remedy: "Name as `deadLetter` the queue that holds its dead-lettered messages.",
+    details: { queue: back.name },
+  });
 }

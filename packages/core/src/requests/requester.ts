@@ -84,7 +84,7 @@ export class Requests {
       throw remoteError(contract.name, errorCode, headers[replyHeaders.errorMessage]);
     let value: unknown;
     try {
-      value = decodeBody(reply, attempt.body);
+      value = decodeBody(reply, attempt.inFlight.message.body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `The reply from "${contract.name}" cannot be decoded.`, {
         cause,

@@ -81,7 +81,7 @@ export class Answering<Out, ReplyIn> {
   async #answer(attempt: Attempt): Promise<Answer> {
     let isHandled = false;
     try {
-      const value = await this.#read(attempt.body);
+      const value = await this.#read(attempt.inFlight.message.body);
       attempt.value = value;
       Object.defineProperty(attempt, "headers", { value: withoutRequestHeaders(attempt.headers) });
       isHandled = true;

@@ -56,7 +56,8 @@ export interface Connection {
    * Stores a batch and resolves when the broker has confirmed it: one outcome per
    * message, in order. Messages with the same key are stored in batch order; after
    * a failed one, later ones of its key fail too wherever the broker makes that
-   * possible. A rejection means all failed. Publishing to what does not exist is
+   * possible; where it stores them, core does not send the failed one again behind
+   * them: it fails. A rejection means all failed. Publishing to what does not exist is
    * `NOT_FOUND` and makes nothing.
    */
   publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]>;

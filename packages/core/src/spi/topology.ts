@@ -16,6 +16,11 @@ export interface TopologyState {
   readonly differences: readonly string[];
   /** Messages waiting, where the broker tells. */
   readonly backlog?: number;
+  /**
+   * Messages that consumers hold unsettled and that `backlog` leaves out. `unknown`: there are consumers,
+   * and the broker does not tell what they hold. Left away: none, or `backlog` has them.
+   */
+  readonly unsettled?: number | "unknown";
 }
 
 /** Topics, queues and groups as things to make, look at and take away. */

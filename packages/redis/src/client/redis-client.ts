@@ -1,4 +1,4 @@
-import { MessagingError } from "@waybill/core/spi";
+import { MessagingError, unlessGivenUp } from "@waybill/core/spi";
 import { Cluster, Redis, type RedisOptions as VendorOptions } from "ioredis";
 import { classify } from "../errors.ts";
 import { endpoints, type Settings } from "../options.ts";
@@ -96,7 +96,8 @@ export async function open(client: RedisClient, signal: AbortSignal): Promise<vo
   });
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    await client.connect();
+    // ioredis waits two seconds more for a silent server to hang up.
+    await unlessGivenUp(client.connect(), signal);
   } catch (cause) {
     client.disconnect();
     if (signal.aborted) throw gaveUp(signal);
