@@ -212,9 +212,12 @@ export class Model {
     const what = `${where} dead-lettered ${nameOf(sent)} after ${reception.starts} handler calls, as attempt ${attempts}: ${why}`;
     // What took its process down whenever it ran alone may have done so before its handler was called.
     const mayBePoison = receiver.losses >= this.#settings.maxAttempts + runsAlone;
-    if (reception.starts === 0 && !mayBePoison) this.violated("G5", what);
+    // Another process may have had a handler fail on it, for all its count tells.
+    const mayHaveFailed = sent.expires && countsMayBeHigher(receiver);
+    if (reception.starts === 0 && !mayBePoison && !mayHaveFailed) this.violated("G5", what);
     else if (
-      reception.starts - reception.postponed < this.#settings.maxAttempts &&
+      // What was put off as its connection was lost may count.
+      reception.starts - (receiver.losses > 0 ? 0 : reception.postponed) < this.#settings.maxAttempts &&
       !reception.mayBeFinal &&
       !sent.expires &&
       !countsMayBeHigher(receiver)
