@@ -9,8 +9,6 @@ import { findJsonLoss, holdsUnencodable, survivesJson } from "./json-survival.ts
 import { refusesAbsence } from "./undefined-members.ts";
 import { type Validated, validate } from "./validate.ts";
 
-export { type Validated, validate } from "./validate.ts";
-
 /**
  * Encodes a value that has passed its schema.
  * @throws MessagingError `SERIALIZATION_FAILED`, also for what a consumer of the same contract could not read
