@@ -41,6 +41,15 @@ describe("the words check", () => {
     expect(problemsIn("a.ts", "throw new Error(`Mend ` + cause);")).toHaveLength(1);
   });
 
+  it("catches the old names of guarantees, and what was dead-lettered where it is called a letter", () => {
+    expect(problemsIn("a.ts", "// P8 and P13 hold.")).toEqual([
+      'a.ts:1: "P8": use G8',
+      'a.ts:1: "P13": use G13',
+    ]);
+    expect(problemsIn("a.ts", "/** The run that passed this letter over. */")).toHaveLength(1);
+    expect(problemsIn("a.ts", "// Begin with a letter: G1, P14, P256, p1, MP3.")).toEqual([]);
+  });
+
   it("takes whole words only, and lets the field's own pass", () => {
     const source =
       "const deadLetterOf = firstLine + planes + amend + dispatch; // A dead-letter queue: amend it.";

@@ -156,7 +156,9 @@ function expressionFor(phrase: string): RegExp {
     .replace("\\(s\\)", "s?")
     // A space may be the end of a line, with what a comment has at the beginning of the next one.
     .replaceAll(" ", "[\\s*/]+");
-  const expression = new RegExp(`(?<![\\w-])${pattern}(?![\\w-])`, "gi");
+  // A code is written in capitals: in small letters it may be the name of a partition.
+  const flags = /[a-z]/.test(phrase) ? "gi" : "g";
+  const expression = new RegExp(`(?<![\\w-])${pattern}(?![\\w-])`, flags);
   expressions.set(phrase, expression);
   return expression;
 }

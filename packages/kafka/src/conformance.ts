@@ -85,7 +85,7 @@ async function externalClient(brokers: readonly string[]): Promise<ExternalClien
 }
 
 async function listen(client: Kafka, topic: string): Promise<ExternalListener> {
-  const groupId = `foreign-${crypto.randomUUID()}`;
+  const groupId = `external-${crypto.randomUUID()}`;
   const admin = client.admin();
   await admin.connect();
   const ends = await admin.fetchTopicOffsets(topic);
