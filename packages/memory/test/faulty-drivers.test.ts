@@ -1,4 +1,4 @@
-import { type CaseResult, runCases } from "@waybill/conformance";
+import { type CaseResult, conformanceCases, runCases } from "@waybill/conformance";
 import { type FaultyDriver, faultyDrivers, withFault } from "@waybill/conformance/faulty-drivers";
 import { describe, expect, test } from "vitest";
 import { target } from "../src/conformance.ts";
@@ -14,8 +14,21 @@ async function run(faultyDriver: FaultyDriver, broken: boolean): Promise<readonl
   return cases;
 }
 
-describe.concurrent("the conformance suite", () => {
-  for (const faultyDriver of faultyDrivers) {
+/** What these measure, the memory of a process say, others beside them would change. */
+const exclusive = new Set(
+  conformanceCases(target())
+    .filter((each) => each.exclusive)
+    .map(({ id }) => id),
+);
+const { alone = [], together = [] } = Object.groupBy(faultyDrivers, ({ caughtBy }) =>
+  caughtBy.some((id) => exclusive.has(id)) ? "alone" : "together",
+);
+
+describe.concurrent("the conformance suite", () => catches(together));
+describe("the conformance suite, with nothing beside it,", () => catches(alone));
+
+function catches(drivers: readonly FaultyDriver[]): void {
+  for (const faultyDriver of drivers) {
     test(`catches the faulty driver that ${lowerFirst(faultyDriver.fault)}`, {
       timeout: 120_000,
     }, async () => {
@@ -27,6 +40,6 @@ describe.concurrent("the conformance suite", () => {
       }
     });
   }
-});
+}
 
 const lowerFirst = (sentence: string) => sentence.charAt(0).toLowerCase() + sentence.slice(1, -1);
