@@ -1,5 +1,4 @@
 import type { ReceivedMessage } from "@waybill/core/spi";
-import { copyBytes } from "./broker/copy-bytes.ts";
 import type { Timed } from "./broker/due-heap.ts";
 import type { Linked } from "./broker/linked-list.ts";
 import type { StoredMessage } from "./mapping.ts";
@@ -25,7 +24,6 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
   dueAt = 0;
   dueOrder = 0;
   dueIndex = -1;
-  #body: Uint8Array | undefined = undefined;
 
   constructor(message: StoredMessage, redeliveries = 0) {
     this.message = message;
@@ -50,10 +48,9 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
     return droppedAt !== undefined && droppedAt <= now;
   }
 
-  /** A copy, since other groups and later deliveries get the same message. */
+  /** The one that all groups get: core gives an application copies only. */
   get body(): Uint8Array {
-    this.#body ??= copyBytes(this.message.body);
-    return this.#body;
+    return this.message.body;
   }
   /** A message that came without an id is known by its position. */
   get id(): string {

@@ -34,6 +34,14 @@ interface SettlementRequest {
   tries: number;
 }
 
+/** How far a partition is settled. */
+interface Watermark {
+  /** The last that it covers. */
+  delivery: InFlightDelivery;
+  readonly since: number;
+  readonly tries: number;
+}
+
 const mostTries = 5;
 /** How long a call may take, in milliseconds: longer than any driver tries by itself. */
 const longestCallMs = 60_000;
@@ -48,7 +56,7 @@ export class AckBatcher implements Acks {
   #requests: SettlementRequest[] = [];
   #underWay: readonly SettlementRequest[] = [];
   /** The newest of each partition that the broker does not know of yet. */
-  readonly #watermarks = new Map<DeliveryPartition, SettlementRequest>();
+  readonly #watermarks = new Map<DeliveryPartition, Watermark>();
   #running = false;
   #abandoned = false;
   /** Of the call under way. */
@@ -112,18 +120,11 @@ export class AckBatcher implements Acks {
   }
 
   #moveWatermark(partition: DeliveryPartition, passed: InFlightDelivery): void {
-    const settlement: Settlement = { delivery: passed.message, outcome: "ack" };
     const given = ++this.#given;
-    // It stands for the one it replaces, with its tries, so that a broker that takes none is told of.
-    const { since = given, tries = 0 } = this.#watermarks.get(partition) ?? {};
-    this.#watermarks.set(partition, {
-      delivery: passed,
-      settlement,
-      done: undefined,
-      partition,
-      since,
-      tries,
-    });
+    const waiting = this.#watermarks.get(partition);
+    // It goes on with its age and its tries, so that a broker that takes none is told of.
+    if (waiting !== undefined) waiting.delivery = passed;
+    else this.#watermarks.set(partition, { delivery: passed, since: given, tries: 0 });
   }
 
   #schedule(): void {
@@ -164,7 +165,10 @@ export class AckBatcher implements Acks {
       for (const request of taken) if (takenBack(request)) this.#lost(request.delivery, request.done);
       taken = taken.filter((request) => !takenBack(request));
     }
-    for (const request of this.#watermarks.values()) taken.push(request);
+    for (const [partition, { delivery, since, tries }] of this.#watermarks) {
+      const settlement: Settlement = { delivery: delivery.message, outcome: "ack" };
+      taken.push({ delivery, settlement, done: undefined, partition, since, tries });
+    }
     this.#watermarks.clear();
     return taken;
   }
@@ -224,13 +228,9 @@ export class AckBatcher implements Acks {
   }
 
   /** A newer one covers it, and going back behind that would be wrong. */
-  #keepWatermark(partition: DeliveryPartition, request: SettlementRequest): void {
+  #keepWatermark(partition: DeliveryPartition, { delivery, since, tries }: SettlementRequest): void {
     const newer = this.#watermarks.get(partition);
-    if (newer === undefined) this.#watermarks.set(partition, request);
-    else {
-      newer.since = request.since;
-      newer.tries = request.tries;
-    }
+    this.#watermarks.set(partition, { delivery: newer?.delivery ?? delivery, since, tries });
   }
 
   #settled(request: SettlementRequest): void {

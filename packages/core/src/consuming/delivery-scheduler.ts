@@ -20,6 +20,7 @@ import { Isolation } from "./isolation.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
+import { RunningDeliveries } from "./running-deliveries.ts";
 import { Suspects } from "./suspects.ts";
 import type { Demand } from "./takers.ts";
 
@@ -63,7 +64,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #blockedKeys: BlockedKeys | undefined;
   #idle: { readonly but: number; readonly resolve: () => void }[] = [];
   /** Attempts whose handler has not ended, settled or not. */
-  readonly #running = new Set<InFlightDelivery>();
+  readonly #running = new RunningDeliveries();
   readonly #holds = new Set<object>();
   #concurrency: number;
   #paused = false;
@@ -111,7 +112,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
   /** The handler calls that have not ended. */
   *calls(): Iterable<HandlerCall> {
-    for (const { current } of this.#running) if (current !== undefined) yield current.call;
+    for (const { current } of this.#running.all()) if (current !== undefined) yield current.call;
   }
   get held(): number {
     return this.#inFlight.size;
@@ -144,7 +145,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** What runs keeps others of its ordering key waiting. */
   get keepsFollowers(): boolean {
-    for (const { message } of this.#running)
+    for (const { message } of this.#running.all())
       if (message.key !== undefined && this.#keys.hasFollowers(message.key)) return true;
     return false;
   }
@@ -439,7 +440,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const { clock, onWiden } = this.#context;
     this.#suspectTimer ??= clock.setTimeout(() => {
       this.#suspectTimer = undefined;
-      if (this.#stopped || ![...this.#running].some(({ suspect }) => suspect)) return;
+      if (this.#stopped || !this.#running.all().some(({ suspect }) => suspect)) return;
       if (this.#isolation.isOn) {
         if (!onWiden()) return;
         this.#isolation.widen();
@@ -575,7 +576,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
   cancel(reason: MessagingError): void {
     this.#cancelled = true;
-    for (const delivery of this.#running) {
+    for (const delivery of this.#running.all()) {
       this.#noteCutOff(delivery);
       delivery.current?.cancel(reason);
     }

@@ -71,6 +71,8 @@ export class InFlightDelivery {
   previous: InFlightDelivery | undefined;
   next: InFlightDelivery | undefined;
   listed = false;
+  /** Its place among those that run. */
+  runningAt: number | undefined;
   #state: DeliveryState = "queued";
 
   constructor(

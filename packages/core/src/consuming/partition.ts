@@ -57,7 +57,7 @@ export class Partition<T extends { done: boolean }> {
 
   ended(): void {
     this.working--;
-    if (this.working === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.working === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Resolves when nothing of it is being worked on. */
