@@ -1,9 +1,9 @@
 /**
  * Small copies share an array of this many bytes, which lives as long as any of them: an array of its
- * own each costs seven times as much. What is published is soon confirmed and gone; what was received is
+ * own each costs five times as much. What is published is soon confirmed and gone; what was received is
  * the application's, and came in as a part of what a client read at once.
  */
-const sharedBytes = 65_536;
+const sharedBytes = 32_768;
 /** Above this, a copy has an array of its own. */
 const smallBytes = 4_096;
 
