@@ -57,6 +57,7 @@ export const quirksOf: Readonly<Record<Emulator, readonly EmulatorQuirk[]>> = {
       "replay.keeps-order-per-key",
       "replay.start-matters-only-once",
       "replay.declared-with-a-start",
+      "prefetch-bytes.replay",
     ]),
     ...because("pstest takes requests of up to 4 MiB.", ["limits.largest-allowed"]),
   ],
