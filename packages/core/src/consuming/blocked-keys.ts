@@ -10,6 +10,7 @@ import type { DeadLetterWatch } from "./dead-letter-watch.ts";
 import { copyNameOf, DeadLetteredCopies } from "./dead-lettered-copies.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { runsOf } from "./run-marks.ts";
+import { sourceText } from "./source-text.ts";
 
 export interface BlockedKeysContext {
   readonly address: Address;
@@ -192,7 +193,7 @@ export class BlockedKeys {
   #tell({ message }: InFlightDelivery): void {
     const { address, deadLetter, onWarning } = this.#context;
     const { name, group } = address;
-    const of = group === undefined ? `"${name}"` : `"${name}" (group "${group}")`;
+    const of = sourceText(address);
     onWarning(
       new MessagingError(
         "KEY_BLOCKED",

@@ -24,6 +24,7 @@ import { copyOf } from "./failed-copy.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { reducedForm, subjectOf } from "./refused-dead-letter.ts";
+import { sourceText } from "./source-text.ts";
 
 export interface FailurePathContext {
   readonly driver: Driver;
@@ -261,8 +262,7 @@ export class FailurePath {
   /** Nobody loses a message in silence. */
   #tell(delivery: InFlightDelivery, code: "DEAD_LETTERED" | "DROPPED", error: unknown, note: string): void {
     const { address, deadLetter, onWarning } = this.#context;
-    const from =
-      address.group === undefined ? `"${address.name}"` : `"${address.name}" (group "${address.group}")`;
+    const from = sourceText(address);
     const where = code === "DEAD_LETTERED" ? `was put into "${deadLetter?.name}"` : "was dropped";
     onWarning(
       new MessagingError(
