@@ -10,6 +10,7 @@ import { checkOptionNames } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
+import { unread } from "../publishing/decode.ts";
 import type { Address, StartPosition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import { decideAfterDeadLetter } from "./after-dead-letter.ts";
@@ -26,7 +27,7 @@ export interface SpecifyContext {
   readonly middleware: readonly HandleMiddleware[];
 }
 
-/** A payload that leaves bodies as they are. */
+/** Bodies as they are: middleware may see them, so each is a copy. */
 const asBytes: AnyPayload = { schema: undefined, codec: bytes };
 const latest: StartPosition = { from: "latest" };
 const consumeOptions = [
@@ -149,7 +150,7 @@ export function specifyInbox(
     address: names.inbox(name),
     start: latest,
     filter: undefined,
-    payload: asBytes,
+    payload: unread,
     settings: decideSettings({ concurrency: 1_000, prefetch: 1_000 }, driver),
     deadLetter: undefined,
     afterDeadLetter: "continue",

@@ -1,10 +1,13 @@
-import { json, text } from "../api/codec.ts";
+import { bytes, json, text } from "../api/codec.ts";
 import type { AnyPayload } from "../api/contract.ts";
 import { atOnce } from "../runtime/at-once.ts";
 import { bodyCopy } from "./body-copy.ts";
 
-/** These only read, and nothing of what they return is the bytes themselves. */
-const readers = new Set<unknown>([json.decode, text.decode]);
+/** For replies: core looks at the message itself, and nobody else is given its bytes. */
+export const unread: AnyPayload = { schema: undefined, codec: { ...bytes, decode: (body) => body } };
+
+/** These need no copy: they only read, and what they return is not the bytes themselves, or goes to nobody. */
+const readers = new Set<unknown>([json.decode, text.decode, unread.codec.decode]);
 
 /**
  * The value of a body, which no schema has seen yet. A codec that may change or return the bytes
