@@ -387,6 +387,28 @@ describe("a message whose count has reached the limit", () => {
     expect(driver.consumer().source.prefetch).toBe(100);
   });
 
+  it("lets nothing start that comes while the rest is handed back", async () => {
+    const settled = Promise.withResolvers<undefined>();
+    const { client, driver, clock } = await connected({ settle: () => settled.promise });
+    const handler = new ManualHandler();
+    await client.consume(Keyed, { retry: { maxAttempts: 3 } }, handler.handler);
+    const first = driver.consumer();
+    const keyed = (value: number, redeliveries = 0) => delivery(value, { key: "k", redeliveries });
+    first.deliver(keyed(1), keyed(2, 3), keyed(3));
+    await clock.settle();
+    handler.end(1);
+    await clock.settle();
+    // The rest of what was under way when these were handed back.
+    first.deliver(keyed(4), keyed(5));
+    await clock.settle();
+    expect(first.closed).toBe(0);
+    expect(handler.began).toEqual(["1"]);
+    settled.resolve(undefined);
+    await clock.pass(10_000);
+    expect(first.closed).toBe(1);
+    expect(handler.began).toEqual(["1"]);
+  });
+
   it("is handed back with the rest when it is put off, and keeps its wait", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Jobs, { concurrency: 5, retry: { maxAttempts: 3 } }, () => {

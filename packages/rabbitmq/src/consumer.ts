@@ -131,8 +131,7 @@ export class RabbitmqConsumer implements Consumer {
   }
 
   /**
-   * Without effect for what the broker gives to one consumer alone: an ordered group, a
-   * broadcast, a replay or an inbox, whose prefetch is fixed for its life.
+   * Without effect for an inbox, and where one consumer cannot take another's place.
    */
   setPrefetch(prefetch: number): void {
     if (!this.#consumers.adapts || this.#dead || this.#closing !== undefined) return;
@@ -186,7 +185,7 @@ export class RabbitmqConsumer implements Consumer {
     if (message.fields.redelivered)
       delivery.uncounted = this.#options.uncounted.of(this.#options.queue, delivery.id);
     this.#handOut(delivery);
-    if (this.#closing === undefined) this.#consumers.arrived(message);
+    this.#consumers.arrived(message);
   };
 
   /** From the first on that was delivered before, what earlier members noted must be known. */
@@ -234,6 +233,7 @@ export class RabbitmqConsumer implements Consumer {
     this.#ack();
     const { handBack, queue, notes } = this.#options;
     if (handBack.how === "close") {
+      await this.#consumers.takeAllThatCameBack(() => this.#takeTurn());
       await notes?.write(this.#unsettled.all, started, delayed);
       this.#lose(closed());
       return this.#awaitAcks();
@@ -273,11 +273,17 @@ export class RabbitmqConsumer implements Consumer {
   /**
    * The broker's channel holds acks back while more than 32 are under way to a
    * quorum queue (`rabbit_fifo_client` of 4.0, its soft limit), and forgets them if
-   * the channel closes. A second consumer on it, in vain since only one is active,
-   * takes its turn behind the first acks, and its end behind the others.
+   * the channel closes.
    */
   async #awaitAcks(): Promise<void> {
-    if (!this.#acked || !this.#consumers.started) return;
+    if (this.#acked && this.#consumers.started) await this.#takeTurn();
+  }
+
+  /**
+   * A second consumer on the channel, in vain since only one is active, takes its turn behind the
+   * first acks, and its end behind the others and behind what the queue had sent by then.
+   */
+  async #takeTurn(): Promise<void> {
     const { consumerTag } = await this.#channel.consume(this.#options.queue, () => undefined);
     await this.#channel.cancel(consumerTag);
   }

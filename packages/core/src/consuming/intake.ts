@@ -76,6 +76,11 @@ export class Intake {
       const batch = await session.consumer.receive(room, { signal });
       if (signal.aborted) return scheduler.passOver(session, batch);
       onReceived();
+      if (session.reopens) {
+        // What was under way when the rest was handed back lies behind it.
+        scheduler.passOver(session, batch);
+        continue;
+      }
       this.#follow(session, batch.length);
       if (batch.length > 0) {
         const before = scheduler.heldBytes;

@@ -11,5 +11,6 @@ export function hasActivePriorities(version: string | undefined): boolean {
 /** On one channel, so what the one was given and what the other is given comes in order, and goes back in order. */
 export const behindByPriority: Replacement = {
   begins: "before",
+  takesAllThatCameBack: true,
   consume: (before) => ({ priority: before }),
 };

@@ -12,6 +12,8 @@ export interface Replacement {
   consume(before: number): Options.Consume;
   /** Whether it is to be there before the other is cancelled, or the other to be gone before it begins. */
   readonly begins: "before" | "after";
+  /** Whether this member is to be given all that earlier ones gave back, however much that is. */
+  readonly takesAllThatCameBack: boolean;
 }
 
 export interface ChannelConsumersOptions extends PrefetchLimits {
@@ -44,6 +46,8 @@ export class ChannelConsumers {
   /** How many deliveries are not settled, by the tag of their consumer. */
   readonly #unsettledOf = new Map<string, number>();
   #unsettled = 0;
+  /** Whether the newest delivery is not the first one of its message. Unknown until one has come. */
+  #cameBack: boolean | undefined;
   #replaced = 0;
   /** At most one change is under way. */
   #changing: Promise<void> | undefined;
@@ -75,8 +79,9 @@ export class ChannelConsumers {
     this.#adapt();
   }
 
-  arrived({ fields: { consumerTag }, content }: ConsumeMessage): void {
+  arrived({ fields: { consumerTag, redelivered }, content }: ConsumeMessage): void {
     if (this.#prefetch === undefined) return;
+    this.#cameBack = redelivered;
     this.#unsettled++;
     this.#unsettledOf.set(consumerTag, (this.#unsettledOf.get(consumerTag) ?? 0) + 1);
     this.#prefetch.arrived(content.length);
@@ -89,6 +94,19 @@ export class ChannelConsumers {
     const left = (this.#unsettledOf.get(consumerTag) ?? 0) - 1;
     if (left > 0) this.#unsettledOf.set(consumerTag, left);
     else this.#unsettledOf.delete(consumerTag);
+  }
+
+  /**
+   * Resolves once all that came back to the queue has been given to this member, so that what it
+   * gives back itself goes behind none of that: the queue puts it there, whatever its place was
+   * (`returns` of `rabbit_fifo` 4.0). `turn` resolves once all has come that the broker had sent before.
+   */
+  async takeAllThatCameBack(turn: () => Promise<void>): Promise<void> {
+    if (this.#options.replacement?.takesAllThatCameBack !== true || this.#cameBack === false) return;
+    do {
+      await this.#changing;
+      await turn();
+    } while (this.#changing !== undefined || this.#mayMoreHaveComeBack);
   }
 
   /** Cancels all. What was on its way meanwhile has come when it resolves. */
@@ -104,6 +122,7 @@ export class ChannelConsumers {
       all: this.#unsettled,
       leftover: this.#leftover,
       isNewestFull: this.#isNewestFull,
+      mayMoreHaveComeBack: this.#mayMoreHaveComeBack,
     });
     // If it fails, the channel's end will be told.
     if (change !== undefined) void this.#begin(change).catch(() => {});
@@ -158,6 +177,12 @@ export class ChannelConsumers {
     let leftover = this.#unsettled;
     for (const { tag } of this.#live) leftover -= this.#unsettledOf.get(tag) ?? 0;
     return leftover;
+  }
+
+  /** The queue gives what came back before all else, and this member was not offered anything else yet. */
+  get #mayMoreHaveComeBack(): boolean {
+    const { replacement } = this.#options;
+    return this.#cameBack === true && this.#isNewestFull && replacement?.takesAllThatCameBack === true;
   }
 
   /** What is settled and not yet acked is not counted, so this is never said too early. */

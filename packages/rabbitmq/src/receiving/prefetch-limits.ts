@@ -20,6 +20,8 @@ export interface Unsettled {
   readonly leftover: number;
   /** The newest consumer has used up its credit: nothing is on its way to it. */
   readonly isNewestFull: boolean;
+  /** More of what another member gave back may wait in the queue, where this member must be given all of it. */
+  readonly mayMoreHaveComeBack: boolean;
 }
 
 /**

@@ -10,6 +10,10 @@ import {
 const growBy = 1.5;
 const shrinkBy = 0.6;
 
+/** How many more of what came back to take at once: so many times what is held, and so many at least. */
+const stepBy = 3;
+const leastStep = 256;
+
 /**
  * For what one consumer reads alone: a stream, or a queue with a single active consumer. The first
  * one's prefetch is small; another takes its place with as many as fit by their size.
@@ -18,13 +22,18 @@ export class ReplacingPrefetch implements PrefetchPolicy {
   readonly first: number;
   readonly #sizes: SizeEstimate;
   #prefetch: number;
+  /** The largest that was set: to follow a smaller one is not worth a consumer. */
+  #most: number;
   /** The prefetch of the consumer that reads now. */
   #current: number;
   /** There is more to read than the first consumer may. */
   #isBusy = false;
+  /** The consumer that reads now was begun to see whether more has come back. */
+  #isProbe = false;
 
   constructor(limits: PrefetchLimits) {
     this.#prefetch = limits.prefetch;
+    this.#most = limits.prefetch;
     this.#sizes = new SizeEstimate(limits);
     this.first = this.#sizes.first;
     this.#current = this.first;
@@ -32,25 +41,43 @@ export class ReplacingPrefetch implements PrefetchPolicy {
 
   setPrefetch(prefetch: number): void {
     this.#prefetch = prefetch;
+    this.#most = Math.max(this.#most, prefetch);
   }
 
   arrived(bodyBytes: number): void {
     this.#sizes.arrived(bodyBytes);
   }
 
-  change({ all, leftover }: Unsettled): PrefetchChange {
+  change({ all, leftover, mayMoreHaveComeBack }: Unsettled): PrefetchChange {
     if (!this.#sizes.isKnown) return undefined;
     const wanted = Math.max(1, Math.min(this.#prefetch, this.#sizes.fitting));
     // All that was let in may still come, and what came stays until it is settled.
     const free = wanted - leftover - this.#current;
-    if (this.#sizes.fitting < this.#current * shrinkBy) return this.#replace(Math.max(1, free));
     this.#isBusy ||= all >= this.first;
     const isMuchMore = free > this.#current * growBy && free * 2 >= wanted - this.#current;
-    return this.#isBusy && isMuchMore ? this.#replace(free) : undefined;
+    if (this.#isBusy && isMuchMore) return this.#replace(free);
+    if (mayMoreHaveComeBack) return this.#takeMore(all);
+    const isTooMuch = Math.min(this.#most, this.#sizes.fitting) < this.#current * shrinkBy;
+    return isTooMuch && Math.max(1, free) < this.#current ? this.#replace(Math.max(1, free)) : undefined;
+  }
+
+  /**
+   * What came back may be more than is wanted, and is taken all the same: whoever gave it back
+   * held it within the same bounds. One more shows whether there is more, and only then
+   * many more are let in, up to half of the bytes that are wanted. Few large steps, since each leaves
+   * a consumer behind, and the broker returns what they hold in their order for up to 32 of
+   * them only (the order of a small map in Erlang).
+   */
+  #takeMore(all: number): PrefetchChange {
+    const probed = this.#isProbe;
+    const many = Math.min(Math.max(leastStep, all * stepBy), this.#sizes.fitting >> 1);
+    const change = this.#replace(probed ? Math.max(1, many) : 1);
+    this.#isProbe = !probed;
+    return change;
   }
 
   #replace(prefetch: number): PrefetchChange {
-    if (prefetch === this.#current) return undefined;
+    this.#isProbe = false;
     this.#current = prefetch;
     return { replace: prefetch };
   }

@@ -19,7 +19,11 @@ export function streamReading(start: StartPosition): StreamReading {
   const from = (offset: unknown) => ({ arguments: { "x-stream-offset": offset } });
   return {
     consume: from(argument),
-    replacement: { begins: "after", consume: () => from(last < 0 ? argument : last + 1) },
+    replacement: {
+      begins: "after",
+      takesAllThatCameBack: false,
+      consume: () => from(last < 0 ? argument : last + 1),
+    },
     skip({ native }) {
       const offset = offsetOf(native);
       if (offset <= last) return true;
