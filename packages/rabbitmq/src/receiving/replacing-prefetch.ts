@@ -48,7 +48,7 @@ export class ReplacingPrefetch implements PrefetchPolicy {
     this.#sizes.arrived(bodyBytes);
   }
 
-  change({ all, leftover, mayMoreHaveComeBack }: Unsettled): PrefetchChange {
+  change({ all, leftover, isNewestFull, isTakingOn }: Unsettled): PrefetchChange {
     if (!this.#sizes.isKnown) return undefined;
     const wanted = Math.max(1, Math.min(this.#prefetch, this.#sizes.fitting));
     // All that was let in may still come, and what came stays until it is settled.
@@ -56,7 +56,7 @@ export class ReplacingPrefetch implements PrefetchPolicy {
     this.#isBusy ||= all >= this.first;
     const isMuchMore = free > this.#current * growBy && free * 2 >= wanted - this.#current;
     if (this.#isBusy && isMuchMore) return this.#replace(free);
-    if (mayMoreHaveComeBack) return this.#takeMore();
+    if (isTakingOn) return isNewestFull ? this.#takeMore() : undefined;
     const isTooMuch = Math.min(this.#most, this.#sizes.fitting) < this.#current * shrinkBy;
     return isTooMuch && Math.max(1, free) < this.#current ? this.#replace(Math.max(1, free)) : undefined;
   }
