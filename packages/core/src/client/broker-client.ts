@@ -30,7 +30,7 @@ import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
@@ -75,6 +75,7 @@ export class BrokerClient implements Client<Feature> {
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
+  #toldOfOwnClose = false;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
@@ -414,11 +415,26 @@ export class BrokerClient implements Client<Feature> {
     checkCloseOptions(options);
     this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
     const call = currentHandlerCall();
-    if (call === undefined) return this.#closed;
+    const isPublishing = this.#publishing.isInMiddleware;
+    if (call === undefined && !isPublishing) return this.#closed;
+    if (isPublishing) this.#tellOfOwnClose();
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
     const closing = [...this.#subscriptions].filter(({ settles }) => settles);
-    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
-    if (closed.every(Boolean)) await this.#closed;
+    const closed = await Promise.all(
+      closing.map((each) => (call === undefined ? each.drained() : each.closedBut(call))),
+    );
+    // Nor is a publish, which goes out when its middleware goes on.
+    if (!isPublishing && !closed.includes(false)) await this.#closed;
+  }
+
+  #tellOfOwnClose(): void {
+    if (this.#toldOfOwnClose) return;
+    this.#toldOfOwnClose = true;
+    this.#options.reporter.error(
+      new MessagingError("INVALID_ARGUMENT", "A publish middleware waits for its own client to close.", {
+        remedy: "Call `close` outside of publish middleware, or do not await it there.",
+      }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
