@@ -18,7 +18,7 @@ import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
-import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
+import { checkHandler, closeTimeout } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
   specifyBytes,
@@ -47,7 +47,7 @@ import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -411,9 +411,8 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkClosing(options);
-    checkCloseOptions(options);
-    this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
+    const timeoutMs = closeTimeout(options);
+    this.#closed ??= this.#shutDown(timeoutMs ?? this.#options.drainTimeoutMs);
     const call = currentHandlerCall();
     const isPublishing = this.#publishing.isInMiddleware;
     if (call === undefined && !isPublishing) return this.#closed;

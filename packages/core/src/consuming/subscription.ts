@@ -19,7 +19,7 @@ import {
 } from "./handler-call.ts";
 import { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
-import { checkCloseOptions, checkCount } from "./settings.ts";
+import { checkCount, closeTimeout } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
 type Phase = Exclude<SubscriptionState, "paused">;
@@ -222,8 +222,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkCloseOptions(options);
-    const closed = this.drained(options.timeoutMs);
+    const closed = this.drained(closeTimeout(options));
     const call = currentHandlerCall();
     if (call === undefined) return closed;
     await this.closedBut(call);
