@@ -37,7 +37,7 @@ import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
+import { checkedRedriveOptions, checkLeadsElsewhere, nothingFound, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -70,6 +70,8 @@ export class BrokerClient implements Client<Feature> {
   readonly topology: OwnTopology;
   /** The dead-letter queues of this client's own consumers, by what they consume. */
   readonly #deadLetters = new Map<string, AnyQueue>();
+  /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
+  readonly #consumed = new Set<string>();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
   /** Closing, but handlers still run, and what they publish still goes out. */
@@ -283,6 +285,7 @@ export class BrokerClient implements Client<Feature> {
     await subscription.begin();
     // By what is consumed, of which there are as many as the application has contracts.
     if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
+    if (spec.settles) this.#consumed.add(sourceKey(spec.address));
     return subscription;
   }
 
@@ -352,10 +355,8 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const deadLettered =
-      options.deadLetter !== undefined
-        ? options.deadLetter
-        : (this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from));
+    const known = options.deadLetter ?? this.#deadLetters.get(sourceKey(back));
+    const deadLettered = known ?? deadLetterOf(from);
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
@@ -369,7 +370,11 @@ export class BrokerClient implements Client<Feature> {
       consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
     };
-    return this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+    const report = await this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+    // Where it looked was only a guess.
+    if (known === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+      this.#options.reporter.warn(nothingFound(deadLetterQueue, back));
+    return report;
   }
 
   #lookSource(deadLetterQueue: Address): LookSource {
