@@ -18,7 +18,7 @@ import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
-import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
+import { checkHandler, closeTimeout } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
   specifyBytes,
@@ -30,14 +30,14 @@ import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
+import { checkedRedriveOptions, checkLeadsElsewhere, nothingFound, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -47,7 +47,7 @@ import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -70,11 +70,14 @@ export class BrokerClient implements Client<Feature> {
   readonly topology: OwnTopology;
   /** The dead-letter queues of this client's own consumers, by what they consume. */
   readonly #deadLetters = new Map<string, AnyQueue>();
+  /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
+  readonly #consumed = new Set<string>();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
+  #toldOfOwnClose = false;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
@@ -282,6 +285,7 @@ export class BrokerClient implements Client<Feature> {
     await subscription.begin();
     // By what is consumed, of which there are as many as the application has contracts.
     if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
+    if (spec.settles) this.#consumed.add(sourceKey(spec.address));
     return subscription;
   }
 
@@ -351,10 +355,8 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const deadLettered =
-      options.deadLetter !== undefined
-        ? options.deadLetter
-        : (this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from));
+    const known = options.deadLetter ?? this.#deadLetters.get(sourceKey(back));
+    const deadLettered = known ?? deadLetterOf(from);
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
@@ -368,7 +370,11 @@ export class BrokerClient implements Client<Feature> {
       consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
     };
-    return this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+    const report = await this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+    // Where it looked was only a guess.
+    if (known === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+      this.#options.reporter.warn(nothingFound(deadLetterQueue, back));
+    return report;
   }
 
   #lookSource(deadLetterQueue: Address): LookSource {
@@ -410,15 +416,29 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkClosing(options);
-    checkCloseOptions(options);
-    this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
+    const timeoutMs = closeTimeout(options);
+    this.#closed ??= this.#shutDown(timeoutMs ?? this.#options.drainTimeoutMs);
     const call = currentHandlerCall();
-    if (call === undefined) return this.#closed;
+    const isPublishing = this.#publishing.isInMiddleware;
+    if (call === undefined && !isPublishing) return this.#closed;
+    if (isPublishing) this.#tellOfOwnClose();
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
     const closing = [...this.#subscriptions].filter(({ settles }) => settles);
-    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
-    if (closed.every(Boolean)) await this.#closed;
+    const closed = await Promise.all(
+      closing.map((each) => (call === undefined ? each.drained() : each.closedBut(call))),
+    );
+    // Nor is a publish, which goes out when its middleware goes on.
+    if (!isPublishing && !closed.includes(false)) await this.#closed;
+  }
+
+  #tellOfOwnClose(): void {
+    if (this.#toldOfOwnClose) return;
+    this.#toldOfOwnClose = true;
+    this.#options.reporter.error(
+      new MessagingError("INVALID_ARGUMENT", "A publish middleware waits for its own client to close.", {
+        remedy: "Call `close` outside of publish middleware, or do not await it there.",
+      }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
-import { wireSize } from "../publishing/wire-size.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
+import { wireSize } from "../spi/wire-size.ts";
 import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";

@@ -5,13 +5,13 @@ import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
-import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
+import { wireSize } from "../spi/wire-size.ts";
 import {
   attemptHeader,
   expiresHeader,
