@@ -115,8 +115,8 @@ export class RealSystem {
         });
       case "setConcurrency":
         return this.#clients.onMember(command.subscription, ({ member }) => {
-          // What runs already may go on.
-          member.concurrency = Math.max(command.concurrency, member.running);
+          // What runs already may go on, also where its middleware has not called its handler yet.
+          member.concurrency = Math.max(command.concurrency, member.subscription?.running ?? 0);
           member.subscription?.setConcurrency(command.concurrency);
         });
       case "redeploy":
