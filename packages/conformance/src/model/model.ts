@@ -216,8 +216,7 @@ export class Model {
     const mayHaveFailed = sent.expires && countsMayBeHigher(receiver);
     if (reception.starts === 0 && !mayBePoison && !mayHaveFailed) this.violated("G5", what);
     else if (
-      // What was put off as its connection was lost may count.
-      reception.starts - (receiver.losses > 0 ? 0 : reception.postponed) < this.#settings.maxAttempts &&
+      reception.starts - reception.postponed < this.#settings.maxAttempts &&
       !reception.mayBeFinal &&
       !sent.expires &&
       !countsMayBeHigher(receiver)

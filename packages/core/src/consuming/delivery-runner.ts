@@ -222,8 +222,11 @@ export class DeliveryRunner {
   // ── After a failure ─────────────────────────────────────────────────────────
 
   #failed(delivery: InFlightDelivery, failure: Failure): void {
-    if (delivery.state === "orphaned") return this.#turns.ack(delivery);
     const { failures } = this.#context;
+    if (delivery.state === "orphaned") {
+      failures.heardTooLate(delivery, failure);
+      return this.#turns.ack(delivery);
+    }
     const decision = failures.decide(delivery, failure);
     const step = failures.carryOut(delivery, failure, decision);
     if (!(step instanceof Promise)) return this.#take(delivery, step);

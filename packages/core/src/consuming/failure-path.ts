@@ -6,7 +6,7 @@ import { remembered } from "../errors/remembered.ts";
 import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { wireSize } from "../publishing/wire-size.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
@@ -122,6 +122,12 @@ export class FailurePath {
       afterDeadLetter,
       settles,
     });
+  }
+
+  /** Its failure is heard when the broker has taken it back: whoever gets it again here goes on from what it said. */
+  heardTooLate({ message, attempt }: InFlightDelivery, { verdict, delayMs = 0 }: Failure): void {
+    const { attempts, address, clock } = this.#context;
+    if (verdict === "postpone") attempts.postpone(address, message, attempt, monotonicNow(clock) + delayMs);
   }
 
   /** Resolves at once where nothing has to be stored. Never rejects. */
