@@ -301,6 +301,34 @@ describe("a keyed retry", () => {
     ]);
   });
 
+  it("that was asked for by a handler which does not end keeps its backoff, and uses one attempt", async () => {
+    const { client, driver, clock } = await connected();
+    const called: number[] = [];
+    const begin = () =>
+      client.consume(Keyed, {}, async (_value, received) => {
+        called.push(received.attempt);
+        if (called.length > 1) return;
+        expect(await received.retry({ delayMs: 60_000 })).toBe("settled");
+        await never;
+      });
+    const subscription = await begin();
+    const message = delivery(1, { key: "k" });
+    driver.consumer().deliver(message);
+    await clock.settle();
+    const closing = subscription.close({ timeoutMs: 1_000 });
+    await clock.pass(10_000);
+    await closing;
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: 60_000, redeliveries: 1 },
+    ]);
+    await begin();
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(40_000);
+    expect(called).toEqual([1]);
+    await clock.pass(20_000);
+    expect(called).toEqual([1, 2]);
+  });
+
   it("tells the consumer that closes what it waited for", async () => {
     const { client, driver, clock } = await connected();
     const subscription = await client.consume(Keyed, { retry: { backoff: () => 60_000 } }, () => {

@@ -396,7 +396,11 @@ describe("a time to live", () => {
     };
     driver.consumer().deliver(delivery(1, { headers }));
     await clock.settle();
-    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 2 });
+    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({
+      errorCode: "EXPIRED",
+      errorMessage: expect.stringContaining("had failed"),
+      attempts: 2,
+    });
     expect(driver.sent("jobs..dead")[0]?.headers).not.toHaveProperty("waybill-retry-expires-at");
   });
 
@@ -429,6 +433,20 @@ describe("a time to live", () => {
     driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - 1, redeliveries: 1 }));
     await clock.settle();
     expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 1 });
+  });
+
+  it("of what the broker alone has counted is over: dead-lettered as expired, and not as failed", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, { retry: { maxAttempts: 3 } }, () => {});
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - 1, redeliveries: 1 }));
+    driver.consumer().deliver(delivery(2, { expiresAt: clock.now() - 1, redeliveries: 2 }));
+    await clock.pass(1_000);
+    const told = driver.sent("jobs..dead").map((each) => details(each));
+    expect(told).toHaveLength(2);
+    for (const { errorCode, errorMessage } of told as { errorCode: string; errorMessage: string }[]) {
+      expect(errorCode).toBe("EXPIRED");
+      expect(errorMessage).toMatch(/^The message expired\. .* not known here\.$/);
+    }
   });
 });
 

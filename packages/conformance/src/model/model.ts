@@ -212,8 +212,9 @@ export class Model {
     const what = `${where} dead-lettered ${nameOf(sent)} after ${reception.starts} handler calls, as attempt ${attempts}: ${why}`;
     // What took its process down whenever it ran alone may have done so before its handler was called.
     const mayBePoison = receiver.losses >= this.#settings.maxAttempts + runsAlone;
-    // Another process may have had a handler fail on it, for all its count tells.
-    const mayHaveFailed = sent.expires && countsMayBeHigher(receiver);
+    // Another process may have had a handler fail on it, for all its count tells; but it is not said to have failed.
+    const mayHaveFailed =
+      sent.expires && countsMayBeHigher(receiver) && why.startsWith("EXPIRED: The message expired.");
     if (reception.starts === 0 && !mayBePoison && !mayHaveFailed) this.violated("G5", what);
     else if (
       reception.starts - reception.postponed < this.#settings.maxAttempts &&

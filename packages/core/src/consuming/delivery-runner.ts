@@ -11,6 +11,7 @@ import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
+import { writtenFirstFailure } from "./attempt-headers.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
 import { matches } from "./filter.ts";
 import { type ClosingSubscription, HandlerCall } from "./handler-call.ts";
@@ -265,9 +266,16 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
   );
 }
 
-function expired(delivery: InFlightDelivery): unknown {
+/** The broker's count alone may stand for a failure in another process or for none: lost it must not be, nor called a failure. */
+function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unknown {
+  const hasFailed = (firstFailedAt ?? writtenFirstFailure(message.headers)) !== undefined;
   return (
-    delivery.lastError ??
-    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.")
+    lastError ??
+    new MessagingError(
+      "EXPIRED",
+      hasFailed
+        ? "The message had failed, and expired before its next attempt."
+        : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
+    )
   );
 }

@@ -73,6 +73,7 @@ export class Intake {
         await this.#change(signal);
         continue;
       }
+      const askedAt = scheduler.awaits ? monotonicNow(this.#context.clock) : undefined;
       const batch = await session.consumer.receive(room, { signal });
       if (signal.aborted) return scheduler.passOver(session, batch);
       onReceived();
@@ -84,6 +85,7 @@ export class Intake {
         // What was handled at once is held no longer, and tells nothing of its size.
         if (grown > 0) this.#usualBytes = Math.max(grown, (this.#usualBytes + grown) / 2);
       } else if (scheduler.isIsolated) scheduler.endIsolation();
+      if (askedAt !== undefined) scheduler.stopAwaiting(askedAt);
     }
   }
 

@@ -37,7 +37,11 @@ export async function openSession(
     onError,
   });
   // From here on a lost connection ends it, also while it is still being opened.
-  const forget = connector.onLost((error) => session.end(error));
+  const forget = connector.onLost((error) => {
+    session.end(error);
+    // At once: by the time that this consumer is closed, others may have what its handlers work on.
+    scheduler.loseAllOf(session);
+  });
   session.signal.addEventListener("abort", forget, { once: true });
   const giveUp = new AbortController();
   const limit = (ms: number) => clock.setTimeout(() => giveUp.abort(startTimedOut(spec, ms)), ms);

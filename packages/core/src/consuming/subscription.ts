@@ -384,16 +384,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     this.#session = undefined;
     session.end();
     const unsettled = this.#scheduler.unsettled(session);
-    this.#loseAllOf(session);
+    this.#scheduler.loseAllOf(session);
     session.acks.abandon();
     await this.#within(driverGraceMs, session.consumer.close(unsettled));
-  }
-
-  #loseAllOf(session: ConsumerSession): void {
-    this.#scheduler.lose(
-      (delivery) => delivery.session === session,
-      new MessagingError("LEASE_LOST", "The connection was lost."),
-    );
   }
 
   #fail(cause: MessagingError): void {
@@ -449,7 +442,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   /** While it drains nothing is recovered; but what its handlers still work on may be someone else's. */
   #heedLoss(session: ConsumerSession): void {
     const onEnd = () => {
-      if (session.error !== undefined) this.#loseAllOf(session);
+      if (session.error !== undefined) this.#scheduler.loseAllOf(session);
     };
     if (session.signal.aborted) onEnd();
     else session.signal.addEventListener("abort", onEnd, { once: true });
