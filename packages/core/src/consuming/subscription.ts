@@ -46,6 +46,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
   #toldOfOwnClose = false;
+  #toldFull = false;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
     this.#spec = spec;
@@ -101,6 +102,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       scheduler: this.#scheduler,
       settings,
       cumulative: capabilities.settlement === "cumulative",
+      ordered: address.ordered,
+      onFull: (parked) => this.#tellFull(parked),
     });
   }
 
@@ -446,6 +449,19 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     };
     if (session.signal.aborted) onEnd();
     else session.signal.addEventListener("abort", onEnd, { once: true });
+  }
+
+  #tellFull(parked: number): void {
+    // What waits for dead-lettered messages is told of by itself.
+    if (this.#toldFull || this.blockedKeys > 0) return;
+    this.#toldFull = true;
+    this.#context.onWarning(
+      new MessagingError(
+        "OVERLOADED",
+        `Nothing more of "${this.source}" is received for now: ${parked} messages wait behind their ordering keys, or for their next attempt, and no more may.`,
+        { remedy: "Make the handlers of busy keys quicker, or raise `prefetchBytes`." },
+      ),
+    );
   }
 
   #tellOfWait(timeoutMs: number): void {
