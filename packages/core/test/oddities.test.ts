@@ -450,6 +450,57 @@ describe("a time to live", () => {
   });
 });
 
+describe("a time to live where the broker tells its time", () => {
+  const hourMs = 3_600_000;
+  let now = () => Number.NaN;
+
+  it("is dated by it, not by the publisher's clock, and also while the connection is away", async () => {
+    let clock0 = 0;
+    const { client, driver, clock } = await connected({ brokerTime: () => clock0 + hourMs });
+    clock0 = clock.now();
+    await client.send(Jobs, 1, { ttlMs: 500 });
+    expect(driver.sent("jobs")[0]).toMatchObject({ expiresAt: clock0 + hourMs + 500, timestamp: clock0 });
+    driver.connection.hooks.lost(new MessagingError("CONNECTION_LOST", "gone"));
+    const sent = client.send(Jobs, 2, { ttlMs: 500 });
+    await clock.pass(1_000);
+    await sent;
+    expect(driver.sent("jobs")[1]?.expiresAt).toBe(clock0 + hourMs + 500);
+  });
+
+  it("is over by it, not by the consumer's clock: nothing fresh is dropped, nothing expired is handled", async () => {
+    const handled: number[] = [];
+    let behindMs = hourMs;
+    const { client, driver, clock } = await connected({ brokerTime: () => now() - behindMs });
+    now = () => clock.now();
+    await client.consume(Jobs, (value) => void handled.push(value));
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - hourMs + 10 }));
+    await clock.settle();
+    expect(handled).toEqual([1]);
+    behindMs = -hourMs;
+    driver.consumer().deliver(delivery(2, { expiresAt: clock.now() + hourMs - 10 }));
+    await clock.settle();
+    expect(handled).toEqual([1]);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+  });
+
+  it("decides as well whether a failed message would expire before its next attempt", async () => {
+    const { client, driver, clock } = await connected({ brokerTime: () => now() - hourMs });
+    now = () => clock.now();
+    await client.consume(Jobs, { retry: { backoff: () => 300 } }, () => {
+      throw new Error("no");
+    });
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - hourMs + 1_000 }));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 300"]);
+  });
+
+  it("goes by this computer's clock where the broker tells none", async () => {
+    const { client, driver, clock } = await connected({ brokerTime: () => undefined });
+    await client.send(Jobs, 1, { ttlMs: 500 });
+    expect(driver.sent("jobs")[0]?.expiresAt).toBe(clock.now() + 500);
+  });
+});
+
 describe("closing", () => {
   it("tells a handler that settled early, too", async () => {
     const { client, driver, clock } = await connected();

@@ -37,6 +37,8 @@ export interface DeliveryRunnerContext {
   readonly handlerContext: HandlerContext;
   readonly failures: FailurePath;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
 }
@@ -121,7 +123,7 @@ export class DeliveryRunner {
   }
 
   #isOver({ expiresAt }: InFlightDelivery): boolean {
-    return expiresAt !== undefined && this.#context.clock.now() >= expiresAt;
+    return expiresAt !== undefined && this.#context.brokerNow() >= expiresAt;
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {

@@ -29,6 +29,8 @@ import { sourceText } from "./source-text.ts";
 export interface FailurePathContext {
   readonly driver: Driver;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly address: Address;
   readonly retry: DecidedRetryPolicy;
   readonly settles: boolean;
@@ -99,9 +101,8 @@ export class FailurePath {
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
     const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
-    const now = clock.now();
     if (failure.verdict !== "postpone") {
-      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
+      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? clock.now();
       delivery.lastError = failure.error;
     }
     return decideFailure({
@@ -114,7 +115,7 @@ export class FailurePath {
         retry.longestDelayMs,
       ),
       expiresAt: delivery.expiresAt,
-      now,
+      now: this.#context.brokerNow(),
       kind: address.kind,
       keyed: address.ordered && message.key !== undefined,
       capabilities: driver.capabilities,

@@ -57,6 +57,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       this.#end = resolve;
     });
     const { driver, clock, observer, onError, attempts } = context;
+    const brokerNow = () => context.connector.brokerNow();
     const { capabilities } = driver;
     const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
@@ -77,6 +78,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       failures: new FailurePath({
         driver,
         clock,
+        brokerNow,
         address,
         retry: settings.retry,
         settles,
@@ -89,6 +91,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
         signal: this.#cancelling.signal,
       }),
       clock,
+      brokerNow,
       observer,
       onError,
       demand,
