@@ -316,7 +316,7 @@ export class BrokerClient implements Client<Feature> {
           headers: more,
           checkSize,
           // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
-          expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
+          expiresAt: Math.ceil(this.#connection.brokerNow() + timeoutMs + clockToleranceMs),
         },
       ),
     );

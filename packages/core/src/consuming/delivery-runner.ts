@@ -11,6 +11,7 @@ import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
+import { writtenFirstFailure } from "./attempt-headers.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
 import { matches } from "./filter.ts";
 import { type ClosingSubscription, HandlerCall } from "./handler-call.ts";
@@ -36,6 +37,8 @@ export interface DeliveryRunnerContext {
   readonly handlerContext: HandlerContext;
   readonly failures: FailurePath;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
 }
@@ -120,7 +123,7 @@ export class DeliveryRunner {
   }
 
   #isOver({ expiresAt }: InFlightDelivery): boolean {
-    return expiresAt !== undefined && this.#context.clock.now() >= expiresAt;
+    return expiresAt !== undefined && this.#context.brokerNow() >= expiresAt;
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
@@ -222,8 +225,11 @@ export class DeliveryRunner {
   // ── After a failure ─────────────────────────────────────────────────────────
 
   #failed(delivery: InFlightDelivery, failure: Failure): void {
-    if (delivery.state === "orphaned") return this.#turns.ack(delivery);
     const { failures } = this.#context;
+    if (delivery.state === "orphaned") {
+      failures.heardTooLate(delivery, failure);
+      return this.#turns.ack(delivery);
+    }
     const decision = failures.decide(delivery, failure);
     const step = failures.carryOut(delivery, failure, decision);
     if (!(step instanceof Promise)) return this.#take(delivery, step);
@@ -262,9 +268,16 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
   );
 }
 
-function expired(delivery: InFlightDelivery): unknown {
+/** The broker's count alone may stand for a failure in another process or for none: lost it must not be, nor called a failure. */
+function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unknown {
+  const hasFailed = (firstFailedAt ?? writtenFirstFailure(message.headers)) !== undefined;
   return (
-    delivery.lastError ??
-    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.")
+    lastError ??
+    new MessagingError(
+      "EXPIRED",
+      hasFailed
+        ? "The message had failed, and expired before its next attempt."
+        : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
+    )
   );
 }

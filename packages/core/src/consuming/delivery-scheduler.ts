@@ -1,6 +1,6 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
@@ -72,7 +72,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #stopped = false;
   /** The drain time is over: nothing that a handler says is settled any more. */
   #cancelled = false;
-  /** Handed back after a handler had seen it, until its consumer has closed. */
+  /** Ordering keys that wait for what was let go, and until when. */
+  readonly #awaited = new Map<string, number>();
+  /** Handed back, until its consumer has closed: what a handler had seen, and what has a lease. */
   #handedBack: InFlightDelivery[] = [];
   /** Running, or on its way to a retry or a dead-letter queue. */
   #working = 0;
@@ -202,6 +204,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
         delivery.move("delay");
         delivery.dueAt = monotonicNow(clock) + waitMs;
       }
+      this.#noteHandBack(delivery);
       this.#remember(delivery);
     }
   }
@@ -466,9 +469,13 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#context.onChange();
   }
 
-  /** Everything held of this session that is not settled, to renew its lease. */
+  /** Everything of this session that is not settled, to renew its lease: also what is handed back when it closes. */
   leased(session: ConsumerSession): InFlightDelivery[] {
-    return this.#inFlight.filter((delivery) => delivery.session === session && !delivery.lost);
+    const isOwn = (delivery: InFlightDelivery) => delivery.session === session && !delivery.lost;
+    return [
+      ...this.#inFlight.filter(isOwn),
+      ...this.#handedBack.filter((each) => !each.listed && isOwn(each)),
+    ];
   }
 
   /** What a closing consumer is told of those that are not settled, or when partitions go, of those in them. */
@@ -481,7 +488,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const delayed = new Map<ReceivedMessage, DelayedHandBack>();
     const goes = (each: InFlightDelivery) =>
       each.session === session && (partitions === undefined || partitions.has(each.partition));
-    for (const delivery of [...this.leased(session), ...this.#handedBack].filter(goes)) {
+    for (const delivery of this.leased(session).filter(goes)) {
       const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
       if (!waitsForAttempt(delivery)) continue;
@@ -497,6 +504,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const lost = new Set(this.#inFlight.filter((delivery) => !delivery.lost && matching(delivery)));
     if (lost.size === 0) return;
     for (const delivery of lost) {
+      this.#beginWait(delivery);
       this.#remember(delivery);
       delivery.lost = true;
       delivery.current?.cancel(reason);
@@ -506,11 +514,25 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     for (const delivery of lost) this.#freeRedriven(delivery);
   }
 
+  /** The same, for all that came with a consumer that is no more. What comes next comes in order. */
+  loseAllOf(session: ConsumerSession): void {
+    this.lose(
+      (delivery) => delivery.session === session,
+      new MessagingError("LEASE_LOST", "The connection was lost."),
+    );
+    if (this.awaits) this.stopAwaiting(Number.POSITIVE_INFINITY);
+  }
+
   /**
    * The same, and what follows them under their ordering keys goes with them: it must
    * not be handled before they come again.
    */
   loseWithFollowers(matching: (delivery: InFlightDelivery) => boolean, reason: MessagingError): void {
+    const lost = this.#withFollowers(matching);
+    if (lost.size > 0) this.lose((delivery) => lost.has(delivery), reason);
+  }
+
+  #withFollowers(matching: (delivery: InFlightDelivery) => boolean): ReadonlySet<InFlightDelivery> {
     const { ordered } = this.#context.address;
     const keys = new Set<string>();
     // In order of receipt, so that what is found after the first of a key has come after it.
@@ -521,9 +543,44 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       if (goes) keys.add(key);
       return goes;
     });
-    if (found.length === 0) return;
-    const lost = new Set(found);
-    this.lose((delivery) => lost.has(delivery), reason);
+    return new Set(found);
+  }
+
+  /**
+   * The same, for what the broker does not take back before its lease is over: it may deliver more of
+   * these keys meanwhile, which waits here until they have come again, or until nothing came of them
+   * for so long that they must have gone elsewhere.
+   */
+  letGo(matching: (delivery: InFlightDelivery) => boolean, awaitMs: number, reason: MessagingError): void {
+    const lost = this.#withFollowers(matching);
+    const idsByKey = new Map<string, string[]>();
+    for (const { message } of lost) {
+      if (message.key === undefined || !this.#context.address.ordered) continue;
+      const ids = idsByKey.get(message.key);
+      if (ids === undefined) idsByKey.set(message.key, [message.id]);
+      else ids.push(message.id);
+    }
+    for (const [key, ids] of idsByKey) {
+      this.#keys.await(key, ids);
+      this.#awaited.set(key, monotonicNow(this.#context.clock) + awaitMs);
+    }
+    if (lost.size > 0) this.lose((delivery) => lost.has(delivery), reason);
+  }
+
+  /** Keys wait for what was let go. */
+  get awaits(): boolean {
+    return this.#awaited.size > 0;
+  }
+
+  /** What was awaited until then, by the clock's steady time, has had its chance to come again. */
+  stopAwaiting(until: number): void {
+    for (const [key, awaitedUntil] of this.#awaited) {
+      if (awaitedUntil > until) continue;
+      this.#awaited.delete(key);
+      const next = this.#keys.stopAwaiting(key);
+      if (next !== undefined) this.#unparkReady(next);
+    }
+    this.proceed();
   }
 
   /**
@@ -531,6 +588,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
    * settled, its settlement tells.
    */
   loseUnsettled(lost: ReadonlySet<ReceivedMessage>, reason: MessagingError): void {
+    this.#handedBack = this.#handedBack.filter(({ message }) => !lost.has(message));
     this.loseWithFollowers((delivery) => lost.has(delivery.message) && isUnsettled(delivery), reason);
   }
 
@@ -585,9 +643,16 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** It was an attempt, whether its handler ends before its consumer has closed or after. */
   #noteCutOff(delivery: InFlightDelivery): void {
     if (delivery.state !== "running" || !delivery.current?.call.handlerCalled) return;
+    this.#beginWait(delivery);
     this.#remember(delivery);
     if (!delivery.suspect) delivery.attempt++;
     this.#noteHandBack(delivery);
+  }
+
+  /** A retry in place that was asked for waits from now on, since the end of its handler is not waited for. */
+  #beginWait(delivery: InFlightDelivery): void {
+    const stays = delivery.state === "running" ? delivery.current?.outcome.staysAfter : undefined;
+    if (stays?.step === "wait") delivery.dueAt = monotonicNow(this.#context.clock) + stays.delayMs;
   }
 
   #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
@@ -622,9 +687,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.proceed();
   }
 
-  /** To tell its consumer when that closes, or lets its partition go. */
+  /** To tell its consumer when that closes, or lets its partition go; until then it keeps its lease. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (delivery.wasStarted || delivery.dueAt > 0) this.#handedBack.push(delivery);
+    if (delivery.wasStarted || delivery.dueAt > 0 || this.#context.isLeased) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
@@ -715,6 +780,8 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
 /** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
   if (delivery.isDeadLettered) return false;
+  // A handler that does not end has asked for it.
+  if (delivery.state === "running") return delivery.dueAt > 0;
   const isIdle = delivery.isIdle || delivery.state === "ended";
   return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

@@ -11,6 +11,10 @@ export type DeliveryPartition = Partition<InFlightDelivery>;
 export interface CurrentAttempt {
   readonly settlement: Delivery["settlement"];
   readonly call: HandlerCall;
+  /** `staysAfter`: what was decided while it runs, and begins when it has ended. */
+  readonly outcome: {
+    readonly staysAfter?: { readonly step: "block" } | { readonly step: "wait"; readonly delayMs: number };
+  };
   cancel(reason: unknown): void;
 }
 

@@ -46,11 +46,13 @@ const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 /** Makes messages of what is to be published, and refuses those that the broker would not take. */
 export class MessageWriter {
   readonly #clock: Clock;
+  readonly #brokerNow: () => number;
   readonly #capabilities: Capabilities;
   readonly #nextId = idSource();
 
-  constructor(clock: Clock, capabilities: Capabilities) {
+  constructor(clock: Clock, brokerNow: () => number, capabilities: Capabilities) {
     this.#clock = clock;
+    this.#brokerNow = brokerNow;
     this.#capabilities = capabilities;
   }
 
@@ -89,7 +91,9 @@ export class MessageWriter {
       timestamp: Math.floor(options.timestamp ?? now),
       headers: reply?.headers === undefined ? headers : { ...headers, ...reply.headers },
       delayMs: Math.ceil(options.delayMs ?? 0),
-      expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
+      // By the broker's time: a wait for the connection counts, and clocks that differ do not.
+      expiresAt:
+        options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(this.#brokerNow() + options.ttlMs),
       replyTo: reply?.replyTo,
       correlationId: options.correlationId,
     });
