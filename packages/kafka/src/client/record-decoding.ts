@@ -1,5 +1,6 @@
 import { UnsupportedFormatError } from "../errors.ts";
-import type { IncomingRecord } from "../mapping.ts";
+import { hasRepeatedValues, type IncomingRecord } from "../mapping.ts";
+import { RepeatedTexts } from "./repeated-texts.ts";
 
 /** Bytes of a batch before its first record. */
 const batchHead = 61;
@@ -150,7 +151,19 @@ class Cursor {
     this.at = start + length;
     return this.#data.toString("utf8", start, this.at);
   }
+
+  /** One that has most likely been read before. */
+  repeatedText(): string {
+    const length = this.varint();
+    if (length <= 0) return "";
+    const start = this.at;
+    this.at = start + length;
+    return repeatedTexts.read(this.#data, start, this.at);
+  }
 }
+
+/** Names of headers, and values of which there are few. */
+const repeatedTexts = new RepeatedTexts();
 
 class Fetched implements IncomingRecord {
   readonly offset: number;
@@ -181,9 +194,11 @@ class Fetched implements IncomingRecord {
 
   headers(): readonly string[] {
     const cursor = new Cursor(this.#data, this.#headersAt);
-    const strings = cursor.varint() * 2;
     const headers: string[] = [];
-    for (let i = 0; i < strings; i++) headers.push(cursor.text());
+    for (let left = cursor.varint(); left > 0; left--) {
+      const name = cursor.repeatedText();
+      headers.push(name, hasRepeatedValues(name) ? cursor.repeatedText() : cursor.text());
+    }
     return headers;
   }
 
