@@ -45,6 +45,8 @@ export class DestinationSender implements PendingOwner {
   readonly #preparation: Preparation;
   #flushScheduled = false;
   #waitsForTurn = false;
+  /** Of all that is added in this turn. */
+  #turnDeadline = 0;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
@@ -70,22 +72,31 @@ export class DestinationSender implements PendingOwner {
   add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
     if (signal?.aborted) return Promise.reject(aborted(signal));
     return new Promise((resolve, reject) => {
-      const entry = this.enter({ message, size, deadline: undefined, resolve, reject });
+      const entry = this.#enter(message, size, undefined, resolve, reject);
       if (signal !== undefined) entry?.abortWith(signal);
     });
   }
 
   /** As `add`, for whoever has to know at once, or to give it up. `undefined` when it has been refused. */
-  enter(wanted: Entering): PendingPublish | undefined {
-    const { budget, clock, timeoutMs } = this.#context;
-    const refusal = budget.take(wanted.size);
+  enter({ message, size, deadline, resolve, reject }: Entering): PendingPublish | undefined {
+    return this.#enter(message, size, deadline, resolve, reject);
+  }
+
+  #enter(
+    message: WireMessage,
+    size: number,
+    givenDeadline: number | undefined,
+    resolve: (receipt: Receipt) => void,
+    reject: (error: MessagingError) => void,
+  ): PendingPublish | undefined {
+    const refusal = this.#context.budget.take(size);
     if (refusal !== undefined) {
-      wanted.reject(refusal);
+      reject(refusal);
       return undefined;
     }
     if (!this.kept) this.#owner.returned(this);
-    const deadline = wanted.deadline ?? monotonicNow(clock) + timeoutMs;
-    const entry = new PendingPublish(this, wanted, deadline);
+    const deadline = givenDeadline ?? this.#deadline();
+    const entry = new PendingPublish(this, message, size, deadline, resolve, reject);
     if (this.#pending++ === 0 && this.#outage.error !== undefined) this.#context.troubleChanged();
     this.#waiting.add(entry);
     if (deadline < this.#watchesUntil) this.#stopWatching();
@@ -94,6 +105,15 @@ export class DestinationSender implements PendingOwner {
       queueMicrotask(this.#flush);
     }
     return entry;
+  }
+
+  /** What leaves together is out of time together: asking for the time costs a tenth of a publish. */
+  #deadline(): number {
+    if (!this.#flushScheduled) {
+      const { clock, timeoutMs } = this.#context;
+      this.#turnDeadline = monotonicNow(clock) + timeoutMs;
+    }
+    return this.#turnDeadline;
   }
 
   finished(entry: PendingPublish): void {
@@ -149,8 +169,8 @@ export class DestinationSender implements PendingOwner {
   };
 
   async #send(entries: readonly PendingPublish[]): Promise<void> {
-    const { driver, link, clock } = this.#context;
-    const flight = new InFlightBatch(entries, monotonicNow(clock));
+    const { driver, link, clock, observer } = this.#context;
+    const flight = new InFlightBatch(entries, observer?.published === undefined ? 0 : monotonicNow(clock));
     this.#inFlight.add(flight);
     let outcomes: readonly PublishOutcome[] | undefined;
     let cause: unknown;
