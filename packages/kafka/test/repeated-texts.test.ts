@@ -9,14 +9,23 @@ describe("texts that come again and again", () => {
   };
 
   it("are what their bytes say, the first time and later", () => {
-    for (const text of ["waybill-id", "content-type", "größe", "🚚", "\u0000", "x".repeat(40), "x".repeat(41)]) {
+    for (const text of [
+      "waybill-id",
+      "content-type",
+      "größe",
+      "🚚",
+      "\u0000",
+      "x".repeat(40),
+      "x".repeat(41),
+    ]) {
       expect(read(text)).toBe(text);
       expect(read(text)).toBe(text);
     }
   });
 
   it("are told apart where they have the same length, beginning and end", () => {
-    for (const text of ["trace-a-id", "trace-b-id", "trace-a-id", "trace-c-id"]) expect(read(text)).toBe(text);
+    for (const text of ["trace-a-id", "trace-b-id", "trace-a-id", "trace-c-id"])
+      expect(read(text)).toBe(text);
   });
 
   it("are what was there when they were read, whatever becomes of the buffer", () => {

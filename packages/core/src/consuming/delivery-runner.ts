@@ -4,7 +4,7 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { decodeBody } from "../publishing/decode.ts";
+import { BodyDecoder } from "../publishing/decode.ts";
 import { type Validated, validate } from "../publishing/validate.ts";
 import { inContextOf } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
@@ -61,6 +61,7 @@ export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
   readonly #turns: RunnerHost;
   readonly #manual: ManualSettlement;
+  readonly #bodies: BodyDecoder;
   /** What is in the way of the handler, if anything is. */
   readonly #hasMiddleware: boolean;
   /** Calls the handler, through its middleware. One for all deliveries, so that none needs a function of its own. */
@@ -70,6 +71,7 @@ export class DeliveryRunner {
     this.#context = context;
     this.#turns = turns;
     this.#manual = manual;
+    this.#bodies = new BodyDecoder(context.payload);
     const { handler, handlerContext } = context;
     const middleware = new MiddlewareCall(context, manual);
     this.#hasMiddleware = !middleware.isEmpty;
@@ -97,7 +99,7 @@ export class DeliveryRunner {
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
       delivery.startedAt = now;
-      const body = decodeBody(payload, delivery.message.body);
+      const body = this.#bodies.decode(delivery.message.body);
       // A schema may think for as long as a handler, and is part of its call.
       decoded =
         payload.schema === undefined

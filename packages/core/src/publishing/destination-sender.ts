@@ -259,7 +259,8 @@ export class DestinationSender implements PendingOwner {
         this.#expireOverdue();
         this.#watch();
       },
-      Math.max(0, oldest - monotonicNow(clock)),
+      // Runtimes cut off parts of a millisecond: too early, and each length of a timer costs a list of its own.
+      Math.max(0, Math.ceil(oldest - monotonicNow(clock))),
     );
   }
 

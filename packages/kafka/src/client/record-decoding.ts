@@ -162,6 +162,9 @@ class Cursor {
   }
 }
 
+/** What records have at most, nearly always. */
+const usualHeaders = 16;
+
 /** Names of headers, and values of which there are few. */
 const repeatedTexts = new RepeatedTexts();
 
@@ -194,10 +197,13 @@ class Fetched implements IncomingRecord {
 
   headers(): readonly string[] {
     const cursor = new Cursor(this.#data, this.#headersAt);
-    const headers: string[] = [];
-    for (let left = cursor.varint(); left > 0; left--) {
+    const count = cursor.varint();
+    // A list that grows has room for seventeen. From the wire: the count may be anything.
+    const headers: string[] = new Array(count > 0 && count <= usualHeaders ? 2 * count : 0);
+    for (let i = 0; i < count; i++) {
       const name = cursor.repeatedText();
-      headers.push(name, hasRepeatedValues(name) ? cursor.repeatedText() : cursor.text());
+      headers[2 * i] = name;
+      headers[2 * i + 1] = hasRepeatedValues(name) ? cursor.repeatedText() : cursor.text();
     }
     return headers;
   }
