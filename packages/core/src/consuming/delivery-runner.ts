@@ -28,6 +28,8 @@ export interface DeliveryRunnerContext {
   readonly filter: Filter | undefined;
   /** False for a reply path, whose deliveries need no settlement. */
   readonly settles: boolean;
+  /** Whether what is held has a lease, which is renewed for so long only. */
+  readonly isLeased: boolean;
   readonly handler: (value: unknown, attempt: Attempt) => unknown;
   readonly middleware: readonly HandleMiddleware[];
   /** What a middleware is given. */
@@ -98,7 +100,7 @@ export class DeliveryRunner {
         delivery.attempt = settings.retry.maxAttempts;
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
-      delivery.startedAt = now;
+      if (this.#context.isLeased) delivery.startedAt = now;
       const body = this.#bodies.decode(delivery.message.body);
       // A schema may think for as long as a handler, and is part of its call.
       decoded =

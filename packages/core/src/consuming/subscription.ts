@@ -68,6 +68,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       filter: capabilities.features.filters?.how === "native" ? undefined : spec.filter,
       settles,
       cumulative: capabilities.settlement === "cumulative",
+      isLeased: capabilities.lease !== undefined,
       blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
