@@ -12,7 +12,7 @@ import { InFlightBatch } from "./in-flight-batch.ts";
 import { outOfTime } from "./out-of-time.ts";
 import { Outage } from "./outage.ts";
 import { type SendFailure, withOvertaken } from "./overtaken.ts";
-import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
 import { Preparation } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
 
@@ -45,7 +45,7 @@ export class DestinationSender implements PendingOwner {
   readonly #preparation: Preparation;
   #flushScheduled = false;
   #waitsForTurn = false;
-  /** Of all that is added in this turn. */
+  /** Of all that is added in this turn, and leaves together: asking for the time costs a tenth of a publish. */
   #turnDeadline = 0;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
@@ -72,30 +72,28 @@ export class DestinationSender implements PendingOwner {
   add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
     if (signal?.aborted) return Promise.reject(aborted(signal));
     return new Promise((resolve, reject) => {
-      const entry = this.#enter(message, size, undefined, resolve, reject);
+      const entry = this.enter(message, size, undefined, resolve, reject);
       if (signal !== undefined) entry?.abortWith(signal);
     });
   }
 
   /** As `add`, for whoever has to know at once, or to give it up. `undefined` when it has been refused. */
-  enter({ message, size, deadline, resolve, reject }: Entering): PendingPublish | undefined {
-    return this.#enter(message, size, deadline, resolve, reject);
-  }
-
-  #enter(
+  enter(
     message: WireMessage,
     size: number,
     givenDeadline: number | undefined,
     resolve: (receipt: Receipt) => void,
     reject: (error: MessagingError) => void,
   ): PendingPublish | undefined {
-    const refusal = this.#context.budget.take(size);
+    const { budget, clock, timeoutMs } = this.#context;
+    const refusal = budget.take(size);
     if (refusal !== undefined) {
       reject(refusal);
       return undefined;
     }
     if (!this.kept) this.#owner.returned(this);
-    const deadline = givenDeadline ?? this.#deadline();
+    if (!this.#flushScheduled) this.#turnDeadline = monotonicNow(clock) + timeoutMs;
+    const deadline = givenDeadline ?? this.#turnDeadline;
     const entry = new PendingPublish(this, message, size, deadline, resolve, reject);
     if (this.#pending++ === 0 && this.#outage.error !== undefined) this.#context.troubleChanged();
     this.#waiting.add(entry);
@@ -105,15 +103,6 @@ export class DestinationSender implements PendingOwner {
       queueMicrotask(this.#flush);
     }
     return entry;
-  }
-
-  /** What leaves together is out of time together: asking for the time costs a tenth of a publish. */
-  #deadline(): number {
-    if (!this.#flushScheduled) {
-      const { clock, timeoutMs } = this.#context;
-      this.#turnDeadline = monotonicNow(clock) + timeoutMs;
-    }
-    return this.#turnDeadline;
   }
 
   finished(entry: PendingPublish): void {
