@@ -11,7 +11,7 @@ import { delivery } from "./workbench.ts";
 
 const session = new ConsumerSession();
 const held = (name: unknown, partition?: Partition<InFlightDelivery>) =>
-  new InFlightDelivery(delivery(name), session, partition, {}, 1, 1, 0);
+  new InFlightDelivery(delivery(name), session, partition, {}, 1, 1, undefined, 0);
 const nameOf = (one: InFlightDelivery | undefined) =>
   one && JSON.parse(new TextDecoder().decode(one.message.body));
 

@@ -3,7 +3,6 @@ import type { Subscription } from "../api/subscription.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
-import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
@@ -19,10 +18,13 @@ import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
+import { ParkedDeliveries } from "./parked-deliveries.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { RunningDeliveries } from "./running-deliveries.ts";
+import { StartLoop } from "./start-loop.ts";
 import { Suspects } from "./suspects.ts";
 import type { Demand } from "./takers.ts";
+import { WorkUnderWay } from "./work-under-way.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription & ClosingSubscription;
@@ -42,9 +44,6 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onWiden: () => boolean;
 }
 
-/** How many are started in a row before what they wait for goes on, so that it counts as well. */
-const mostInARow = 64;
-
 /** How long a suspect runs, in milliseconds, before others may run beside it. */
 const harmlessMs = 1_000;
 
@@ -62,7 +61,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
   readonly #blockedKeys: BlockedKeys | undefined;
-  #idle: { readonly but: number; readonly resolve: () => void }[] = [];
+  readonly #loop: StartLoop;
   /** Attempts whose handler has not ended, settled or not. */
   readonly #running = new RunningDeliveries();
   readonly #holds = new Set<object>();
@@ -76,12 +75,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #awaited = new Map<string, number>();
   /** Handed back, until its consumer has closed: what a handler had seen, and what has a lease. */
   #handedBack: InFlightDelivery[] = [];
-  /** Running, or on its way to a retry or a dead-letter queue. */
-  #working = 0;
-  #parked = 0;
-  #parkedBytes = 0;
-  #starting = false;
-  #waitsForTurn = false;
+  readonly #work = new WorkUnderWay();
+  readonly #parked = new ParkedDeliveries();
   #suspectTimer: unknown;
 
   constructor(context: DeliverySchedulerContext) {
@@ -107,6 +102,15 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       },
     });
     this.#runner = new DeliveryRunner(context, this, manual);
+    this.#loop = new StartLoop(this.#ready, {
+      clock: context.clock,
+      mayStart: () => this.#mayStart(),
+      start: (delivery, now) => this.#start(delivery, now),
+      onPause: () => {
+        if (this.#work.size === 0 && !this.#stopped) this.#isolation.idle();
+        context.onChange();
+      },
+    });
   }
 
   get running(): number {
@@ -124,10 +128,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
   /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
   get parked(): number {
-    return this.#parked;
+    return this.#parked.size;
   }
   get parkedBytes(): number {
-    return this.#parkedBytes;
+    return this.#parked.bytes;
   }
   /** Ordering keys that wait for a dead-lettered message. */
   get blockedKeys(): number {
@@ -223,7 +227,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
       // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
       if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
-      return this.#park(delivery);
+      return this.#parked.add(delivery);
     }
     if (waitMs > 0) return this.#delay(delivery, waitMs);
     this.#makeReady(delivery);
@@ -232,7 +236,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #makeReady(delivery: InFlightDelivery): void {
     if (delivery.isDeadLettered !== false) {
       delivery.move("block");
-      this.#park(delivery);
+      this.#parked.add(delivery);
       if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
       return;
     }
@@ -244,29 +248,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
-    this.#startReady(false);
-  }
-
-  #startReady(isOwnTurn: boolean): void {
-    // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
-    if (this.#starting || this.#waitsForTurn) return;
-    this.#starting = true;
-    try {
-      // Whoever has waited for its turn starts one at least.
-      for (let started = 0; !this.#ready.isEmpty && this.#mayStart(); started++) {
-        if (started >= mostInARow || (eventLoopTurns.isOver && !(isOwnTurn && started === 0))) {
-          this.#goOnLater();
-          break;
-        }
-        const delivery = this.#ready.take();
-        if (delivery === undefined) break;
-        this.#start(delivery);
-      }
-    } finally {
-      this.#starting = false;
-    }
-    if (this.#working === 0 && !this.#stopped) this.#isolation.idle();
-    this.#context.onChange();
+    this.#loop.run();
   }
 
   #mayStart(): boolean {
@@ -275,27 +257,17 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
   }
 
-  #start(delivery: InFlightDelivery): void {
+  #start(delivery: InFlightDelivery, now: number): void {
     delivery.move("start");
     this.#running.add(delivery);
     this.#context.demand?.started(delivery);
-    this.#working++;
+    this.#work.begins();
     if (delivery.suspect) {
       this.#suspects.started();
       this.#watchSuspects();
     }
     delivery.partition?.started();
-    this.#runner.begin(delivery);
-  }
-
-  /** What has been started goes on first and, when this turn is over, the others of this process. */
-  #goOnLater(): void {
-    this.#waitsForTurn = true;
-    const later = eventLoopTurns.isOver ? eventLoopTurns.next() : Promise.resolve();
-    void later.then(() => {
-      this.#waitsForTurn = false;
-      this.#startReady(true);
-    });
+    this.#runner.begin(delivery, now);
   }
 
   handlerEnded(delivery: InFlightDelivery): boolean {
@@ -355,13 +327,13 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
-    this.#park(delivery);
+    this.#parked.add(delivery);
     this.#setTimer(delivery, delayMs);
   }
 
   #delay(delivery: InFlightDelivery, delayMs: number): void {
     delivery.move("delay");
-    this.#park(delivery);
+    this.#parked.add(delivery);
     this.#setTimer(delivery, delayMs);
   }
 
@@ -373,7 +345,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       delivery.dueAt = 0;
       delivery.move("due");
       delivery.ending = "ack";
-      this.#unpark(delivery);
+      this.#parked.remove(delivery);
       if (delivery.suspect || delivery.isDeadLettered !== false) this.#makeReady(delivery);
       else this.#ready.addAgain(delivery);
       this.proceed();
@@ -394,7 +366,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
-    this.#park(delivery);
+    this.#parked.add(delivery);
     this.#blockedKeys?.add(delivery);
   }
 
@@ -417,9 +389,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#blockedKeys?.remove(original);
     this.#blockedKeys?.remove(copy);
     copy.move("block");
-    this.#park(copy);
+    this.#parked.add(copy);
     original.beginAnew(copy);
-    this.#unpark(original);
+    this.#parked.remove(original);
     this.#ready.addAgain(original);
   }
 
@@ -616,19 +588,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** Resolves when no more than so many are being worked on. */
   idle(but = 0): Promise<void> {
-    return new Promise((resolve) => {
-      this.#idle.push({ but, resolve });
-      this.#tellIdle();
-    });
-  }
-
-  #tellIdle(): void {
-    if (this.#idle.length === 0) return;
-    this.#idle = this.#idle.filter(({ but, resolve }) => {
-      if (this.#working > but) return true;
-      resolve();
-      return false;
-    });
+    return this.#work.idle(but);
   }
 
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
@@ -709,37 +669,17 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     });
   }
 
-  #park(delivery: InFlightDelivery): void {
-    if (delivery.parked) return;
-    delivery.parked = true;
-    this.#countParked(delivery, 1);
-  }
-
-  #unpark(delivery: InFlightDelivery): void {
-    if (!delivery.parked) return;
-    delivery.parked = false;
-    this.#countParked(delivery, -1);
-  }
-
-  #countParked({ size, partition }: InFlightDelivery, by: 1 | -1): void {
-    this.#parked += by;
-    this.#parkedBytes += by * size;
-    if (partition === undefined) return;
-    partition.parked += by;
-    partition.parkedBytes += by * size;
-  }
-
   /** Its key is free. */
   #unparkReady(delivery: InFlightDelivery): void {
     const waitMs = delivery.dueAt - monotonicNow(this.#context.clock);
     if (delivery.dueAt > 0 && waitMs > 0) return this.#delay(delivery, waitMs);
     delivery.dueAt = 0;
-    this.#unpark(delivery);
+    this.#parked.remove(delivery);
     this.#makeReady(delivery);
   }
 
   #remove(delivery: InFlightDelivery): void {
-    this.#unpark(delivery);
+    this.#parked.remove(delivery);
     this.#blockedKeys?.remove(delivery);
     if (!delivery.listed) return;
     this.#inFlight.remove(delivery);
@@ -762,12 +702,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   #workEnds(delivery: InFlightDelivery, event: "delay" | "block" | "ack" | "finish"): void {
     delivery.move(event);
-    this.#working--;
+    this.#work.ends();
     delivery.partition?.ended();
     this.#forgetPartitionOf(delivery);
     if (delivery.suspect) this.#suspects.ended();
     this.#isolation.ended(delivery.suspect);
-    this.#tellIdle();
   }
 }
 

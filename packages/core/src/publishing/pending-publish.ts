@@ -43,7 +43,14 @@ export class PendingPublish {
   readonly #reject: (error: MessagingError) => void;
   #stopListening: (() => void) | undefined;
 
-  constructor(owner: PendingOwner, { message, size, resolve, reject }: Entering, deadline: number) {
+  constructor(
+    owner: PendingOwner,
+    message: WireMessage,
+    size: number,
+    deadline: number,
+    resolve: (receipt: Receipt) => void,
+    reject: (error: MessagingError) => void,
+  ) {
     this.#owner = owner;
     this.message = message;
     this.size = size;

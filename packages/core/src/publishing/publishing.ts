@@ -185,25 +185,24 @@ export class Publishing {
   /** Into its sender, as one of its batch if there is one. */
   #enter({ address, batch }: Wanted, entering: Entering): PendingPublish | undefined {
     const sender = this.sender(address);
-    if (batch === undefined) return sender.enter(entering);
+    const { message, size, deadline, resolve, reject } = entering;
+    if (batch === undefined) return sender.enter(message, size, deadline, resolve, reject);
     const { order, index } = batch;
-    const { key } = entering.message;
+    const { key } = message;
     const refusal = order.refusal(key, index);
     if (refusal !== undefined) {
-      entering.reject(refusal);
+      reject(refusal);
       return undefined;
     }
-    const entry = sender.enter({
-      ...entering,
-      resolve: (receipt) => {
-        order.stored(key, index);
-        entering.resolve(receipt);
-      },
-      reject: (error) => {
-        order.failed(key, index, error);
-        entering.reject(error);
-      },
-    });
+    const stored = (receipt: Receipt) => {
+      order.stored(key, index);
+      resolve(receipt);
+    };
+    const failed = (error: MessagingError) => {
+      order.failed(key, index, error);
+      reject(error);
+    };
+    const entry = sender.enter(message, size, deadline, stored, failed);
     if (entry !== undefined) order.entered(key, index, entry);
     return entry;
   }
