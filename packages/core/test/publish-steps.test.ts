@@ -76,6 +76,7 @@ describe("steps that take their time", () => {
 
   it("that hang end with the time limit, count as pending meanwhile, and hold up nobody any longer", async () => {
     const Slow = topic<string>("slow", {
+      key: () => "one",
       schema: schema((value) => (value === "hang" ? never : Promise.resolve({ value }))),
     });
     const { client, driver, clock } = await connected({}, { publishTimeoutMs: 1_000 });
@@ -98,8 +99,9 @@ describe("steps that take their time", () => {
       { middleware: { publish: [(message, next) => (message.value === "hang" ? never : next())] } },
     );
     const abort = new AbortController();
-    const hanging = failureOf(client.publish(Plain, "hang", { signal: abort.signal }));
-    const later = client.publish(Plain, "later", { signal: new AbortController().signal });
+    const One = topic<string>("one", { key: () => "one" });
+    const hanging = failureOf(client.publish(One, "hang", { signal: abort.signal }));
+    const later = client.publish(One, "later", { signal: new AbortController().signal });
     await clock.settle();
     expect(driver.published).toEqual([]);
     abort.abort("why");
@@ -182,11 +184,12 @@ describe("steps that take their time", () => {
       else turn.take(() => acted.push(index));
     });
     expect(acted).toEqual([]);
-    expect(chains.isBusy(owner)).toBe(true);
+    expect(chains.isBusy(owner, "a")).toBe(true);
+    expect(chains.isBusy(owner, "b")).toBe(false);
     turns[0]?.release();
     expect(acted).toHaveLength(66_666);
     expect(acted).toEqual([...acted].sort((a, b) => a - b));
-    expect(chains.isBusy(owner)).toBe(false);
+    expect(chains.isBusy(owner, "a")).toBe(false);
   });
 });
 

@@ -70,7 +70,7 @@ export class DestinationSender implements PendingOwner {
   add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
     if (signal?.aborted) return Promise.reject(aborted(signal));
     return new Promise((resolve, reject) => {
-      const entry = this.enter({ message, size, deadline: undefined, resolve, reject });
+      const entry = this.enter({ message, size, isCounted: false, deadline: undefined, resolve, reject });
       if (signal !== undefined) entry?.abortWith(signal);
     });
   }
@@ -78,7 +78,7 @@ export class DestinationSender implements PendingOwner {
   /** As `add`, for whoever has to know at once, or to give it up. `undefined` when it has been refused. */
   enter(wanted: Entering): PendingPublish | undefined {
     const { budget, clock, timeoutMs } = this.#context;
-    const refusal = budget.take(wanted.size);
+    const refusal = wanted.isCounted ? undefined : budget.take(wanted.size);
     if (refusal !== undefined) {
       wanted.reject(refusal);
       return undefined;
@@ -97,7 +97,7 @@ export class DestinationSender implements PendingOwner {
   }
 
   finished(entry: PendingPublish): void {
-    this.#context.budget.give(entry.size);
+    if (!entry.isCounted) this.#context.budget.give(entry.size);
     if (--this.#pending > 0) return;
     this.#rest();
     if (this.#outage.error !== undefined) this.#context.troubleChanged();
