@@ -174,6 +174,34 @@ describe("steps that take their time", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("may publish while the client closes; nobody may once they are done", async () => {
+    const { middleware, gates } = held();
+    const Audit = topic<string>("audit");
+    const nested: PublishMiddleware = async (message, next) => {
+      if (message.destination === "audit") return next();
+      return middleware(message, async () => {
+        await Promise.all([
+          client.publish(Audit, `of ${message.value}`),
+          client.publishBatch(Audit, ["batch"]),
+        ]);
+        return next();
+      });
+    };
+    const { client, driver, clock } = await connected({}, { middleware: { publish: [nested] } });
+    const published = client.publish(Keyed, "a1");
+    await clock.settle();
+    const closing = client.close({ timeoutMs: 5_000 });
+    await clock.settle();
+    gates.get("a1")?.open();
+    await published;
+    expect((await failureOf(client.publish(Plain, "late")))?.code).toBe("CLOSED");
+    await closing;
+    expect(values(driver.sent("audit"))).toEqual(["of a1", "batch"]);
+    expect(values(driver.sent("keyed"))).toEqual(["a1"]);
+    expect(driver.sent("plain")).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+
   it("chains of turns leave nothing behind", () => {
     const chains = new TurnChains<object>();
     const owner = {};

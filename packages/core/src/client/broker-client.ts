@@ -289,7 +289,7 @@ export class BrokerClient implements Client<Feature> {
 
   // biome-ignore lint/suspicious/noExplicitAny: the reply's type is the contract's
   async request(to: AnyQueue, value: unknown, options: RequestOptions = {}): Promise<any> {
-    this.#check(to, "queue", this.#draining);
+    this.#check(to, "queue", this.#stillPublishes);
     requireFeature(
       this.#driver,
       "requestReply",
@@ -486,12 +486,17 @@ export class BrokerClient implements Client<Feature> {
     options: PublishOptions | undefined,
   ): Promise<never> | undefined {
     try {
-      this.#check(to, kind, this.#draining);
+      this.#check(to, kind, this.#stillPublishes);
       if (options !== undefined) checkPublishing(options);
       return undefined;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Also while it closes: what was accepted may publish before it is done. */
+  get #stillPublishes(): boolean {
+    return this.#draining || this.#publishing.isInSteps;
   }
 
   #check(contract: Contract, kind: "topic" | "queue", evenClosing = false): void {
