@@ -79,12 +79,18 @@ function defaultKey({ source, group, id }: Delivery): string {
   return (id === "" ? undefined : `${source}|${group ?? ""}|${id}`) as string;
 }
 
-/** The most bytes of names that a store remembers, whatever senders choose as ids. */
+/** The most bytes that a store takes, whatever senders choose as ids. */
 const mostBytes = 16 * 1024 * 1024;
+
+/** What a name takes: two bytes for each unit at most, and 100 for being remembered. */
+function bytesOf(name: string): number {
+  return 2 * name.length + 100;
+}
 
 /**
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
- * their names take more than 16 MiB. For one member, or for tests.
+ * they take more than 16 MiB: for each its name, two bytes a character, and 100 bytes. That is some
+ * 100,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function memoryDeduplicationStore(
@@ -102,12 +108,11 @@ export function memoryDeduplicationStore(
     add(name) {
       if (names.has(name)) return;
       names.add(name);
-      // Two for each unit is what a string takes at most.
-      bytes += 2 * name.length;
+      bytes += bytesOf(name);
       for (const oldest of names) {
         if (names.size <= max && bytes <= mostBytes) break;
         names.delete(oldest);
-        bytes -= 2 * oldest.length;
+        bytes -= bytesOf(oldest);
       }
     },
   };
