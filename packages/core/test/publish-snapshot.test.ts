@@ -9,7 +9,7 @@ import {
   type StandardSchema,
   topic,
 } from "../src/index.ts";
-import { connected, failureOf, gate, never, values } from "./workbench.ts";
+import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
 
 interface Order {
   n: number;
@@ -120,6 +120,53 @@ describe("what is published is what the application gave at that moment", () => 
       remedy: expect.any(String),
     });
     expect(driver.published).toEqual([]);
+  });
+});
+
+describe("what is asked and replied is what the application gave at that moment", () => {
+  const late = schema<Order>(async (value) => {
+    await soon();
+    return wants(({ n }) => n > 0)(value);
+  });
+  const Questions = queue<Order, Order, Order>("questions", { reply: { schema: late } });
+
+  it("however long the inbox takes to open, and also when it is asked again; it counts meanwhile", async () => {
+    const { client, driver, clock } = await connected({}, { maxPending: { bytes: 1_000 } });
+    const order = { n: 1, k: "first" };
+    const first = failureOf(client.request(Questions, order, { timeoutMs: 100 }));
+    Object.assign(order, { n: 2, k: "second" });
+    const second = failureOf(client.request(Questions, order, { timeoutMs: 100 }));
+    Object.assign(order, { n: 3, k: "third" });
+    expect((await failureOf(client.request(Questions, { n: 4, k: "x".repeat(1_000) })))?.code).toBe(
+      "OVERLOADED",
+    );
+    await clock.settle();
+    const { correlationId } = driver.sent("questions").at(-1) ?? {};
+    const headers = { "waybill-reply-refused-at": "5", "waybill-reply-error-code": "x" };
+    driver.consumer().deliver(delivery("", { correlationId, headers }));
+    await clock.settle();
+    expect(values(driver.sent("questions"))).toEqual([
+      { n: 1, k: "first" },
+      { n: 2, k: "second" },
+      { n: 2, k: "second" },
+    ]);
+    await clock.pass(100);
+    expect([(await first)?.code, (await second)?.code]).toEqual(["REQUEST_TIMEOUT", "REQUEST_TIMEOUT"]);
+  });
+
+  it("and a reply that is validated is the one that is sent", async () => {
+    const { client, driver, clock } = await connected();
+    const reply = { n: 1, k: "" };
+    await client.respond(Questions, () => {
+      setImmediate(() => {
+        reply.n = -1;
+      });
+      return reply;
+    });
+    const replyTo = "reply-AAAAAAAAAAAAAAAAAAAAAA";
+    driver.consumer().deliver(delivery({ n: 1, k: "" }, { replyTo, correlationId: "c" }));
+    await clock.settle();
+    expect(values(driver.sent(replyTo))).toEqual([{ n: 1, k: "" }]);
   });
 });
 

@@ -298,23 +298,29 @@ export class BrokerClient implements Client<Feature> {
     );
     const { timeoutMs, headers, signal } = decideRequest(options);
     const { brokerName } = this.#names.destination(to);
-    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more, checkSize) =>
-      this.#publishing.publish(
-        to,
-        value,
-        {
-          correlationId,
-          ...(headers === undefined ? {} : { headers }),
-          ...(signal === undefined ? {} : { signal }),
-        },
-        {
-          replyTo: this.#requests.inbox,
-          headers: more,
-          checkSize,
-          // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
-          expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
-        },
-      ),
+    // Now: it is sent when there is an inbox, and perhaps again.
+    const snapshot = this.#publishing.snapshot(to, value);
+    return this.#requests.ask(
+      to,
+      { timeoutMs, signal, brokerName, bytes: snapshot.body.byteLength },
+      (correlationId, more, onSize) =>
+        this.#publishing.publish(
+          to,
+          value,
+          {
+            correlationId,
+            ...(headers === undefined ? {} : { headers }),
+            ...(signal === undefined ? {} : { signal }),
+          },
+          {
+            snapshot,
+            replyTo: this.#requests.inbox,
+            headers: more,
+            onSize,
+            // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
+            expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
+          },
+        ),
     );
   }
 

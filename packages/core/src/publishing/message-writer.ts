@@ -6,7 +6,7 @@ import type { Address } from "../spi/address.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import type { BatchOrder } from "./batch-order.ts";
-import { checkedBody, isAsynchronous } from "./checked-body.ts";
+import { type CheckedBody, checkedBody, isAsynchronous } from "./checked-body.ts";
 import { copyHeaders } from "./headers.ts";
 import { idSource, nextPublishToken } from "./ids.ts";
 import { checkLimits } from "./limits.ts";
@@ -14,14 +14,21 @@ import { orderingKey } from "./ordering-key.ts";
 import type { Reply } from "./reply.ts";
 import { validate } from "./validate.ts";
 
+/** A value as it was at one moment. */
+export interface Snapshot extends CheckedBody {
+  readonly key: string | undefined;
+}
+
 /** What request and reply add to a message. */
 export interface ReplyFields {
   readonly replyTo?: string;
+  /** The value as it was when it was asked with, however late, and however often, it is sent. */
+  readonly snapshot?: Snapshot;
   /** Of core's own, beside the application's. */
   readonly headers?: Headers;
   readonly expiresAt?: number;
-  /** Told of the size before it leaves, in bytes; refuses by throwing. */
-  readonly checkSize?: (size: number) => void;
+  /** Told of the size before it leaves, in bytes. */
+  readonly onSize?: (size: number) => void;
 }
 
 /** One publish as it was asked for, its options checked. */
@@ -56,6 +63,12 @@ export class MessageWriter {
     this.#capabilities = capabilities;
   }
 
+  /** @throws MessagingError for what cannot travel */
+  snapshot(contract: Contract, value: unknown): Snapshot {
+    const { body, checked } = checkedBody(contract, value, contract.name);
+    return { body, checked, key: orderingKey(contract, value) };
+  }
+
   /**
    * What travels, of a value as it is now. A promise that rejects where the schema takes its time
    * to say what is wrong with what cannot travel.
@@ -82,7 +95,8 @@ export class MessageWriter {
     const now = this.#clock.now();
     const { id, headers = noHeaders } = options;
     const publishToken = id === undefined ? this.#nextId() : nextPublishToken();
-    const { body, checked } = checkedBody(contract, value, contract.name);
+    const taken = reply?.snapshot;
+    const { body, checked } = taken ?? checkedBody(contract, value, contract.name);
     const written = this.#sized(
       contract.name,
       {
@@ -90,7 +104,7 @@ export class MessageWriter {
         publishToken,
         body,
         contentType: contract.codec.contentType,
-        key: orderingKey(contract, value),
+        key: taken === undefined ? orderingKey(contract, value) : taken.key,
         // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
         timestamp: Math.floor(options.timestamp ?? now),
         headers: reply?.headers === undefined ? headers : { ...headers, ...reply.headers },
@@ -101,7 +115,7 @@ export class MessageWriter {
       },
       checked,
     );
-    reply?.checkSize?.(written.size);
+    reply?.onSize?.(written.size);
     return written;
   }
 
@@ -113,7 +127,7 @@ export class MessageWriter {
       { ...written.message, headers: { ...copied, ...reply?.headers } },
       written.checked,
     );
-    reply?.checkSize?.(changed.size);
+    reply?.onSize?.(changed.size);
     return changed;
   }
 

@@ -12,7 +12,13 @@ import { decodeBody } from "./decode.ts";
 import type { DestinationSender } from "./destination-sender.ts";
 import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { nextPublishToken } from "./ids.ts";
-import { MessageWriter, type ReplyFields, type Wanted, type Written } from "./message-writer.ts";
+import {
+  MessageWriter,
+  type ReplyFields,
+  type Snapshot,
+  type Wanted,
+  type Written,
+} from "./message-writer.ts";
 import { orderingKeyIfAny } from "./ordering-key.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Entering, PendingPublish } from "./pending-publish.ts";
@@ -59,6 +65,14 @@ export class Publishing {
     } catch (error) {
       return Promise.reject(asMessagingError(error));
     }
+  }
+
+  /**
+   * What is published later, as it is now.
+   * @throws MessagingError for what cannot travel
+   */
+  snapshot(contract: Contract, value: unknown): Snapshot {
+    return this.#writer.snapshot(contract, value);
   }
 
   async publishBatch(
