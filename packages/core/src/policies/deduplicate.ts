@@ -5,6 +5,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { atOnce } from "../runtime/at-once.ts";
+import { BoundedMap } from "../runtime/bounded-map.ts";
 
 /**
  * Remembers which messages were handled. Shared by all members of a group, or each of them only
@@ -82,11 +83,6 @@ function defaultKey({ source, group, id }: Delivery): string {
 /** The most bytes that a store takes, whatever senders choose as ids. */
 const mostBytes = 16 * 1024 * 1024;
 
-/** What a name takes: two bytes for each unit at most, and 100 for being remembered. */
-function bytesOf(name: string): number {
-  return 2 * name.length + 100;
-}
-
 /**
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
  * they take more than 16 MiB: for each its name, two bytes a character, and 100 bytes. That is some
@@ -101,19 +97,11 @@ export function memoryDeduplicationStore(
   if (typeof max !== "number" || !(max >= 1)) {
     throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
   }
-  const names = new Set<string>();
-  let bytes = 0;
+  const names = new BoundedMap<true>(mostBytes, max);
   return {
     has: (name) => names.has(name),
-    add(name) {
-      if (names.has(name)) return;
-      names.add(name);
-      bytes += bytesOf(name);
-      for (const oldest of names) {
-        if (names.size <= max && bytes <= mostBytes) break;
-        names.delete(oldest);
-        bytes -= bytesOf(oldest);
-      }
+    add: (name) => {
+      if (!names.has(name)) names.set(name, true);
     },
   };
 }
