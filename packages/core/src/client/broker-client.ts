@@ -293,7 +293,7 @@ export class BrokerClient implements Client<Feature> {
 
   // biome-ignore lint/suspicious/noExplicitAny: the reply's type is the contract's
   async request(to: AnyQueue, value: unknown, options: RequestOptions = {}): Promise<any> {
-    this.#check(to, "queue", this.#draining);
+    this.#check(to, "queue", this.#stillPublishes);
     requireFeature(
       this.#driver,
       "requestReply",
@@ -302,23 +302,29 @@ export class BrokerClient implements Client<Feature> {
     );
     const { timeoutMs, headers, signal } = decideRequest(options);
     const { brokerName } = this.#names.destination(to);
-    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more, checkSize) =>
-      this.#publishing.publish(
-        to,
-        value,
-        {
-          correlationId,
-          ...(headers === undefined ? {} : { headers }),
-          ...(signal === undefined ? {} : { signal }),
-        },
-        {
-          replyTo: this.#requests.inbox,
-          headers: more,
-          checkSize,
-          // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
-          expiresAt: Math.ceil(this.#connection.brokerNow() + timeoutMs + clockToleranceMs),
-        },
-      ),
+    // Now: it is sent when there is an inbox, and perhaps again.
+    const snapshot = this.#publishing.snapshot(to, value);
+    return this.#requests.ask(
+      to,
+      { timeoutMs, signal, brokerName, bytes: snapshot.body.byteLength },
+      (correlationId, more, onSize) =>
+        this.#publishing.publish(
+          to,
+          value,
+          {
+            correlationId,
+            ...(headers === undefined ? {} : { headers }),
+            ...(signal === undefined ? {} : { signal }),
+          },
+          {
+            snapshot,
+            replyTo: this.#requests.inbox,
+            headers: more,
+            onSize,
+            // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
+            expiresAt: Math.ceil(this.#connection.brokerNow() + timeoutMs + clockToleranceMs),
+          },
+        ),
     );
   }
 
@@ -506,12 +512,17 @@ export class BrokerClient implements Client<Feature> {
     options: PublishOptions | undefined,
   ): Promise<never> | undefined {
     try {
-      this.#check(to, kind, this.#draining);
+      this.#check(to, kind, this.#stillPublishes);
       if (options !== undefined) checkPublishing(options);
       return undefined;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Also while it closes: what was accepted may publish before it is done. */
+  get #stillPublishes(): boolean {
+    return this.#draining || this.#publishing.isInSteps;
   }
 
   #check(contract: Contract, kind: "topic" | "queue", evenClosing = false): void {

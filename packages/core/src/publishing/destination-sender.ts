@@ -72,7 +72,7 @@ export class DestinationSender implements PendingOwner {
   add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
     if (signal?.aborted) return Promise.reject(aborted(signal));
     return new Promise((resolve, reject) => {
-      const entry = this.enter(message, size, undefined, resolve, reject);
+      const entry = this.enter(message, size, false, undefined, resolve, reject);
       if (signal !== undefined) entry?.abortWith(signal);
     });
   }
@@ -81,12 +81,13 @@ export class DestinationSender implements PendingOwner {
   enter(
     message: WireMessage,
     size: number,
+    isCounted: boolean,
     givenDeadline: number | undefined,
     resolve: (receipt: Receipt) => void,
     reject: (error: MessagingError) => void,
   ): PendingPublish | undefined {
     const { budget, clock, timeoutMs } = this.#context;
-    const refusal = budget.take(size);
+    const refusal = isCounted ? undefined : budget.take(size);
     if (refusal !== undefined) {
       reject(refusal);
       return undefined;
@@ -94,7 +95,7 @@ export class DestinationSender implements PendingOwner {
     if (!this.kept) this.#owner.returned(this);
     if (!this.#flushScheduled) this.#turnDeadline = monotonicNow(clock) + timeoutMs;
     const deadline = givenDeadline ?? this.#turnDeadline;
-    const entry = new PendingPublish(this, message, size, deadline, resolve, reject);
+    const entry = new PendingPublish(this, message, size, isCounted, deadline, resolve, reject);
     if (this.#pending++ === 0 && this.#outage.error !== undefined) this.#context.troubleChanged();
     this.#waiting.add(entry);
     if (deadline < this.#watchesUntil) this.#stopWatching();
@@ -106,7 +107,7 @@ export class DestinationSender implements PendingOwner {
   }
 
   finished(entry: PendingPublish): void {
-    this.#context.budget.give(entry.size);
+    if (!entry.isCounted) this.#context.budget.give(entry.size);
     if (--this.#pending > 0) return;
     this.#rest();
     if (this.#outage.error !== undefined) this.#context.troubleChanged();

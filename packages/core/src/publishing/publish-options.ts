@@ -48,7 +48,7 @@ export function checkedOptions(given: PublishOptions, address: Address, driver: 
   };
 }
 
-export function checkText(name: string, value: unknown): void {
+function checkText(name: string, value: unknown): void {
   if (value === undefined || (typeof value === "string" && value !== "" && value.isWellFormed())) return;
   throw new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes a non-empty string.`);
 }

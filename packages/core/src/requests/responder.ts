@@ -2,8 +2,8 @@ import type { QueueContract } from "../api/contract.ts";
 import type { Delivery, Handler } from "../api/delivery.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { checkedBody } from "../publishing/checked-body.ts";
 import { decodeBody } from "../publishing/decode.ts";
-import { encodeBody } from "../publishing/encode.ts";
 import type { Reply } from "../publishing/reply.ts";
 import { isRefusedBySchema, validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -111,8 +111,9 @@ export class Answering<Out, ReplyIn> {
   async #encode(result: ReplyIn): Promise<Uint8Array> {
     const { reply, name } = this.#contract;
     if (reply === undefined) throw withoutReply(name);
-    await validate(reply, result, `reply of ${name}`);
-    return encodeBody(reply, result, `reply of ${name}`);
+    const { body, checked } = checkedBody(reply, result, `reply of ${name}`);
+    await checked;
+    return body;
   }
 
   async #send(inbox: string, correlationId: string, answer: Answer): Promise<void> {
