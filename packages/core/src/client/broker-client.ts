@@ -361,8 +361,9 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const known = options.deadLetter ?? this.#deadLetters.get(sourceKey(back));
-    const deadLettered = known ?? deadLetterOf(from);
+    const known =
+      options.deadLetter !== undefined ? options.deadLetter : this.#deadLetters.get(sourceKey(back));
+    const deadLettered = known === undefined ? deadLetterOf(from) : known;
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
