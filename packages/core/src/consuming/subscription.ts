@@ -39,6 +39,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   #end!: (error: MessagingError | undefined) => void;
   #phase: Phase = "running";
   #since: number;
+  /** The state that it has been in since then. */
+  #stateSince: SubscriptionState = "running";
   #paused = false;
   #session: ConsumerSession | undefined;
   #receiving: Promise<void> = Promise.resolve();
@@ -72,7 +74,12 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
-      handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
+      handlerContext: {
+        clock,
+        signal: this.#closing.signal,
+        hold: () => this.#hold(),
+        warn: context.onWarning,
+      },
       failures: new FailurePath({
         driver,
         clock,
@@ -138,15 +145,32 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   pause(): void {
-    if (!this.#paused) this.#since = this.#context.clock.now();
     this.#paused = true;
+    this.#noteState();
     this.#scheduler.paused = true;
   }
 
   resume(): void {
-    if (this.#paused) this.#since = this.#context.clock.now();
     this.#paused = false;
+    this.#noteState();
     this.#scheduler.paused = false;
+  }
+
+  /** On behalf of a middleware, such as a circuit breaker. */
+  #hold(): () => void {
+    const release = this.#scheduler.hold();
+    this.#noteState();
+    return () => {
+      release();
+      this.#noteState();
+    };
+  }
+
+  /** Whatever changed it. */
+  #noteState(): void {
+    if (this.state === this.#stateSince) return;
+    this.#stateSince = this.state;
+    this.#since = this.#context.clock.now();
   }
 
   setConcurrency(concurrency: number): void {
@@ -373,9 +397,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   #enter(phase: Phase): void {
-    if (this.#phase === phase) return;
     this.#phase = phase;
-    this.#since = this.#context.clock.now();
+    this.#noteState();
   }
 
   async #closeSession(): Promise<void> {
