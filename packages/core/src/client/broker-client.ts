@@ -339,8 +339,12 @@ export class BrokerClient implements Client<Feature> {
       warn: reporter.warn,
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
-    const answer = answering.handle as Handler<unknown>;
-    const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
+    const specify = {
+      ...this.#specify,
+      middleware: [answering.outermost, ...this.#specify.middleware],
+    };
+    const spec = specifyBytes(specify, to, options, answering.handle);
+    const responder = await this.#begin(spec, options.deadLetter);
     void responder.ended.then(() => answering.close());
     return responder;
   }

@@ -70,6 +70,8 @@ export class MiddlewareCall {
       isOver = true;
     }
     if (running === 0) return;
+    // It was given up and what is to be said of it has been said, as by a responder.
+    if (attempt.isCancelled) return this.#ended(attempt, handlers);
     this.#tellOfForgottenAwait();
     await Promise.all(handlers);
   }
@@ -97,9 +99,15 @@ export class MiddlewareCall {
 
   /** A middleware, such as `timeout`, ended before the handler: what it says counts at once. */
   async #gaveUp(attempt: Attempt, error: unknown, handlers: readonly Promise<void>[]): Promise<void> {
-    const { settles, clock, address, onError } = this.#context;
     attempt.cancel(error);
-    if (attempt.settlement === undefined && settles) void this.#manual.failNow(attempt, failureOf(error));
+    if (attempt.settlement === undefined && this.#context.settles)
+      void this.#manual.failNow(attempt, failureOf(error));
+    await this.#ended(attempt, handlers);
+  }
+
+  /** Waits for the handlers of an attempt that was given up. */
+  async #ended(attempt: Attempt, handlers: readonly Promise<void>[]): Promise<void> {
+    const { clock, address, onError } = this.#context;
     const ended = Promise.allSettled(handlers);
     if (await within(clock, heedMs, ended)) return;
     onError(
@@ -108,7 +116,7 @@ export class MiddlewareCall {
         `A handler of "${address.name}" still runs after its attempt was given up (message ${attempt.id}).`,
         {
           remedy: "Let it heed its `signal`: until it ends it takes one of the places of `concurrency`.",
-          cause: error,
+          cause: attempt.signal.reason,
         },
       ),
     );
