@@ -4,7 +4,10 @@ import type { MessagingError } from "../errors/messaging-error.ts";
 export type SubscriptionState = "running" | "paused" | "recovering" | "closing" | "closed" | "failed";
 
 export interface CloseOptions {
-  /** How long running handlers may still take, in milliseconds. */
+  /**
+   * How long running handlers may still take, in milliseconds from this call. Of several calls the one that ends
+   * first counts, so that a closing which takes too long can be cut short.
+   */
   readonly timeoutMs?: number | undefined;
 }
 

@@ -41,6 +41,7 @@ import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redrivin
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
@@ -75,12 +76,14 @@ export class BrokerClient implements Client<Feature> {
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
+  readonly #closeLimit: TimeLimit;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
     this.#driver = driver;
     this.#options = options;
     this.#since = { status: "up", at: options.clock.now() };
+    this.#closeLimit = new TimeLimit(options.clock);
     this.#names = new Names(driver, options);
     this.#specify = { driver, names: this.#names, middleware: options.middleware.handle ?? [] };
     this.#connection = new ReconnectingConnection(driver, {
@@ -416,7 +419,10 @@ export class BrokerClient implements Client<Feature> {
   async close(options: CloseOptions = {}): Promise<void> {
     checkClosing(options);
     checkCloseOptions(options);
-    this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
+    const { timeoutMs = this.#options.drainTimeoutMs } = options;
+    this.#closeLimit.atMost(timeoutMs);
+    if (this.#closed === undefined) this.#closed = this.#shutDown(timeoutMs);
+    else void this.#drained(timeoutMs);
     const call = currentHandlerCall();
     if (call === undefined) return this.#closed;
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
@@ -433,13 +439,8 @@ export class BrokerClient implements Client<Feature> {
     this.#become("closing");
     this.#draining = true;
     const { clock, reporter } = this.#options;
-    // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
-    const over = new AbortController();
-    const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     const looked = this.#deadLetterWatches.close();
-    await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
-    );
+    await this.#drained(timeoutMs);
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
@@ -455,8 +456,8 @@ export class BrokerClient implements Client<Feature> {
     );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
-      await within(clock, timeoutMs, flushed, { signal: over.signal });
-    clock.clearTimeout(timer);
+      await within(clock, timeoutMs, flushed, { signal: this.#closeLimit.signal });
+    this.#closeLimit.end();
     stopWaiting();
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
@@ -466,6 +467,12 @@ export class BrokerClient implements Client<Feature> {
     this.#closing.abort(closed("client"));
     await this.#connection.close();
     this.#become("closed");
+  }
+
+  /** All that has handlers. A reply path stays for as long as these may ask. */
+  async #drained(timeoutMs: number): Promise<void> {
+    const draining = [...this.#subscriptions].filter(({ settles }) => settles);
+    await Promise.all(draining.map((each) => each.drained(timeoutMs)));
   }
 
   #become(status: Health["status"]): void {

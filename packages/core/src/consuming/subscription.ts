@@ -4,6 +4,7 @@ import { aborted, closed, draining } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
@@ -47,6 +48,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   /** Consumers that ended since the last one that received. */
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
+  readonly #drainLimit: TimeLimit;
   #toldOfOwnClose = false;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
@@ -61,6 +63,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     const { capabilities } = driver;
     const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
+    this.#drainLimit = new TimeLimit(clock);
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
       address,
@@ -248,8 +251,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     await this.closedBut(call);
   }
 
-  /** Closes, whoever asks for it. */
+  /** Closes, whoever asks for it, within the shortest time that anybody gives it. */
   drained(timeoutMs = this.#context.drainTimeoutMs): Promise<void> {
+    this.#drainLimit.atMost(timeoutMs);
     this.#closed ??= this.#drain(timeoutMs);
     return this.#closed;
   }
@@ -259,7 +263,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
    * handler, only until all others have ended, and resolves with false.
    */
   async closedBut(call: HandlerCall): Promise<boolean> {
-    const closed = this.drained();
+    const closed = this.#closed ?? this.drained();
     const behind = callsBehind(call, this);
     if (behind > 0) this.#tellOfOwnClose(call);
     call.waitsFor ??= new Set();
@@ -440,14 +444,16 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   // ── Drain ───────────────────────────────────────────────────────────────────
 
   async #drain(timeoutMs: number): Promise<void> {
-    if (this.#phase === "failed") return;
+    if (this.#phase === "failed") return this.#drainLimit.end();
     this.#enter("closing");
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
     this.#scheduler.stop();
     if (session !== undefined) this.#heedLoss(session);
     const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
-    await this.#within(timeoutMs, this.#scheduler.idle());
+    const { signal } = this.#drainLimit;
+    await within(this.#context.clock, Number.POSITIVE_INFINITY, this.#scheduler.idle(), { signal });
+    this.#drainLimit.end();
     stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
