@@ -41,6 +41,7 @@ import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redrivin
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
 import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
@@ -153,6 +154,8 @@ export class BrokerClient implements Client<Feature> {
       checkContract: (contract, kind) => this.#checkContract(contract as Contract | undefined, kind),
       onRemoved: (address) => this.#publishing.forget(address),
     });
+    bindMethods(this);
+    bindMethods(this.topology);
   }
 
   /** Connects; the client is of no use before. */

@@ -142,16 +142,16 @@ export class Attempt implements Delivery {
     return true;
   }
 
-  ack(): Promise<SettleResult> {
-    return this.#owner.ackNow(this);
-  }
+  // Made when they are asked for, so that a handler may take them alone, as in `{ retry }`, and others pay nothing.
 
-  retry(options: RetryOptions = {}): Promise<SettleResult> {
-    return toldRejection(this.#retry(options), this.#owner.refused);
+  get ack(): Delivery["ack"] {
+    return () => this.#owner.ackNow(this);
   }
-
-  reject(reason?: unknown): Promise<SettleResult> {
-    return toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
+  get retry(): Delivery["retry"] {
+    return (options = {}) => toldRejection(this.#retry(options), this.#owner.refused);
+  }
+  get reject(): Delivery["reject"] {
+    return (reason) => toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
   }
 
   async #retry(options: RetryOptions): Promise<SettleResult> {

@@ -2,6 +2,7 @@ import type { CloseOptions, Subscription, SubscriptionState } from "../api/subsc
 import { driverGraceMs } from "../connection/driver-grace.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { TimeLimit } from "../runtime/time-limit.ts";
@@ -112,6 +113,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       settings,
       cumulative: capabilities.settlement === "cumulative",
     });
+    bindMethods(this);
   }
 
   get state(): SubscriptionState {
