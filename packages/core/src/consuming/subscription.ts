@@ -179,7 +179,18 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   setConcurrency(concurrency: number): void {
-    this.#scheduler.concurrency = checkCount("concurrency", concurrency);
+    const consumer = this.#session?.consumer;
+    if (this.#intake.makeRoomFor(checkCount("concurrency", concurrency), consumer)) this.#fetchMore();
+    this.#scheduler.concurrency = concurrency;
+  }
+
+  /** What the driver fetches ahead is to be enough for more handlers than before. */
+  #fetchMore(): void {
+    const { ordered } = this.#spec.address;
+    const isCumulative = this.#context.driver.capabilities.settlement === "cumulative";
+    // What runs alone is followed by a session of its own; where keys wait, much more is fetched anyway.
+    if (this.#scheduler.isIsolating || (ordered && !isCumulative)) return;
+    this.#session?.consumer.setPrefetch?.(this.#intake.prefetch);
   }
 
   /** Resolves when deliveries can come; tries for a while where that may help. */
