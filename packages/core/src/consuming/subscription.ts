@@ -64,7 +64,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     const { capabilities } = driver;
     const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
-    this.#drainLimit = new TimeLimit(clock);
+    this.#drainLimit = new TimeLimit(clock, this.#cancelling);
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
       address,
@@ -464,7 +464,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     this.#scheduler.stop();
     if (session !== undefined) this.#heedLoss(session);
     const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
-    const { signal } = this.#drainLimit;
+    const { signal } = this.#cancelling;
     await within(this.#context.clock, Number.POSITIVE_INFINITY, this.#scheduler.idle(), { signal });
     this.#drainLimit.end();
     stopWaiting();

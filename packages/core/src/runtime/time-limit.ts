@@ -3,12 +3,13 @@ import { type Clock, monotonicNow } from "./clock.ts";
 /** How long something may take: whichever of the ends that were asked for comes first. */
 export class TimeLimit {
   readonly #clock: Clock;
-  readonly #over = new AbortController();
+  readonly #over: AbortController;
   #endsAt = Number.POSITIVE_INFINITY;
   #timer: unknown;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, over = new AbortController()) {
     this.#clock = clock;
+    this.#over = over;
   }
 
   /** Fires when the time is over. */
