@@ -41,6 +41,7 @@ export type { Logger } from "./api/reporting.ts";
 export type {
   Askable,
   GiveTheContractAReply,
+  RequestDelivery,
   Requester,
   RequestOptions,
   Responder,

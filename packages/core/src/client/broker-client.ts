@@ -41,6 +41,8 @@ import { checkedRedriveOptions, checkLeadsElsewhere, nothingFound, redrive } fro
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
@@ -78,12 +80,14 @@ export class BrokerClient implements Client<Feature> {
   #draining = false;
   #closed: Promise<void> | undefined;
   #toldOfOwnClose = false;
+  readonly #closeLimit: TimeLimit;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
     this.#driver = driver;
     this.#options = options;
     this.#since = { status: "up", at: options.clock.now() };
+    this.#closeLimit = new TimeLimit(options.clock);
     this.#names = new Names(driver, options);
     this.#specify = { driver, names: this.#names, middleware: options.middleware.handle ?? [] };
     this.#connection = new ReconnectingConnection(driver, {
@@ -153,6 +157,8 @@ export class BrokerClient implements Client<Feature> {
       checkContract: (contract, kind) => this.#checkContract(contract as Contract | undefined, kind),
       onRemoved: (address) => this.#publishing.forget(address),
     });
+    bindMethods(this);
+    bindMethods(this.topology);
   }
 
   /** Connects; the client is of no use before. */
@@ -349,8 +355,12 @@ export class BrokerClient implements Client<Feature> {
       warn: reporter.warn,
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
-    const answer = answering.handle as Handler<unknown>;
-    const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
+    const specify = {
+      ...this.#specify,
+      middleware: [answering.outermost, ...this.#specify.middleware],
+    };
+    const spec = specifyBytes(specify, to, options, answering.handle);
+    const responder = await this.#begin(spec, options.deadLetter);
     void responder.ended.then(() => answering.close());
     return responder;
   }
@@ -423,8 +433,10 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const timeoutMs = closeTimeout(options);
-    this.#closed ??= this.#shutDown(timeoutMs ?? this.#options.drainTimeoutMs);
+    const timeoutMs = closeTimeout(options) ?? this.#options.drainTimeoutMs;
+    this.#closeLimit.atMost(timeoutMs);
+    if (this.#closed === undefined) this.#closed = this.#shutDown(timeoutMs);
+    else void this.#drained(timeoutMs);
     const call = currentHandlerCall();
     const isPublishing = this.#publishing.isInMiddleware;
     if (call === undefined && !isPublishing) return this.#closed;
@@ -432,7 +444,9 @@ export class BrokerClient implements Client<Feature> {
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
     const closing = [...this.#subscriptions].filter(({ settles }) => settles);
     const closed = await Promise.all(
-      closing.map((each) => (call === undefined ? each.drained() : each.closedBut(call))),
+      closing.map((each) =>
+        call === undefined ? each.drained(Number.POSITIVE_INFINITY) : each.closedBut(call),
+      ),
     );
     // Nor is a publish, which goes out when its middleware goes on.
     if (!isPublishing && !closed.includes(false)) await this.#closed;
@@ -456,13 +470,8 @@ export class BrokerClient implements Client<Feature> {
     this.#become("closing");
     this.#draining = true;
     const { clock, reporter } = this.#options;
-    // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
-    const over = new AbortController();
-    const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     const looked = this.#deadLetterWatches.close();
-    await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
-    );
+    await this.#drained(timeoutMs);
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
@@ -478,8 +487,8 @@ export class BrokerClient implements Client<Feature> {
     );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
-      await within(clock, timeoutMs, flushed, { signal: over.signal });
-    clock.clearTimeout(timer);
+      await within(clock, timeoutMs, flushed, { signal: this.#closeLimit.signal });
+    this.#closeLimit.end();
     stopWaiting();
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
@@ -489,6 +498,12 @@ export class BrokerClient implements Client<Feature> {
     this.#closing.abort(closed("client"));
     await this.#connection.close();
     this.#become("closed");
+  }
+
+  /** All that has handlers. A reply path stays for as long as these may ask. */
+  async #drained(timeoutMs: number): Promise<void> {
+    const draining = [...this.#subscriptions].filter(({ settles }) => settles);
+    await Promise.all(draining.map((each) => each.drained(timeoutMs)));
   }
 
   #become(status: Health["status"]): void {

@@ -178,7 +178,7 @@ export class DeliveryRunner {
       if (!settles) {
         this.#report(error, "A reply could not be handled.");
         this.#turns.finish(delivery);
-      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error));
+      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error, attempt.call.handlerCalled));
       else {
         this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
         this.#settledManually(delivery, attempt);

@@ -69,10 +69,17 @@ const ack: NextStep = { step: "ack" };
 const block: NextStep = { step: "block" };
 const leave: NextStep = { step: "leave" };
 
-/** The failure that a thrown error is. */
-export function failureOf(error: unknown): Failure {
+/** The failure that a thrown error is, of an attempt whose handler was called or not. */
+export function failureOf(error: unknown, handlerCalled: boolean): Failure {
   const delayMs = readError(error)?.delayMs;
-  return delayMs === undefined ? { verdict: "threw", error } : { verdict: "postpone", error, delayMs };
+  if (delayMs !== undefined) return { verdict: "postpone", error, delayMs };
+  // It has only waited, for what a middleware waits for, and uses no attempt.
+  return { verdict: handlerCalled || !waitedTooLong(error) ? "threw" : "postpone", error };
+}
+
+/** The `timeout` around a handler, or around what should have called it, was over. */
+export function waitedTooLong(error: unknown): boolean {
+  return readError(error)?.code === "HANDLER_TIMEOUT";
 }
 
 /**

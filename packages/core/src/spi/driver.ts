@@ -117,7 +117,7 @@ export interface Consumer {
   pausePartitions?(partitions: readonly string[]): void;
   /**
    * From now on core holds up to so many unsettled messages: what `Source.prefetch` said, or more
-   * while handlers are quick, and back again when they are not. Fetch ahead accordingly. Leave it
+   * while handlers are quick or as there are more of them, and back again when they are not. Fetch ahead accordingly. Leave it
    * away where the number cannot change while a consumer lives.
    */
   setPrefetch?(prefetch: number): void;
