@@ -64,7 +64,7 @@ export class Admission {
     // What another process left to be waited for. From the wire: it may be anything.
     const { waitMs: handedOver = 0 } = message;
     const waitMs =
-      handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestBackoffMs), here) : here;
+      handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestDelayMs), here) : here;
     return { delivery, waitMs };
   }
 
