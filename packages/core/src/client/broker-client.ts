@@ -37,7 +37,12 @@ import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
+import {
+  checkedRedriveOptions,
+  checkLeadsElsewhere,
+  type RedriveSource,
+  redrive,
+} from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -48,6 +53,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { DeadLetterQueues } from "./dead-letter-queues.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -68,8 +74,7 @@ export class BrokerClient implements Client<Feature> {
   readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: OwnTopology;
-  /** The dead-letter queues of this client's own consumers, by what they consume. */
-  readonly #deadLetters = new Map<string, AnyQueue>();
+  readonly #deadLetters = new DeadLetterQueues();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
   /** Closing, but handlers still run, and what they publish still goes out. */
@@ -280,8 +285,8 @@ export class BrokerClient implements Client<Feature> {
       forgetRoute();
     });
     await subscription.begin();
-    // By what is consumed, of which there are as many as the application has contracts.
-    if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
+    if (spec.deadLetter !== undefined && deadLetter !== "discard")
+      this.#deadLetters.add(spec.address, deadLetter);
     return subscription;
   }
 
@@ -351,24 +356,31 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const deadLettered =
-      options.deadLetter !== undefined
-        ? options.deadLetter
-        : (this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from));
+    const queues =
+      options.deadLetter === undefined
+        ? this.#deadLetters.of(back, deadLetterOf(from))
+        : [options.deadLetter];
+    return redrive(
+      options,
+      queues.map((queue) => this.#redriveSource(back, queue)),
+    );
+  }
+
+  #redriveSource(back: Address, deadLettered: AnyQueue): RedriveSource {
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
-    const source = {
+    return {
       ...this.#lookSource(deadLetterQueue),
       from: back,
       back: this.#publishing.sender(back),
       deadLettered: this.#publishing.sender(deadLetterQueue),
-      consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
+      consume: (consumeOptions, handler) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
+      undisturbed: (work) => this.#deadLetterWatches.without(deadLetterQueue, work),
     };
-    return this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
   }
 
   #lookSource(deadLetterQueue: Address): LookSource {
@@ -518,7 +530,3 @@ export class BrokerClient implements Client<Feature> {
 const clockToleranceMs = 24 * 60 * 60_000;
 /** What publishes have at least to go out while the client closes, in milliseconds. */
 const leastFlushMs = 100;
-
-function sourceKey({ name, group }: Pick<Address, "name" | "group">): string {
-  return group === undefined ? name : `${name} ${group}`;
-}

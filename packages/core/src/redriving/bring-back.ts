@@ -16,6 +16,7 @@ import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
+import { failedElsewhere } from "./failed-elsewhere.ts";
 import { quietTimeFor } from "./quiet-time.ts";
 
 /** What one run is to do, with everything decided. */
@@ -56,6 +57,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
   const keptBy = runName(randomName());
   let seen = 0;
   let redriven = 0;
+  let ofOthers = 0;
   /** How many are going round, since they were put back, and how many of these have come again since the last one that had not been seen. */
   let kept = 0;
   let met = 0;
@@ -85,12 +87,14 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
   };
 
   const bring = async (delivery: Delivery, deadLettered: DeadLetterInfo): Promise<void> => {
-    const chosen = chosenBy(filter, deadLettered);
+    const isOfOthers = failedElsewhere(rawHeaders(delivery), context.from);
+    const chosen = !isOfOthers && chosenBy(filter, deadLettered);
     if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
     else await putBack(delivery);
     await delivery.ack();
     seen++;
     met = 0;
+    if (isOfOthers) ofOthers++;
     if (chosen) redriven++;
     else kept++;
   };
@@ -153,7 +157,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
     await subscription.close({ timeoutMs: 0 });
   }
   const isAll = known === undefined ? isQuiet && !isAborted : seen >= known;
-  return { seen, redriven, complete: isAll };
+  return { seen, redriven, ofOthers, complete: isAll };
 }
 
 /** The broker's own limit brought it here, past us: nobody wrote on it why. */

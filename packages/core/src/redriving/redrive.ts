@@ -6,31 +6,73 @@ import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
+import type { ReceivedMessage } from "../spi/message.ts";
 import type { TopologyState } from "../spi/topology.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
+import { failedElsewhere } from "./failed-elsewhere.ts";
 import { isMissing, type LookSource, lookAt } from "./look-at.ts";
 
 /** How often, and after how many milliseconds, a broker is asked again whether others consume. */
 const mostLooks = 4;
 const betweenLooksMs = 250;
 
-export interface RedriveSource extends RedriveContext, LookSource {}
+export interface RedriveSource extends RedriveContext, LookSource {
+  /** What runs while nobody of this client looks into this dead-letter queue. */
+  undisturbed<T>(work: () => Promise<T>): Promise<T>;
+}
 
-/** Checks the options and leaves the rest to a run or to a look. */
-export async function redrive(options: RedriveOptions, source: RedriveSource): Promise<RedriveReport> {
-  const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
+/** Looks into one dead-letter queue after the other, as if they were one. */
+export async function redrive(
+  options: RedriveOptions,
+  sources: readonly RedriveSource[],
+): Promise<RedriveReport> {
+  let { max = Number.POSITIVE_INFINITY } = options;
+  const sum = { seen: 0, redriven: 0, ofOthers: 0, complete: true };
+  for (const source of sources) {
+    if (max <= 0) return { ...sum, complete: false };
+    const { seen, redriven, ofOthers, complete } = await source.undisturbed(() =>
+      redriveOne({ ...options, max }, source),
+    );
+    max -= redriven;
+    sum.seen += seen;
+    sum.redriven += redriven;
+    sum.ofOthers += ofOthers;
+    sum.complete &&= complete;
+  }
+  return sum;
+}
+
+/** Leaves the rest to a run or to a look. */
+async function redriveOne(
+  options: RedriveOptions & { readonly max: number },
+  source: RedriveSource,
+): Promise<RedriveReport> {
+  const { max, filter = () => true, dryRun = false, signal } = options;
   const state = await settledState(source, signal);
   // Nothing was ever dead-lettered there. To look into it would make it.
-  if (isMissing(state)) return { seen: 0, redriven: 0, complete: true };
+  if (isMissing(state)) return { seen: 0, redriven: 0, ofOthers: 0, complete: true };
   const othersHold = state?.unsettled === "unknown";
   const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
   // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
   // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
   const known = (state?.backlog ?? 0) + unsettled || undefined;
   const report = dryRun
-    ? await lookAt(source, { known, signal: signal ?? new AbortController().signal })
+    ? await dryRunOf(source, known, signal)
     : await bringBack({ max, filter, known, signal }, source);
   return othersHold ? { ...report, complete: false } : report;
+}
+
+async function dryRunOf(
+  source: RedriveSource,
+  known: number | undefined,
+  signal = new AbortController().signal,
+): Promise<RedriveReport> {
+  let ofOthers = 0;
+  const onMessage = ({ headers }: ReceivedMessage) => {
+    if (failedElsewhere(headers, source.from)) ofOthers++;
+  };
+  const { seen, complete } = await lookAt(source, { known, signal, onMessage });
+  return { seen, redriven: 0, ofOthers, complete };
 }
 
 /** A consumer that has just closed may still be counted: it is asked for once more before that is believed. */
