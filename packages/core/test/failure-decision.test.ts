@@ -28,11 +28,12 @@ it("gives up nothing that may be tried again, and tries nothing again that was g
       const { becomes } = decideFailure(known);
       const gaveUp = becomes === "dead-lettered" || becomes === "dropped";
       const isFinal =
-        known.verdict === "reject" ||
-        known.attempt >= known.maxAttempts ||
-        (known.verdict === "threw" && !known.isRetryable);
+        known.verdict !== "postpone" &&
+        (known.verdict === "reject" ||
+          known.attempt >= known.maxAttempts ||
+          (known.verdict === "threw" && !known.isRetryable));
       const expires = known.expiresAt !== undefined && known.now + known.delayMs >= known.expiresAt;
-      expect(gaveUp).toBe(known.verdict !== "postpone" && (isFinal || expires));
+      expect(gaveUp).toBe(isFinal || expires);
       if (gaveUp) expect(becomes).toBe(known.hasDeadLetterQueue ? "dead-lettered" : "dropped");
     }),
     { numRuns: 2_000 },

@@ -2,7 +2,7 @@ import { wireSize } from "../publishing/wire-size.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { withoutAttemptHeaders, writtenAttempt } from "./attempt-headers.ts";
+import { withoutAttemptHeaders, writtenAttempt, writtenFirstFailure } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
@@ -63,6 +63,8 @@ export class Admission {
     const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
     // What another process left to be waited for. From the wire: it may be anything.
     const { waitMs: handedOver = 0 } = message;
+    // Only what a handler has seen is left so.
+    if (handedOver > 0) delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
     const waitMs =
       handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestDelayMs), here) : here;
     return { delivery, waitMs };

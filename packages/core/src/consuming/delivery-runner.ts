@@ -114,7 +114,7 @@ export class DeliveryRunner {
     return this.#isOver(delivery) && delivery.firstFailedAt === undefined && delivery.attempt === 1;
   }
 
-  /** It had failed before: its failure is kept, not lost. */
+  /** It had failed or been put off before: why is kept, not lost. */
   #hasExpired(delivery: InFlightDelivery): boolean {
     return this.#context.settles && this.#isOver(delivery);
   }
@@ -265,6 +265,9 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
 function expired(delivery: InFlightDelivery): unknown {
   return (
     delivery.lastError ??
-    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.")
+    new MessagingError(
+      "EXPIRED",
+      "The message had failed or been put off, and expired before its next attempt.",
+    )
   );
 }

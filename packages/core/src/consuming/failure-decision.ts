@@ -51,9 +51,12 @@ export type FailureDecision =
 export function decideFailure(facts: FailureFacts): FailureDecision {
   const { verdict, delayMs, expiresAt, now } = facts;
   if (!facts.settles) return { becomes: "dropped", expired: false };
-  if (verdict === "postpone") return { becomes: "retry-in-place", delayMs, countsAttempt: false };
+  const isPostponed = verdict === "postpone";
   const isFinal =
-    verdict === "reject" || facts.attempt >= facts.maxAttempts || (verdict === "threw" && !facts.isRetryable);
+    !isPostponed &&
+    (verdict === "reject" ||
+      facts.attempt >= facts.maxAttempts ||
+      (verdict === "threw" && !facts.isRetryable));
   // A retry keeps the time to live of the first publish; what would expire in waiting keeps its failure instead.
   const expires = expiresAt !== undefined && now + delayMs >= expiresAt;
   if (isFinal || expires) {
@@ -62,6 +65,7 @@ export function decideFailure(facts: FailureFacts): FailureDecision {
     const blocksKey = facts.keyed && facts.afterDeadLetter === "block";
     return { becomes: "dead-lettered", expired, blocksKey };
   }
+  if (isPostponed) return { becomes: "retry-in-place", delayMs, countsAttempt: false };
   return retry(facts);
 }
 

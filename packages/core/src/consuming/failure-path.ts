@@ -100,10 +100,9 @@ export class FailurePath {
     const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
     const now = clock.now();
-    if (failure.verdict !== "postpone") {
-      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
-      delivery.lastError = failure.error;
-    }
+    // What was put off has not failed, but is not to vanish either: should it expire, this is why it was not handled.
+    delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
+    delivery.lastError = failure.error;
     return decideFailure({
       verdict: failure.verdict,
       attempt,
