@@ -185,6 +185,36 @@ it("a message that its handler postpones comes again without having used an atte
   expect(driver.consumer().settled).toEqual(["ack 1"]);
 });
 
+it("what is put off for long waits on the broker as the same attempt, and leaves its place to others", async () => {
+  const { client, driver, clock } = await connected();
+  const began: number[] = [];
+  const subscription = await client.consume(Jobs, { prefetch: 10 }, (value, { attempt }) => {
+    began.push(value);
+    if (attempt === 3) throw new PostponedError("not now", { delayMs: 60_000 });
+  });
+  const headers = { "waybill-attempt": "3", trace: "t" };
+  driver.consumer().deliver(delivery(1, { headers, id: "m" }), delivery(2));
+  await clock.pass(100);
+  expect(began).toEqual([1, 2]);
+  expect(subscription.held).toBe(0);
+  expect(driver.sent("jobs")).toMatchObject([{ id: "m", delayMs: 60_000, headers }]);
+  expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 2"]);
+});
+
+it("as many put off in place as may be held are told of once", async () => {
+  const { client, driver, clock, errors } = await connected({ capabilities: { features: {} } });
+  const began: number[] = [];
+  await client.consume(Jobs, { prefetchBytes: 10_000 }, (value) => {
+    began.push(value);
+    throw new PostponedError("not now", { delayMs: 60_000 });
+  });
+  driver.consumer().deliver(...Array.from({ length: 200 }, () => delivery("x".repeat(1_000))));
+  await clock.pass(10);
+  expect(began.length).toBeGreaterThanOrEqual(19);
+  expect(began.length).toBeLessThan(200);
+  expect(errors.map(({ code }) => code)).toEqual(["OVERLOADED"]);
+});
+
 describe("a message with a time to live that is put off", () => {
   const expires = (bench: Workbench, ms: number) => bench.clock.now() + ms;
   const deadLettered = (bench: Workbench) =>
@@ -229,6 +259,20 @@ describe("a message with a time to live that is put off", () => {
     bench.driver.consumer().deliver(delivery(1), delivery(2, { expiresAt: expires(bench, 2_500) }));
     await bench.clock.pass(10_000);
     expect(values(bench.driver.sent("jobs..dead"))).toEqual([2]);
+  });
+
+  it("is dead-lettered when it expires after it waited on the broker", async () => {
+    const bench = await connected();
+    await bench.client.consume(Jobs, () => {
+      throw new PostponedError("not now", { delayMs: 2_000 });
+    });
+    bench.driver.consumer().deliver(delivery(1, { expiresAt: expires(bench, 2_500) }));
+    await bench.clock.pass(10);
+    const { headers = {} } = bench.driver.sent("jobs")[0] ?? {};
+    await bench.clock.pass(3_000);
+    bench.driver.consumer().deliver(delivery(1, { headers }));
+    await bench.clock.pass(10);
+    expect(deadLettered(bench)).toHaveLength(1);
   });
 
   it("is dead-lettered where another process had put it off", async () => {

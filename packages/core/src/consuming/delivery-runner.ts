@@ -11,6 +11,7 @@ import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { isThenable, promised } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
+import { writtenFirstFailure } from "./attempt-headers.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
 import { matches } from "./filter.ts";
 import { type ClosingSubscription, HandlerCall } from "./handler-call.ts";
@@ -111,7 +112,8 @@ export class DeliveryRunner {
   #isUnwanted(delivery: InFlightDelivery): boolean {
     const { filter } = this.#context;
     if (filter !== undefined && !matches(filter, delivery.headers)) return true;
-    return this.#isOver(delivery) && delivery.firstFailedAt === undefined && delivery.attempt === 1;
+    if (!this.#isOver(delivery) || delivery.firstFailedAt !== undefined || delivery.attempt > 1) return false;
+    return writtenFirstFailure(delivery.message.headers) === undefined;
   }
 
   /** It had failed or been put off before: why is kept, not lost. */

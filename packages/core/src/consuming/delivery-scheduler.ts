@@ -1,9 +1,10 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
+import type { Address } from "../spi/address.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
@@ -28,6 +29,7 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
+  readonly onWarning: (warning: MessagingError) => void;
   /** Set where a dead-lettered message keeps its ordering key waiting. */
   readonly blockedKeys: BlockedKeysContext | undefined;
   /** Where the application takes deliveries one by one: for how many it asks. */
@@ -81,6 +83,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #starting = false;
   #waitsForTurn = false;
   #suspectTimer: unknown;
+  /** Wait for a time, their next attempt's: of those that are parked. */
+  #delayed = 0;
+  #toldFull = false;
 
   constructor(context: DeliverySchedulerContext) {
     this.#context = context;
@@ -181,6 +186,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** All that may be held is held. */
   noteFull(): void {
     this.#blockedKeys?.noteFull();
+    const { maxParked, maxParkedBytes } = this.#context.settings;
+    const isFull = this.#parked >= maxParked || this.#parkedBytes >= maxParkedBytes;
+    if (this.#toldFull || !isFull || 2 * this.#delayed < this.#parked) return;
+    this.#toldFull = true;
+    this.#context.onWarning(fullOfDelayed(this.#context.address, this.#parked));
   }
 
   // ── In ──────────────────────────────────────────────────────────────────────
@@ -365,8 +375,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #setTimer(delivery: InFlightDelivery, delayMs: number): void {
     const { clock } = this.#context;
     delivery.dueAt = monotonicNow(clock) + delayMs;
+    this.#delayed++;
     delivery.timer = clock.setTimeout(() => {
       delivery.timer = undefined;
+      this.#delayed--;
       delivery.dueAt = 0;
       delivery.move("due");
       delivery.ending = "ack";
@@ -608,8 +620,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const promoted = this.#keys.drop(goes);
     const gone = this.#inFlight.filter(goes);
     for (const delivery of gone) {
-      if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
-      delivery.timer = undefined;
+      if (delivery.timer !== undefined) {
+        this.#context.clock.clearTimeout(delivery.timer);
+        delivery.timer = undefined;
+        this.#delayed--;
+      }
       if (!delivery.lost) {
         this.#noteHandBack(delivery);
         this.#remember(delivery);
@@ -704,6 +719,14 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#isolation.ended(delivery.suspect);
     this.#tellIdle();
   }
+}
+
+function fullOfDelayed({ name }: Address, parked: number): MessagingError {
+  return new MessagingError(
+    "OVERLOADED",
+    `Nothing more of "${name}" is received: ${parked} messages, as many as may be held, wait in place, most of them for their next attempt.`,
+    { remedy: "Raise `prefetch`, or `pause` the subscription while what its handler needs is away." },
+  );
 }
 
 /** Nothing has been said yet of what is to become of it. */

@@ -119,6 +119,7 @@ export class FailurePath {
       capabilities: driver.capabilities,
       hasDeadLetterQueue: deadLetter !== undefined,
       afterDeadLetter,
+      keepsPlace: delivery.suspect || address.ordered,
       settles,
     });
   }
@@ -147,7 +148,7 @@ export class FailurePath {
         return { step: "native-retry", delayMs: decision.delayMs };
       case "republished":
         delivery.ending = "retry";
-        return this.#republish(delivery, decision.delayMs);
+        return this.#republish(delivery, decision);
       case "dead-lettered":
         delivery.ending = "dead-letter";
         return this.#deadLetter(delivery, failure.error, decision.blocksKey ? block : ack);
@@ -158,8 +159,11 @@ export class FailurePath {
     }
   }
 
-  /** Sends it back to where it came from, to be delivered after the delay with the next attempt's number. */
-  async #republish(delivery: InFlightDelivery, delayMs: number): Promise<NextStep> {
+  /** Sends it back to where it came from, to be delivered after the delay with the number of the attempt that comes next. */
+  async #republish(
+    delivery: InFlightDelivery,
+    { delayMs, countsAttempt }: { readonly delayMs: number; readonly countsAttempt: boolean },
+  ): Promise<NextStep> {
     const { address, clock, driver, onError } = this.#context;
     const { expiresAt } = delivery;
     const message = copyOf(delivery, {
@@ -169,7 +173,7 @@ export class FailurePath {
       headers: {
         ...delivery.headers,
         ...redriveMark(delivery.markedHeaders),
-        [attemptHeader]: String(delivery.attempt + 1),
+        [attemptHeader]: String(delivery.attempt + (countsAttempt ? 1 : 0)),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
         ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
       },
@@ -179,7 +183,7 @@ export class FailurePath {
       return ack;
     } catch (cause) {
       onError(normalise(driver, cause));
-      return { step: "wait", delayMs, countsAttempt: true };
+      return { step: "wait", delayMs, countsAttempt };
     }
   }
 

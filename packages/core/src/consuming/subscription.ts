@@ -90,6 +90,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       clock,
       observer,
       onError,
+      onWarning: context.onWarning,
       demand,
       onChange: () => this.#intake.changed(),
       onIsolate: () => this.#reopen(),
