@@ -178,3 +178,66 @@ it("a redrive of another queue that shares the dead-letter queue does not free t
   await clock.advance(1_000);
   expect(handled).toEqual(["a1", "a2"]);
 });
+
+it("the dead-lettered message removed while nobody runs is not handled again, and its key goes on", async () => {
+  const { clock, handled, failed, broken, begin, send, during } = stage();
+  broken.add("a");
+  const first = await begin();
+  await send(first.client, "a", 1, 2);
+  await during(first.client.close());
+  const operator = await begin();
+  await during(operator.subscription.close());
+  const removing = (async () => {
+    for await (const delivery of operator.client.messages(deadLettered)) {
+      await delivery.ack();
+      break;
+    }
+  })();
+  await during(removing);
+  broken.clear();
+  const second = await begin();
+  await clock.advance(1_000);
+  expect(second.subscription.blockedKeys).toBe(1);
+  await clock.advance(120_000);
+  expect(failed).toEqual(["a1"]);
+  expect(handled).toEqual(["a2"]);
+  expect(second.subscription.held).toBe(0);
+});
+
+it("a message redriven while nobody runs is handled once, in its place", async () => {
+  const { clock, handled, failed, broken, begin, send, during } = stage();
+  broken.add("a");
+  const first = await begin();
+  await send(first.client, "a", 1, 2, 3);
+  await during(first.client.close());
+  const operator = await begin();
+  await during(operator.subscription.close());
+  await during(operator.client.redrive({ queue: Jobs }));
+  const second = await begin();
+  await clock.advance(120_000);
+  expect(failed, "it is still broken").toEqual(["a1", "a1"]);
+  expect(second.subscription.blockedKeys).toBe(1);
+  await during(second.client.close());
+  broken.clear();
+  const third = await begin();
+  expect(await during(third.client.redrive({ queue: Jobs }))).toMatchObject({ redriven: 1 });
+  await clock.advance(120_000);
+  expect(handled).toEqual(["a1", "a2", "a3"]);
+  expect(third.subscription.held).toBe(0);
+});
+
+it("a redriven message that had no turn before a close is handled once, in its place", async () => {
+  const { clock, handled, broken, begin, send, during } = stage();
+  broken.add("a");
+  const first = await begin();
+  await send(first.client, "a", 1, 2);
+  first.subscription.pause();
+  await during(first.client.redrive({ queue: Jobs }));
+  await clock.advance(1_000);
+  await during(first.client.close());
+  broken.clear();
+  const second = await begin();
+  await clock.advance(120_000);
+  expect(handled).toEqual(["a1", "a2"]);
+  expect(second.subscription.held).toBe(0);
+});

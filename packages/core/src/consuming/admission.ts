@@ -5,6 +5,7 @@ import type { ReceivedMessage } from "../spi/message.ts";
 import { withoutAttemptHeaders, writtenAttempt, writtenFirstFailure } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";
+import { redeliveriesOf } from "./given-up-mark.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
@@ -83,7 +84,7 @@ export class Admission {
 
 /** How often the broker has delivered a message, this time included. */
 export function deliveriesOf(message: ReceivedMessage): number {
-  return 1 + message.redeliveries;
+  return 1 + redeliveriesOf(message);
 }
 
 /**
@@ -91,6 +92,6 @@ export function deliveriesOf(message: ReceivedMessage): number {
  * for which attempt that is; but anybody may have written that, or another policy, so that
  * it never says more than that this attempt is the last.
  */
-function attemptOf({ headers, redeliveries }: ReceivedMessage, maxAttempts: number): number {
-  return Math.min(writtenAttempt(headers), maxAttempts) + redeliveries;
+function attemptOf(message: ReceivedMessage, maxAttempts: number): number {
+  return Math.min(writtenAttempt(message.headers), maxAttempts) + redeliveriesOf(message);
 }

@@ -14,6 +14,7 @@ import type { AttemptMemory } from "./attempt-memory.ts";
 import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
+import { givenUpRedeliveries, isGivenUp } from "./given-up-mark.ts";
 import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
@@ -496,6 +497,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     for (const delivery of [...this.leased(session), ...this.#handedBack].filter(goes)) {
       const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
+      if (isGivenUp(delivery)) {
+        delayed.set(message, { delayMs: 0, redeliveries: givenUpRedeliveries });
+        continue;
+      }
       if (!waitsForAttempt(delivery)) continue;
       const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
       delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
@@ -639,7 +644,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** To tell its consumer when that closes, or lets its partition go. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (delivery.wasStarted || delivery.dueAt > 0) this.#handedBack.push(delivery);
+    if (delivery.wasStarted || delivery.dueAt > 0 || isGivenUp(delivery)) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
@@ -737,7 +742,6 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
 
 /** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
-  if (delivery.isDeadLettered) return false;
   const isIdle = delivery.isIdle || delivery.state === "ended";
   return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }
