@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type DeadLetterInfo, deduplicate, memoryDeduplicationStore, queue, topic } from "../src/index.ts";
+import {
+  type DeadLetterInfo,
+  deadLetterOf,
+  deduplicate,
+  memoryDeduplicationStore,
+  queue,
+  topic,
+} from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
 import { type Script, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, values, type Workbench } from "./workbench.ts";
@@ -462,6 +469,44 @@ describe("a redrive", () => {
     const some = bench.client.redrive({ queue: Jobs }, { max: 2 });
     await bench.clock.pass(100);
     expect(await some).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: false });
+  });
+});
+
+describe("a redrive of several dead-letter queues", () => {
+  it("does not bring back once more what fails again into one that it has still to look into", async () => {
+    const failedAgain: ReceivedMessage[] = [];
+    const bench = await connected({
+      inspect: () => ({ backlog: 1 }),
+      consume: (consumer) => {
+        const { name } = consumer.source.address;
+        if (name === "first") consumer.deliver(deadLettered("first"));
+        if (name === "second") consumer.deliver(...failedAgain, deadLettered("second"));
+      },
+      publish: (batch, { name }) => {
+        if (name === "jobs")
+          failedAgain.push(...batch.map(({ headers }) => deadLettered("first", { headers })));
+        return undefined;
+      },
+    });
+    for (const deadLetter of [queue<number>("first"), queue<number>("second")]) {
+      const consumer = await bench.client.consume(Jobs, { deadLetter }, () => {});
+      await consumer.close();
+    }
+    const report = bench.client.redrive({ queue: Jobs });
+    await bench.clock.pass(20_000);
+    expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: true });
+    expect(values(bench.driver.sent("jobs"))).toEqual(["first", "second"]);
+  });
+
+  it("looks once into the derived one, under whichever contract it was used", async () => {
+    const bench = await connected(backlog(1));
+    for (const deadLetter of [undefined, deadLetterOf({ queue: Jobs })]) {
+      const consumer = await bench.client.consume(Jobs, { deadLetter }, () => {});
+      await consumer.close();
+    }
+    const report = redriving(bench, {}, [deadLettered(1)]);
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: true });
   });
 });
 

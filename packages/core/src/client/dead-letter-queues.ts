@@ -19,8 +19,8 @@ export class DeadLetterQueues {
 
   /** Each once, in the order in which they came to be used; the derived one where none was. */
   of(source: Source, derived: AnyQueue): readonly AnyQueue[] {
-    const known = this.#bySource.get(sourceKey(source));
-    return known === undefined ? [derived] : [...known.values()].map((queue) => queue ?? derived);
+    const known = [...(this.#bySource.get(sourceKey(source))?.values() ?? [derived])];
+    return [...new Map(known.map((queue = derived) => [queue.name, queue])).values()];
   }
 }
 

@@ -26,6 +26,8 @@ export interface RedriveRun {
   /** How many the broker has told of at the start; `undefined` where it tells of none. */
   readonly known: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** The mark on what is brought back. */
+  readonly broughtBy: string;
 }
 
 export interface RedriveContext {
@@ -51,9 +53,8 @@ const roundMs = 100;
  * never one too few.
  */
 export async function bringBack(options: RedriveRun, context: RedriveContext): Promise<RedriveReport> {
-  const { max, filter, known, signal } = options;
-  /** On what was brought back, and on what was put back at the end. */
-  const broughtBy = runName(randomName());
+  const { max, filter, known, signal, broughtBy } = options;
+  /** The mark on what was put back at the end. */
   const keptBy = runName(randomName());
   let seen = 0;
   let redriven = 0;

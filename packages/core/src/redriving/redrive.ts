@@ -1,9 +1,11 @@
 import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
+import { runName } from "../consuming/run-marks.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
+import { randomName } from "../publishing/ids.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
@@ -22,44 +24,40 @@ export interface RedriveSource extends RedriveContext, LookSource {
 }
 
 /** Looks into one dead-letter queue after the other, as if they were one. */
-export async function redrive(
-  options: RedriveOptions,
+export function redrive(options: RedriveOptions, sources: readonly RedriveSource[]): Promise<RedriveReport> {
+  const run = () => redriveAll(options, sources);
+  return sources.reduceRight((work, source) => () => source.undisturbed(work), run)();
+}
+
+async function redriveAll(
+  { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal }: RedriveOptions,
   sources: readonly RedriveSource[],
 ): Promise<RedriveReport> {
-  let { max = Number.POSITIVE_INFINITY } = options;
+  // All first: what fails again may come to one that has still to be looked into.
+  const states: (TopologyState | undefined)[] = [];
+  for (const source of sources) states.push(await settledState(source, signal));
+  const broughtBy = runName(randomName());
   const sum = { seen: 0, redriven: 0, ofOthers: 0, complete: true };
-  for (const source of sources) {
-    if (max <= 0) return { ...sum, complete: false };
-    const { seen, redriven, ofOthers, complete } = await source.undisturbed(() =>
-      redriveOne({ ...options, max }, source),
-    );
-    max -= redriven;
+  for (const [index, source] of sources.entries()) {
+    const state = states[index];
+    // Nothing was ever dead-lettered there. To look into it would make it.
+    if (isMissing(state)) continue;
+    const left = max - sum.redriven;
+    if (left <= 0) return { ...sum, complete: false };
+    const othersHold = state?.unsettled === "unknown";
+    const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
+    // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
+    // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
+    const known = (state?.backlog ?? 0) + unsettled || undefined;
+    const { seen, redriven, ofOthers, complete } = dryRun
+      ? await dryRunOf(source, known, signal)
+      : await bringBack({ max: left, filter, known, signal, broughtBy }, source);
     sum.seen += seen;
     sum.redriven += redriven;
     sum.ofOthers += ofOthers;
-    sum.complete &&= complete;
+    sum.complete &&= complete && !othersHold;
   }
   return sum;
-}
-
-/** Leaves the rest to a run or to a look. */
-async function redriveOne(
-  options: RedriveOptions & { readonly max: number },
-  source: RedriveSource,
-): Promise<RedriveReport> {
-  const { max, filter = () => true, dryRun = false, signal } = options;
-  const state = await settledState(source, signal);
-  // Nothing was ever dead-lettered there. To look into it would make it.
-  if (isMissing(state)) return { seen: 0, redriven: 0, ofOthers: 0, complete: true };
-  const othersHold = state?.unsettled === "unknown";
-  const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
-  // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
-  // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
-  const known = (state?.backlog ?? 0) + unsettled || undefined;
-  const report = dryRun
-    ? await dryRunOf(source, known, signal)
-    : await bringBack({ max, filter, known, signal }, source);
-  return othersHold ? { ...report, complete: false } : report;
 }
 
 async function dryRunOf(
