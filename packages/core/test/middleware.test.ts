@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { writtenAttempt } from "../src/consuming/attempt-headers.ts";
 import {
   circuitBreaker,
   deduplicate,
@@ -150,7 +151,11 @@ describe("middleware around handlers", () => {
     driver.consumer().deliver(delivery(1));
     await clock.pass(100);
     expect(hands.began).toEqual([]);
-    expect(driver.consumer().settled, "it is put off: no handler was called").toEqual([]);
+    // It is put off, for so long that it waits on the broker: no handler was called, and no attempt used.
+    const put = driver.sent("jobs");
+    expect(put).toMatchObject([{ delayMs: expect.any(Number) }]);
+    expect(put.every(({ headers }) => writtenAttempt(headers) === 1)).toBe(true);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
     expect(errors).toMatchObject([
       { code: "HANDLER_TIMEOUT", message: expect.stringContaining("no handler was called") },
     ]);

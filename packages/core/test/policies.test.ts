@@ -8,7 +8,7 @@ import {
   timeout,
 } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
-import { connected, delivery, never, values } from "./workbench.ts";
+import { connected, delivery, never, values, type Workbench } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => "k" });
@@ -296,6 +296,107 @@ it("a message that its handler postpones comes again without having used an atte
   await clock.pass(5_000);
   expect(attempts).toEqual([1, 1, 1]);
   expect(driver.consumer().settled).toEqual(["ack 1"]);
+});
+
+it("what is put off for long waits on the broker as the same attempt, and leaves its place to others", async () => {
+  const { client, driver, clock } = await connected();
+  const began: number[] = [];
+  const subscription = await client.consume(Jobs, { prefetch: 10 }, (value, { attempt }) => {
+    began.push(value);
+    if (attempt === 3) throw new PostponedError("not now", { delayMs: 60_000 });
+  });
+  const headers = { "waybill-attempt": "3", trace: "t" };
+  driver.consumer().deliver(delivery(1, { headers, id: "m" }), delivery(2));
+  await clock.pass(100);
+  expect(began).toEqual([1, 2]);
+  expect(subscription.held).toBe(0);
+  expect(driver.sent("jobs")).toMatchObject([{ id: "m", delayMs: 60_000, headers }]);
+  expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 2"]);
+});
+
+it("as many put off in place as may be held are told of once", async () => {
+  const { client, driver, clock, errors } = await connected({ capabilities: { features: {} } });
+  const began: number[] = [];
+  await client.consume(Jobs, { prefetchBytes: 10_000 }, (value) => {
+    began.push(value);
+    throw new PostponedError("not now", { delayMs: 60_000 });
+  });
+  driver.consumer().deliver(...Array.from({ length: 200 }, () => delivery("x".repeat(1_000))));
+  await clock.pass(10);
+  expect(began.length).toBeGreaterThanOrEqual(19);
+  expect(began.length).toBeLessThan(200);
+  expect(errors.map(({ code }) => code)).toEqual(["OVERLOADED"]);
+});
+
+describe("a message with a time to live that is put off", () => {
+  const expires = (bench: Workbench, ms: number) => bench.clock.now() + ms;
+  const deadLettered = (bench: Workbench) =>
+    bench.driver.sent("jobs..dead").map(({ headers }) => headers["waybill-dead-error-message"]);
+
+  it("is dead-lettered when it would expire before its next turn", async () => {
+    const bench = await connected();
+    let calls = 0;
+    await bench.client.consume(Jobs, () => {
+      calls++;
+      throw new PostponedError("not now", { delayMs: 100 });
+    });
+    bench.driver.consumer().deliver(delivery(1, { expiresAt: expires(bench, 350) }));
+    await bench.clock.pass(1_000);
+    expect(calls).toBe(4);
+    expect(deadLettered(bench)).toEqual(["not now"]);
+    expect(bench.driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("is dead-lettered when it has expired before it had its turn again", async () => {
+    const bench = await connected();
+    let calls = 0;
+    const subscription = await bench.client.consume(Jobs, () => {
+      calls++;
+      subscription.pause();
+      throw new PostponedError("not now", { delayMs: 100 });
+    });
+    bench.driver.consumer().deliver(delivery(1, { expiresAt: expires(bench, 350) }));
+    await bench.clock.pass(1_000);
+    subscription.resume();
+    await bench.clock.pass(10);
+    expect(calls).toBe(1);
+    expect(deadLettered(bench)).toEqual(["not now"]);
+  });
+
+  it("is dead-lettered when it expires behind an open circuit breaker", async () => {
+    const bench = await connected();
+    const breaker = circuitBreaker({ failureThreshold: 1, pauseMs: 500 });
+    await bench.client.consume(Jobs, { use: [breaker] }, () => {
+      throw new Error("down");
+    });
+    bench.driver.consumer().deliver(delivery(1), delivery(2, { expiresAt: expires(bench, 2_500) }));
+    await bench.clock.pass(10_000);
+    expect(values(bench.driver.sent("jobs..dead"))).toEqual([2]);
+  });
+
+  it("is dead-lettered when it expires after it waited on the broker", async () => {
+    const bench = await connected();
+    await bench.client.consume(Jobs, () => {
+      throw new PostponedError("not now", { delayMs: 2_000 });
+    });
+    bench.driver.consumer().deliver(delivery(1, { expiresAt: expires(bench, 2_500) }));
+    await bench.clock.pass(10);
+    const { headers = {} } = bench.driver.sent("jobs")[0] ?? {};
+    await bench.clock.pass(3_000);
+    bench.driver.consumer().deliver(delivery(1, { headers }));
+    await bench.clock.pass(10);
+    expect(deadLettered(bench)).toHaveLength(1);
+  });
+
+  it("is dead-lettered where another process had put it off", async () => {
+    const bench = await connected();
+    await bench.client.consume(Jobs, () => {});
+    bench.driver.consumer().deliver(delivery(1, { expiresAt: expires(bench, 350), waitMs: 400 }));
+    await bench.clock.pass(1_000);
+    expect(deadLettered(bench)).toEqual([
+      "The message had failed or been put off, and expired before its next attempt.",
+    ]);
+  });
 });
 
 it("a message that was postponed, and closes before its turn comes again, is handed back as one that nobody has seen", async () => {

@@ -37,7 +37,13 @@ import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkedRedriveOptions, checkLeadsElsewhere, nothingFound, redrive } from "../redriving/redrive.ts";
+import {
+  checkedRedriveOptions,
+  checkLeadsElsewhere,
+  nothingFound,
+  type RedriveSource,
+  redrive,
+} from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { Requests } from "../requests/requester.ts";
 import { Answering } from "../requests/responder.ts";
@@ -50,6 +56,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { DeadLetterQueues, sourceKey } from "./dead-letter-queues.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -70,8 +77,7 @@ export class BrokerClient implements Client<Feature> {
   readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: OwnTopology;
-  /** The dead-letter queues of this client's own consumers, by what they consume. */
-  readonly #deadLetters = new Map<string, AnyQueue>();
+  readonly #deadLetters = new DeadLetterQueues();
   /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
   readonly #consumed = new Set<string>();
   #status: Health["status"] = "up";
@@ -289,8 +295,8 @@ export class BrokerClient implements Client<Feature> {
       forgetRoute();
     });
     await subscription.begin();
-    // By what is consumed, of which there are as many as the application has contracts.
-    if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
+    if (spec.deadLetter !== undefined && deadLetter !== "discard")
+      this.#deadLetters.add(spec.address, deadLetter);
     if (spec.settles) this.#consumed.add(sourceKey(spec.address));
     return subscription;
   }
@@ -371,27 +377,35 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const known =
-      options.deadLetter !== undefined ? options.deadLetter : this.#deadLetters.get(sourceKey(back));
-    const deadLettered = known === undefined ? deadLetterOf(from) : known;
+    const queues =
+      options.deadLetter === undefined
+        ? this.#deadLetters.of(back, deadLetterOf(from))
+        : [options.deadLetter];
+    const report = await redrive(
+      options,
+      queues.map((queue) => this.#redriveSource(back, queue)),
+    );
+    // Where it looked was only a guess.
+    if (options.deadLetter === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+      this.#options.reporter.warn(nothingFound(this.#names.destination(deadLetterOf(from)), back));
+    return report;
+  }
+
+  #redriveSource(back: Address, deadLettered: AnyQueue): RedriveSource {
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
-    const source = {
+    return {
       ...this.#lookSource(deadLetterQueue),
       from: back,
       back: this.#publishing.sender(back),
       deadLettered: this.#publishing.sender(deadLetterQueue),
-      consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
+      consume: (consumeOptions, handler) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
+      undisturbed: (work) => this.#deadLetterWatches.without(deadLetterQueue, work),
     };
-    const report = await this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
-    // Where it looked was only a guess.
-    if (known === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
-      this.#options.reporter.warn(nothingFound(deadLetterQueue, back));
-    return report;
   }
 
   #lookSource(deadLetterQueue: Address): LookSource {
@@ -565,7 +579,3 @@ export class BrokerClient implements Client<Feature> {
 const clockToleranceMs = 24 * 60 * 60_000;
 /** What publishes have at least to go out while the client closes, in milliseconds. */
 const leastFlushMs = 100;
-
-function sourceKey({ name, group }: Pick<Address, "name" | "group">): string {
-  return group === undefined ? name : `${name} ${group}`;
-}

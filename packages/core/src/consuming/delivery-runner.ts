@@ -124,10 +124,11 @@ export class DeliveryRunner {
   #isUnwanted(delivery: InFlightDelivery): boolean {
     const { filter } = this.#context;
     if (filter !== undefined && !matches(filter, delivery.headers)) return true;
-    return this.#isOver(delivery) && delivery.firstFailedAt === undefined && delivery.attempt === 1;
+    if (!this.#isOver(delivery) || delivery.firstFailedAt !== undefined || delivery.attempt > 1) return false;
+    return writtenFirstFailure(delivery.message.headers) === undefined;
   }
 
-  /** It had failed before: its failure is kept, not lost. */
+  /** It had failed or been put off before: why is kept, not lost. */
   #hasExpired(delivery: InFlightDelivery): boolean {
     return this.#context.settles && this.#isOver(delivery);
   }
@@ -283,7 +284,7 @@ function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unkno
     new MessagingError(
       "EXPIRED",
       hasFailed
-        ? "The message had failed, and expired before its next attempt."
+        ? "The message had failed or been put off, and expired before its next attempt."
         : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
     )
   );

@@ -108,10 +108,10 @@ export class FailurePath {
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
     const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
-    if (failure.verdict !== "postpone") {
-      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? clock.now();
-      delivery.lastError = failure.error;
-    }
+    const now = clock.now();
+    // What was put off has not failed, but is not to vanish either: should it expire, this is why it was not handled.
+    delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
+    delivery.lastError = failure.error;
     return decideFailure({
       verdict: failure.verdict,
       attempt,
@@ -128,6 +128,7 @@ export class FailurePath {
       capabilities: driver.capabilities,
       hasDeadLetterQueue: deadLetter !== undefined,
       afterDeadLetter,
+      keepsPlace: delivery.suspect || address.ordered,
       settles,
     });
   }
@@ -162,7 +163,7 @@ export class FailurePath {
         return { step: "native-retry", delayMs: decision.delayMs };
       case "republished":
         delivery.ending = "retry";
-        return this.#republish(delivery, decision.delayMs);
+        return this.#republish(delivery, decision);
       case "dead-lettered":
         delivery.ending = "dead-letter";
         return this.#deadLetter(delivery, failure.error, decision.blocksKey ? block : ack);
@@ -173,8 +174,11 @@ export class FailurePath {
     }
   }
 
-  /** Sends it back to where it came from, to be delivered after the delay with the next attempt's number. */
-  async #republish(delivery: InFlightDelivery, delayMs: number): Promise<NextStep> {
+  /** Sends it back to where it came from, to be delivered after the delay with the number of the attempt that comes next. */
+  async #republish(
+    delivery: InFlightDelivery,
+    { delayMs, countsAttempt }: { readonly delayMs: number; readonly countsAttempt: boolean },
+  ): Promise<NextStep> {
     const { address, clock, driver, onError } = this.#context;
     const { expiresAt } = delivery;
     const message = copyOf(delivery, {
@@ -184,7 +188,7 @@ export class FailurePath {
       headers: {
         ...delivery.headers,
         ...redriveMark(delivery.markedHeaders),
-        [attemptHeader]: String(delivery.attempt + 1),
+        [attemptHeader]: String(delivery.attempt + (countsAttempt ? 1 : 0)),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
         ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
       },
@@ -194,7 +198,7 @@ export class FailurePath {
       return ack;
     } catch (cause) {
       onError(normalise(driver, cause));
-      return { step: "wait", delayMs, countsAttempt: true };
+      return { step: "wait", delayMs, countsAttempt };
     }
   }
 

@@ -107,6 +107,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       brokerNow,
       observer,
       onError,
+      onWarning: context.onWarning,
       demand,
       onChange: () => this.#intake.changed(),
       onIsolate: () => this.#reopen(),
@@ -526,7 +527,10 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       new MessagingError(
         "OVERLOADED",
         `Nothing more of "${this.source}" is received for now: ${parked} messages wait behind their ordering keys, or for their next attempt, and no more may.`,
-        { remedy: "Make the handlers of busy keys quicker, or raise `prefetchBytes`." },
+        {
+          remedy:
+            "Make the handlers of busy keys quicker, `pause` while what they need is away, or raise `prefetchBytes`.",
+        },
       ),
     );
   }

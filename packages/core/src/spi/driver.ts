@@ -157,6 +157,9 @@ export interface CloseConsumerOptions {
 export interface DelayedHandBack {
   /** Milliseconds from now. 0: it may come at once. */
   readonly delayMs: number;
-  /** The `ReceivedMessage.redeliveries` that make its next attempt the one that comes next. */
+  /**
+   * The `ReceivedMessage.redeliveries` that make its next attempt the one that comes next; up to a million, by
+   * which core marks what it has dead-lettered.
+   */
   readonly redeliveries: number;
 }

@@ -139,12 +139,16 @@ export class DeliveryQueue {
   /** To the end of the queue, once the delay is over; with a key to where it was, and its key waits for it. */
   retry(delivery: MemoryDelivery, delayMs: number, redeliveries = delivery.redeliveries + 1): void {
     const successor = this.#endHold(delivery, redeliveries);
-    if (delivery.keyPartition !== undefined) {
+    const isKeyed = delivery.keyPartition?.key !== undefined;
+    if (isKeyed) {
       this.#backlog.park(successor);
       this.#takeBack(this.#heldBehind([successor]), never);
+    } else if (successor.keyPartition !== undefined) {
+      this.#backlog.finish(successor);
+      successor.keyPartition = undefined;
     }
     if (delayMs > 0) this.#delay(successor, this.#settings.clock.now() + delayMs);
-    else if (delivery.keyPartition !== undefined) this.#restore([successor]);
+    else if (isKeyed) this.#restore([successor]);
     else this.#enqueue(successor);
     this.#wakeSoon();
   }
