@@ -48,4 +48,13 @@ export const knownPrograms: readonly Program[] = [
       { do: "pass", ms: 1_000 },
     ],
   },
+  // A settlement is refused until it is given up, and nothing comes after it.
+  {
+    settings: { ...settings, destinations: [1], clients: 1, members: 1 },
+    commands: [
+      { do: "fault", client: 0, fault: { call: "settle", how: "refused", times: 6 } },
+      { ...keyed, count: 1, outcomes: [] },
+      { do: "pass", ms: 61_000 },
+    ],
+  },
 ];
