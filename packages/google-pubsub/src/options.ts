@@ -6,6 +6,7 @@ import {
   type OptionValues,
   option,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 
 /** As a key file has them. Spelled out, so that the typings name no package but the client. */
@@ -90,7 +91,7 @@ export function readSettings(options: GooglePubsubOptions): Settings {
 }
 
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const parts = /^pubsub:(?:\/\/([^/?#]*))?\/?(?:\?([^#]*))?$/i.exec(text);
+  const parts = /^pubsub:(?:\/\/([^/?#]*))?\/?(?:\?([^#]*))?$/i.exec(urlText("google-pubsub", text));
   if (parts === null) {
     throw new MessagingError(
       "INVALID_ARGUMENT",

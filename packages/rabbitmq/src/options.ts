@@ -6,6 +6,7 @@ import {
   type OptionValues,
   option,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 
 const day = 86_400_000;
@@ -99,7 +100,7 @@ export function readSettings(options: RabbitmqOptions): Settings {
 const form = /^(amqps?):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/;
 
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const [matched, scheme, login, hosts, vhost, search] = form.exec(text) ?? [];
+  const [matched, scheme, login, hosts, vhost, search] = form.exec(urlText("rabbitmq", text)) ?? [];
   if (matched === undefined) throw unreadable();
   const object: Record<string, unknown> = {};
   if (hosts) object.hosts = hosts.split(",");

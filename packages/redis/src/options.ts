@@ -5,7 +5,9 @@ import {
   type OptionInput,
   type OptionValues,
   option,
+  percentDecoded,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 import type { RedisOptions as VendorOptions } from "ioredis";
 
@@ -79,12 +81,12 @@ export function readSettings(options: RedisOptions): Settings {
 }
 
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const url = parse(text);
+  const url = parse(urlText("redis", text));
   const object: Record<string, unknown> = {};
   if (url.hostname !== "") object.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   if (url.port !== "") object.port = Number(url.port);
-  if (url.username !== "") object.username = decodeURIComponent(url.username);
-  if (url.password !== "") object.password = decodeURIComponent(url.password);
+  if (url.username !== "") object.username = percentDecoded("redis", url.username);
+  if (url.password !== "") object.password = percentDecoded("redis", url.password);
   const path = url.pathname.replace(/^\//, "");
   if (path !== "") object.db = /^\d+$/.test(path) ? Number(path) : path;
   if (url.protocol === "rediss:") object.tls = true;

@@ -6,7 +6,9 @@ import {
   type OptionInput,
   type OptionValues,
   option,
+  percentDecoded,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 
 const kib = 1024;
@@ -105,11 +107,11 @@ export function readSettings(options: SnsSqsOptions): Settings {
 
 /** Reads `aws://[key:secret@]region[?option=value…]`. */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const url = parse(text);
+  const url = parse(urlText("sns-sqs", text));
   const object: Record<string, unknown> = {};
   if (url.hostname !== "") object.region = url.hostname;
-  if (url.username !== "") object.accessKeyId = decodeURIComponent(url.username);
-  if (url.password !== "") object.secretAccessKey = decodeURIComponent(url.password);
+  if (url.username !== "") object.accessKeyId = percentDecoded("sns-sqs", url.username);
+  if (url.password !== "") object.secretAccessKey = percentDecoded("sns-sqs", url.password);
   if (url.port !== "" || !["", "/"].includes(url.pathname)) {
     throw refusal("The URL's host is a region, with no port and no path.", "Give `endpoint` in the query.");
   }

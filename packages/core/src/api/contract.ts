@@ -1,4 +1,4 @@
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { checkPortableName } from "../spi/naming.ts";
@@ -95,9 +95,9 @@ export function topic<In = unknown, Out = In>(
   name: string,
   options?: TopicOptions<In, Out>,
 ): TopicContract<In, Out>;
-export function topic<In, Out>(name: string, options: TopicOptions<In, Out> = {}): TopicContract<In, Out> {
+export function topic<In, Out>(name: string, given: TopicOptions<In, Out> = {}): TopicContract<In, Out> {
   checkPortableName(name, "topic");
-  checkOptionNames("topic()", options, ["schema", "codec", "key", "retained"]);
+  const options = copyOptions("topic()", given, ["schema", "codec", "key", "retained"]);
   checkTypes("topic()", options);
   return Object.freeze({
     kind: "topic",
@@ -127,11 +127,14 @@ export function queue<In = unknown, Out = In>(
 ): QueueContract<In, Out>;
 export function queue<In, Out, ReplyIn, ReplyOut>(
   name: string,
-  options: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
+  given: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
 ): QueueContract<In, Out, ReplyIn, ReplyOut> {
   checkPortableName(name, "queue");
-  checkOptionNames("queue()", options, ["schema", "codec", "key", "reply"]);
-  if (options.reply !== undefined) checkOptionNames("queue() reply", options.reply, ["schema", "codec"]);
+  const options = copyOptions("queue()", given, ["schema", "codec", "key", "reply"]);
+  const reply =
+    options.reply === undefined
+      ? undefined
+      : copyOptions("queue() reply", options.reply, ["schema", "codec"]);
   checkTypes("queue()", options);
   return Object.freeze({
     kind: "queue",
@@ -139,7 +142,7 @@ export function queue<In, Out, ReplyIn, ReplyOut>(
     ordered: options.key !== undefined,
     retained: false,
     key: options.key,
-    reply: options.reply === undefined ? undefined : payload("queue() reply", options.reply),
+    reply: reply && payload("queue() reply", reply),
     ...payload("queue()", options),
   });
 }

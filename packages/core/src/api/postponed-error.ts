@@ -1,4 +1,4 @@
-import { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError, readArguments } from "../errors/messaging-error.ts";
 
 /**
  * Throw this from a handler or a middleware to put a message off without using up an attempt:
@@ -10,8 +10,16 @@ export class PostponedError extends MessagingError {
   override readonly name = "PostponedError";
   readonly delayMs: number;
 
+  /** @throws MessagingError `INVALID_ARGUMENT` for what it cannot be made of, such as no delay at all */
   constructor(message: string, options: { readonly delayMs: number; readonly cause?: unknown }) {
-    super("POSTPONED", message, "cause" in options ? { cause: options.cause } : {});
-    this.delayMs = options.delayMs;
+    const { delayMs, underneath } = readArguments(() => ({
+      delayMs: options.delayMs,
+      underneath: "cause" in options ? { cause: options.cause } : {},
+    }));
+    if (typeof delayMs !== "number" || !(delayMs >= 0)) {
+      throw new MessagingError("INVALID_ARGUMENT", "`delayMs` of an error takes a number of at least 0.");
+    }
+    super("POSTPONED", message, underneath);
+    this.delayMs = delayMs;
   }
 }

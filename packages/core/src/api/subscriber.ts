@@ -66,7 +66,8 @@ export interface Subscriber<F extends Feature = never> extends HasFeatures<F> {
   ): Promise<Subscription>;
   /**
    * Pull style. Settle each delivery yourself; leaving the loop closes the
-   * subscription and hands back what was not settled.
+   * subscription and hands back what was not settled. So does asking for another after the
+   * loop's own body has called `close`, which does not wait for the delivery of that body.
    */
   messages<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: as above

@@ -18,7 +18,7 @@ import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
-import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
+import { checkHandler, closeTimeout } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
   specifyBytes,
@@ -30,7 +30,7 @@ import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
@@ -47,7 +47,7 @@ import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { OwnTopology } from "./topology-client.ts";
 
@@ -75,6 +75,7 @@ export class BrokerClient implements Client<Feature> {
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
+  #toldOfOwnClose = false;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
@@ -410,15 +411,29 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkClosing(options);
-    checkCloseOptions(options);
-    this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
+    const timeoutMs = closeTimeout(options);
+    this.#closed ??= this.#shutDown(timeoutMs ?? this.#options.drainTimeoutMs);
     const call = currentHandlerCall();
-    if (call === undefined) return this.#closed;
+    const isPublishing = this.#publishing.isInMiddleware;
+    if (call === undefined && !isPublishing) return this.#closed;
+    if (isPublishing) this.#tellOfOwnClose();
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
     const closing = [...this.#subscriptions].filter(({ settles }) => settles);
-    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
-    if (closed.every(Boolean)) await this.#closed;
+    const closed = await Promise.all(
+      closing.map((each) => (call === undefined ? each.drained() : each.closedBut(call))),
+    );
+    // Nor is a publish, which goes out when its middleware goes on.
+    if (!isPublishing && !closed.includes(false)) await this.#closed;
+  }
+
+  #tellOfOwnClose(): void {
+    if (this.#toldOfOwnClose) return;
+    this.#toldOfOwnClose = true;
+    this.#options.reporter.error(
+      new MessagingError("INVALID_ARGUMENT", "A publish middleware waits for its own client to close.", {
+        remedy: "Call `close` outside of publish middleware, or do not await it there.",
+      }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -48,12 +48,6 @@ function checkConsumingOptions(options: unknown): void {
   if (start === null) throw new MessagingError("INVALID_ARGUMENT", "`start` is null.");
 }
 
-/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
-export function checkClosing(options: unknown): void {
-  checkOptionNames("close", options, ["timeoutMs"]);
-  checkNumbers(options as Readonly<Record<string, unknown>>);
-}
-
 function checkRetry(retry: unknown): void {
   checkOptionNames("retry", retry, ["maxAttempts", "backoff", "isRetryable"]);
   const { maxAttempts, backoff, isRetryable } = retry as Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import type { ConsumeOptions } from "../api/consume-options.ts";
 import type { Handler } from "../api/delivery.ts";
 import type { CloseOptions } from "../api/subscription.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
 import { type DecidedRetryPolicy, dayMs, decideRetryPolicy } from "../policies/backoff.ts";
@@ -88,11 +88,10 @@ export function checkCount(name: string, value: unknown): number {
   );
 }
 
-/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
-export function checkCloseOptions(options: CloseOptions): void {
-  checkOptionNames("close", options, ["timeoutMs"]);
-  const { timeoutMs } = options;
-  if (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs >= 0)) return;
+/** How long a close may take, where it says. @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
+export function closeTimeout(options: CloseOptions): number | undefined {
+  const { timeoutMs } = copyOptions("close", options, ["timeoutMs"]);
+  if (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs >= 0)) return timeoutMs;
   throw new MessagingError(
     "INVALID_ARGUMENT",
     `\`timeoutMs\` takes a number of at least 0, not ${shown(timeoutMs)}.`,

@@ -19,7 +19,7 @@ import {
 } from "./handler-call.ts";
 import { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
-import { checkCloseOptions, checkCount } from "./settings.ts";
+import { checkCount, closeTimeout } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
 type Phase = Exclude<SubscriptionState, "paused">;
@@ -34,7 +34,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   readonly #scheduler: DeliveryScheduler;
   readonly #intake: Intake;
   readonly #closing = new AbortController();
-  /** Fires when the drain deadline is over. */
+  /** Fires when the drain deadline is over, or whoever was waited for has let go. */
   readonly #cancelling = new AbortController();
   #end!: (error: MessagingError | undefined) => void;
   #phase: Phase = "running";
@@ -46,6 +46,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
   #toldOfOwnClose = false;
+  /** The latest of its own handler calls that asked it to close. */
+  #closedBy: HandlerCall | undefined;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
     this.#spec = spec;
@@ -123,6 +125,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   /** False for a reply path. */
   get settles(): boolean {
     return this.#spec.settles;
+  }
+  get isPulled(): boolean {
+    return this.#spec.demand !== undefined;
   }
   get running(): number {
     return this.#scheduler.running;
@@ -217,8 +222,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkCloseOptions(options);
-    const closed = this.drained(options.timeoutMs);
+    const closed = this.drained(closeTimeout(options));
     const call = currentHandlerCall();
     if (call === undefined) return closed;
     await this.closedBut(call);
@@ -238,11 +242,26 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     const closed = this.drained();
     const behind = callsBehind(call, this);
     if (behind > 0) this.#tellOfOwnClose(call);
+    if (call.subscription === this) this.#closedBy = call;
     call.waitsFor ??= new Set();
     call.waitsFor.add(this);
     await (behind === 0 ? closed : Promise.race([closed, this.#scheduler.idle(behind)]));
     call.waitsFor.delete(this);
     return behind === 0;
+  }
+
+  /** The loop whose body closes this is back for more, and settles what it had no more: others are still waited for. */
+  letGo(call: HandlerCall): void {
+    if (this.#closedBy !== call) return;
+    void this.#scheduler.idle(1).then(() => {
+      if (!call.isOver) this.#cancelling.abort();
+    });
+  }
+
+  /** Whoever pulls is gone, and settles nothing more. */
+  leave(): Promise<void> {
+    if (this.#closed !== undefined) this.#cancelling.abort();
+    return this.drained(0);
   }
 
   #tellOfOwnClose({ subscription }: HandlerCall): void {
@@ -252,9 +271,12 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       subscription === this
         ? "its own subscription to close"
         : `"${this.source}" to close, which waits for it`;
+    const [who, remedy] = subscription.isPulled
+      ? ["loop over", "Settle the message before you call `close`, or leave the loop first."]
+      : ["handler of", "Call `close` outside of handlers, or do not await it there."];
     this.#context.onError(
-      new MessagingError("INVALID_ARGUMENT", `A handler of "${subscription.source}" waits for ${what}.`, {
-        remedy: "Call `close` outside of handlers, or do not await it there.",
+      new MessagingError("INVALID_ARGUMENT", `A ${who} "${subscription.source}" waits for ${what}.`, {
+        remedy,
       }),
     );
   }
@@ -424,7 +446,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     this.#scheduler.stop();
     if (session !== undefined) this.#heedLoss(session);
     const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
-    await this.#within(timeoutMs, this.#scheduler.idle());
+    await this.#within(timeoutMs, this.#scheduler.idle(), this.#cancelling.signal);
     stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
@@ -473,8 +495,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   /** Waits for the promise, but no longer. */
-  async #within(ms: number, promise: Promise<unknown>): Promise<void> {
+  async #within(ms: number, promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {
     const { clock, driver, onError } = this.#context;
-    await within(clock, ms, promise, { onFailure: (cause) => onError(normalise(driver, cause)) });
+    const onFailure = (cause: unknown) => onError(normalise(driver, cause));
+    await within(clock, ms, promise, signal === undefined ? { onFailure } : { onFailure, signal });
   }
 }

@@ -1,5 +1,5 @@
 import type { Backoff, RetryPolicy } from "../api/failure-policy.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readError } from "../errors/read-error.ts";
@@ -32,8 +32,8 @@ export function exponential(
   backoff: Backoff,
   random: () => number = Math.random,
 ): (attempt: number) => number {
-  checkOptionNames("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
-  const { initialMs = 1_000, factor = 2, maxMs = 300_000, jitter = 0.2 } = backoff;
+  const given = copyOptions("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
+  const { initialMs = 1_000, factor = 2, maxMs = 300_000, jitter = 0.2 } = given;
   checkAtLeast("backoff.initialMs", initialMs, 0);
   checkAtLeast("backoff.factor", factor, 1);
   checkAtLeast("backoff.maxMs", maxMs, 0);
@@ -47,8 +47,8 @@ export function exponential(
 }
 
 export function decideRetryPolicy(policy: RetryPolicy = {}, longestDelayMs = dayMs): DecidedRetryPolicy {
-  checkOptionNames("retry", policy, ["maxAttempts", "backoff", "isRetryable"]);
-  const { maxAttempts = 5, backoff = {}, isRetryable = isRetryableByDefault } = policy;
+  const given = copyOptions("retry", policy, ["maxAttempts", "backoff", "isRetryable"]);
+  const { maxAttempts = 5, backoff = {}, isRetryable = isRetryableByDefault } = given;
   if (maxAttempts !== Number.POSITIVE_INFINITY) {
     checkAtLeast("retry.maxAttempts", maxAttempts, 1);
     if (!Number.isInteger(maxAttempts)) throw notLegal("retry.maxAttempts", maxAttempts, "a whole number");

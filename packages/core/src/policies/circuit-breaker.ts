@@ -1,6 +1,6 @@
 import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import { PostponedError } from "../api/postponed-error.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { atOnce } from "../runtime/at-once.ts";
 import { monotonicNow } from "../runtime/clock.ts";
@@ -22,8 +22,8 @@ export interface CircuitBreakerOptions {
  * A handler that puts its message off by `retry()` has not failed.
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddleware {
-  checkOptionNames("circuitBreaker", options, ["failureThreshold", "pauseMs", "isFailure"]);
-  const { failureThreshold = 5, pauseMs = 10_000, isFailure = () => true } = options;
+  const given = copyOptions("circuitBreaker", options, ["failureThreshold", "pauseMs", "isFailure"]);
+  const { failureThreshold = 5, pauseMs = 10_000, isFailure = () => true } = given;
   const isAtLeast = (value: unknown, least: number) => typeof value === "number" && value >= least;
   if (!isAtLeast(failureThreshold, 1) || !isAtLeast(pauseMs, 0) || typeof isFailure !== "function") {
     throw new MessagingError(

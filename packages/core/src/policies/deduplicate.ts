@@ -1,6 +1,6 @@
 import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
@@ -33,8 +33,7 @@ export interface DeduplicateOptions {
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
-  checkOptionNames("deduplicate", options, ["store", "key"]);
-  const { store, key = defaultKey } = readable("The options of deduplicate()", () => ({ ...options }));
+  const { store, key = defaultKey } = copyOptions("deduplicate", options, ["store", "key"]);
   const isStore = () => typeof store?.has === "function" && typeof store.add === "function";
   if (!readable("The `store` of deduplicate()", isStore)) {
     throw new MessagingError("INVALID_ARGUMENT", "The `store` of deduplicate() lacks `has` or `add`.", {
@@ -90,8 +89,7 @@ const mostBytes = 16 * 1024 * 1024;
 export function memoryDeduplicationStore(
   options: { readonly max?: number | undefined } = {},
 ): DeduplicationStore {
-  checkOptionNames("memoryDeduplicationStore", options, ["max"]);
-  const { max = 10_000 } = options;
+  const { max = 10_000 } = copyOptions("memoryDeduplicationStore", options, ["max"]);
   if (typeof max !== "number" || !(max >= 1)) {
     throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
   }

@@ -3,11 +3,13 @@ import type { Receipt } from "../api/publisher.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { inContextWith } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { promised } from "../runtime/thenable.ts";
 import type { Written } from "./message-writer.ts";
 import type { PendingBudget } from "./pending-budget.ts";
 import type { Entering, PendingPublish } from "./pending-publish.ts";
+import { PublishCall } from "./publish-call.ts";
 import type { PublishUnderWay, StepsUnderWay } from "./steps-under-way.ts";
 import type { Turn } from "./turn-chains.ts";
 
@@ -57,6 +59,7 @@ export class PublishInSteps implements PublishUnderWay {
   #outside = 0;
   #over: MessagingError | "stored" | undefined;
   #stopListening: (() => void) | undefined;
+  #call: PublishCall | undefined;
 
   /** Takes its turn and its room, and begins. Throws when there is no room. */
   constructor(steps: Steps, context: StepsContext) {
@@ -112,6 +115,7 @@ export class PublishInSteps implements PublishUnderWay {
 
   #end(how: MessagingError | "stored"): void {
     this.#over = how;
+    if (this.#call !== undefined) this.#call.isOver = true;
     this.#stopListening?.();
     this.#context.underWay.delete(this);
     if (this.#outside === 0) this.#context.budget.give(0);
@@ -132,10 +136,11 @@ export class PublishInSteps implements PublishUnderWay {
     const { middleware, outgoing } = this.#steps;
     let result: unknown;
     try {
-      result =
-        middleware === undefined || outgoing === undefined
-          ? this.#next()
-          : middleware(outgoing, () => this.#next());
+      if (middleware === undefined || outgoing === undefined) result = this.#next();
+      else {
+        this.#call = new PublishCall(this.#context.underWay);
+        result = inContextWith(this.#call, () => middleware(outgoing, () => this.#next()));
+      }
     } catch (thrown) {
       return this.fail(this.#errorOf(thrown));
     }

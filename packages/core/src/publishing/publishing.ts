@@ -15,6 +15,7 @@ import { nextPublishToken } from "./ids.ts";
 import { MessageWriter, type ReplyFields, type Wanted } from "./message-writer.ts";
 import { orderingKeyIfAny } from "./ordering-key.ts";
 import type { Entering, PendingPublish } from "./pending-publish.ts";
+import { isPartOf } from "./publish-call.ts";
 import { PublishInSteps, type StepsContext } from "./publish-in-steps.ts";
 import { checkedOptions } from "./publish-options.ts";
 import type { Reply } from "./reply.ts";
@@ -144,6 +145,11 @@ export class Publishing {
   /** Why messages have to be sent again, if they have. */
   get trouble(): MessagingError | undefined {
     return this.#senders.trouble;
+  }
+
+  /** The running code is part of a publish middleware. */
+  get isInMiddleware(): boolean {
+    return isPartOf(this.#steps.underWay);
   }
 
   /** Resolves when all that was published is confirmed or has failed. */

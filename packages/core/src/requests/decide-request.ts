@@ -1,6 +1,6 @@
 import type { RequestOptions } from "../api/request-reply.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { shown } from "../errors/shown.ts";
 import { copyHeaders } from "../publishing/headers.ts";
@@ -14,8 +14,8 @@ export interface DecidedRequest {
 
 /** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `INVALID_HEADER` */
 export function decideRequest(options: RequestOptions): DecidedRequest {
-  checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
-  const { timeoutMs = 30_000, headers, signal } = options;
+  const given = copyOptions("request", options, ["timeoutMs", "headers", "signal"]);
+  const { timeoutMs = 30_000, headers, signal } = given;
   if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
     throw new MessagingError(
       "INVALID_ARGUMENT",

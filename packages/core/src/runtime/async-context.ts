@@ -3,6 +3,7 @@ interface AsyncHooks {
   readonly AsyncLocalStorage: new <T>() => {
     enterWith(store: T): void;
     getStore(): T | undefined;
+    run<R>(store: T, work: () => R): R;
   };
   readonly AsyncResource: new (name: string) => { runInAsyncScope<R>(work: () => R): R };
 }
@@ -17,8 +18,16 @@ function asyncHooks(): AsyncHooks | undefined {
   }
 }
 
+/** What running code is part of, as an asynchronous context tells it. */
+export interface ContextOwner {
+  /** It has ended: what it left behind is code like any other. */
+  readonly isOver: boolean;
+  /** What it is part of itself. */
+  outer: ContextOwner | undefined;
+}
+
 const hooks = asyncHooks();
-const owners = hooks && new hooks.AsyncLocalStorage<object>();
+const owners = hooks && new hooks.AsyncLocalStorage<ContextOwner>();
 /** Runs something in a context that nothing entered before reaches, and from which nothing gets out. */
 const inScope = hooks && scopes(hooks);
 
@@ -27,7 +36,7 @@ const inScope = hooks && scopes(hooks);
  * happened to cause the call, and what one call enters there does not reach the next. `contextOwner`
  * reads the owner back. Where the runtime has no such contexts, it only calls.
  */
-export function inContextOf<R>(owner: object, work: () => R): R {
+export function inContextOf<R>(owner: ContextOwner, work: () => R): R {
   if (inScope === undefined || owners === undefined) return work();
   return inScope(() => {
     // Left with the scope. `run` would do the same for four times the price.
@@ -36,9 +45,30 @@ export function inContextOf<R>(owner: object, work: () => R): R {
   });
 }
 
-/** Who the running code was called for, however many awaits ago. */
-export function contextOwner(): object | undefined {
-  return owners?.getStore();
+/** Calls something for `owner`, in the asynchronous context of whoever asks for it. */
+export function inContextWith<R>(owner: ContextOwner, work: () => R): R {
+  return owners === undefined ? work() : owners.run(owner, work);
+}
+
+/**
+ * From here on the running code, and what it goes on to call, belongs to `owner`. Only for code that
+ * nobody has called but the event loop: all who are still to return would belong to it as well.
+ */
+export function enterContextOf(owner: ContextOwner): void {
+  owners?.enterWith(owner);
+}
+
+/** Who the running code was called for, however many awaits ago, and has not ended. */
+export function contextOwner(): ContextOwner | undefined {
+  return underWay(owners?.getStore());
+}
+
+/** The first that has not ended. What has is forgotten on the way, so that no chain of them grows. */
+function underWay(owner: ContextOwner | undefined): ContextOwner | undefined {
+  let found = owner;
+  while (found?.isOver) found = found.outer;
+  if (found?.outer !== undefined) found.outer = underWay(found.outer);
+  return found;
 }
 
 function scopes({ AsyncLocalStorage, AsyncResource }: AsyncHooks): <R>(work: () => R) => R {

@@ -63,7 +63,9 @@ export {
   type OptionTable,
   type OptionValues,
   option,
+  percentDecoded,
   readOptions,
+  urlText,
 } from "./options.ts";
 export { type BufferedItem, PartitionBuffer } from "./partition-buffer.ts";
 export { PartitionBuffers, type PartitionBuffersOptions } from "./partition-buffers.ts";

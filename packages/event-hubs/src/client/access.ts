@@ -1,4 +1,4 @@
-import { MessagingError } from "@waybill/core/spi";
+import { MessagingError, percentDecoded } from "@waybill/core/spi";
 import {
   type AzureCredential,
   credentialTokens,
@@ -59,7 +59,7 @@ export function splitUrl(url: string): {
       remedy: "It looks like eventhubs://<namespace> or eventhubs://<keyName>:<key>@<namespace>.",
     });
   }
-  const text = (part: string) => (part === "" ? undefined : decodeURIComponent(part));
+  const text = (part: string) => (part === "" ? undefined : percentDecoded("event-hubs", part));
   return {
     namespace: text(parsed.host),
     keyName: text(parsed.username),

@@ -1,4 +1,4 @@
-import { MessagingError } from "@waybill/core/spi";
+import { MessagingError, percentDecoded } from "@waybill/core/spi";
 
 export interface Host {
   readonly host: string;
@@ -46,20 +46,9 @@ export function splitUrl(url: string): UrlParts {
   const password = colon < 0 ? undefined : credentials?.slice(colon + 1);
   return {
     brokers: hosts ? hosts.split(",") : undefined,
-    username: username ? decode(username) : undefined,
-    password: password ? decode(password) : undefined,
+    username: username ? percentDecoded("kafka", username) : undefined,
+    password: password ? percentDecoded("kafka", password) : undefined,
     tls: scheme === "kafkas",
     query: new URLSearchParams(query ?? ""),
   };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      "The credentials in the URL of kafka are not percent-encoded.",
-    );
-  }
 }
