@@ -7,6 +7,7 @@ import { imports } from "./check/imports.ts";
 import { layout } from "./check/layout.ts";
 import { lockfile } from "./check/lockfile.ts";
 import { published } from "./check/published.ts";
+import { remedies } from "./check/remedies.ts";
 import { snippets } from "./check/snippets.ts";
 import { words } from "./check/words.ts";
 import { refuse } from "./refuse.ts";
@@ -18,6 +19,7 @@ const all = {
   layout,
   words,
   imports,
+  remedies,
   lockfile,
   unused,
   published,

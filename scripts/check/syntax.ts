@@ -76,6 +76,41 @@ export function identifiersIn(path: string, source: string): readonly Piece[] {
   return found;
 }
 
+/** A `new MessagingError(…)`. */
+export interface MadeError {
+  /** As the source has it: without quotes where it is a literal. */
+  readonly code: string;
+  readonly line: number;
+  readonly hasRemedy: boolean;
+  /** The text of the remedy, where it is a literal. */
+  readonly remedy: string | undefined;
+}
+
+/** Every `new MessagingError(…)`, and whether its options have a remedy. */
+export function errorsMadeIn(path: string, source: string): readonly MadeError[] {
+  if (!source.includes("new MessagingError(")) return [];
+  const found: MadeError[] = [];
+  const lineAt = lines(source);
+  new Visitor({
+    NewExpression({ callee, arguments: given, start }) {
+      if (callee.type !== "Identifier" || callee.name !== "MessagingError") return;
+      const [code, , options] = given;
+      const properties = options?.type === "ObjectExpression" ? options.properties : [];
+      const remedy = properties.find(
+        (one) => one.type === "Property" && one.key.type === "Identifier" && one.key.name === "remedy",
+      );
+      const value = remedy?.type === "Property" && remedy.value.type === "Literal" ? remedy.value.value : "";
+      found.push({
+        code: code === undefined ? "" : source.slice(code.start, code.end).replaceAll('"', ""),
+        line: lineAt(start),
+        hasRemedy: remedy !== undefined,
+        remedy: typeof value === "string" && value !== "" ? value : undefined,
+      });
+    },
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
 /** What people read: the comments, and the texts, of which errors and reports are made. */
 export function proseIn(path: string, source: string): readonly Piece[] {
   const { program, comments } = parsed(path, source);

@@ -97,7 +97,7 @@ export function settingsFromUrl(text: string, env: Readonly<Record<string, strin
       "INVALID_ARGUMENT",
       "This is not a URL that the google-pubsub adapter can read.",
       {
-        remedy: "It looks like pubsub://my-project?option=value.",
+        remedy: "Write it as pubsub://my-project?option=value.",
       },
     );
   }
@@ -116,7 +116,7 @@ function checked(settings: Settings): Settings {
     refuse(`"${settings.emulatorHost}" is not host:port.`, "Give `emulatorHost` as 127.0.0.1:8085.");
   }
   if (settings.projectId !== undefined && !/^[a-z0-9.:-]+$/i.test(settings.projectId)) {
-    refuse("This is not the id of a Google Cloud project.", "It looks like my-project-123.");
+    refuse("This is not the id of a Google Cloud project.", "Write it as my-project-123.");
   }
   if (!/^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(settings.replyTopic)) {
     refuse(`"${settings.replyTopic}" is not a legal topic id.`, "Choose another `replyTopic`.");

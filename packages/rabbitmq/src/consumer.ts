@@ -290,12 +290,12 @@ export class RabbitmqConsumer implements Consumer {
 }
 
 function closed(): MessagingError {
-  return new MessagingError("CLOSED", "The consumer is closed.");
+  return new MessagingError("CLOSED", "The consumer is closed.", { remedy: "Consume again." });
 }
 
 function cancelled(queue: string): MessagingError {
   return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
-    remedy: "Its queue was deleted, or its node went away.",
+    remedy: "Check that its queue exists and its node is up.",
     retryable: true,
   });
 }

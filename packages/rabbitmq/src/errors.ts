@@ -118,6 +118,7 @@ function preconditionFailed(message: string): Classification {
 /** A channel that died, to a message that was not to blame: it may go out again. */
 export function channelLost(cause: unknown): MessagingError {
   return new MessagingError("CONNECTION_LOST", "The channel closed before the broker had answered.", {
+    remedy: "Send it again.",
     cause,
   });
 }

@@ -162,7 +162,7 @@ function decoded(text: string): string {
 /** The text may hold a password, so it is not repeated here. */
 function unreadable(): MessagingError {
   return new MessagingError("INVALID_ARGUMENT", "This is not a URL that the rabbitmq adapter can read.", {
-    remedy: "It looks like amqp://user:password@host:5672,host2:5672/vhost?option=value.",
+    remedy: "Write it as amqp://user:password@host:5672,host2:5672/vhost?option=value.",
   });
 }
 

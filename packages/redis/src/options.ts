@@ -101,6 +101,7 @@ export function endpoints(list: readonly string[]): { readonly host: string; rea
     const port = Number(parts?.[3]);
     if (parts === null || port < 1 || port > 65_535) {
       throw new MessagingError("INVALID_ARGUMENT", `"${text}" is not host:port.`, {
+        remedy: 'Write it as "localhost:6379".',
         details: { given: text },
       });
     }
@@ -138,7 +139,7 @@ function parse(text: string): URL {
   } catch {
     // The text may hold a password, so it is not repeated here.
     throw new MessagingError("INVALID_ARGUMENT", "This is not a URL that the redis adapter can read.", {
-      remedy: "It looks like redis://user:password@host:6379/0?option=value.",
+      remedy: "Write it as redis://user:password@host:6379/0?option=value.",
     });
   }
 }

@@ -1,4 +1,5 @@
 import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { checkPortableName } from "../spi/naming.ts";
@@ -115,6 +116,11 @@ export function topic<In, Out>(name: string, given: TopicOptions<In, Out> = {}):
  */
 export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = ReplyIn>(
   name: string,
+  options: QueueOptions<In, Out, ReplyIn, ReplyOut> &
+    KeyOptions<In> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
+): QueueContract<In, Out, ReplyIn, ReplyOut, true>;
+export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = ReplyIn>(
+  name: string,
   options: QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
 ): QueueContract<In, Out, ReplyIn, ReplyOut>;
 export function queue<In = unknown, Out = In>(
@@ -174,7 +180,7 @@ function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payl
 function checkTypes(owner: string, options: { readonly key?: unknown; readonly retained?: unknown }): void {
   const { key, retained } = options;
   if (key !== undefined && typeof key !== "function")
-    throw new MessagingError("INVALID_ARGUMENT", `The \`key\` given to ${owner} is not a function.`);
+    throw invalidArgument(`key\` of \`${owner}`, "a function", key);
   if (retained !== undefined && typeof retained !== "boolean")
-    throw new MessagingError("INVALID_ARGUMENT", `The \`retained\` given to ${owner} is not true or false.`);
+    throw invalidArgument(`retained\` of \`${owner}`, "true or false", retained);
 }

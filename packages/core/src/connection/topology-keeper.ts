@@ -123,6 +123,7 @@ export class TopologyKeeper {
     const timer = clock.setTimeout(() => {
       giveUp.abort(
         new MessagingError("TIMEOUT", `${describe(address)} was not ready within ${timeoutMs} ms.`, {
+          remedy: "Check that the broker is up and may create it, or raise `publishTimeoutMs`.",
           cause: this.#connection.error,
         }),
       );

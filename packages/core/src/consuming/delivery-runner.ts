@@ -195,7 +195,7 @@ export class DeliveryRunner {
     return new MessagingError(
       "DECODE_FAILED",
       `A body from "${this.#context.address.name}" cannot be decoded: ${errorText(cause)}.`,
-      { cause },
+      { remedy: "Give its contract the codec of those who publish.", cause },
     );
   }
 
@@ -247,7 +247,12 @@ export class DeliveryRunner {
   }
 
   #report(cause: unknown, message: string): void {
-    this.#context.onError(new MessagingError("HANDLER_FAILED", message, { cause }));
+    this.#context.onError(
+      new MessagingError("HANDLER_FAILED", message, {
+        remedy: "See its cause; the broker delivers it again.",
+        cause,
+      }),
+    );
   }
 }
 
@@ -256,15 +261,15 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
   return new MessagingError(
     "HANDLER_FAILED",
     `All ${delivery.attempt} attempts ended without a settlement.`,
-    {
-      retryable: false,
-    },
+    { remedy: "Find what ends its process or its connection.", retryable: false },
   );
 }
 
 function expired(delivery: InFlightDelivery): unknown {
   return (
     delivery.lastError ??
-    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.")
+    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.", {
+      remedy: "Give it a longer `ttlMs`, or retry sooner.",
+    })
   );
 }

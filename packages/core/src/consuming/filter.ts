@@ -45,6 +45,6 @@ export function checkFilter(filter: unknown, driver: Driver): asserts filter is 
 
 function notLegal(why: string): MessagingError {
   return new MessagingError("INVALID_ARGUMENT", `A filter was given that cannot be read: ${why}.`, {
-    remedy: 'Per header: a string, a list of strings, { prefix: "…" } or { exists: true | false }.',
+    remedy: 'Give for each header a string, a list of strings, { prefix: "…" } or { exists: true | false }.',
   });
 }

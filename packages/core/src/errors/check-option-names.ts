@@ -8,7 +8,7 @@ import { readable } from "./readable.ts";
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
-      remedy: `They are an object with any of: ${[...known].sort().join(", ")}.`,
+      remedy: `Pass an object with any of: ${[...known].sort().join(", ")}.`,
     });
   }
   readable(`What was given to ${owner}`, () => {
@@ -19,7 +19,8 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
 /** The error for an option that does not exist. */
 export function unknownOption(owner: string, name: string, known: readonly string[]): MessagingError {
   return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${name}".`, {
-    remedy: known.length === 0 ? "It takes none." : `It takes: ${[...known].sort().join(", ")}.`,
+    remedy:
+      known.length === 0 ? "Leave it out: it takes none." : `Use one of: ${[...known].sort().join(", ")}.`,
     details: { owner, option: name, known },
   });
 }

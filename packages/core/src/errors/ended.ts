@@ -2,8 +2,14 @@ import { MessagingError } from "./messaging-error.ts";
 
 /** The error for a caller whose signal fired. */
 export function aborted(signal: AbortSignal): MessagingError {
-  return new MessagingError("ABORTED", "The call was aborted by its signal.", { cause: signal.reason });
+  return new MessagingError("ABORTED", "The call was aborted by its signal.", {
+    remedy: "Call again with a signal that has not fired.",
+    cause: signal.reason,
+  });
 }
+
+/** What a handler is to do whose message is no longer its own. */
+export const stopHandling = "Stop: its message is delivered again.";
 
 /** What is told of a closing that has to wait. */
 export function draining(what: string, waitsFor: string, timeoutMs: number, remedy: string): MessagingError {

@@ -116,7 +116,9 @@ function checkedArguments(code: unknown, message: unknown, options: MessagingErr
 }
 
 function notLegal(name: string, takes: string): MessagingError {
-  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` of an error takes ${takes}.`);
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` of an error takes ${takes}.`, {
+    remedy: `Pass ${takes}.`,
+  });
 }
 
 function isOfClass(value: unknown, asked: unknown): boolean {

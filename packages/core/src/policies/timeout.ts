@@ -1,5 +1,6 @@
 import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 
 /**
@@ -8,8 +9,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
  * keeps its place among the running and the turn of its ordering key, and that is told of.
  */
 export function timeout(ms: number): HandleMiddleware {
-  if (!(typeof ms === "number" && ms > 0))
-    throw new MessagingError("INVALID_ARGUMENT", `\`timeout\` takes a number above 0, not ${typeof ms}.`);
+  if (!(typeof ms === "number" && ms > 0)) throw invalidArgument("timeout", "a number above 0", ms);
   return async (delivery, next, { clock }) => {
     const { signal } = delivery;
     const late = Promise.withResolvers<never>();

@@ -60,7 +60,7 @@ function checkHeader(name: string, value: unknown): void {
     throw refused(
       name,
       name === "" ? "A header has an empty name." : `The header "${shown(name)}" is not a string.`,
-      "Header names are non-empty strings and values are strings.",
+      "Use a non-empty string as its name, and a string as its value.",
     );
   }
   const lower = name.toLowerCase();

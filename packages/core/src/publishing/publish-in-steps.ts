@@ -174,7 +174,7 @@ export class PublishInSteps implements PublishUnderWay {
     return new MessagingError(
       "HANDLER_FAILED",
       `A publish middleware for "${this.#steps.name}" threw: ${thrownText(thrown)}.`,
-      { cause: thrown },
+      { remedy: "Fix the cause and publish it again.", cause: thrown },
     );
   }
 

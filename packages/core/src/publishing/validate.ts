@@ -73,7 +73,7 @@ function validationError(destination: string, issues: readonly SchemaIssue[]): M
   const refusal = new MessagingError(
     "VALIDATION_FAILED",
     `The value for "${destination}" does not match its schema: ${shown.join("; ")}${more}.`,
-    { details: { issues: shown } },
+    { remedy: "Give it the form that the schema takes, or change the schema.", details: { issues: shown } },
   );
   refusals.add(refusal);
   return refusal;

@@ -87,6 +87,7 @@ export class Requests {
       value = decodeBody(reply, attempt.inFlight.message.body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `The reply from "${contract.name}" cannot be decoded.`, {
+        remedy: "Give the `reply` of its contract the codec of who responds.",
         cause,
       });
     }
@@ -224,6 +225,9 @@ function remoteError(queue: string, codeSaid: string, messageSaid: string | unde
   return new MessagingError(
     "REMOTE_ERROR",
     `"${queue}" replied with the error ${code}${message === undefined ? "" : `: ${message}`}.`,
-    { details: { code, ...(message === undefined ? {} : { message }) } },
+    {
+      remedy: "Look for its cause where the queue is responded to.",
+      details: { code, ...(message === undefined ? {} : { message }) },
+    },
   );
 }

@@ -66,7 +66,10 @@ export class Answering<Out, ReplyIn> {
     // Nobody asks for a reply: what the handler says goes nowhere.
     if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt));
     if (!isInboxName(replyTo)) {
-      this.#warn("asks for its reply at an address that is no inbox. It is handled and not answered.");
+      this.#warn(
+        "asks for its reply at an address that is no inbox. It is handled and not answered.",
+        "Ask with `request`.",
+      );
       return void (await this.#answer(attempt));
     }
     if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
@@ -90,7 +93,12 @@ export class Answering<Out, ReplyIn> {
     } catch (error) {
       // Its sender's mistake is told in our words: names and rules, never values.
       const isSaid = isHandled ? saysExpose(error) : isRefusedBySchema(error);
-      if (!isSaid) this.#warn("was answered with an error.", error);
+      if (!isSaid)
+        this.#warn(
+          "was answered with an error.",
+          "Fix its cause, or throw a `ReplyError` to say why.",
+          error,
+        );
       return { body: new Uint8Array(), headers: failureReply(error, isSaid) };
     }
   }
@@ -102,6 +110,7 @@ export class Answering<Out, ReplyIn> {
       decoded = decodeBody(contract, body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `A request to "${contract.name}" cannot be decoded.`, {
+        remedy: "Give its contract the codec of who asks.",
         cause,
       });
     }
@@ -137,9 +146,10 @@ export class Answering<Out, ReplyIn> {
     }
   }
 
-  #warn(what: string, cause?: unknown): void {
+  #warn(what: string, remedy: string, cause?: unknown): void {
     this.#context.warn(
       new MessagingError("HANDLER_FAILED", `A request to "${this.#contract.name}" ${what}`, {
+        remedy,
         ...(cause === undefined ? {} : { cause }),
         details: { queue: this.#contract.name },
       }),
@@ -155,7 +165,9 @@ export function withoutReply(name: string): MessagingError {
 }
 
 function refusal(name: string, now: number): Answer {
-  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`);
+  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`, {
+    remedy: "Respond sooner, or ask with a longer `timeoutMs`.",
+  });
   return {
     body: new Uint8Array(),
     headers: { ...failureReply(error, false), [replyHeaders.refusedAt]: String(Math.floor(now)) },

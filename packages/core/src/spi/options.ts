@@ -207,6 +207,7 @@ function invalid(adapter: string, name: string, definition: Option<unknown>, why
     "INVALID_ARGUMENT",
     `Option "${name}" of ${adapter} takes ${definition.takes}; ${why}.`,
     {
+      remedy: `Set it to ${definition.takes}, or leave it out.`,
       details: { adapter, option: name },
     },
   );
