@@ -34,7 +34,15 @@ export type {
 export type { Observer } from "./api/observer.ts";
 export type { ClientMiddleware, ClientOptions, ConnectConfig } from "./api/options.ts";
 export { PostponedError } from "./api/postponed-error.ts";
-export type { MessageOptions, Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
+export type {
+  DelayByOrder,
+  DelayWithoutAKey,
+  MessageOptions,
+  PublishBatchOptions,
+  Publisher,
+  PublishOptions,
+  Receipt,
+} from "./api/publisher.ts";
 export type { Queue, QueueConsumer, QueueSender } from "./api/queue.ts";
 export type { ConsumerRef, DeadLetterInfo, RedriveOptions, RedriveReport } from "./api/redrive.ts";
 export type { Logger } from "./api/reporting.ts";

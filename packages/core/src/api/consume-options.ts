@@ -44,6 +44,11 @@ export type OrderedConsumeOptions<F extends Feature = Feature> = Gated<
   }
 >;
 
+/** A key can wait for a dead-lettered message only where that is kept. */
+type BlockedOrDiscarded =
+  | { readonly afterDeadLetter?: "continue" | undefined }
+  | { readonly deadLetter?: Exclude<DeadLetterPolicy, "discard"> | undefined };
+
 declare const withoutKey: unique symbol;
 
 /** Stands, in a compiler's message, for a contract without an ordering key. No value is of this type. */
@@ -53,5 +58,5 @@ export interface GiveTheContractAKey {
 
 /** `OrderedConsumeOptions` for a contract that has an ordering key for sure; for others what they take of it. */
 export type OptionsByOrder<F extends Feature, Ordered extends boolean> = [Ordered] extends [true]
-  ? OrderedConsumeOptions<F>
+  ? OrderedConsumeOptions<F> & BlockedOrDiscarded
   : { readonly afterDeadLetter?: "continue" | GiveTheContractAKey | undefined };
