@@ -1,6 +1,7 @@
 export type { Client, Health } from "./api/client.ts";
 export { bytes, type Codec, json, text } from "./api/codec.ts";
 export type {
+  BlockedOrDiscarded,
   ConsumeOptions,
   GiveTheContractAKey,
   OptionsByOrder,

@@ -45,7 +45,7 @@ export type OrderedConsumeOptions<F extends Feature = Feature> = Gated<
 >;
 
 /** A key can wait for a dead-lettered message only where that is kept. */
-type BlockedOrDiscarded =
+export type BlockedOrDiscarded =
   | { readonly afterDeadLetter?: "continue" | undefined }
   | { readonly deadLetter?: Exclude<DeadLetterPolicy, "discard"> | undefined };
 

@@ -18,7 +18,7 @@ import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
-import { checkHandler, closeTimeout } from "../consuming/settings.ts";
+import { checkHandler, closeTimeout, optionsAndHandler } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
   specifyBytes,
@@ -215,8 +215,7 @@ export class BrokerClient implements Client<Feature> {
     ...rest: [Handler<T>] | [ConsumeOptions & OrderedConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(from, "queue");
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
-    checkHandler(handler);
+    const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     return this.#begin(
       specifyQueue(this.#specify, from, options, handler as Handler<unknown>),
@@ -330,8 +329,7 @@ export class BrokerClient implements Client<Feature> {
       "`respond`",
       "Consume the queue and let the answer be another message.",
     );
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
-    checkHandler(handler);
+    const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     const { clock, reporter } = this.#options;
     const answering = new Answering(to, handler as Handler<unknown>, {

@@ -5,6 +5,7 @@ import { checkOptionNames } from "../errors/check-option-names.ts";
 import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import { isPlainObject } from "../runtime/plain-object.ts";
 import type { Adapter } from "../spi/adapter.ts";
 import { allFeatures } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -95,7 +96,7 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
     throw invalidArgument("topology", '"create", "verify" or "assume"', topology);
   if (typeof prefix !== "string" || !/^(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*$/.test(prefix))
     throw invalidArgument("prefix", 'letters, digits, "_", "-" and single dots', prefix);
-  if (typeof names !== "object" || names === null || !Object.values(names).every(isName))
+  if (!isPlainObject(names) || !Object.values(names).every(isName))
     throw invalidArgument("names", "an object of non-empty strings", names);
   const reporter = new Reporter(options.logger, options.onError);
   tellOfUncalled(options.observer, reporter);

@@ -93,6 +93,21 @@ export function closeTimeout(options: CloseOptions): number | undefined {
   throw invalidArgument("timeoutMs", "a number of at least 0", timeoutMs);
 }
 
+/**
+ * The last arguments of a call whose options may be left out.
+ * @throws MessagingError `INVALID_ARGUMENT` also for arguments that nothing would read
+ */
+export function optionsAndHandler<T, O extends ConsumeOptions>(
+  given: readonly [Handler<T>] | readonly [O, Handler<T>],
+): readonly [O, Handler<T>] {
+  const [options, handler] = given.length === 1 ? [{} as O, given[0]] : given;
+  checkHandler(handler);
+  if (given.length <= 2) return [options, handler];
+  throw new MessagingError("INVALID_ARGUMENT", "More was given after the handler.", {
+    remedy: "Pass the handler as the last argument.",
+  });
+}
+
 /** @throws MessagingError `INVALID_ARGUMENT` */
 export function checkHandler(handler: unknown): asserts handler is Handler<unknown> {
   if (typeof handler === "function") return;

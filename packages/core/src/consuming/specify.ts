@@ -7,6 +7,7 @@ import type { SubscribeOptions } from "../api/subscriber.ts";
 import type { Names } from "../connection/names.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
@@ -79,6 +80,7 @@ function topicSpec(
       },
     );
   }
+  if (broadcast !== undefined && broadcast !== true) throw invalidArgument("broadcast", "true", broadcast);
   if (filter !== undefined) checkFilter(filter, driver);
   if (group === undefined)
     requireFeature(driver, "broadcast", "`broadcast`", "Subscribe with a group of your own.");

@@ -6,13 +6,15 @@ import { readable } from "./readable.ts";
  * @throws MessagingError `UNKNOWN_OPTION`; `INVALID_ARGUMENT` when it is no object
  */
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
+  // A Map or an array has entries that nothing would read.
+  const isObject = () => typeof options === "object" && options !== null && !(Symbol.iterator in options);
+  if (!readable(`What was given to ${owner}`, isObject)) {
     throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
       remedy: `Pass an object with any of: ${[...known].sort().join(", ")}.`,
     });
   }
   readable(`What was given to ${owner}`, () => {
-    for (const name in options) if (!known.includes(name)) throw unknownOption(owner, name, known);
+    for (const name in options as object) if (!known.includes(name)) throw unknownOption(owner, name, known);
   });
 }
 

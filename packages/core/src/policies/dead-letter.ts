@@ -5,7 +5,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
-import { derivedSeparator } from "../spi/naming.ts";
+import { checkPortableName, derivedSeparator } from "../spi/naming.ts";
 
 /**
  * The queue that holds the dead-lettered messages of a queue or of a topic's group, to be
@@ -28,13 +28,13 @@ export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
   }) as QueueContract<Uint8Array>;
 }
 
-/** @throws MessagingError `INVALID_ARGUMENT` when it names neither a queue nor a topic's group */
+/** @throws MessagingError `INVALID_ARGUMENT` when it names neither a queue nor a topic's group; `INVALID_NAME` for a group that cannot be one */
 export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
   const { queue, topic, group } = (from ?? {}) as Readonly<
     Record<string, { readonly name?: unknown } | null>
   >;
   if (typeof queue?.name === "string") return;
-  if (typeof topic?.name === "string" && typeof group === "string") return;
+  if (typeof topic?.name === "string" && typeof group === "string") return checkPortableName(group, "group");
   throw new MessagingError(
     "INVALID_ARGUMENT",
     "What was given names neither a queue nor a group of a topic.",

@@ -1,6 +1,7 @@
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
+import { isPlainObject } from "../runtime/plain-object.ts";
 import { utf8Length } from "../runtime/utf8-length.ts";
 import type { HeaderRules } from "../spi/capabilities.ts";
 import { type Headers, metadataHeaders, reservedHeaderPrefix } from "../spi/message.ts";
@@ -12,7 +13,7 @@ import { type Headers, metadataHeaders, reservedHeaderPrefix } from "../spi/mess
  * that cannot be carried, and for what breaks the broker's rules
  */
 export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Headers {
-  if (!readable("`headers`", () => isPlain(given))) {
+  if (!readable("`headers`", () => isPlainObject(given))) {
     throw new MessagingError("INVALID_HEADER", `\`headers\` takes a plain object, not ${kindOf(given)}.`, {
       remedy: "Give an object of names and string values; `Object.fromEntries` makes one of a Map.",
     });
@@ -40,13 +41,6 @@ export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Hea
     );
   }
   return headers as Headers;
-}
-
-function isPlain(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // Of another realm, too.
-  return prototype === null || (!Array.isArray(value) && Object.getPrototypeOf(prototype) === null);
 }
 
 function kindOf(value: unknown): string {
