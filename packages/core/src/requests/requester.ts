@@ -1,6 +1,7 @@
 import type { QueueContract } from "../api/contract.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
+import { requestHeaders } from "../consuming/request-headers.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { decodeBody } from "../publishing/decode.ts";
@@ -8,7 +9,7 @@ import { randomName } from "../publishing/ids.ts";
 import { validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Headers } from "../spi/message.ts";
-import { isInboxName, numberIn, replyHeaders, requestHeaders } from "./reply-headers.ts";
+import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
 import { withoutReply } from "./responder.ts";
 
 interface Pending {

@@ -1,6 +1,7 @@
 import type { QueueContract } from "../api/contract.ts";
 import type { Delivery, Handler } from "../api/delivery.ts";
 import type { Attempt } from "../consuming/attempt.ts";
+import { requestHeaders } from "../consuming/request-headers.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { decodeBody } from "../publishing/decode.ts";
 import { encodeBody } from "../publishing/encode.ts";
@@ -9,13 +10,7 @@ import { isRefusedBySchema, validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { failureReply, saysExpose } from "./failure-reply.ts";
 import { Refusals } from "./refusals.ts";
-import {
-  isInboxName,
-  numberIn,
-  replyHeaders,
-  requestHeaders,
-  withoutRequestHeaders,
-} from "./reply-headers.ts";
+import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
 import { RequestAges } from "./request-age.ts";
 
 export interface ResponderContext {
@@ -86,7 +81,6 @@ export class Answering<Out, ReplyIn> {
     try {
       const value = await this.#read(attempt.inFlight.message.body);
       attempt.value = value;
-      Object.defineProperty(attempt, "headers", { value: withoutRequestHeaders(attempt.headers) });
       isHandled = true;
       const result = await this.#handler(value, attempt as unknown as Delivery<Out>);
       return { body: await this.#encode(result), headers: {} };
