@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import { changesets } from "./check/changesets.ts";
 import { lint, size, types, unused } from "./check/commands.ts";
+import { docstrings } from "./check/docstrings.ts";
 import { documents } from "./check/documents.ts";
 import { imports } from "./check/imports.ts";
 import { layout } from "./check/layout.ts";
@@ -20,6 +21,7 @@ const all = {
   words,
   imports,
   remedies,
+  docstrings,
   lockfile,
   unused,
   published,

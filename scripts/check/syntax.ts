@@ -43,6 +43,68 @@ export function exportedBy(path: string, source: string): readonly string[] {
   );
 }
 
+/** A name that a file exports, and where it comes from, if from another file. */
+export interface Exported {
+  readonly name: string;
+  readonly from: string | undefined;
+  /** What it is called there. */
+  readonly imported: string;
+}
+
+/** All that a file exports by name, types included. */
+export function exportsOf(path: string, source: string): readonly Exported[] {
+  const { module } = parsed(path, source);
+  return module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ exportName, importName, moduleRequest }) =>
+      exportName.name === null
+        ? []
+        : [
+            {
+              name: exportName.name,
+              from: moduleRequest?.value,
+              imported: importName.name ?? exportName.name,
+            },
+          ],
+    ),
+  );
+}
+
+/** What a file declares at its top, each overload by itself, and whether a docstring stands before it. */
+export function declarationsIn(
+  path: string,
+  source: string,
+): readonly { readonly name: string; readonly line: number; readonly isDescribed: boolean }[] {
+  const { program, comments } = parsed(path, source);
+  const lineAt = lines(source);
+  const isDescribed = (start: number) =>
+    comments.some(
+      ({ type, value, end }) =>
+        type === "Block" && value.startsWith("*") && end <= start && source.slice(end, start).trim() === "",
+    );
+  return program.body.flatMap((statement) => {
+    const declared =
+      statement.type === "ExportNamedDeclaration" && statement.declaration !== null
+        ? statement.declaration
+        : statement;
+    const names =
+      declared.type === "VariableDeclaration"
+        ? declared.declarations.map(({ id }) => (id.type === "Identifier" ? id.name : undefined))
+        : "id" in declared && declared.id?.type === "Identifier"
+          ? [declared.id.name]
+          : [];
+    // A comment for the linter may stand between.
+    const start = beforeLineComments(source, statement.start);
+    return names.flatMap((name) =>
+      name === undefined ? [] : [{ name, line: lineAt(statement.start), isDescribed: isDescribed(start) }],
+    );
+  });
+}
+
+function beforeLineComments(source: string, start: number): number {
+  const before = source.slice(0, start).replace(/(?<=^|\n)(?:[ \t]*\/\/[^\n]*\n)+$/, "");
+  return before.length;
+}
+
 /** The static methods of each class, as `Class.method`. */
 export function staticMethodsIn(path: string, source: string): readonly string[] {
   const found: string[] = [];

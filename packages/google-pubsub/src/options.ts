@@ -17,6 +17,7 @@ export interface Credentials {
 
 const day = 86_400_000;
 
+/** Every option: what it takes, its default, and the environment variable it may come from. */
 export const optionTable = {
   projectId: option.string("The Google Cloud project. Default: that of the credentials.", undefined, {
     env: "GOOGLE_CLOUD_PROJECT",
@@ -84,12 +85,21 @@ export const optionTable = {
 
 /** Options of the Google Pub/Sub adapter; see the README for what each means. */
 export type GooglePubsubOptions = OptionInput<typeof optionTable>;
+/** The options with every default decided. */
 export type Settings = OptionValues<typeof optionTable>;
 
+/**
+ * Reads what `googlePubsub()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function readSettings(options: GooglePubsubOptions): Settings {
   return checked(readOptions("google-pubsub", optionTable, { object: options }));
 }
 
+/**
+ * Reads `pubsub://project[?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
   const parts = /^pubsub:(?:\/\/([^/?#]*))?\/?(?:\?([^#]*))?$/i.exec(urlText("google-pubsub", text));
   if (parts === null) {

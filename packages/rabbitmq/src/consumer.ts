@@ -294,8 +294,9 @@ function closed(): MessagingError {
 }
 
 function cancelled(queue: string): MessagingError {
+  const remedy = "Check that its queue exists and its node is up.";
   return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
-    remedy: "Check that its queue exists and its node is up.",
+    remedy,
     retryable: true,
   });
 }

@@ -13,6 +13,7 @@ import type { RedisOptions as VendorOptions } from "ioredis";
 
 const day = 86_400_000;
 
+/** Every option: what it takes, its default, and the environment variable it may come from. */
 export const optionTable = {
   host: option.string("The server's host name or address.", "127.0.0.1"),
   port: option.integer("The server's port.", 6379, { min: 1, max: 65_535 }),
@@ -74,12 +75,21 @@ export const optionTable = {
 
 /** Options of the Redis adapter; see the README for what each means. */
 export type RedisOptions = OptionInput<typeof optionTable>;
+/** The options with every default decided. */
 export type Settings = OptionValues<typeof optionTable>;
 
+/**
+ * Reads what `redis()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function readSettings(options: RedisOptions): Settings {
   return checked(readOptions("redis", optionTable, { object: options }));
 }
 
+/**
+ * Reads `redis[s]://[user:password@]host[:port][/db][?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
   const url = parse(urlText("redis", text));
   const object: Record<string, unknown> = {};

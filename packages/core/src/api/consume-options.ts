@@ -3,6 +3,7 @@ import type { AfterDeadLetter, DeadLetterPolicy, RetryPolicy } from "./failure-p
 import type { Gated } from "./gated.ts";
 import type { HandleMiddleware } from "./middleware.ts";
 
+/** What consumers of every kind can be told: how many messages at once, what follows a failure, middleware. */
 export interface ConsumeOptions {
   /** The most handlers at once. Default 10. */
   readonly concurrency?: number | undefined;

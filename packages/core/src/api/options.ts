@@ -7,6 +7,7 @@ import type { HandleMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
 import type { Logger } from "./reporting.ts";
 
+/** Middleware for everything that a client publishes or handles. */
 export interface ClientMiddleware {
   /** Around every publish and send, outermost first. */
   readonly publish?: readonly PublishMiddleware[] | undefined;

@@ -3,6 +3,7 @@ import type { Headers } from "../spi/message.ts";
 import type { TopicContract } from "./contract.ts";
 import type { Gated, HasFeatures } from "./gated.ts";
 
+/** What a message can be given beside its value, on every broker. */
 export interface MessageOptions {
   /** Text pairs that travel with the message. Names beginning `waybill-` are reserved. */
   readonly headers?: Headers | undefined;
@@ -16,6 +17,7 @@ export interface MessageOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `publish` and `send` take: `MessageOptions`, and a delay and a time to live where the broker has them. */
 export type PublishOptions<F extends Feature = Feature> = MessageOptions &
   /** Deliver no earlier than this many milliseconds after publishing. */
   Gated<F, "delay", { readonly delayMs?: number | undefined }> &

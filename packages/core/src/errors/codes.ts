@@ -57,4 +57,5 @@ export const errorCodes = {
   CLOSED: { retryable: false, title: "The client, subscription or iterator is closed" },
 } as const satisfies Record<string, { retryable: boolean; title: string }>;
 
+/** One of the codes of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes;

@@ -7,6 +7,7 @@ import { causesOf } from "./render-error.ts";
 /** Names the subclass, so that it is known across copies of this package. */
 const kind = Symbol.for("waybill.MessagingError.kind");
 
+/** What a `MessagingError` carries beside its code and message. */
 export interface MessagingErrorOptions {
   /** What to do about it, as an instruction. Becomes the end of the message. */
   readonly remedy?: string | undefined;

@@ -5,6 +5,7 @@ import { invalidArgument } from "../errors/invalid-argument.ts";
 import { atOnce } from "../runtime/at-once.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 
+/** When `circuitBreaker` opens, and for how long. */
 export interface CircuitBreakerOptions {
   /** Opens after so many failures in a row. Default 5. */
   readonly failureThreshold?: number | undefined;

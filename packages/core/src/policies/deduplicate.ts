@@ -17,6 +17,7 @@ export interface DeduplicationStore {
   add(key: string): Promise<void> | void;
 }
 
+/** Where `deduplicate` remembers messages, and by what it knows them. */
 export interface DeduplicateOptions {
   readonly store: DeduplicationStore;
   /**

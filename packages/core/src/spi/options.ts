@@ -19,6 +19,7 @@ export interface Option<T> {
   readonly accept: (value: unknown) => T | undefined;
 }
 
+/** An adapter's options by name: what each takes, its default, and where else it is read from. */
 // biome-ignore lint/suspicious/noExplicitAny: a table holds options of many types; OptionValues recovers them
 export type OptionTable = Readonly<Record<string, Option<any>>>;
 

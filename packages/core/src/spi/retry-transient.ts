@@ -2,6 +2,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { ExponentialBackoff } from "./exponential-backoff.ts";
 
+/** What `retryTransient` tries again, and for how long. */
 export interface RetryTransientOptions {
   /** When to stop trying again, in milliseconds from now. */
   readonly timeoutMs: number;
