@@ -13,7 +13,7 @@ import {
 import type { Channel, ConsumeMessage, Options } from "amqplib";
 import { byTag } from "./client/by-tag.ts";
 import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
-import { channelLost } from "./errors.ts";
+import { cancelled, channelLost } from "./errors.ts";
 import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import type { WaitingNotes } from "./groups/waiting-notes.ts";
@@ -291,12 +291,4 @@ export class RabbitmqConsumer implements Consumer {
 
 function closed(): MessagingError {
   return new MessagingError("CLOSED", "The consumer is closed.", { remedy: "Consume again." });
-}
-
-function cancelled(queue: string): MessagingError {
-  const remedy = "Check that its queue exists and its node is up.";
-  return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
-    remedy,
-    retryable: true,
-  });
 }

@@ -123,6 +123,15 @@ export function channelLost(cause: unknown): MessagingError {
   });
 }
 
+/** The broker ended a consumer by itself. */
+export function cancelled(queue: string): MessagingError {
+  const remedy = "Check that its queue exists and its node is up.";
+  return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
+    remedy,
+    retryable: true,
+  });
+}
+
 export function hasReplyCode(cause: unknown, code: number): boolean {
   return cause instanceof Error && (cause as { code?: unknown }).code === code;
 }
