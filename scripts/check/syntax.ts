@@ -1,4 +1,4 @@
-import { type ParseResult, parseSync, Visitor } from "oxc-parser";
+import { type Expression, type ParseResult, parseSync, type SpreadElement, Visitor } from "oxc-parser";
 
 /** A module that a file names, however it does. */
 export interface NamedModule {
@@ -12,9 +12,12 @@ export interface Piece {
   readonly line: number;
 }
 
-/** `import`, `export … from`, `import()` and `import("…").Type`, as the parser finds them: never in a string or comment. */
+/**
+ * `import`, `export … from`, `import()`, `import("…").Type`, `import … = require()`, `require()`,
+ * `declare module` and `/// <reference>`, as the parser finds them: never in a string or another comment.
+ */
 export function modulesNamedIn(path: string, source: string): readonly NamedModule[] {
-  const { program, module } = parsed(path, source);
+  const { program, module, comments } = parsed(path, source);
   const named: NamedModule[] = module.staticImports.map(({ moduleRequest, entries }) => ({
     specifier: moduleRequest.value,
     typeOnly: entries.length > 0 && entries.every(({ isType }) => isType),
@@ -26,13 +29,40 @@ export function modulesNamedIn(path: string, source: string): readonly NamedModu
   }
   new Visitor({
     ImportExpression({ source }) {
-      if (source.type === "Literal") named.push({ specifier: String(source.value), typeOnly: false });
+      const specifier = textOf(source);
+      if (specifier !== undefined) named.push({ specifier, typeOnly: false });
+    },
+    CallExpression({ callee, arguments: [given] }) {
+      const specifier = given && textOf(given);
+      if (callee.type === "Identifier" && callee.name === "require" && specifier !== undefined)
+        named.push({ specifier, typeOnly: false });
+    },
+    TSImportEqualsDeclaration({ moduleReference, importKind }) {
+      if (moduleReference.type === "TSExternalModuleReference")
+        named.push({ specifier: moduleReference.expression.value, typeOnly: importKind === "type" });
+    },
+    TSModuleDeclaration({ id }) {
+      if (id.type === "Literal") named.push({ specifier: id.value, typeOnly: true });
     },
     TSImportType({ source }) {
       named.push({ specifier: String(source.value), typeOnly: true });
     },
   }).visit(program);
+  for (const { type, value } of comments) {
+    const [, what, specifier = ""] =
+      /^\/\s*<reference\s+(path|types)\s*=\s*["']([^"']+)["']/.exec(value) ?? [];
+    if (type !== "Line" || what === undefined) continue;
+    const isBare = what === "path" && !specifier.startsWith(".") && !specifier.startsWith("/");
+    named.push({ specifier: isBare ? `./${specifier}` : specifier, typeOnly: true });
+  }
   return named;
+}
+
+/** The text of a literal, also of a template without holes. */
+function textOf(node: Expression | SpreadElement): string | undefined {
+  if (node.type === "Literal") return typeof node.value === "string" ? node.value : undefined;
+  if (node.type !== "TemplateLiteral" || node.expressions.length > 0) return undefined;
+  return node.quasis[0]?.value.cooked ?? undefined;
 }
 
 /** The names under which a file exports values: no types. */
