@@ -16,6 +16,15 @@ describe("the remedies check", () => {
     expect(problem).toContain("no instruction");
   });
 
+  it("catches a sentence without a noun as its subject", () => {
+    const clause = "begins with a clause; begin with a noun";
+    expect(problemsIn('throw new MessagingError("X", "What came is odd.", { remedy });')).toEqual([
+      `a.ts:1: "What came is odd." ${clause}`,
+    ]);
+    expect(problemsIn('readable("What was given", read);')).toEqual([`a.ts:1: "What was given" ${clause}`]);
+    expect(problemsIn('throw new MessagingError("X", "Whole numbers only.", { remedy });')).toEqual([]);
+  });
+
   it("takes a remedy in any form, and what is no error of ours", () => {
     expect(problemsIn("throw new MessagingError(code, text, { remedy, cause });")).toEqual([]);
     expect(problemsIn("throw new MessagingError(code, text, { remedy: `Lower it.` });")).toEqual([]);

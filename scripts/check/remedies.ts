@@ -1,6 +1,6 @@
 import { files, packages, read } from "../workspace.ts";
 import type { Step } from "./step.ts";
-import { errorsMadeIn } from "./syntax.ts";
+import { errorsMadeIn, subjectsIn } from "./syntax.ts";
 
 /** Files whose errors need no remedy, by code, each with its reason. */
 const withoutRemedy: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const withoutRemedy: Readonly<Record<string, string>> = {
 };
 
 export const remedies: Step = {
-  title: "Errors: each says what to do about it",
+  title: "Errors: each is about a noun, and says what to do",
   run: async () => {
     const folders = packages
       .filter(({ folder, isAdapter }) => folder === "core" || isAdapter)
@@ -24,7 +24,10 @@ export const remedies: Step = {
   },
 };
 
-/** Which errors of these files have no remedy, or one that is no instruction, and which exceptions are not needed. */
+/**
+ * Which errors of these files have no remedy, or one that is no instruction, or no noun as their subject, and
+ * which exceptions are not needed.
+ */
 export function remedyProblems(
   texts: ReadonlyMap<string, string>,
   exceptions: Readonly<Record<string, string>>,
@@ -32,6 +35,10 @@ export function remedyProblems(
   const needed = new Set<string>();
   const problems: string[] = [];
   for (const [path, text] of texts) {
+    for (const { text: sentence, line } of subjectsIn(path, text)) {
+      if (hasNoSubject.test(sentence))
+        problems.push(`${path}:${line}: "${sentence}" begins with a clause; begin with a noun`);
+    }
     for (const { code, line, hasRemedy, remedy } of errorsMadeIn(path, text)) {
       const name = `${path} ${code}`;
       if (remedy !== undefined && isStatement.test(remedy)) {
@@ -45,6 +52,9 @@ export function remedyProblems(
   const stale = Object.keys(exceptions).filter((name) => !needed.has(name));
   return [...problems, ...stale.map((name) => `scripts/check/remedies.ts need not name ${name}`)];
 }
+
+/** How sentences begin whose subject is no noun. */
+const hasNoSubject = /^(What|Whatever|Who|Whoever)\s/;
 
 /** How sentences begin that state something instead of telling what to do. */
 const isStatement = /^(A|An|The|This|That|These|Those|It|They|There|You|Its|What|Names|Values)\s/;

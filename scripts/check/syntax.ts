@@ -1,4 +1,4 @@
-import { type Expression, type ParseResult, parseSync, type SpreadElement, Visitor } from "oxc-parser";
+import { type Argument, type ParseResult, parseSync, Visitor } from "oxc-parser";
 
 /** A module that a file names, however it does. */
 export interface NamedModule {
@@ -59,7 +59,7 @@ export function modulesNamedIn(path: string, source: string): readonly NamedModu
 }
 
 /** The text of a literal, also of a template without holes. */
-function textOf(node: Expression | SpreadElement): string | undefined {
+function textOf(node: Argument): string | undefined {
   if (node.type === "Literal") return typeof node.value === "string" ? node.value : undefined;
   if (node.type !== "TemplateLiteral" || node.expressions.length > 0) return undefined;
   return node.quasis[0]?.value.cooked ?? undefined;
@@ -164,6 +164,26 @@ export function identifiersIn(path: string, source: string): readonly Piece[] {
     Property: addKey,
     PropertyDefinition: addKey,
     TSPropertySignature: addKey,
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
+/** How the sentences of errors begin: the texts of `new MessagingError`, and the subjects given to `readable`. */
+export function subjectsIn(path: string, source: string): readonly Piece[] {
+  const found: Piece[] = [];
+  const lineAt = lines(source);
+  const add = (node: Argument | undefined) => {
+    if (node === undefined) return;
+    const text = node.type === "TemplateLiteral" ? node.quasis[0]?.value.cooked : textOf(node);
+    if (text) found.push({ text, line: lineAt(node.start) });
+  };
+  new Visitor({
+    NewExpression({ callee, arguments: given }) {
+      if (callee.type === "Identifier" && callee.name === "MessagingError") add(given[1]);
+    },
+    CallExpression({ callee, arguments: given }) {
+      if (callee.type === "Identifier" && callee.name === "readable") add(given[0]);
+    },
   }).visit(parsed(path, source).program);
   return found;
 }

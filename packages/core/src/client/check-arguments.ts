@@ -32,7 +32,7 @@ export function checkPublishing(options: unknown): void {
 
 /** What consumers of every kind take. The names and numbers are checked with the settings. */
 export function checkConsuming(options: unknown): void {
-  readable("What was given to consume", () => checkConsumingOptions(options));
+  readable("The arguments of consume", () => checkConsumingOptions(options));
 }
 
 function checkConsumingOptions(options: unknown): void {
@@ -66,7 +66,7 @@ function checkNumbers(options: Readonly<Record<string, unknown>>): void {
 
 function asOptions(owner: string, options: unknown): Readonly<Record<string, unknown>> {
   if (typeof options === "object" && options !== null)
-    return readable(`What was given to ${owner}`, () => ({ ...options }));
+    return readable(`The arguments of ${owner}`, () => ({ ...options }));
   throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
     remedy: "Pass an object, or leave them out.",
   });

@@ -38,13 +38,13 @@ export async function connect(
     url,
     driver: given,
     options,
-  } = readable("What was given to `connect`", () => {
+  } = readable("The arguments of `connect`", () => {
     const found = read(target, more);
     checkKnownOptions(found.options);
     return found;
   });
   const driver: Driver = given ?? (await driverFor(url, options));
-  const { endpoint, decided } = readable("What was given to `connect`", () => {
+  const { endpoint, decided } = readable("The arguments of `connect`", () => {
     checkDriver(driver);
     return { endpoint: driver.endpoint ?? endpointIn(url), decided: decideOptions(options, driver) };
   });

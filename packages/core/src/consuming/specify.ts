@@ -47,12 +47,12 @@ const consumeOptions = [
  * @throws MessagingError `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED`
  */
 export function specifyTopic(...given: Parameters<typeof topicSpec>): SubscriptionSpec {
-  return readable("What was given to subscribe", () => topicSpec(...given));
+  return readable("The arguments of subscribe", () => topicSpec(...given));
 }
 
 /** A consumer of a queue; `payload` where its bodies are not to be read as the contract says. */
 export function specifyQueue(...given: Parameters<typeof queueSpec>): SubscriptionSpec {
-  return readable("What was given to consume", () => queueSpec(...given));
+  return readable("The arguments of consume", () => queueSpec(...given));
 }
 
 function topicSpec(

@@ -8,12 +8,12 @@ import { readable } from "./readable.ts";
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
   // A Map or an array has entries that nothing would read.
   const isObject = () => typeof options === "object" && options !== null && !(Symbol.iterator in options);
-  if (!readable(`What was given to ${owner}`, isObject)) {
+  if (!readable(`The arguments of ${owner}`, isObject)) {
     throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
       remedy: `Pass an object with any of: ${[...known].sort().join(", ")}.`,
     });
   }
-  readable(`What was given to ${owner}`, () => {
+  readable(`The arguments of ${owner}`, () => {
     for (const name in options as object) if (!known.includes(name)) throw unknownOption(owner, name, known);
   });
 }

@@ -32,7 +32,7 @@ export const errorCodes = {
 
   // Destinations.
   NOT_FOUND: { retryable: false, title: "The destination does not exist" },
-  TOPOLOGY_MISMATCH: { retryable: false, title: "What exists differs from what was asked for" },
+  TOPOLOGY_MISMATCH: { retryable: false, title: "The topology differs from what was asked for" },
 
   // Publishing and handling.
   PARTIAL_FAILURE: { retryable: false, title: "Some messages of a batch were not stored" },

@@ -81,7 +81,7 @@ function delayAfter(
   return (attempt, error, onMistake) => {
     // A policy that throws or answers nonsense must not turn into a tight loop, nor into silence.
     try {
-      return Math.ceil(checkRetryDelay("an answer", atOnce(backoff(attempt, error)), longestMs));
+      return Math.ceil(checkRetryDelay("the result", atOnce(backoff(attempt, error)), longestMs));
     } catch (cause) {
       onMistake?.("retry.backoff", failed("retry.backoff", `${fallbackMs} ms are waited`, cause));
       return fallbackMs;
@@ -105,8 +105,8 @@ export function checkRetryDelay(name: string, value: unknown, longestMs: number)
 function failed(name: string, instead: string, cause: unknown): MessagingError {
   return new MessagingError(
     "INVALID_ARGUMENT",
-    `\`${name}\` gave no answer that can be used, and ${instead}: ${errorText(cause)} This is told once.`,
-    { remedy: "Let it answer at once, and throw nothing.", cause },
+    `\`${name}\` returned nothing that can be used, and ${instead}: ${errorText(cause)} This is told once.`,
+    { remedy: "Let it return at once, and throw nothing.", cause },
   );
 }
 

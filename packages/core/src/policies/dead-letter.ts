@@ -12,7 +12,7 @@ import { checkPortableName, derivedSeparator } from "../spi/naming.ts";
  * consumed like any other; bodies come as the bytes that failed.
  */
 export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
-  const parts = readable("What was given to `deadLetterOf`", () => {
+  const parts = readable("The arguments of `deadLetterOf`", () => {
     checkConsumerRef(from);
     return "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
   });
@@ -37,7 +37,7 @@ export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
   if (typeof topic?.name === "string" && typeof group === "string") return checkPortableName(group, "group");
   throw new MessagingError(
     "INVALID_ARGUMENT",
-    "What was given names neither a queue nor a group of a topic.",
+    "The reference names neither a queue nor a group of a topic.",
     {
       remedy: "Pass `{ queue }`, or `{ topic, group }`.",
     },
@@ -49,7 +49,7 @@ export function deadLetterDetails(deadLettered: {
   readonly id: string;
   readonly headers: Headers;
 }): DeadLetterInfo | undefined {
-  return readable("What was given to `deadLetterDetails`", () => detailsOf(deadLettered));
+  return readable("The arguments of `deadLetterDetails`", () => detailsOf(deadLettered));
 }
 
 function detailsOf(deadLettered: {

@@ -50,7 +50,7 @@ async function settledState(
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function checkedRedriveOptions(given: RedriveOptions): RedriveOptions {
-  return readable("What was given to redrive", () => {
+  return readable("The arguments of redrive", () => {
     checkRedriveOptions(given);
     return { ...given };
   });

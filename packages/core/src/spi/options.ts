@@ -158,7 +158,7 @@ export function readOptions<T extends OptionTable>(
 
 /** Each option read once: an application's object may answer differently when it is asked again. */
 function copied(adapter: string, object: unknown): Readonly<Record<string, unknown>> {
-  return readable(`What was given to ${adapter}`, () => {
+  return readable(`The arguments of ${adapter}`, () => {
     if (typeof object === "object" && object !== null && !Array.isArray(object)) return { ...object };
     throw new MessagingError("INVALID_ARGUMENT", `The options of ${adapter} are not an object.`, {
       remedy: "Pass an object, or leave them out.",
