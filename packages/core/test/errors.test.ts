@@ -1,5 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { closed } from "../src/errors/ended.ts";
 import {
   circuitBreaker,
   MessagingError,
@@ -129,4 +130,9 @@ describe("a refused argument", () => {
   it.each(Object.entries(refused))("names the value and what to pass: %s", (_what, [call, text]) => {
     expect(call).toThrow(text);
   });
+});
+
+it("what is closed is opened again as it was opened", () => {
+  expect(closed("client").message).toBe("The client is closed. Connect again with `connect`.");
+  expect(closed("subscription").message).toBe("The subscription is closed. Subscribe or consume again.");
 });

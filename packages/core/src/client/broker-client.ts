@@ -39,8 +39,8 @@ import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
 import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
-import { Requests } from "../requests/requester.ts";
-import { Answering } from "../requests/responder.ts";
+import { BrokerRequester } from "../requests/requester.ts";
+import { BrokerResponder } from "../requests/responder.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
@@ -49,7 +49,7 @@ import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import type { DecidedOptions } from "./decide-options.ts";
-import { OwnTopology } from "./topology-client.ts";
+import { BrokerTopologyClient } from "./topology-client.ts";
 
 /** The client behind `connect`. It puts the parts together; what each does is in its own folder. */
 export class BrokerClient implements Client<Feature> {
@@ -62,12 +62,12 @@ export class BrokerClient implements Client<Feature> {
   readonly #budget: PendingBudget;
   readonly #publishing: Publishing;
   readonly #keeper: TopologyKeeper;
-  readonly #requests: Requests;
+  readonly #requests: BrokerRequester;
   readonly #attempts = new AttemptMemory();
   readonly #deadLetterRoutes = new DeadLetterRoutes();
   readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
-  readonly topology: OwnTopology;
+  readonly topology: BrokerTopologyClient;
   /** The dead-letter queues of this client's own consumers, by what they consume. */
   readonly #deadLetters = new Map<string, AnyQueue>();
   #status: Health["status"] = "up";
@@ -134,14 +134,14 @@ export class BrokerClient implements Client<Feature> {
         onWarning: reporter.warn,
       });
     });
-    this.#requests = new Requests({
+    this.#requests = new BrokerRequester({
       clock: options.clock,
       maxPending: options.maxPendingMessages,
       maxPendingBytes: options.maxPendingBytes,
       warn: reporter.warn,
       openInbox: (name, onReply) => this.#begin(specifyInbox(this.#specify, name, onReply)),
     });
-    this.topology = new OwnTopology({
+    this.topology = new BrokerTopologyClient({
       driver,
       names: this.#names,
       keeper: this.#keeper,
@@ -332,15 +332,15 @@ export class BrokerClient implements Client<Feature> {
     const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     const { clock, reporter } = this.#options;
-    const answering = new Answering(to, handler as Handler<unknown>, {
+    const responding = new BrokerResponder(to, handler as Handler<unknown>, {
       clock,
       brokerName: this.#names.destination(to).brokerName,
       warn: reporter.warn,
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
-    const answer = answering.handle as Handler<unknown>;
+    const answer = responding.handle as Handler<unknown>;
     const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
-    void responder.ended.then(() => answering.close());
+    void responder.ended.then(() => responding.close());
     return responder;
   }
 

@@ -36,7 +36,7 @@ const answerMs = 60_000;
 const answerPerItemMs = 2_000;
 
 /** `client.topology`: what the application makes, looks at and takes away by itself. */
-export class OwnTopology implements TopologyClient<Feature> {
+export class BrokerTopologyClient implements TopologyClient<Feature> {
   readonly #context: TopologyClientContext;
 
   constructor(context: TopologyClientContext) {

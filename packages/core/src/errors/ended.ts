@@ -20,6 +20,7 @@ export function draining(what: string, waitsFor: string, timeoutMs: number, reme
 }
 
 /** The error for a call on something that is closing or closed. */
-export function closed(what: string): MessagingError {
-  return new MessagingError("CLOSED", `The ${what} is closed.`, { remedy: "Connect again with `connect`." });
+export function closed(what: "client" | "subscription"): MessagingError {
+  const remedy = what === "client" ? "Connect again with `connect`." : "Subscribe or consume again.";
+  return new MessagingError("CLOSED", `The ${what} is closed.`, { remedy });
 }

@@ -48,7 +48,7 @@ const mostRefusals = 3;
  * The asking side: one inbox for the client, opened with its first request, named
  * anew in every process so that no stale reply can reach it.
  */
-export class Requests {
+export class BrokerRequester {
   readonly inbox = `reply-${randomName()}`;
   readonly #context: RequesterContext;
   readonly #pending = new Map<string, Pending>();

@@ -28,7 +28,7 @@ type Answer = Pick<Reply, "body" | "headers">;
  * sent to the requester's inbox. The request is acked after that, and not retried,
  * since the requester decides whether to ask again.
  */
-export class Answering<Out, ReplyIn> {
+export class BrokerResponder<Out, ReplyIn> {
   // biome-ignore lint/suspicious/noExplicitAny: the requester's side does not matter here
   readonly #contract: QueueContract<any, Out, ReplyIn, any>;
   readonly #handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>;
