@@ -2,7 +2,7 @@ import { MessagingError } from "@waybill/core/spi";
 import { expect } from "vitest";
 
 /** Objects that throw when they are looked at. */
-export function hostileObjects(): Record<string, unknown> {
+function hostileObjects(): Record<string, unknown> {
   const refuse = () => {
     throw new TypeError("no");
   };

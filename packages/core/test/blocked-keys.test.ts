@@ -424,7 +424,7 @@ describe("a blocked key and its process", () => {
   });
 
   it("keeps no more than the subscription may hold, and that is told of", async () => {
-    const bench = await staged({}, { prefetch: 1 });
+    const bench = await staged({}, { prefetch: 1, prefetchBytes: 2 ** 20 });
     const { deliver, handler, clock, subscription, errors, deadLetters } = bench;
     await deliver(a("a1"));
     handler.fail("a1", new NonRetryableError("no"));

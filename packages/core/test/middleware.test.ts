@@ -324,6 +324,18 @@ describe("deduplicate", () => {
     const kept = names.filter((name) => store.has(name));
     expect(kept.length).toBe(16);
     expect(kept).toEqual(names.slice(-16));
+    // Short ones cost what it takes to remember them.
+    const began = process.cpuUsage().user;
+    const endless = memoryDeduplicationStore({ max: Number.POSITIVE_INFINITY });
+    const short = Array.from({ length: 200_000 }, (_, i) => `m${i.toString(36).padStart(4, "0")}`);
+    for (const name of short) await endless.add(name);
+    expect(
+      process.cpuUsage().user - began,
+      "in time that does not grow with what is remembered",
+    ).toBeLessThan(2_000_000);
+    const remembered = short.filter((name) => endless.has(name));
+    expect(remembered.length).toBe(Math.floor((16 * 1024 * 1024) / 110));
+    expect(remembered).toEqual(short.slice(-remembered.length));
     for (const wrong of [0, Number.NaN, "5"])
       expect(() => memoryDeduplicationStore({ max: wrong as number })).toThrow("`max` takes");
     expect(() => memoryDeduplicationStore(5 as never)).toThrow("not an object");

@@ -123,6 +123,11 @@ export function channelLost(cause: unknown): MessagingError {
   });
 }
 
+/** A call on a consumer that is closed. */
+export function consumerClosed(): MessagingError {
+  return new MessagingError("CLOSED", "The consumer is closed.", { remedy: "Consume again." });
+}
+
 /** The broker ended a consumer by itself. */
 export function cancelled(queue: string): MessagingError {
   const remedy = "Check that its queue exists and its node is up.";

@@ -37,7 +37,7 @@ export interface ClientOptions<R extends Feature = Feature> {
   /** How long a publish may take until it is confirmed, its middleware and reconnects included, in milliseconds. Default 30 000. */
   readonly publishTimeoutMs?: number | undefined;
   /**
-   * The most that may await confirmation, and as much again of requests that await their replies;
+   * The most that may await confirmation, from the call of `publish` on, and as much again of requests that await their replies;
    * a publish or a request over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB.
    */
   readonly maxPending?:

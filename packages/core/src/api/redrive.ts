@@ -19,7 +19,9 @@ export interface RedriveOptions {
   readonly dryRun?: boolean | undefined;
   /**
    * The queue that holds the dead-lettered messages. Default: what this client's own consumers of
-   * the same source have as `deadLetter`, else the derived queue, see `deadLetterOf`.
+   * the same source have as `deadLetter`, else the derived queue, see `deadLetterOf`. A client that has
+   * never consumed the source cannot know better: where it finds nothing there, `logger` is told
+   * (`NOT_FOUND`) of where it looked.
    */
   readonly deadLetter?: AnyQueue | undefined;
   /** Ends it early, with a report of what was done. */

@@ -37,7 +37,7 @@ import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkedRedriveOptions, checkLeadsElsewhere, redrive } from "../redriving/redrive.ts";
+import { checkedRedriveOptions, checkLeadsElsewhere, nothingFound, redrive } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { BrokerRequester } from "../requests/requester.ts";
 import { BrokerResponder } from "../requests/responder.ts";
@@ -70,6 +70,8 @@ export class BrokerClient implements Client<Feature> {
   readonly topology: BrokerTopologyClient;
   /** The dead-letter queues of this client's own consumers, by what they consume. */
   readonly #deadLetters = new Map<string, AnyQueue>();
+  /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
+  readonly #consumed = new Set<string>();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
   /** Closing, but handlers still run, and what they publish still goes out. */
@@ -282,6 +284,7 @@ export class BrokerClient implements Client<Feature> {
     await subscription.begin();
     // By what is consumed, of which there are as many as the application has contracts.
     if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
+    if (spec.settles) this.#consumed.add(sourceKey(spec.address));
     return subscription;
   }
 
@@ -289,7 +292,7 @@ export class BrokerClient implements Client<Feature> {
 
   // biome-ignore lint/suspicious/noExplicitAny: the reply's type is the contract's
   async request(to: AnyQueue, value: unknown, options: RequestOptions = {}): Promise<any> {
-    this.#check(to, "queue", this.#draining);
+    this.#check(to, "queue", this.#stillPublishes);
     requireFeature(
       this.#driver,
       "requestReply",
@@ -298,23 +301,29 @@ export class BrokerClient implements Client<Feature> {
     );
     const { timeoutMs, headers, signal } = decideRequest(options);
     const { brokerName } = this.#names.destination(to);
-    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more, checkSize) =>
-      this.#publishing.publish(
-        to,
-        value,
-        {
-          correlationId,
-          ...(headers === undefined ? {} : { headers }),
-          ...(signal === undefined ? {} : { signal }),
-        },
-        {
-          replyTo: this.#requests.inbox,
-          headers: more,
-          checkSize,
-          // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
-          expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
-        },
-      ),
+    // Now: it is sent when there is an inbox, and perhaps again.
+    const snapshot = this.#publishing.snapshot(to, value);
+    return this.#requests.ask(
+      to,
+      { timeoutMs, signal, brokerName, bytes: snapshot.body.byteLength },
+      (correlationId, more, onSize) =>
+        this.#publishing.publish(
+          to,
+          value,
+          {
+            correlationId,
+            ...(headers === undefined ? {} : { headers }),
+            ...(signal === undefined ? {} : { signal }),
+          },
+          {
+            snapshot,
+            replyTo: this.#requests.inbox,
+            headers: more,
+            onSize,
+            // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
+            expiresAt: Math.ceil(this.#connection.brokerNow() + timeoutMs + clockToleranceMs),
+          },
+        ),
     );
   }
 
@@ -350,10 +359,9 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const deadLettered =
-      options.deadLetter !== undefined
-        ? options.deadLetter
-        : (this.#deadLetters.get(sourceKey(back)) ?? deadLetterOf(from));
+    const known =
+      options.deadLetter !== undefined ? options.deadLetter : this.#deadLetters.get(sourceKey(back));
+    const deadLettered = known === undefined ? deadLetterOf(from) : known;
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
@@ -367,7 +375,11 @@ export class BrokerClient implements Client<Feature> {
       consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
     };
-    return this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+    const report = await this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
+    // Where it looked was only a guess.
+    if (known === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+      this.#options.reporter.warn(nothingFound(deadLetterQueue, back));
+    return report;
   }
 
   #lookSource(deadLetterQueue: Address): LookSource {
@@ -499,12 +511,17 @@ export class BrokerClient implements Client<Feature> {
     options: PublishOptions | undefined,
   ): Promise<never> | undefined {
     try {
-      this.#check(to, kind, this.#draining);
+      this.#check(to, kind, this.#stillPublishes);
       if (options !== undefined) checkPublishing(options);
       return undefined;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Also while it closes: what was accepted may publish before it is done. */
+  get #stillPublishes(): boolean {
+    return this.#draining || this.#publishing.isInSteps;
   }
 
   #check(contract: Contract, kind: "topic" | "queue", evenClosing = false): void {

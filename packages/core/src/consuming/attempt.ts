@@ -2,6 +2,7 @@ import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { readable } from "../errors/readable.ts";
+import { bodyCopy } from "../publishing/body-copy.ts";
 import { toldRejection } from "../runtime/told-rejection.ts";
 import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
@@ -21,10 +22,8 @@ export interface AttemptOwner {
 
 type RetryOptions = NonNullable<Parameters<Delivery["retry"]>[0]>;
 
-/** What was decided of an attempt while its handler ran. */
+/** What was decided of an attempt while its handler ran, and is still to be done. */
 export interface AttemptOutcome {
-  /** The first settlement wins; this says which it was. */
-  settlement?: Delivery["settlement"];
   /** A copy of it is being stored: that ends, whether or not the handler waits for it. */
   storing?: Promise<unknown>;
   /** Called once when the application settled it, for the pull style. */
@@ -48,8 +47,11 @@ export class Attempt implements Delivery {
   value: unknown;
   readonly #inFlight: InFlightDelivery;
   readonly #call: HandlerCall;
-  readonly #outcome: AttemptOutcome = {};
   readonly #owner: AttemptOwner;
+  /** The first settlement wins; this says which it was. */
+  #settlement: Delivery["settlement"];
+  /** Most handlers leave it to core. */
+  #outcome: AttemptOutcome | undefined;
   #abort: AbortController | undefined;
   #body: Uint8Array | undefined;
   #headers: Headers | undefined;
@@ -68,17 +70,18 @@ export class Attempt implements Delivery {
     return this.#call;
   }
   get outcome(): AttemptOutcome {
+    this.#outcome ??= {};
     return this.#outcome;
   }
   get settlement(): Delivery["settlement"] {
-    return this.#outcome.settlement;
+    return this.#settlement;
   }
   get id(): string {
     return this.#inFlight.message.id;
   }
   /** A copy, as are the headers: what an application changes must not change what is retried or dead-lettered. */
   get body(): Uint8Array {
-    this.#body ??= new Uint8Array(this.#inFlight.message.body);
+    this.#body ??= bodyCopy(this.#inFlight.message.body);
     return this.#body;
   }
   get contentType(): string {
@@ -138,8 +141,8 @@ export class Attempt implements Delivery {
 
   /** True for the first that asks. */
   claim(settlement: NonNullable<Delivery["settlement"]>): boolean {
-    if (this.#outcome.settlement !== undefined) return false;
-    this.#outcome.settlement = settlement;
+    if (this.#settlement !== undefined) return false;
+    this.#settlement = settlement;
     return true;
   }
 

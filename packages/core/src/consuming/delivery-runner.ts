@@ -4,13 +4,14 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { decodeBody } from "../publishing/decode.ts";
+import { BodyDecoder } from "../publishing/decode.ts";
 import { type Validated, validate } from "../publishing/validate.ts";
 import { inContextOf } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
-import { isThenable, promised } from "../runtime/thenable.ts";
+import { isThenable, whenSettled } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
+import { writtenFirstFailure } from "./attempt-headers.ts";
 import { type Failure, type FailurePath, failureOf, type NextStep } from "./failure-path.ts";
 import { matches } from "./filter.ts";
 import { type ClosingSubscription, HandlerCall } from "./handler-call.ts";
@@ -36,6 +37,8 @@ export interface DeliveryRunnerContext {
   readonly handlerContext: HandlerContext;
   readonly failures: FailurePath;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
 }
@@ -63,18 +66,28 @@ export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
   readonly #turns: RunnerHost;
   readonly #manual: ManualSettlement;
-  readonly #middlewareCall: MiddlewareCall;
+  readonly #bodies: BodyDecoder;
+  /** What is in the way of the handler, if anything is. */
+  readonly #hasMiddleware: boolean;
+  /** Calls the handler, through its middleware. One for all deliveries, so that none needs a function of its own. */
+  readonly #handle: (attempt: Attempt) => unknown;
 
   constructor(context: DeliveryRunnerContext, turns: RunnerHost, manual: ManualSettlement) {
     this.#context = context;
     this.#turns = turns;
     this.#manual = manual;
-    this.#middlewareCall = new MiddlewareCall(context, manual);
+    this.#bodies = new BodyDecoder(context.payload);
+    const { handler, handlerContext } = context;
+    const middleware = new MiddlewareCall(context, manual);
+    this.#hasMiddleware = !middleware.isEmpty;
+    this.#handle = this.#hasMiddleware
+      ? (attempt) => middleware.run(attempt, handlerContext)
+      : (attempt) => handler(attempt.value, attempt);
   }
 
-  /** Never throws, whatever codecs, schemas, handlers and middleware do. */
-  begin(delivery: InFlightDelivery): void {
-    const { subscription, payload, settings, clock, address } = this.#context;
+  /** `now` is steady time. Never throws, whatever codecs, schemas, handlers and middleware do. */
+  begin(delivery: InFlightDelivery, now: number): void {
+    const { subscription, payload, settings, address } = this.#context;
     const attempt = new Attempt(this.#manual, delivery, new HandlerCall(subscription));
     delivery.current = attempt;
     let decoded: Validated | Promise<Validated>;
@@ -90,13 +103,13 @@ export class DeliveryRunner {
         delivery.attempt = settings.retry.maxAttempts;
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
-      if (this.#context.isLeased) delivery.startedAt = monotonicNow(clock);
-      const body = decodeBody(payload, delivery.message.body);
+      if (this.#context.isLeased) delivery.startedAt = now;
+      const body = this.#bodies.decode(delivery.message.body);
       // A schema may think for as long as a handler, and is part of its call.
       decoded =
         payload.schema === undefined
           ? { value: body }
-          : inContextOf(attempt.call, () => validate(payload, body, address.name));
+          : inContextOf(attempt.call, (value) => validate(payload, value, address.name), body);
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
     }
@@ -120,26 +133,23 @@ export class DeliveryRunner {
   }
 
   #isOver({ expiresAt }: InFlightDelivery): boolean {
-    return expiresAt !== undefined && this.#context.clock.now() >= expiresAt;
+    return expiresAt !== undefined && this.#context.brokerNow() >= expiresAt;
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
-    const { handler, handlerContext, observer, clock } = this.#context;
+    const { observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
     if (delivery.state === "orphaned" || attempt.isCancelled)
       return this.#ended(delivery, () => this.#turns.finish(delivery));
     attempt.value = value;
-    if (this.#middlewareCall.isEmpty) attempt.begins();
+    if (!this.#hasMiddleware) attempt.begins();
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {
-      result = inContextOf(attempt.call, () =>
-        this.#middlewareCall.isEmpty
-          ? handler(value, attempt)
-          : this.#middlewareCall.run(attempt, handlerContext),
-      );
+      result = inContextOf(attempt.call, this.#handle, attempt);
       if (isThenable(result)) {
-        void promised(result).then(
+        whenSettled(
+          result,
           () => this.#returned(delivery, attempt, startedAt),
           (error) => this.#threw(delivery, attempt, error, startedAt),
         );
@@ -222,8 +232,11 @@ export class DeliveryRunner {
   // ── After a failure ─────────────────────────────────────────────────────────
 
   #failed(delivery: InFlightDelivery, failure: Failure): void {
-    if (delivery.state === "orphaned") return this.#turns.ack(delivery);
     const { failures } = this.#context;
+    if (delivery.state === "orphaned") {
+      failures.heardTooLate(delivery, failure);
+      return this.#turns.ack(delivery);
+    }
     const decision = failures.decide(delivery, failure);
     const step = failures.carryOut(delivery, failure, decision);
     if (!(step instanceof Promise)) return this.#take(delivery, step);
@@ -265,11 +278,17 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
   );
 }
 
-function expired(delivery: InFlightDelivery): unknown {
+/** The broker's count alone may stand for a failure in another process or for none: lost it must not be, nor called a failure. */
+function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unknown {
+  const hasFailed = (firstFailedAt ?? writtenFirstFailure(message.headers)) !== undefined;
   return (
-    delivery.lastError ??
-    new MessagingError("EXPIRED", "The message had failed, and expired before its next attempt.", {
-      remedy: "Give it a longer `ttlMs`, or retry sooner.",
-    })
+    lastError ??
+    new MessagingError(
+      "EXPIRED",
+      hasFailed
+        ? "The message had failed, and expired before its next attempt."
+        : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
+      { remedy: "Give it a longer `ttlMs`, or retry sooner." },
+    )
   );
 }

@@ -5,13 +5,13 @@ import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
-import { wireSize } from "../publishing/wire-size.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
+import { wireSize } from "../spi/wire-size.ts";
 import {
   attemptHeader,
   expiresHeader,
@@ -29,6 +29,8 @@ import { sourceText } from "./source-text.ts";
 export interface FailurePathContext {
   readonly driver: Driver;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly address: Address;
   readonly retry: DecidedRetryPolicy;
   readonly settles: boolean;
@@ -99,9 +101,8 @@ export class FailurePath {
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
     const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
-    const now = clock.now();
     if (failure.verdict !== "postpone") {
-      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
+      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? clock.now();
       delivery.lastError = failure.error;
     }
     return decideFailure({
@@ -114,7 +115,7 @@ export class FailurePath {
         retry.longestDelayMs,
       ),
       expiresAt: delivery.expiresAt,
-      now,
+      now: this.#context.brokerNow(),
       kind: address.kind,
       keyed: address.ordered && message.key !== undefined,
       capabilities: driver.capabilities,
@@ -122,6 +123,12 @@ export class FailurePath {
       afterDeadLetter,
       settles,
     });
+  }
+
+  /** Its failure is heard when the broker has taken it back: whoever gets it again here goes on from what it said. */
+  heardTooLate({ message, attempt }: InFlightDelivery, { verdict, delayMs = 0 }: Failure): void {
+    const { attempts, address, clock } = this.#context;
+    if (verdict === "postpone") attempts.postpone(address, message, attempt, monotonicNow(clock) + delayMs);
   }
 
   /** Resolves at once where nothing has to be stored. Never rejects. */

@@ -63,8 +63,10 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
     // The leases of many subscriptions are due at the same time.
     if (eventLoopTurns.isOver) await eventLoopTurns.next();
     if (session.signal.aborted) return;
-    scheduler.loseWithFollowers(
+    scheduler.letGo(
       isHeldTooLong,
+      // A renewal that is under way may begin one lease more.
+      2 * lease.ms,
       new MessagingError("LEASE_LOST", `A message was being handled for its maximum of ${maxLeaseMs} ms.`, {
         remedy: "Raise `maxLeaseMs`, or make the handler quicker.",
       }),

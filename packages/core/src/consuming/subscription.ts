@@ -48,6 +48,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   #toldOfOwnClose = false;
   /** The latest of its own handler calls that asked it to close. */
   #closedBy: HandlerCall | undefined;
+  #toldFull = false;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
     this.#spec = spec;
@@ -58,6 +59,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       this.#end = resolve;
     });
     const { driver, clock, observer, onError, attempts } = context;
+    const brokerNow = () => context.connector.brokerNow();
     const { capabilities } = driver;
     const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
@@ -78,6 +80,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       failures: new FailurePath({
         driver,
         clock,
+        brokerNow,
         address,
         retry: settings.retry,
         settles,
@@ -90,6 +93,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
         signal: this.#cancelling.signal,
       }),
       clock,
+      brokerNow,
       observer,
       onError,
       demand,
@@ -103,6 +107,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       scheduler: this.#scheduler,
       settings,
       cumulative: capabilities.settlement === "cumulative",
+      ordered: address.ordered,
+      onFull: (parked) => this.#tellFull(parked),
     });
   }
 
@@ -406,16 +412,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     this.#session = undefined;
     session.end();
     const unsettled = this.#scheduler.unsettled(session);
-    this.#loseAllOf(session);
+    this.#scheduler.loseAllOf(session);
     session.acks.abandon();
     await this.#within(driverGraceMs, session.consumer.close(unsettled));
-  }
-
-  #loseAllOf(session: ConsumerSession): void {
-    this.#scheduler.lose(
-      (delivery) => delivery.session === session,
-      new MessagingError("LEASE_LOST", "The connection was lost.", { remedy: stopHandling }),
-    );
   }
 
   #fail(cause: MessagingError): void {
@@ -473,10 +472,23 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   /** While it drains nothing is recovered; but what its handlers still work on may be someone else's. */
   #heedLoss(session: ConsumerSession): void {
     const onEnd = () => {
-      if (session.error !== undefined) this.#loseAllOf(session);
+      if (session.error !== undefined) this.#scheduler.loseAllOf(session);
     };
     if (session.signal.aborted) onEnd();
     else session.signal.addEventListener("abort", onEnd, { once: true });
+  }
+
+  #tellFull(parked: number): void {
+    // What waits for dead-lettered messages is told of by itself.
+    if (this.#toldFull || this.blockedKeys > 0) return;
+    this.#toldFull = true;
+    this.#context.onWarning(
+      new MessagingError(
+        "OVERLOADED",
+        `Nothing more of "${this.source}" is received for now: ${parked} messages wait behind their ordering keys, or for their next attempt, and no more may.`,
+        { remedy: "Make the handlers of busy keys quicker, or raise `prefetchBytes`." },
+      ),
+    );
   }
 
   #tellOfWait(timeoutMs: number): void {

@@ -6,6 +6,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { atOnce } from "../runtime/at-once.ts";
+import { BoundedMap } from "../runtime/bounded-map.ts";
 
 /**
  * Remembers which messages were handled. Shared by all members of a group, or each of them only
@@ -80,12 +81,13 @@ function defaultKey({ source, group, id }: Delivery): string {
   return (id === "" ? undefined : `${source}|${group ?? ""}|${id}`) as string;
 }
 
-/** The most bytes of names that a store remembers, whatever senders choose as ids. */
+/** The most bytes that a store takes, whatever senders choose as ids. */
 const mostBytes = 16 * 1024 * 1024;
 
 /**
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
- * their names take more than 16 MiB. For one member, or for tests.
+ * they take more than 16 MiB: for each its name, two bytes a character, and 100 bytes. That is some
+ * 100,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function memoryDeduplicationStore(
@@ -95,20 +97,11 @@ export function memoryDeduplicationStore(
   if (typeof max !== "number" || !(max >= 1)) {
     throw invalidArgument("max", "a number of at least 1", max);
   }
-  const names = new Set<string>();
-  let bytes = 0;
+  const names = new BoundedMap<true>(mostBytes, max);
   return {
     has: (name) => names.has(name),
-    add(name) {
-      if (names.has(name)) return;
-      names.add(name);
-      // Two for each unit is what a string takes at most.
-      bytes += 2 * name.length;
-      for (const oldest of names) {
-        if (names.size <= max && bytes <= mostBytes) break;
-        names.delete(oldest);
-        bytes -= 2 * oldest.length;
-      }
+    add: (name) => {
+      if (!names.has(name)) names.set(name, true);
     },
   };
 }

@@ -17,10 +17,12 @@ import type { Turn } from "./turn-chains.ts";
 export interface Steps {
   /** The portable name of the destination. */
   readonly name: string;
+  /** In bytes, as the limits count them. */
+  readonly size: number;
   readonly signal: AbortSignal | undefined;
   readonly middleware: ((message: OutgoingMessage, next: () => Promise<Receipt>) => unknown) | undefined;
   readonly outgoing: OutgoingMessage | undefined;
-  /** A place after all that was published before, of the same key. */
+  /** A place after all that was published before, of the same key; at once where there is none. */
   enterTurn(): Turn;
   /** Everything between the middleware and leaving. May throw, or take its time. */
   finish(): Written | Promise<Written>;
@@ -55,16 +57,19 @@ export class PublishInSteps implements PublishUnderWay {
   #leaving = new Set<PendingPublish>();
   /** Of the latest call of `next`. */
   #outcome: { readonly promise: Promise<Receipt>; isSettled: boolean } | undefined;
-  /** Attempts that have left; while there are any, they are what is counted as pending. */
+  /** Attempts that have left. */
   #outside = 0;
+  /** What it has of the bound on what is pending, until it is over and nothing of it is outside. */
+  #room: number;
   #over: MessagingError | "stored" | undefined;
   #stopListening: (() => void) | undefined;
   #call: PublishCall | undefined;
 
   /** Takes its turn and its room, and begins. Throws when there is no room. */
   constructor(steps: Steps, context: StepsContext) {
-    const refusal = context.budget.take(0);
+    const refusal = context.budget.take(steps.size);
     if (refusal !== undefined) throw refusal;
+    this.#room = steps.size;
     this.#steps = steps;
     this.#context = context;
     this.deadline = monotonicNow(context.clock) + context.timeoutMs;
@@ -118,7 +123,7 @@ export class PublishInSteps implements PublishUnderWay {
     if (this.#call !== undefined) this.#call.isOver = true;
     this.#stopListening?.();
     this.#context.underWay.delete(this);
-    if (this.#outside === 0) this.#context.budget.give(0);
+    if (this.#outside === 0) this.#context.budget.give(this.#room);
     for (const turn of this.#turns) turn.release();
   }
 
@@ -174,7 +179,7 @@ export class PublishInSteps implements PublishUnderWay {
     return new MessagingError(
       "HANDLER_FAILED",
       `A publish middleware for "${this.#steps.name}" threw: ${thrownText(thrown)}.`,
-      { remedy: "Fix the cause and publish it again.", cause: thrown },
+      { remedy: "Fix the middleware. Of a message it may change the headers only.", cause: thrown },
     );
   }
 
@@ -225,15 +230,19 @@ export class PublishInSteps implements PublishUnderWay {
     reject: (error: MessagingError) => void,
   ): void {
     const { budget } = this.#context;
-    if (this.#outside++ === 0) budget.give(0);
+    this.#outside++;
+    // It was let in with what it had then: what a middleware has added is counted, and not refused.
+    budget.grow(size - this.#room);
+    this.#room = size;
     let entry: PendingPublish | undefined;
     const back = () => {
-      if (--this.#outside === 0 && this.#over === undefined) budget.retake();
+      if (--this.#outside === 0 && this.#over !== undefined) budget.give(this.#room);
       if (entry !== undefined) this.#leaving.delete(entry);
     };
     entry = this.#steps.leave({
       message,
       size,
+      isCounted: true,
       deadline: this.deadline,
       resolve: (receipt) => {
         back();

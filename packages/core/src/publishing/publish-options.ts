@@ -50,7 +50,7 @@ export function checkedOptions(given: PublishOptions, address: Address, driver: 
   };
 }
 
-export function checkText(name: string, value: unknown): void {
+function checkText(name: string, value: unknown): void {
   if (value === undefined || (typeof value === "string" && value !== "" && value.isWellFormed())) return;
   throw invalidArgument(name, "a non-empty string", value);
 }

@@ -1,4 +1,5 @@
 import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
+import { sourceText } from "../consuming/source-text.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { invalidArgument } from "../errors/invalid-argument.ts";
@@ -31,6 +32,21 @@ export async function redrive(options: RedriveOptions, source: RedriveSource): P
     ? await lookAt(source, { known, signal: signal ?? new AbortController().signal })
     : await bringBack({ max, filter, known, signal }, source);
   return othersHold ? { ...report, complete: false } : report;
+}
+
+/**
+ * Told where a client redrives that has never consumed the source itself, and so cannot know whether
+ * the source's consumers have a dead-letter queue of their own.
+ */
+export function nothingFound(deadLetterQueue: Address, back: Address): MessagingError {
+  return new MessagingError(
+    "NOT_FOUND",
+    `A redrive into ${sourceText(back)} found nothing in "${deadLetterQueue.name}", where its dead-lettered messages are by default.`,
+    {
+      remedy: "If its consumers name a dead-letter queue of their own, pass that one as `deadLetter`.",
+      details: { source: back.name, group: back.group, deadLetter: deadLetterQueue.name },
+    },
+  );
 }
 
 /** A consumer that has just closed may still be counted: it is asked for once more before that is believed. */

@@ -26,6 +26,8 @@ export interface AskOptions {
   readonly signal: AbortSignal | undefined;
   /** The broker's name of the queue. */
   readonly brokerName: string;
+  /** Of its body, which is kept from now on. */
+  readonly bytes: number;
 }
 
 export interface RequesterContext {
@@ -38,8 +40,8 @@ export interface RequesterContext {
   openInbox(name: string, onReply: (attempt: Attempt) => void): Promise<Subscription>;
 }
 
-/** Publishes the request with this correlation id and these headers, once `checkSize` has let it pass. */
-type Send = (correlationId: string, headers: Headers, checkSize: (size: number) => void) => Promise<unknown>;
+/** Publishes the request with this correlation id and these headers, telling its size before it leaves. */
+type Send = (correlationId: string, headers: Headers, onSize: (size: number) => void) => Promise<unknown>;
 
 /** So often is a request sent again to responders whose clocks differ from this one's. */
 const mostRefusals = 3;
@@ -78,6 +80,7 @@ export class BrokerRequester {
         remedy: "Await replies before you ask more, or raise `maxPending.messages`.",
       });
     }
+    this.#takeRoom(options.bytes);
     const attempt = await this.#exchange(contract.name, options, send);
     const { headers } = attempt;
     const errorCode = headers[replyHeaders.errorCode];
@@ -108,10 +111,11 @@ export class BrokerRequester {
     const correlationId = randomName();
     const askedAt = clock.now();
     let refusals = 0;
-    let bytes = 0;
-    const checkSize = (size: number) => {
+    let { bytes } = options;
+    const onSize = (size: number) => {
       if (!this.#pending.has(correlationId)) return;
-      this.#takeRoom(size - bytes);
+      // It was let in: what headers add is counted, and not refused.
+      this.#pendingBytes += size - bytes;
       bytes = size;
     };
     return new Promise<Attempt>((resolve, reject) => {
@@ -138,7 +142,7 @@ export class BrokerRequester {
         // Between 1 and all of it, wherever the clock has been set in the meantime.
         const leftMs = Math.min(timeoutMs, Math.max(1, Math.ceil(timeoutMs - (clock.now() - askedAt))));
         const skew = skewMs === undefined ? {} : { [requestHeaders.skewMs]: String(skewMs) };
-        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew }, checkSize);
+        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew }, onSize);
       };
       this.#pending.set(correlationId, {
         queue: options.brokerName,

@@ -3,8 +3,8 @@ import type { Delivery, Handler } from "../api/delivery.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { requestHeaders } from "../consuming/request-headers.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { checkedBody } from "../publishing/checked-body.ts";
 import { decodeBody } from "../publishing/decode.ts";
-import { encodeBody } from "../publishing/encode.ts";
 import type { Reply } from "../publishing/reply.ts";
 import { isRefusedBySchema, validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -114,8 +114,9 @@ export class BrokerResponder<Out, ReplyIn> {
   async #encode(result: ReplyIn): Promise<Uint8Array> {
     const { reply, name } = this.#contract;
     if (reply === undefined) throw withoutReply(name);
-    await validate(reply, result, `reply of ${name}`);
-    return encodeBody(reply, result, `reply of ${name}`);
+    const { body, checked } = checkedBody(reply, result, `reply of ${name}`);
+    await checked;
+    return body;
   }
 
   async #send(inbox: string, correlationId: string, answer: Answer): Promise<void> {

@@ -5,7 +5,11 @@ interface AsyncHooks {
     getStore(): T | undefined;
     run<R>(store: T, work: () => R): R;
   };
-  readonly AsyncResource: new (name: string) => { runInAsyncScope<R>(work: () => R): R };
+  readonly AsyncResource: new (name: string) => AsyncScope;
+}
+
+interface AsyncScope {
+  runInAsyncScope<A extends readonly unknown[], R>(work: (...args: A) => R, self?: undefined, ...args: A): R;
 }
 
 /** Loaded at run time, so that a bundle for a browser holds no trace of it. */
@@ -28,21 +32,29 @@ export interface ContextOwner {
 
 const hooks = asyncHooks();
 const owners = hooks && new hooks.AsyncLocalStorage<ContextOwner>();
-/** Runs something in a context that nothing entered before reaches, and from which nothing gets out. */
-const inScope = hooks && scopes(hooks);
+/** A scope that nothing entered before reaches, and from which nothing gets out. */
+const newScope = hooks && scopes(hooks);
 
 /**
- * Calls something in an asynchronous context that belongs to `owner`: not in that of whoever
- * happened to cause the call, and what one call enters there does not reach the next. `contextOwner`
- * reads the owner back. Where the runtime has no such contexts, it only calls.
+ * Calls `work` with `subject` in an asynchronous context that belongs to `owner`: not in that of
+ * whoever happened to cause the call, and what one call enters there does not reach the next.
+ * `contextOwner` reads the owner back. Where the runtime has no such contexts, it only calls.
  */
-export function inContextOf<R>(owner: ContextOwner, work: () => R): R {
-  if (inScope === undefined || owners === undefined) return work();
-  return inScope(() => {
-    // Left with the scope. `run` would do the same for four times the price.
-    owners.enterWith(owner);
-    return work();
-  });
+export function inContextOf<T, R>(owner: ContextOwner, work: (subject: T) => R, subject: T): R {
+  if (newScope === undefined) return work(subject);
+  return newScope().runInAsyncScope<[ContextOwner, (subject: T) => R, T], R>(
+    workFor,
+    undefined,
+    owner,
+    work,
+    subject,
+  );
+}
+
+function workFor<T, R>(owner: ContextOwner, work: (subject: T) => R, subject: T): R {
+  // Left with the scope. `run` would do the same for four times the price.
+  owners?.enterWith(owner);
+  return work(subject);
 }
 
 /** Calls something for `owner`, in the asynchronous context of whoever asks for it. */
@@ -71,7 +83,7 @@ function underWay(owner: ContextOwner | undefined): ContextOwner | undefined {
   return found;
 }
 
-function scopes({ AsyncLocalStorage, AsyncResource }: AsyncHooks): <R>(work: () => R) => R {
+function scopes({ AsyncLocalStorage, AsyncResource }: AsyncHooks): () => AsyncScope {
   // Made where this module is loaded: in the context of no request and no handler.
   const outside = new AsyncResource("Waybill");
   const storage = new AsyncLocalStorage<true>();
@@ -79,6 +91,6 @@ function scopes({ AsyncLocalStorage, AsyncResource }: AsyncHooks): <R>(work: () 
   tried.runInAsyncScope(() => storage.enterWith(true));
   // Before Node 24, what is entered within a resource stays with it.
   const leaks = tried.runInAsyncScope(() => storage.getStore()) === true;
-  if (!leaks) return (work) => outside.runInAsyncScope(work);
-  return (work) => outside.runInAsyncScope(() => new AsyncResource("Waybill")).runInAsyncScope(work);
+  if (!leaks) return () => outside;
+  return () => outside.runInAsyncScope(() => new AsyncResource("Waybill"));
 }

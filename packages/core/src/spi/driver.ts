@@ -65,6 +65,13 @@ export interface Connection {
   /** Starts consuming. The address exists (core saw to it, or the user vouches for it). */
   consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer>;
   readonly topology: Topology;
+  /**
+   * What the broker's own clock shows now, milliseconds since the epoch, as far as it is known: asked of
+   * the broker when it connected, say, and counted on by a steady clock. Core dates a time to live by it,
+   * on both sides, so that the clocks of publishers and consumers need not agree. Never waits.
+   * `undefined`, or left away where the broker tells nobody its time: then this computer's clock counts.
+   */
+  brokerTime?(): number | undefined;
   /** Closes everything, consumers too, in bounded time. Idempotent, never rejects. */
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { systemClock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
+import type { Classification } from "./driver.ts";
 import { ExponentialBackoff } from "./exponential-backoff.ts";
 
 /** What `retryTransient` tries again, and for how long. */
@@ -34,4 +35,11 @@ export async function retryTransient<T>(
       if (signal.aborted) throw cause;
     }
   }
+}
+
+/** Whether the same call may succeed later without anybody doing something, by what `classify` has found. */
+export function isTransientAs(found: Classification | undefined): boolean {
+  if (found === undefined) return false;
+  const { code, retryable } = found;
+  return retryable ?? (code === "UNREACHABLE" || code === "CONNECTION_LOST" || code === "TIMEOUT");
 }
