@@ -109,7 +109,7 @@ export class BrokerClient implements Client<Feature> {
       this.#names,
       {
         driver,
-        link: this.#connection,
+        connector: this.#connection,
         clock: options.clock,
         budget: this.#budget,
         timeoutMs: options.publishTimeoutMs,
@@ -391,7 +391,7 @@ export class BrokerClient implements Client<Feature> {
       inspect: async () => (await this.topology.states([deadLetterQueue]))[0],
       open: (signal) =>
         openForLooking(
-          { driver: this.#driver, link: this.#connection, clock },
+          { driver: this.#driver, connector: this.#connection, clock },
           deadLetterQueue,
           () => this.#keeper.prepare(item),
           { timeoutMs, signal: AbortSignal.any([signal, this.#closing.signal]) },

@@ -25,8 +25,8 @@ export class TopologyKeeper {
   /** What was there when this client last looked, by broker name: kinds and groups. */
   readonly #known = new Map<string, Set<string>>();
 
-  constructor(link: ReconnectingConnection, options: TopologyKeeperOptions) {
-    this.#connection = link;
+  constructor(connector: ReconnectingConnection, options: TopologyKeeperOptions) {
+    this.#connection = connector;
     this.#options = options;
   }
 
