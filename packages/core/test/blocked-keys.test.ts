@@ -501,7 +501,7 @@ describe("the option", () => {
     const { client, driver } = await connected();
     const refusals = [
       client.consume(Plain, { afterDeadLetter: "block" as never }, () => {}),
-      client.consume(Keyed, { afterDeadLetter: "block", deadLetter: "discard" }, () => {}),
+      client.consume(Keyed, { afterDeadLetter: "block", deadLetter: "discard" as never }, () => {}),
       client.consume(Keyed, { afterDeadLetter: "stop" as "block" }, () => {}),
       client.subscribe(Events, { broadcast: true, afterDeadLetter: "block" as never }, () => {}),
     ];

@@ -525,7 +525,9 @@ describe("options of a publish", () => {
 
   it("one id is not that of a whole batch, and a batch is an array", async () => {
     const { client } = await connected();
-    expect((await failureOf(client.publishBatch(Anything, [1], { id: "m" })))?.code).toBe("INVALID_ARGUMENT");
+    expect((await failureOf(client.publishBatch(Anything, [1], { id: "m" as never })))?.code).toBe(
+      "INVALID_ARGUMENT",
+    );
     const wrong = "abc" as unknown as unknown[];
     expect((await failureOf(client.publishBatch(Anything, wrong)))?.code).toBe("INVALID_ARGUMENT");
     expect(await client.publishBatch(Anything, [])).toEqual([]);
@@ -534,7 +536,9 @@ describe("options of a publish", () => {
   it("a delay does not go with an ordering key, which it would break", async () => {
     const { client } = await connected();
     const Keyed = topic("keyed", { key: () => "k" });
-    expect((await failureOf(client.publish(Keyed, 1, { delayMs: 5 })))?.code).toBe("INVALID_ARGUMENT");
+    expect((await failureOf(client.publish(Keyed, 1, { delayMs: 5 as never })))?.code).toBe(
+      "INVALID_ARGUMENT",
+    );
     await client.publish(Keyed, 1, { delayMs: 0 });
   });
 });

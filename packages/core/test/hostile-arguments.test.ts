@@ -7,6 +7,7 @@ import {
 } from "../../../scripts/testing/hostile.ts";
 import * as core from "../src/index.ts";
 import { option, readOptions } from "../src/spi/index.ts";
+import { ScriptedDriver } from "./scripted-driver.ts";
 import { connected, failureOf } from "./workbench.ts";
 
 const values = Object.entries(hostileValues());
@@ -135,4 +136,48 @@ it("options of calls that throw when they are read are refused", async () => {
       expect(error, `${call} ${what}`).toMatchObject({ code: expect.stringMatching(/^INVALID_/) });
     }
   }
+});
+
+describe("nothing is taken in a form that means nothing", () => {
+  const Kept = core.topic<number>("kept", { retained: true });
+  const handler = () => {};
+  type Connected = Awaited<ReturnType<typeof connected>>["client"];
+  const calls: Record<string, (client: Connected) => Promise<unknown>> = {
+    ...Object.fromEntries(
+      ["2020", null, true, [], new Date("no"), Number.NaN].map((time) => [
+        `a time to start at: ${JSON.stringify(time)}`,
+        (client) => client.subscribe(Kept, { group: "g", start: { time: time as never } }, handler),
+      ]),
+    ),
+    "two places to start at": (client) =>
+      client.subscribe(Kept, { group: "g", start: { time: 1, position: "1" } }, handler),
+    "no broadcast": (client) => client.subscribe(Orders, { broadcast: false as never }, handler),
+    "a broadcast in words": (client) => client.subscribe(Orders, { broadcast: "yes" as never }, handler),
+    "a Map of retries": (client) => client.consume(Jobs, { retry: new Map() as never }, handler),
+    "an array of options": (client) => client.consume(Jobs, [] as never, handler),
+    "a Map as a filter": (client) =>
+      client.subscribe(Orders, { group: "g", filter: new Map() as never }, handler),
+    "more after the handler": (client) => Reflect.apply(client.consume, client, [Jobs, {}, handler, 5]),
+    "more after a responder": (client) => Reflect.apply(client.respond, client, [Questions, {}, handler, 5]),
+    "a group without a name": (client) => client.redrive({ topic: Orders, group: "" }),
+    "a Map of names": () => core.connect(new ScriptedDriver(), { names: new Map([["a", 5]]) as never }),
+    "a URL beside a driver": () => core.connect({ driver: new ScriptedDriver(), url: "memory:" } as never),
+    "options twice": () => core.connect({ driver: new ScriptedDriver() } as never, { prefix: "a." }),
+  };
+  it.each(Object.entries(calls))("%s", async (_what, call) => {
+    const { client } = await connected();
+    expect(await failureOf(call(client))).toMatchObject({
+      code: expect.stringMatching(/^(INVALID_|UNKNOWN_OPTION)/),
+      remedy: expect.any(String),
+    });
+    await client.close();
+  });
+
+  it("names of groups that no group can have", () => {
+    for (const group of ["", "a b", "a..b"]) {
+      expect(() => core.deadLetterOf({ topic: Orders, group })).toThrow(
+        expect.objectContaining({ code: "INVALID_NAME" }),
+      );
+    }
+  });
 });

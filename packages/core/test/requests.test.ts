@@ -50,6 +50,21 @@ describe("a request", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("shows what it carries for responders to nobody who consumes its queue", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: object[] = [];
+    await client.consume(Questions, (_value, { headers }) => void seen.push({ ...headers }));
+    void failureOf(client.request(Questions, 7, { headers: { trace: "t" } }));
+    await clock.settle();
+    const headers = driver.sent("questions")[0]?.headers ?? {};
+    expect(Object.keys(headers)).toHaveLength(2);
+    const asked = { ...headers, "waybill-request-skew-ms": "5" };
+    const consumer = driver.consumers.find(({ source }) => source.address.name === "questions");
+    consumer?.deliver(delivery(7, { headers: asked }));
+    await clock.settle();
+    expect(seen).toEqual([{ trace: "t" }]);
+  });
+
   it("shares one inbox with all others of its client, and replies are never crossed", async () => {
     const { client, driver, clock } = await connected();
     const asked = [1, 2, 3].map((value) => client.request(Questions, value));

@@ -301,4 +301,52 @@ describe("the compiler", () => {
       if (MessagingError.isInstance(error)) expectTypeOf(error).toEqualTypeOf<MessagingError>();
     });
   });
+
+  it("knows the key of a queue that replies", () => {
+    compiles(async (able: Able = undefined as never) => {
+      const KeyedQuestions = queue<number, number, string>("keyed-questions", { key: String, reply: {} });
+      await able.consume(KeyedQuestions, { afterDeadLetter: "block" }, () => {});
+      expectTypeOf(await able.request(KeyedQuestions, 1)).toEqualTypeOf<string>();
+      // @ts-expect-error no key
+      await able.consume(Questions, { afterDeadLetter: "block" }, () => {});
+    });
+  });
+
+  it("refuses to hold a key for a message that is discarded", () => {
+    compiles(async (able: Able = undefined as never) => {
+      await able.consume(KeyedJobs, { deadLetter: "discard", afterDeadLetter: "continue" }, () => {});
+      await able.consume(KeyedJobs, { deadLetter: Jobs, afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error nothing that could be redriven
+      await able.consume(KeyedJobs, { deadLetter: "discard", afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error the same of a topic
+      await able.subscribe(Keyed, { group: "g", deadLetter: "discard", afterDeadLetter: "block" }, () => {});
+    });
+  });
+
+  it("refuses one id for a whole batch", () => {
+    compiles(async (able: Able = undefined as never) => {
+      await able.publishBatch(Keyed, ["a"], { headers: { of: "all" } });
+      await able.publish(Keyed, "a", { id: "a" });
+      // @ts-expect-error each message has its own
+      await able.publishBatch(Keyed, ["a"], { id: "a" });
+      // @ts-expect-error the same of a queue
+      await able.sendBatch(Jobs, [1], { id: "1" });
+    });
+  });
+
+  it("refuses a delay where a key keeps order", () => {
+    compiles(async (able: Able = undefined as never) => {
+      await able.send(Jobs, 1, { delayMs: 1_000 });
+      await able.sendBatch(Jobs, [1], { delayMs: 1_000 });
+      await able.send(KeyedJobs, 1, { delayMs: 0, ttlMs: 1_000 });
+      // @ts-expect-error a delay would break its order
+      await able.send(KeyedJobs, 1, { delayMs: 1_000 });
+      // @ts-expect-error of a batch as well
+      await able.sendBatch(KeyedJobs, [1], { delayMs: 1_000 });
+      // @ts-expect-error of a topic as well
+      await able.publish(Keyed, "a", { delayMs: 1_000 });
+      // @ts-expect-error of a batch to a topic as well
+      await able.publishBatch(Keyed, ["a"], { delayMs: 1_000 });
+    });
+  });
 });

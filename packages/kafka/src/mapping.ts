@@ -130,10 +130,12 @@ export interface Position {
   readonly timestamp: number;
 }
 
+/** A position as `start: { position }` takes it. */
 export function formatPosition({ partition, offset, timestamp }: Position): string {
   return `${partition}:${offset}:${timestamp}`;
 }
 
+/** What `formatPosition` made; `undefined` for any other text. */
 export function parsePosition(text: string): Position | undefined {
   const parts = /^(\d{1,9}):(\d{1,16}):(\d{1,16})$/.exec(text);
   if (parts === null) return undefined;

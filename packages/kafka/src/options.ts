@@ -164,7 +164,8 @@ function settingsFrom(sources: OptionSources): Settings {
   if (rest.heartbeatIntervalMs * 3 > rest.sessionTimeoutMs) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
-      "Option heartbeatIntervalMs of kafka must be at most a third of sessionTimeoutMs.",
+      `Option heartbeatIntervalMs of kafka (${rest.heartbeatIntervalMs}) is more than a third of sessionTimeoutMs (${rest.sessionTimeoutMs}).`,
+      { remedy: "Lower heartbeatIntervalMs or raise sessionTimeoutMs." },
     );
   }
   return {

@@ -24,7 +24,7 @@ export type { Expectation, GroupExpectation, Named, Probe, WaitOptions } from ".
  */
 export function observe(broker: MemoryBroker): Probe {
   if (!isBroker(broker)) {
-    throw new MessagingError("INVALID_ARGUMENT", "What was given to `observe` is no embedded broker.", {
+    throw new MessagingError("INVALID_ARGUMENT", "The argument of `observe` is no embedded broker.", {
       remedy: "Pass a `new MemoryBroker()`, or a `namedBroker()`.",
     });
   }

@@ -2,7 +2,6 @@ import {
   type Call,
   type CloseConsumerOptions,
   type Consumer,
-  MessagingError,
   PushQueue,
   type ReceivedMessage,
   type Settlement,
@@ -13,7 +12,7 @@ import {
 import type { Channel, ConsumeMessage, Options } from "amqplib";
 import { byTag } from "./client/by-tag.ts";
 import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
-import { channelLost } from "./errors.ts";
+import { cancelled, channelLost, consumerClosed } from "./errors.ts";
 import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import type { WaitingNotes } from "./groups/waiting-notes.ts";
@@ -245,14 +244,14 @@ export class RabbitmqConsumer implements Consumer {
         await notes?.write(this.#unsettled.all, started, delayed);
         // Whoever was active may have left only now, and what it left comes to this one.
       } while (newest !== this.#newest && this.#newest?.native.fields.redelivered === true);
-      this.#lose(closed());
+      this.#lose(consumerClosed());
       return this.#awaitAcks();
     }
-    this.#queue.fail(closed());
+    this.#queue.fail(consumerClosed());
     await this.#consumers.stop();
     this.#ack();
     const unsettled = this.#unsettled.all;
-    this.#lose(closed());
+    this.#lose(consumerClosed());
     if (this.#autoAck || unsettled.length === 0) return;
     if (handBack.how === "copy") {
       await handBackCopies(this.#channel, queue, unsettled, started, handBack.publishing);
@@ -297,15 +296,4 @@ export class RabbitmqConsumer implements Consumer {
     const { consumerTag } = await this.#channel.consume(this.#options.queue, () => undefined);
     await this.#channel.cancel(consumerTag);
   }
-}
-
-function closed(): MessagingError {
-  return new MessagingError("CLOSED", "The consumer is closed.");
-}
-
-function cancelled(queue: string): MessagingError {
-  return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
-    remedy: "Its queue was deleted, or its node went away.",
-    retryable: true,
-  });
 }

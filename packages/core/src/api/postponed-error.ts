@@ -1,3 +1,4 @@
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError, readArguments } from "../errors/messaging-error.ts";
 
 /**
@@ -19,7 +20,7 @@ export class PostponedError extends MessagingError {
       underneath: "cause" in options ? { cause: options.cause } : {},
     }));
     if (typeof delayMs !== "number" || !(delayMs >= 0)) {
-      throw new MessagingError("INVALID_ARGUMENT", "`delayMs` of an error takes a number of at least 0.");
+      throw invalidArgument("delayMs", "a number of at least 0", delayMs);
     }
     super("POSTPONED", message, underneath);
     this.delayMs = delayMs;

@@ -6,6 +6,7 @@ export type ConsumerRef =
   // biome-ignore lint/suspicious/noExplicitAny: any topic
   { readonly topic: TopicContract<any, any>; readonly group: string } | { readonly queue: AnyQueue };
 
+/** Which dead-lettered messages a redrive brings back, and from where. */
 export interface RedriveOptions {
   /** The most messages to bring back. Default: all that are there at the start. */
   readonly max?: number | undefined;
@@ -28,6 +29,7 @@ export interface RedriveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a redrive has done. */
 export interface RedriveReport {
   /** Dead-lettered messages that it has looked at, each once. */
   readonly seen: number;

@@ -6,10 +6,13 @@ import type { Delivery } from "./delivery.ts";
 import type { Has, HasFeatures } from "./gated.ts";
 import type { Subscription } from "./subscription.ts";
 
+/** How long a request may take, and what travels with it. */
 export interface RequestOptions {
   /** How long to wait for the reply, in milliseconds. Default 30 000. An older request is not answered any more. */
   readonly timeoutMs?: number | undefined;
+  /** Text pairs that travel with the request. Names beginning `waybill-` are reserved. */
   readonly headers?: Headers | undefined;
+  /** Stops waiting for the reply. The request may be handled all the same. */
   readonly signal?: AbortSignal | undefined;
 }
 

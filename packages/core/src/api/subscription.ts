@@ -3,6 +3,7 @@ import type { MessagingError } from "../errors/messaging-error.ts";
 /** `recovering`: the broker is away, and the subscription resumes by itself. `failed`: it cannot go on; see `ended`. */
 export type SubscriptionState = "running" | "paused" | "recovering" | "closing" | "closed" | "failed";
 
+/** How long a close may take. */
 export interface CloseOptions {
   /**
    * How long running handlers may still take, in milliseconds from this call. Of several calls the one that ends

@@ -18,7 +18,7 @@ import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
-import { checkHandler, closeTimeout } from "../consuming/settings.ts";
+import { checkHandler, closeTimeout, optionsAndHandler } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
   specifyBytes,
@@ -45,8 +45,8 @@ import {
   redrive,
 } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
-import { Requests } from "../requests/requester.ts";
-import { Answering } from "../requests/responder.ts";
+import { BrokerRequester } from "../requests/requester.ts";
+import { BrokerResponder } from "../requests/responder.ts";
 import { bindMethods } from "../runtime/bind-methods.ts";
 import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
@@ -58,7 +58,7 @@ import { normalise } from "../spi/normalise.ts";
 import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
 import { DeadLetterQueues, sourceKey } from "./dead-letter-queues.ts";
 import type { DecidedOptions } from "./decide-options.ts";
-import { OwnTopology } from "./topology-client.ts";
+import { BrokerTopologyClient } from "./topology-client.ts";
 
 /** The client behind `connect`. It puts the parts together; what each does is in its own folder. */
 export class BrokerClient implements Client<Feature> {
@@ -71,12 +71,12 @@ export class BrokerClient implements Client<Feature> {
   readonly #budget: PendingBudget;
   readonly #publishing: Publishing;
   readonly #keeper: TopologyKeeper;
-  readonly #requests: Requests;
+  readonly #requests: BrokerRequester;
   readonly #attempts = new AttemptMemory();
   readonly #deadLetterRoutes = new DeadLetterRoutes();
   readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
-  readonly topology: OwnTopology;
+  readonly topology: BrokerTopologyClient;
   readonly #deadLetters = new DeadLetterQueues();
   /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
   readonly #consumed = new Set<string>();
@@ -119,7 +119,7 @@ export class BrokerClient implements Client<Feature> {
       this.#names,
       {
         driver,
-        link: this.#connection,
+        connector: this.#connection,
         clock: options.clock,
         budget: this.#budget,
         timeoutMs: options.publishTimeoutMs,
@@ -146,14 +146,14 @@ export class BrokerClient implements Client<Feature> {
         onWarning: reporter.warn,
       });
     });
-    this.#requests = new Requests({
+    this.#requests = new BrokerRequester({
       clock: options.clock,
       maxPending: options.maxPendingMessages,
       maxPendingBytes: options.maxPendingBytes,
       warn: reporter.warn,
       openInbox: (name, onReply) => this.#begin(specifyInbox(this.#specify, name, onReply)),
     });
-    this.topology = new OwnTopology({
+    this.topology = new BrokerTopologyClient({
       driver,
       names: this.#names,
       keeper: this.#keeper,
@@ -229,8 +229,7 @@ export class BrokerClient implements Client<Feature> {
     ...rest: [Handler<T>] | [ConsumeOptions & OrderedConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(from, "queue");
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
-    checkHandler(handler);
+    const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     return this.#begin(
       specifyQueue(this.#specify, from, options, handler as Handler<unknown>),
@@ -351,11 +350,10 @@ export class BrokerClient implements Client<Feature> {
       "`respond`",
       "Consume the queue and let the answer be another message.",
     );
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
-    checkHandler(handler);
+    const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     const { clock, reporter } = this.#options;
-    const answering = new Answering(to, handler as Handler<unknown>, {
+    const responding = new BrokerResponder(to, handler as Handler<unknown>, {
       clock,
       brokerName: this.#names.destination(to).brokerName,
       warn: reporter.warn,
@@ -363,11 +361,11 @@ export class BrokerClient implements Client<Feature> {
     });
     const specify = {
       ...this.#specify,
-      middleware: [answering.outermost, ...this.#specify.middleware],
+      middleware: [responding.outermost, ...this.#specify.middleware],
     };
-    const spec = specifyBytes(specify, to, options, answering.handle);
+    const spec = specifyBytes(specify, to, options, responding.handle);
     const responder = await this.#begin(spec, options.deadLetter);
-    void responder.ended.then(() => answering.close());
+    void responder.ended.then(() => responding.close());
     return responder;
   }
 
@@ -417,7 +415,7 @@ export class BrokerClient implements Client<Feature> {
       inspect: async () => (await this.topology.states([deadLetterQueue]))[0],
       open: (signal) =>
         openForLooking(
-          { driver: this.#driver, link: this.#connection, clock },
+          { driver: this.#driver, connector: this.#connection, clock },
           deadLetterQueue,
           () => this.#keeper.prepare(item),
           { timeoutMs, signal: AbortSignal.any([signal, this.#closing.signal]) },

@@ -182,6 +182,7 @@ export class ReconnectingConnection {
             new MessagingError(
               "UNREACHABLE",
               `${this.#driver.name}: Broker unreachable (no answer in time).`,
+              { remedy: "Check its address and the network, or raise `connectTimeoutMs`." },
             ),
           );
         }, driverGraceMs);
@@ -238,9 +239,7 @@ export class ReconnectingConnection {
         : new MessagingError(
             "CONNECTION_LOST",
             `The connection to ${this.#driver.name} was lost: ${why.message}`,
-            {
-              cause: why,
-            },
+            { remedy: "Wait: the client connects again by itself.", cause: why },
           );
     this.#error = error;
     this.#options.onStatus("recovering", error);

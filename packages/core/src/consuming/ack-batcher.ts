@@ -217,7 +217,7 @@ export class AckBatcher implements Acks {
   #callTimedOut(): void {
     this.#context.onSilence(
       new MessagingError("TIMEOUT", `The broker took no settlement within ${longestCallMs} ms.`, {
-        remedy: "What it did not take is delivered again.",
+        remedy: "Make handlers safe to run twice: it is delivered again.",
       }),
     );
   }
@@ -284,7 +284,7 @@ export class AckBatcher implements Acks {
 /** What is told of a settlement that the broker cannot take any more. */
 export function settledTooLate({ message, partition }: InFlightDelivery): MessagingError {
   return new MessagingError("LEASE_LOST", "A message was settled after the broker had taken it back.", {
-    remedy: "It is or will be delivered again. Make handlers quicker, or safe to run twice.",
+    remedy: "Make handlers quicker, or safe to run twice: it is delivered again.",
     details: { id: message.id, partition: partition?.name },
   });
 }

@@ -8,6 +8,7 @@ import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
 import type { HandlerCall } from "./handler-call.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
+import { copyWithoutRequestHeaders } from "./request-headers.ts";
 
 /** What an attempt needs of the subscription that runs it. */
 export interface AttemptOwner {
@@ -87,7 +88,7 @@ export class Attempt implements Delivery {
     return this.#inFlight.message.contentType;
   }
   get headers(): Headers {
-    this.#headers ??= Object.assign(Object.create(null) as Headers, this.#inFlight.headers);
+    this.#headers ??= copyWithoutRequestHeaders(this.#inFlight.headers);
     return this.#headers;
   }
   get key(): string | undefined {

@@ -64,7 +64,7 @@ export interface RunnerHost {
 /** One turn of a delivery: from its bytes through the handler to what becomes of it. */
 export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
-  readonly #turns: RunnerHost;
+  readonly #host: RunnerHost;
   readonly #manual: ManualSettlement;
   readonly #bodies: BodyDecoder;
   /** What is in the way of the handler, if anything is. */
@@ -72,9 +72,9 @@ export class DeliveryRunner {
   /** Calls the handler, through its middleware. One for all deliveries, so that none needs a function of its own. */
   readonly #handle: (attempt: Attempt) => unknown;
 
-  constructor(context: DeliveryRunnerContext, turns: RunnerHost, manual: ManualSettlement) {
+  constructor(context: DeliveryRunnerContext, host: RunnerHost, manual: ManualSettlement) {
     this.#context = context;
-    this.#turns = turns;
+    this.#host = host;
     this.#manual = manual;
     this.#bodies = new BodyDecoder(context.payload);
     const { handler, handlerContext } = context;
@@ -92,7 +92,7 @@ export class DeliveryRunner {
     delivery.current = attempt;
     let decoded: Validated | Promise<Validated>;
     try {
-      if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
+      if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#host.ack(delivery));
       if (this.#hasExpired(delivery)) {
         // The attempt that it came for is not made.
         if (!delivery.suspect) delivery.attempt = Math.max(1, delivery.attempt - 1);
@@ -141,7 +141,7 @@ export class DeliveryRunner {
     const { observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
     if (delivery.state === "orphaned" || attempt.isCancelled)
-      return this.#ended(delivery, () => this.#turns.finish(delivery));
+      return this.#ended(delivery, () => this.#host.finish(delivery));
     attempt.value = value;
     if (!this.#hasMiddleware) attempt.begins();
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
@@ -165,11 +165,11 @@ export class DeliveryRunner {
   #returned(delivery: InFlightDelivery, attempt: Attempt, startedAt: number): void {
     const { observer, clock, address } = this.#context;
     observer?.handled?.(address, delivery.message, undefined, monotonicNow(clock) - startedAt);
-    if (this.#turns.handlerEnded(delivery)) {
-      if (attempt.claim("ack")) this.#turns.ack(delivery);
+    if (this.#host.handlerEnded(delivery)) {
+      if (attempt.claim("ack")) this.#host.ack(delivery);
       else this.#settledManually(delivery, attempt);
     }
-    this.#turns.proceed();
+    this.#host.proceed();
   }
 
   #threw(delivery: InFlightDelivery, attempt: Attempt, error: unknown, startedAt: number): void {
@@ -178,7 +178,7 @@ export class DeliveryRunner {
     this.#ended(delivery, () => {
       if (!settles) {
         this.#report(error, "A reply could not be handled.");
-        this.#turns.finish(delivery);
+        this.#host.finish(delivery);
       } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error, attempt.call.handlerCalled));
       else {
         this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
@@ -192,13 +192,13 @@ export class DeliveryRunner {
     attempt.claim("reject");
     this.#ended(delivery, () => {
       if (this.#context.settles) this.#failed(delivery, { verdict: "reject", error });
-      else this.#turns.finish(delivery);
+      else this.#host.finish(delivery);
     });
   }
 
   #ended(delivery: InFlightDelivery, conclude: () => void): void {
-    if (this.#turns.handlerEnded(delivery)) conclude();
-    this.#turns.proceed();
+    if (this.#host.handlerEnded(delivery)) conclude();
+    this.#host.proceed();
   }
 
   #undecodable(cause: unknown): MessagingError {
@@ -206,7 +206,7 @@ export class DeliveryRunner {
     return new MessagingError(
       "DECODE_FAILED",
       `A body from "${this.#context.address.name}" cannot be decoded: ${errorText(cause)}.`,
-      { cause },
+      { remedy: "Give its contract the codec of those who publish.", cause },
     );
   }
 
@@ -216,16 +216,16 @@ export class DeliveryRunner {
     const conclude = () => {
       const { staysAfter, conclude } = outcome;
       if (staysAfter !== undefined) this.#take(delivery, staysAfter);
-      else if (conclude === undefined) this.#turns.finish(delivery);
-      else if (conclude.step.step === "ack") this.#turns.ack(delivery, conclude.done);
-      else this.#turns.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
+      else if (conclude === undefined) this.#host.finish(delivery);
+      else if (conclude.step.step === "ack") this.#host.ack(delivery, conclude.done);
+      else this.#host.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
     };
     // Only while its copy is still being stored; once the broker was asked, it tells by itself.
     if (outcome.storing === undefined || delivery.state !== "running") return conclude();
     delivery.move("store");
     const later = () => {
       conclude();
-      this.#turns.proceed();
+      this.#host.proceed();
     };
     outcome.storing.then(later, later);
   }
@@ -236,7 +236,7 @@ export class DeliveryRunner {
     const { failures } = this.#context;
     if (delivery.state === "orphaned") {
       failures.heardTooLate(delivery, failure);
-      return this.#turns.ack(delivery);
+      return this.#host.ack(delivery);
     }
     const decision = failures.decide(delivery, failure);
     const step = failures.carryOut(delivery, failure, decision);
@@ -244,7 +244,7 @@ export class DeliveryRunner {
     delivery.move("store");
     const goOn = (stored: NextStep) => {
       this.#take(delivery, stored);
-      this.#turns.proceed();
+      this.#host.proceed();
     };
     step.then(goOn, (cause) => {
       this.#report(cause, "A failed message could not be put anywhere.");
@@ -253,15 +253,20 @@ export class DeliveryRunner {
   }
 
   #take(delivery: InFlightDelivery, step: NextStep): void {
-    if (step.step === "ack") this.#turns.ack(delivery);
-    else if (step.step === "native-retry") this.#turns.nativeRetry(delivery, step.delayMs);
-    else if (step.step === "wait") this.#turns.again(delivery, step.delayMs, step.countsAttempt);
-    else if (step.step === "block") this.#turns.block(delivery);
-    else this.#turns.finish(delivery);
+    if (step.step === "ack") this.#host.ack(delivery);
+    else if (step.step === "native-retry") this.#host.nativeRetry(delivery, step.delayMs);
+    else if (step.step === "wait") this.#host.again(delivery, step.delayMs, step.countsAttempt);
+    else if (step.step === "block") this.#host.block(delivery);
+    else this.#host.finish(delivery);
   }
 
   #report(cause: unknown, message: string): void {
-    this.#context.onError(new MessagingError("HANDLER_FAILED", message, { cause }));
+    this.#context.onError(
+      new MessagingError("HANDLER_FAILED", message, {
+        remedy: "See its cause; the broker delivers it again.",
+        cause,
+      }),
+    );
   }
 }
 
@@ -270,9 +275,7 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
   return new MessagingError(
     "HANDLER_FAILED",
     `All ${delivery.attempt} attempts ended without a settlement.`,
-    {
-      retryable: false,
-    },
+    { remedy: "Find what ends its process or its connection.", retryable: false },
   );
 }
 
@@ -286,6 +289,7 @@ function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unkno
       hasFailed
         ? "The message had failed or been put off, and expired before its next attempt."
         : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
+      { remedy: "Give it a longer `ttlMs`, or retry sooner." },
     )
   );
 }

@@ -1,5 +1,6 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
+import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
@@ -496,7 +497,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   loseAllOf(session: ConsumerSession): void {
     this.lose(
       (delivery) => delivery.session === session,
-      new MessagingError("LEASE_LOST", "The connection was lost."),
+      new MessagingError("LEASE_LOST", "The connection was lost.", { remedy: stopHandling }),
     );
     if (this.awaits) this.stopAwaiting(Number.POSITIVE_INFINITY);
   }

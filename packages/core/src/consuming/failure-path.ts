@@ -247,7 +247,8 @@ export class FailurePath {
             "BROKER_ERROR",
             `A failed message could not be put into "${deadLetter.name}" yet.`,
             {
-              remedy: "It stays where it is until it can. Check that the queue exists and takes messages.",
+              remedy:
+                "Check that the queue exists and takes messages; until it does the message stays where it is.",
               retryable: true,
               cause: refusal,
               details: { id: delivery.message.id, deadLetterQueue: deadLetter.name },
@@ -287,6 +288,10 @@ export class FailurePath {
         code,
         `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,
         {
+          remedy:
+            code === "DEAD_LETTERED"
+              ? "Fix the cause and `redrive` it."
+              : "Give it a dead-letter queue to keep it.",
           cause: error,
           details: {
             id: delivery.message.id,

@@ -31,7 +31,12 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
   /** It is not waited for before the next: one that hangs must not cost the lease. */
   const extend = async (deliveries: readonly ReceivedMessage[]) => {
     const giveUp = new AbortController();
-    const onTime = () => giveUp.abort(new MessagingError("TIMEOUT", "A lease was not renewed in time."));
+    const onTime = () =>
+      giveUp.abort(
+        new MessagingError("TIMEOUT", "A lease was not renewed in time.", {
+          remedy: "Check the connection: the broker may deliver its messages again.",
+        }),
+      );
     const timer = clock.setTimeout(onTime, lease.ms);
     const signal = AbortSignal.any([session.signal, giveUp.signal]);
     try {
@@ -79,6 +84,6 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
 
 function leaseLost(): MessagingError {
   return new MessagingError("LEASE_LOST", "The lease of a message ran out before it was renewed.", {
-    remedy: "It is or will be delivered again. Keep the process responsive, or choose a longer lease.",
+    remedy: "Keep the process responsive, or choose a longer lease: it is delivered again.",
   });
 }

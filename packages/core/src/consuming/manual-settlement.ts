@@ -51,7 +51,10 @@ export class ManualSettlement implements AttemptOwner {
     this.#context.onError(
       MessagingError.isInstance(error)
         ? error
-        : new MessagingError("HANDLER_FAILED", "A settlement was refused.", { cause: error }),
+        : new MessagingError("HANDLER_FAILED", `A settlement was refused: ${errorText(error)}`, {
+            remedy: "See its cause; the broker delivers the message again.",
+            cause: error,
+          }),
     );
   };
 

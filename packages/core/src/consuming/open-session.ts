@@ -1,3 +1,4 @@
+import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Source } from "../spi/address.ts";
@@ -131,7 +132,7 @@ function takeAway(session: ConsumerSession, scheduler: DeliveryScheduler, names:
   const partitions = new Set(session.known(names));
   scheduler.lose(
     (delivery) => delivery.partition !== undefined && partitions.has(delivery.partition),
-    new MessagingError("LEASE_LOST", "Its partition moved to another member."),
+    new MessagingError("LEASE_LOST", "Its partition moved to another member.", { remedy: stopHandling }),
   );
   session.acks.forget(partitions);
   for (const partition of partitions) session.forget(partition);

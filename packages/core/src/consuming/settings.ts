@@ -2,8 +2,8 @@ import type { ConsumeOptions } from "../api/consume-options.ts";
 import type { Handler } from "../api/delivery.ts";
 import type { CloseOptions } from "../api/subscription.ts";
 import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
-import { shown } from "../errors/shown.ts";
 import { type DecidedRetryPolicy, dayMs, decideRetryPolicy } from "../policies/backoff.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -50,7 +50,8 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
     );
   }
   const maxLeaseMs = options.maxLeaseMs ?? twelveHoursMs;
-  if (!(maxLeaseMs > 0)) throw new MessagingError("INVALID_ARGUMENT", "`maxLeaseMs` takes a number above 0.");
+  if (typeof maxLeaseMs !== "number" || !(maxLeaseMs > 0))
+    throw invalidArgument("maxLeaseMs", "a number above 0", maxLeaseMs);
   const allBytes = checkCount("prefetchBytes", options.prefetchBytes ?? 64 * 1024 * 1024);
   // Who reads a log knows of no settlement but the furthest: what it fetches ahead comes on top of what is held here.
   const prefetchBytes = driver.capabilities.settlement === "cumulative" ? Math.ceil(allBytes / 2) : allBytes;
@@ -94,20 +95,29 @@ function longestRetryDelay(capabilities: Capabilities): number {
 /** @throws MessagingError `INVALID_ARGUMENT` */
 export function checkCount(name: string, value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1) return value;
-  throw new MessagingError(
-    "INVALID_ARGUMENT",
-    `\`${name}\` takes a whole number of at least 1, not ${shown(value)}.`,
-  );
+  throw invalidArgument(name, "a whole number of at least 1", value);
 }
 
 /** How long a close may take, where it says. @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
 export function closeTimeout(options: CloseOptions): number | undefined {
   const { timeoutMs } = copyOptions("close", options, ["timeoutMs"]);
   if (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs >= 0)) return timeoutMs;
-  throw new MessagingError(
-    "INVALID_ARGUMENT",
-    `\`timeoutMs\` takes a number of at least 0, not ${shown(timeoutMs)}.`,
-  );
+  throw invalidArgument("timeoutMs", "a number of at least 0", timeoutMs);
+}
+
+/**
+ * The last arguments of a call whose options may be left out.
+ * @throws MessagingError `INVALID_ARGUMENT` also for arguments that nothing would read
+ */
+export function optionsAndHandler<T, O extends ConsumeOptions>(
+  given: readonly [Handler<T>] | readonly [O, Handler<T>],
+): readonly [O, Handler<T>] {
+  const [options, handler] = given.length === 1 ? [{} as O, given[0]] : given;
+  checkHandler(handler);
+  if (given.length <= 2) return [options, handler];
+  throw new MessagingError("INVALID_ARGUMENT", "More was given after the handler.", {
+    remedy: "Pass the handler as the last argument.",
+  });
 }
 
 /** @throws MessagingError `INVALID_ARGUMENT` */

@@ -1,6 +1,6 @@
 import type { CloseOptions, Subscription, SubscriptionState } from "../api/subscription.ts";
 import { driverGraceMs } from "../connection/driver-grace.ts";
-import { aborted, closed, draining } from "../errors/ended.ts";
+import { aborted, closed, draining, stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { bindMethods } from "../runtime/bind-methods.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
@@ -492,7 +492,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
-      new MessagingError("CLOSED", "The subscription was closed before the handler had ended."),
+      new MessagingError("CLOSED", "The subscription was closed before the handler had ended.", {
+        remedy: stopHandling,
+      }),
     );
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());

@@ -12,7 +12,7 @@ export function copyOptions<T extends object>(
   known: readonly (keyof T & string)[],
 ): T {
   checkOptionNames(owner, options, known);
-  return readable(`What was given to ${owner}`, () => {
+  return readable(`The arguments of ${owner}`, () => {
     const copy: Partial<T> = {};
     for (const name of known) {
       const value = options[name];

@@ -7,6 +7,7 @@ import { causesOf } from "./render-error.ts";
 /** Names the subclass, so that it is known across copies of this package. */
 const kind = Symbol.for("waybill.MessagingError.kind");
 
+/** What a `MessagingError` carries beside its code and message. */
 export interface MessagingErrorOptions {
   /** What to do about it, as an instruction. Becomes the end of the message. */
   readonly remedy?: string | undefined;
@@ -116,7 +117,9 @@ function checkedArguments(code: unknown, message: unknown, options: MessagingErr
 }
 
 function notLegal(name: string, takes: string): MessagingError {
-  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` of an error takes ${takes}.`);
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` of an error takes ${takes}.`, {
+    remedy: `Pass ${takes}.`,
+  });
 }
 
 function isOfClass(value: unknown, asked: unknown): boolean {

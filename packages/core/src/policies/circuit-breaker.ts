@@ -2,11 +2,13 @@ import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import { PostponedError } from "../api/postponed-error.ts";
 import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readError } from "../errors/read-error.ts";
 import { atOnce } from "../runtime/at-once.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 
+/** When `circuitBreaker` opens, and for how long. */
 export interface CircuitBreakerOptions {
   /** Opens after so many failures in a row. Default 5. */
   readonly failureThreshold?: number | undefined;
@@ -33,12 +35,10 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): HandleMiddl
   const given = copyOptions("circuitBreaker", options, ["failureThreshold", "pauseMs", "isFailure"]);
   const { failureThreshold = 5, pauseMs = 10_000, isFailure = meansOutage } = given;
   const isAtLeast = (value: unknown, least: number) => typeof value === "number" && value >= least;
-  if (!isAtLeast(failureThreshold, 1) || !isAtLeast(pauseMs, 0) || typeof isFailure !== "function") {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      "`circuitBreaker` takes `failureThreshold` of at least 1, `pauseMs` of at least 0, and `isFailure` as a function.",
-    );
-  }
+  if (!isAtLeast(failureThreshold, 1))
+    throw invalidArgument("failureThreshold", "a number of at least 1", failureThreshold);
+  if (!isAtLeast(pauseMs, 0)) throw invalidArgument("pauseMs", "a number of at least 0", pauseMs);
+  if (typeof isFailure !== "function") throw invalidArgument("isFailure", "a function", isFailure);
   const breakers = new WeakMap<HandlerContext, HandleMiddleware>();
   return (delivery, next, context) => {
     let breaker = breakers.get(context);

@@ -1,6 +1,7 @@
 import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
@@ -17,6 +18,7 @@ export interface DeduplicationStore {
   add(key: string): Promise<void> | void;
 }
 
+/** Where `deduplicate` remembers messages, and by what it knows them. */
 export interface DeduplicateOptions {
   readonly store: DeduplicationStore;
   /**
@@ -41,8 +43,7 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
       remedy: "Pass memoryDeduplicationStore(), or an object with both.",
     });
   }
-  if (typeof key !== "function")
-    throw new MessagingError("INVALID_ARGUMENT", "The `key` of deduplicate() is not a function.");
+  if (typeof key !== "function") throw invalidArgument("key` of `deduplicate()", "a function", key);
   /** What is being handled now: as many as the subscriptions have handlers. */
   const underWay = new Map<string, Promise<unknown>>();
 
@@ -60,7 +61,8 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
     if (typeof name !== "string" || name === "") {
       throw new MessagingError(
         "INVALID_ARGUMENT",
-        "The `key` of deduplicate() did not return a non-empty string.",
+        `The \`key\` of deduplicate() returned ${shown(name)}, not a non-empty string.`,
+        { remedy: "Return a non-empty string, or leave `key` out." },
       );
     }
     for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
@@ -97,7 +99,7 @@ export function memoryDeduplicationStore(
 ): DeduplicationStore {
   const { max = 10_000 } = copyOptions("memoryDeduplicationStore", options, ["max"]);
   if (typeof max !== "number" || !(max >= 1)) {
-    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
+    throw invalidArgument("max", "a number of at least 1", max);
   }
   const names = new BoundedMap<true>(mostBytes, max);
   return {

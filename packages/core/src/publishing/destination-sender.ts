@@ -57,7 +57,7 @@ export class DestinationSender implements PendingOwner {
   constructor(address: Address, context: DestinationSenderContext, owner: SenderOwner) {
     this.address = address;
     this.#context = context;
-    this.#outage = new Outage(context.link, context.onError, context.troubleChanged);
+    this.#outage = new Outage(context.connector, context.onError, context.troubleChanged);
     this.#preparation = new Preparation(address, context);
     this.#owner = owner;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
@@ -122,9 +122,9 @@ export class DestinationSender implements PendingOwner {
   close(): void {
     const error = closed("client");
     this.#preparation.close(error);
-    for (const flight of this.#inFlight) {
-      this.#abandon(flight);
-      for (const entry of flight.entries) entry.fail(error);
+    for (const inFlight of this.#inFlight) {
+      this.#abandon(inFlight);
+      for (const entry of inFlight.entries) entry.fail(error);
     }
     for (const entry of this.#waiting.takeAll()) entry.fail(error);
     this.#rest();
@@ -159,21 +159,20 @@ export class DestinationSender implements PendingOwner {
   };
 
   async #send(entries: readonly PendingPublish[]): Promise<void> {
-    const { driver, link, clock, observer } = this.#context;
-    const flight = new InFlightBatch(entries, observer?.published === undefined ? 0 : monotonicNow(clock));
-    this.#inFlight.add(flight);
+    const { driver, connector, clock, observer } = this.#context;
+    const inFlight = new InFlightBatch(entries, observer?.published === undefined ? 0 : monotonicNow(clock));
+    this.#inFlight.add(inFlight);
     let outcomes: readonly PublishOutcome[] | undefined;
     let cause: unknown;
     try {
-      const connection = link.current ?? (await link.connection(flight.signal));
-      outcomes = await connection.publish(this.address, flight.batch, flight);
+      const connection = connector.current ?? (await connector.connection(inFlight.signal));
+      outcomes = await connection.publish(this.address, inFlight.batch, inFlight);
     } catch (thrown) {
       cause = thrown;
     }
-    if (flight.abandoned) return;
-    this.#inFlight.delete(flight);
-    flight.returned();
-
+    if (inFlight.abandoned) return;
+    this.#inFlight.delete(inFlight);
+    inFlight.returned();
     const refused: SendFailure[] = [];
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as PendingPublish;
@@ -182,7 +181,7 @@ export class DestinationSender implements PendingOwner {
       else refused.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
     }
     const failures = withOvertaken(entries, refused);
-    this.#observe(flight, failures);
+    this.#observe(inFlight, failures);
     if (failures.length > 0) this.#failOrKeep(failures);
     else {
       this.#failuresInARow = 0;
@@ -192,11 +191,11 @@ export class DestinationSender implements PendingOwner {
     if (this.#pending === 0) this.#rest();
   }
 
-  #observe(flight: InFlightBatch, failures: readonly SendFailure[]): void {
+  #observe(inFlight: InFlightBatch, failures: readonly SendFailure[]): void {
     const { observer, clock } = this.#context;
     if (observer?.published === undefined) return;
     const errors = new Map(failures.map(({ index, error }) => [index, error]));
-    observer.published(this.address, flight.batch, errors, monotonicNow(clock) - flight.startedAt);
+    observer.published(this.address, inFlight.batch, errors, monotonicNow(clock) - inFlight.startedAt);
   }
 
   /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
@@ -240,7 +239,7 @@ export class DestinationSender implements PendingOwner {
     if (this.#watchdog !== undefined) return;
     const { clock } = this.#context;
     let oldest = this.#waiting.nextDeadline;
-    for (const flight of this.#inFlight) oldest = Math.min(oldest, flight.nextDeadline);
+    for (const inFlight of this.#inFlight) oldest = Math.min(oldest, inFlight.nextDeadline);
     if (oldest === Number.POSITIVE_INFINITY) return;
     this.#watchesUntil = oldest;
     this.#watchdog = clock.setTimeout(
@@ -261,15 +260,15 @@ export class DestinationSender implements PendingOwner {
 
   #expireOverdue(): void {
     const now = monotonicNow(this.#context.clock);
-    for (const flight of this.#inFlight) {
+    for (const inFlight of this.#inFlight) {
       const late: SendFailure[] = [];
-      flight.entries.forEach((entry, index) => {
+      inFlight.entries.forEach((entry, index) => {
         if (now >= entry.deadline) late.push({ entry, error: this.#outOfTime(entry), index });
       });
       // A driver that answers nothing must not hold up those who come after.
-      if (now >= flight.lastDeadline) {
-        this.#abandon(flight);
-        this.#observe(flight, late);
+      if (now >= inFlight.lastDeadline) {
+        this.#abandon(inFlight);
+        this.#observe(inFlight, late);
       }
       for (const { entry, error } of late) entry.fail(error);
     }
@@ -278,13 +277,13 @@ export class DestinationSender implements PendingOwner {
   }
 
   #outOfTime(entry: PendingPublish): MessagingError {
-    const { timeoutMs, link } = this.#context;
-    return outOfTime(this.address, timeoutMs, entry.error ?? link.error);
+    const { timeoutMs, connector } = this.#context;
+    return outOfTime(this.address, timeoutMs, entry.error ?? connector.error);
   }
 
-  #abandon(flight: InFlightBatch): void {
-    this.#inFlight.delete(flight);
-    flight.abandon();
+  #abandon(inFlight: InFlightBatch): void {
+    this.#inFlight.delete(inFlight);
+    inFlight.abandon();
   }
 
   /** Nobody waits any more. A call that is still under way keeps its time limit. */

@@ -48,7 +48,7 @@ export class Publishing {
     this.#middleware = compose(middleware);
     this.#senders = new SenderCache(context);
     const { clock, budget, timeoutMs, driver } = context;
-    this.#writer = new MessageWriter(clock, () => context.link.brokerNow(), driver.capabilities);
+    this.#writer = new MessageWriter(clock, () => context.connector.brokerNow(), driver.capabilities);
     this.#steps = { clock, budget, timeoutMs, underWay: new StepsUnderWay(clock) };
   }
 

@@ -1,8 +1,7 @@
 import type { RequestOptions } from "../api/request-reply.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { copyOptions } from "../errors/copy-options.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
-import { shown } from "../errors/shown.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { copyHeaders } from "../publishing/headers.ts";
 import type { Headers } from "../spi/message.ts";
 
@@ -17,10 +16,7 @@ export function decideRequest(options: RequestOptions): DecidedRequest {
   const given = copyOptions("request", options, ["timeoutMs", "headers", "signal"]);
   const { timeoutMs = 30_000, headers, signal } = given;
   if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `\`timeoutMs\` takes a number above 0, not ${shown(timeoutMs)}.`,
-    );
+    throw invalidArgument("timeoutMs", "a finite number above 0", timeoutMs);
   }
   checkSignal(signal);
   if (headers === undefined) return { timeoutMs, headers, signal };

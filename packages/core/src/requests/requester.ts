@@ -1,6 +1,7 @@
 import type { QueueContract } from "../api/contract.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
+import { requestHeaders } from "../consuming/request-headers.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { decodeBody } from "../publishing/decode.ts";
@@ -8,7 +9,7 @@ import { randomName } from "../publishing/ids.ts";
 import { validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Headers } from "../spi/message.ts";
-import { isInboxName, numberIn, replyHeaders, requestHeaders } from "./reply-headers.ts";
+import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
 import { withoutReply } from "./responder.ts";
 
 interface Pending {
@@ -49,7 +50,7 @@ const mostRefusals = 3;
  * The asking side: one inbox for the client, opened with its first request, named
  * anew in every process so that no stale reply can reach it.
  */
-export class Requests {
+export class BrokerRequester {
   readonly inbox = `reply-${randomName()}`;
   readonly #context: RequesterContext;
   readonly #pending = new Map<string, Pending>();
@@ -90,6 +91,7 @@ export class Requests {
       value = decodeBody(reply, attempt.inFlight.message.body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `The reply from "${contract.name}" cannot be decoded.`, {
+        remedy: "Give the `reply` of its contract the codec of who responds.",
         cause,
       });
     }
@@ -228,6 +230,9 @@ function remoteError(queue: string, codeSaid: string, messageSaid: string | unde
   return new MessagingError(
     "REMOTE_ERROR",
     `"${queue}" replied with the error ${code}${message === undefined ? "" : `: ${message}`}.`,
-    { details: { code, ...(message === undefined ? {} : { message }) } },
+    {
+      remedy: "Look for its cause where the queue is responded to.",
+      details: { code, ...(message === undefined ? {} : { message }) },
+    },
   );
 }

@@ -2,6 +2,7 @@ import type { QueueContract } from "../api/contract.ts";
 import type { Delivery, Handler } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
 import type { Attempt } from "../consuming/attempt.ts";
+import { requestHeaders } from "../consuming/request-headers.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { checkedBody } from "../publishing/checked-body.ts";
 import { decodeBody } from "../publishing/decode.ts";
@@ -11,13 +12,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { toldRejection } from "../runtime/told-rejection.ts";
 import { failureReply, saysExpose } from "./failure-reply.ts";
 import { Refusals } from "./refusals.ts";
-import {
-  isInboxName,
-  numberIn,
-  replyHeaders,
-  requestHeaders,
-  withoutRequestHeaders,
-} from "./reply-headers.ts";
+import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
 import { RequestAges } from "./request-age.ts";
 
 export interface ResponderContext {
@@ -43,7 +38,7 @@ interface RequestCall {
  * throws, is sent to the requester's inbox. The request is acked after that, and not retried,
  * since the requester decides whether to ask again.
  */
-export class Answering<Out, ReplyIn> {
+export class BrokerResponder<Out, ReplyIn> {
   // biome-ignore lint/suspicious/noExplicitAny: the requester's side does not matter here
   readonly #contract: QueueContract<any, Out, ReplyIn, any>;
   readonly #handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>;
@@ -78,7 +73,10 @@ export class Answering<Out, ReplyIn> {
     // Nobody asks for a reply: what the handler says goes nowhere.
     if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt, next));
     if (!isInboxName(replyTo)) {
-      this.#warn("asks for its reply at an address that is no inbox. It is handled and not answered.");
+      this.#warn(
+        "asks for its reply at an address that is no inbox. It is handled and not answered.",
+        "Ask with `request`.",
+      );
       return void (await this.#answer(attempt, next));
     }
     if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
@@ -126,18 +124,22 @@ export class Answering<Out, ReplyIn> {
       if (call.running > 0) attempt.cancel(error);
       // Its sender's mistake is told in our words: names and rules, never values.
       const isSaid = isRead ? saysExpose(error) : isRefusedBySchema(error);
-      if (!isSaid) this.#warn("was answered with an error.", error);
+      if (!isSaid)
+        this.#warn(
+          "was answered with an error.",
+          "Fix its cause, or throw a `ReplyError` to say why.",
+          error,
+        );
       return { body: new Uint8Array(), headers: failureReply(error, isSaid) };
     }
   }
 
-  /** As the requester's application sent it, and to be answered, whatever becomes of it. */
+  /** To be answered, whatever becomes of it. */
   #asRequest(attempt: Attempt): void {
     const { name } = this.#contract;
     const unheard = (error: unknown) => this.#context.warn(error as MessagingError);
     const refuse = { value: () => toldRejection(Promise.reject(notRetried(name)), unheard) };
-    const headers = { value: withoutRequestHeaders(attempt.headers) };
-    Object.defineProperties(attempt, { headers, retry: refuse, reject: refuse });
+    Object.defineProperties(attempt, { retry: refuse, reject: refuse });
   }
 
   async #read(body: Uint8Array): Promise<Out> {
@@ -147,6 +149,7 @@ export class Answering<Out, ReplyIn> {
       decoded = decodeBody(contract, body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `A request to "${contract.name}" cannot be decoded.`, {
+        remedy: "Give its contract the codec of who asks.",
         cause,
       });
     }
@@ -183,9 +186,10 @@ export class Answering<Out, ReplyIn> {
     }
   }
 
-  #warn(what: string, cause?: unknown): void {
+  #warn(what: string, remedy: string, cause?: unknown): void {
     this.#context.warn(
       new MessagingError("HANDLER_FAILED", `A request to "${this.#contract.name}" ${what}`, {
+        remedy,
         ...(cause === undefined ? {} : { cause }),
         details: { queue: this.#contract.name },
       }),
@@ -209,7 +213,9 @@ function notRetried(name: string): MessagingError {
 }
 
 function refusal(name: string, now: number): Answer {
-  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`);
+  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`, {
+    remedy: "Respond sooner, or ask with a longer `timeoutMs`.",
+  });
   return {
     body: new Uint8Array(),
     headers: { ...failureReply(error, false), [replyHeaders.refusedAt]: String(Math.floor(now)) },

@@ -47,6 +47,7 @@ export interface ConnectionHooks {
   report(cause: unknown): void;
 }
 
+/** A connection to the broker: publishes, consumes, and knows the topology. Core makes another when it is lost. */
 export interface Connection {
   /** The vendor client, for those who need it. */
   readonly native: unknown;
@@ -89,6 +90,7 @@ export interface ConsumerHooks {
   revoked(partitions: readonly string[]): void;
 }
 
+/** Receives and settles the messages of one source. Core asks for as many as it has room for. */
 export interface Consumer {
   /**
    * Waits for deliveries and resolves with 1 to `max` of them as soon as there is

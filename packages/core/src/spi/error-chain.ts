@@ -6,9 +6,9 @@ const longest = 10;
  * `E` every member is `unknown`: nothing is known of them but their names.
  */
 export function* errorChain<E extends object>(error: unknown): Generator<E> {
-  let link = error;
-  for (let depth = 0; depth < longest && typeof link === "object" && link !== null; depth++) {
-    yield link as E;
-    link = (link as { readonly cause?: unknown }).cause;
+  let each = error;
+  for (let depth = 0; depth < longest && typeof each === "object" && each !== null; depth++) {
+    yield each as E;
+    each = (each as { readonly cause?: unknown }).cause;
   }
 }

@@ -19,6 +19,7 @@ export interface Option<T> {
   readonly accept: (value: unknown) => T | undefined;
 }
 
+/** An adapter's options by name: what each takes, its default, and where else it is read from. */
 // biome-ignore lint/suspicious/noExplicitAny: a table holds options of many types; OptionValues recovers them
 export type OptionTable = Readonly<Record<string, Option<any>>>;
 
@@ -157,7 +158,7 @@ export function readOptions<T extends OptionTable>(
 
 /** Each option read once: an application's object may answer differently when it is asked again. */
 function copied(adapter: string, object: unknown): Readonly<Record<string, unknown>> {
-  return readable(`What was given to ${adapter}`, () => {
+  return readable(`The arguments of ${adapter}`, () => {
     if (typeof object === "object" && object !== null && !Array.isArray(object)) return { ...object };
     throw new MessagingError("INVALID_ARGUMENT", `The options of ${adapter} are not an object.`, {
       remedy: "Pass an object, or leave them out.",
@@ -207,6 +208,7 @@ function invalid(adapter: string, name: string, definition: Option<unknown>, why
     "INVALID_ARGUMENT",
     `Option "${name}" of ${adapter} takes ${definition.takes}; ${why}.`,
     {
+      remedy: `Set it to ${definition.takes}, or leave it out.`,
       details: { adapter, option: name },
     },
   );

@@ -3,6 +3,7 @@ import { sleep } from "../runtime/sleep.ts";
 import type { Classification } from "./driver.ts";
 import { ExponentialBackoff } from "./exponential-backoff.ts";
 
+/** What `retryTransient` tries again, and for how long. */
 export interface RetryTransientOptions {
   /** When to stop trying again, in milliseconds from now. */
   readonly timeoutMs: number;

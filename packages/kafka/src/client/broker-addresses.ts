@@ -37,7 +37,7 @@ export function splitUrl(url: string): UrlParts {
   if (parts === null) {
     throw new MessagingError("INVALID_ARGUMENT", "The URL of kafka cannot be read.", {
       remedy:
-        "Its form is kafka://user:password@host:port,host:port?option=value; percent-encode what is special in user and password.",
+        "Write it as kafka://user:password@host:port,host:port?option=value; percent-encode what is special in user and password.",
     });
   }
   const [, scheme, credentials, hosts, query] = parts;

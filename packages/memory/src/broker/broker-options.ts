@@ -44,6 +44,7 @@ export const brokerOptions = {
   ),
 };
 
+/** What `new MemoryBroker()` takes. */
 export type BrokerOptions = OptionInput<typeof brokerOptions>;
 export type BrokerSettings = Omit<OptionValues<typeof brokerOptions>, "clock"> & { readonly clock: Clock };
 

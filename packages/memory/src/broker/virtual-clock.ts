@@ -62,6 +62,7 @@ function checkedMs(name: string, ms: unknown): number {
   if (typeof ms === "number" && ms >= 0 && Number.isFinite(ms)) return ms;
   throw new MessagingError(
     "INVALID_ARGUMENT",
-    `\`${name}\` of a virtual clock takes milliseconds from 0 on.`,
+    `\`${name}\` of a virtual clock takes milliseconds from 0 on, not ${typeof ms === "number" ? ms : typeof ms}.`,
+    { remedy: "Pass a finite number of at least 0." },
   );
 }

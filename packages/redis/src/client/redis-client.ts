@@ -123,6 +123,7 @@ function gaveUp(signal: AbortSignal): MessagingError {
     "UNREACHABLE",
     "Redis did not answer before the attempt to connect was given up.",
     {
+      remedy: "Check its address and the network, or raise `connectTimeoutMs`.",
       cause: signal.reason,
     },
   );
