@@ -1,5 +1,5 @@
 import type { AfterDeadLetter } from "../api/failure-policy.ts";
-import { errorText } from "../errors/error-text.ts";
+import { errorText, sentence } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
@@ -296,8 +296,4 @@ export class FailurePath {
       ),
     );
   }
-}
-
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
