@@ -50,6 +50,7 @@ export type { Logger } from "./api/reporting.ts";
 export type {
   Askable,
   GiveTheContractAReply,
+  RequestDelivery,
   Requester,
   RequestOptions,
   Responder,

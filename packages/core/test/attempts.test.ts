@@ -390,16 +390,27 @@ describe("a keyed retry that waited elsewhere", () => {
     ]);
   });
 
-  it("waits no longer than the subscription's longest backoff, whatever a driver says", async () => {
+  it("waits as long as the application has asked for, however short the policy's own backoff", async () => {
     const { client, driver, clock } = await connected();
     const handler = new ManualHandler();
     const retry = { backoff: { initialMs: 100, maxMs: 1_000 } };
     await client.consume(ByCustomer, { retry }, handler.handler);
+    driver.consumer().deliver(waiting("a", 4_000));
+    await clock.pass(3_900);
+    expect(handler.began).toEqual([]);
+    await clock.pass(200);
+    expect(handler.began).toEqual(["a#2"]);
+  });
+
+  it("waits no longer than an application may ask for, whatever a driver says", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(ByCustomer, {}, handler.handler);
     const odd = [Number.NaN, -1, "soon", null, Number.POSITIVE_INFINITY, Number.MAX_VALUE];
     driver.consumer().deliver(...odd.map((waitMs, n) => waiting(`${n}`, waitMs as number)));
     await clock.settle();
     expect(handler.began).toEqual(["0#2", "1#2", "2#2", "3#2"]);
-    await clock.pass(2_000);
+    await clock.pass(24 * 60 * 60 * 1_000);
     expect(handler.began).toHaveLength(6);
   });
 

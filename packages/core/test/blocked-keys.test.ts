@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { givenUpRedeliveries } from "../src/consuming/given-up-mark.ts";
 import { NonRetryableError, type Observer, queue, topic } from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/message.ts";
 import { redriven, ScriptedDeadLetterQueue } from "./dead-letter-queue.ts";
@@ -253,10 +254,35 @@ describe("a blocked key and its process", () => {
     await subscription.close();
     expect(consumer.settled).toEqual(['ack "b1"']);
     expect(consumer.closedWith?.started.size).toBe(1);
-    // It waits for no attempt: whoever gets it is to see that it was delivered before.
-    expect(consumer.closedWith?.delayed.size).toBe(0);
+    // Whoever gets it is to see that it was dead-lettered, though its copy may be gone by then.
+    const marked = { delayMs: 0, redeliveries: givenUpRedeliveries };
+    expect([...(consumer.closedWith?.delayed.values() ?? [])]).toEqual([marked]);
     await client.close();
     expect(clock.timers).toBe(0);
+  });
+
+  it("what another process hands over as dead-lettered blocks its key, and is let go of when its copy stays away", async () => {
+    const deadLetters = new ScriptedDeadLetterQueue("keyed..dead");
+    const { client, driver, clock } = await connected(deadLetters.script);
+    const handler = new ManualHandler();
+    const subscription = await client.consume(Keyed, { afterDeadLetter: "block" }, handler.handler);
+    const consumer = driver.consumer("keyed");
+    // A crash since then counts on top of it.
+    consumer.deliver(a("a1", { redeliveries: givenUpRedeliveries + 1 }), a("a2"));
+    await clock.pass(4_000);
+    expect(subscription.blockedKeys).toBe(1);
+    await clock.pass(120_000);
+    expect(handler.began).toEqual(["a2"]);
+    expect(consumer.settled).toEqual(['ack "a1"']);
+  });
+
+  it("what was handed over as dead-lettered is handled as new where no key is blocked any more", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Keyed, {}, handler.handler);
+    driver.consumer().deliver(a("a1", { redeliveries: givenUpRedeliveries }));
+    await clock.settle();
+    expect(handler.began).toEqual(["a1"]);
   });
 
   it("a client that closes hands back what a look has in hand first", async () => {

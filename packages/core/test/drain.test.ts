@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type Client, type Delivery, queue, topic } from "../src/index.ts";
+import { type Client, type Delivery, queue, type Subscription, topic } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { VendorError } from "./scripted-driver.ts";
-import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
+import { connected, delivery, failureOf, gate, never, values, type Workbench } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => undefined });
@@ -41,6 +41,46 @@ describe("close", () => {
     expect(subscription.state).toBe("closed");
     expect(await subscription.ended).toBe(undefined);
     expect(clock.timers).toBe(0);
+  });
+
+  type Close = (bench: Workbench, subscription: Subscription) => Promise<void>;
+  const of = (what: "client" | "subscription", timeoutMs?: number): Close => {
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    return ({ client }, subscription) => (what === "client" ? client : subscription).close(options);
+  };
+  const twoClosings: readonly [string, Close, Close, number][] = [
+    ["a client's", of("subscription", Number.POSITIVE_INFINITY), of("client", 200), 200],
+    ["a subscription's second, of 0", of("subscription"), of("subscription", 0), 0],
+    ["a client's second, of 0", of("client"), of("client", 0), 100],
+    ["a subscription's, shorter than its client's", of("client"), of("subscription", 200), 200],
+    ["the first, shorter than the second", of("subscription", 300), of("subscription", 60_000), 200],
+  ];
+  for (const [whose, first, second, endsAfterMs] of twoClosings) {
+    it(`ends with the shortest time that anybody gives it: ${whose}`, async () => {
+      const bench = await connected();
+      const { client, driver, clock } = bench;
+      const subscription = await client.consume(Jobs, () => never);
+      driver.consumer().deliver(delivery(1));
+      await clock.settle();
+      const closings = [watch(first(bench, subscription))];
+      await clock.pass(100);
+      closings.push(watch(second(bench, subscription)));
+      await clock.pass(endsAfterMs);
+      expect(closings.map(({ over }) => over)).toEqual([true, true]);
+      expect(driver.consumer().settled).toEqual([]);
+      expect(clock.timers).toBe(0);
+    });
+  }
+
+  it("cuts short also the storing of what was published, when asked a second time", async () => {
+    const { client, clock } = await connected({ publish: () => never });
+    void failureOf(client.send(Jobs, 1));
+    await clock.settle();
+    const closings = [watch(client.close())];
+    await clock.pass(1_000);
+    closings.push(watch(client.close({ timeoutMs: 0 })));
+    await clock.pass(0);
+    expect(closings.map(({ over }) => over)).toEqual([true, true]);
   });
 
   it("at once when nothing runs, with a receive under way", async () => {

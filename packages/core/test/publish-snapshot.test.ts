@@ -226,6 +226,20 @@ describe("a publish middleware", () => {
     expect(driver.sent("bytes").map(({ body }) => [...body])).toEqual([[1]]);
   });
 
+  it("freezes nothing that may belong to a codec", async () => {
+    const shared = new (class Money {
+      readonly currency = { name: "EUR" };
+    })();
+    const Prices = topic<unknown>("prices", { codec: { ...json, decode: () => ({ shared }) } });
+    const looking: PublishMiddleware = (message, next) => {
+      expect(Object.isFrozen(message.value)).toBe(true);
+      return next();
+    };
+    const { client } = await connected({}, { middleware: { publish: [looking] } });
+    await client.publish(Prices, 1);
+    expect(Object.isFrozen(shared) || Object.isFrozen(shared.currency)).toBe(false);
+  });
+
   it("is shown one value however often it looks, and hears of one that is refused", async () => {
     const seen: unknown[] = [];
     const publish: PublishMiddleware = async (message, next) => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type DeadLetterInfo, deduplicate, memoryDeduplicationStore, queue, topic } from "../src/index.ts";
+import {
+  type DeadLetterInfo,
+  deadLetterOf,
+  deduplicate,
+  memoryDeduplicationStore,
+  queue,
+  topic,
+} from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
 import { type Script, VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, values, type Workbench } from "./workbench.ts";
@@ -54,7 +61,7 @@ describe("a redrive", () => {
     });
     const report = await redriving(bench, {}, [one]);
     await bench.clock.pass(10);
-    expect(report).toEqual({ seen: 1, redriven: 1, complete: true });
+    expect(report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: true });
     expect(bench.driver.sent("jobs")).toMatchObject([
       { id: one.id, body: one.body, headers: { trace: "t" }, correlationId: "c", timestamp: 42 },
     ]);
@@ -69,8 +76,9 @@ describe("a redrive", () => {
   it("gives the ordering key back to a contract that has one, and to no other", async () => {
     const bench = await connected(backlog(1));
     const headers = { "waybill-dead-key": "k" };
+    const fromOrdered = { ...headers, "waybill-dead-source": "ordered" };
     await Promise.all([
-      redriving(bench, {}, [deadLettered(1, { headers })], { queue: Ordered }),
+      redriving(bench, {}, [deadLettered(1, { headers: fromOrdered })], { queue: Ordered }),
       bench.clock.pass(10),
     ]);
     await Promise.all([redriving(bench, {}, [deadLettered(2, { headers })]), bench.clock.pass(10)]);
@@ -93,7 +101,8 @@ describe("a redrive", () => {
   it("of a group comes back to that group alone", async () => {
     const bench = await connected(backlog(1));
     const from = { topic: topic<number>("orders"), group: "billing" };
-    await Promise.all([redriving(bench, {}, [deadLettered(1)], from), bench.clock.pass(10)]);
+    const headers = { "waybill-dead-source": "orders", "waybill-dead-group": "billing" };
+    await Promise.all([redriving(bench, {}, [deadLettered(1, { headers })], from), bench.clock.pass(10)]);
     expect(bench.driver.consumer().source.address.name).toBe("orders..billing..dead");
     expect(bench.driver.published[0]?.to).toMatchObject({ kind: "group", group: "billing" });
   });
@@ -111,7 +120,7 @@ describe("a redrive", () => {
       await bench.clock.pass(100);
     }
     await bench.clock.pass(2_000);
-    expect(await report).toEqual({ seen: 2, redriven: 1, complete: true });
+    expect(await report).toEqual({ seen: 2, redriven: 1, ofOthers: 0, complete: true });
     expect(values(bench.driver.sent("jobs"))).toEqual([2]);
     expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 1", "ack 1", "ack 1"]);
   });
@@ -128,7 +137,7 @@ describe("a redrive", () => {
     expect(bench.driver.sent("jobs..dead").length - before).toBeLessThanOrEqual(26);
     bench.driver.consumer().deliver(deadLettered(2, { headers: { pick: "yes" } }));
     await bench.clock.pass(3_000);
-    expect(await report).toEqual({ seen: 2, redriven: 1, complete: true });
+    expect(await report).toEqual({ seen: 2, redriven: 1, ofOthers: 0, complete: true });
   });
 
   it("does not go round and round for ever where the broker has told of more than there are", async () => {
@@ -142,7 +151,7 @@ describe("a redrive", () => {
       bench.driver.consumer().deliver(lastKept(bench));
       await bench.clock.pass(100);
     }
-    expect(await report).toEqual({ seen: 1, redriven: 0, complete: false });
+    expect(await report).toEqual({ seen: 1, redriven: 0, ofOthers: 0, complete: false });
     const put = bench.driver.sent("jobs..dead").length;
     expect(bench.driver.consumer().settled, "each copy took the place of another").toHaveLength(put);
   });
@@ -170,7 +179,7 @@ describe("a redrive", () => {
     const bench = await connected(backlog(undefined));
     const report = redriving(bench, { max: 2 }, [deadLettered(1), deadLettered(2), deadLettered(3)]);
     await bench.clock.pass(100);
-    expect(await report).toEqual({ seen: 2, redriven: 2, complete: false });
+    expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: false });
     expect(bench.driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
   });
 
@@ -178,17 +187,17 @@ describe("a redrive", () => {
     const bench = await connected({ inspect: () => ({ backlog: 1, unsettled: 2 }) });
     const report = redriving(bench, {}, [deadLettered(1)]);
     await bench.clock.pass(11_000);
-    expect(await report).toEqual({ seen: 1, redriven: 1, complete: false });
+    expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: false });
     const dry = redriving(bench, { dryRun: true }, [deadLettered(1)]);
     await bench.clock.pass(11_000);
-    expect(await dry).toEqual({ seen: 1, redriven: 0, complete: false });
+    expect(await dry).toEqual({ seen: 1, redriven: 0, ofOthers: 0, complete: false });
   });
 
   it("is not complete while others consume and the broker does not tell what they hold", async () => {
     const bench = await connected({ inspect: () => ({ backlog: 0, unsettled: "unknown" }) });
     const report = bench.client.redrive({ queue: Jobs });
     await bench.clock.pass(10_000);
-    expect(await report).toEqual({ seen: 0, redriven: 0, complete: false });
+    expect(await report).toEqual({ seen: 0, redriven: 0, ofOthers: 0, complete: false });
   });
 
   it("does not believe in a consumer that has just closed", async () => {
@@ -198,7 +207,7 @@ describe("a redrive", () => {
     });
     const report = bench.client.redrive({ queue: Jobs });
     await bench.clock.pass(10_000);
-    expect(await report).toEqual({ seen: 0, redriven: 0, complete: true });
+    expect(await report).toEqual({ seen: 0, redriven: 0, ofOthers: 0, complete: true });
   });
 
   it.each([false, true])("makes no dead-letter queue where there is none (dry run: %s)", async (dryRun) => {
@@ -206,6 +215,7 @@ describe("a redrive", () => {
     expect(await bench.client.redrive({ queue: Jobs }, { dryRun })).toEqual({
       seen: 0,
       redriven: 0,
+      ofOthers: 0,
       complete: true,
     });
     expect(bench.driver.ensured).toEqual([]);
@@ -217,7 +227,7 @@ describe("a redrive", () => {
       const bench = await connected(script);
       const from = { topic: topic<number>("orders"), group: "billing" };
       const [report] = await Promise.all([bench.client.redrive(from), bench.clock.pass(10_000)]);
-      expect(report).toEqual({ seen: 0, redriven: 0, complete: true });
+      expect(report).toEqual({ seen: 0, redriven: 0, ofOthers: 0, complete: true });
       expect(bench.errors).toMatchObject([
         {
           code: "NOT_FOUND",
@@ -254,7 +264,7 @@ describe("a redrive", () => {
     const bench = await connected(backlog(0));
     const report = redriving(bench, {}, []);
     await bench.clock.pass(5_000);
-    expect(await report).toEqual({ seen: 0, redriven: 0, complete: true });
+    expect(await report).toEqual({ seen: 0, redriven: 0, ofOthers: 0, complete: true });
     expect(bench.driver.consumer().closed).toBe(1);
   });
 
@@ -264,7 +274,7 @@ describe("a redrive", () => {
     await bench.clock.pass(4_000);
     bench.driver.consumer().deliver(deadLettered(1), deadLettered(2));
     await bench.clock.pass(2_000);
-    expect(await report).toEqual({ seen: 2, redriven: 2, complete: true });
+    expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: true });
   });
 
   it("is patient while the broker has told of more than came, and not for ever", async () => {
@@ -273,18 +283,18 @@ describe("a redrive", () => {
     await bench.clock.pass(9_000);
     bench.driver.consumer().deliver(deadLettered(2));
     await bench.clock.pass(100);
-    expect(await report).toEqual({ seen: 2, redriven: 2, complete: true });
+    expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: true });
 
     const mistaken = redriving(bench, {}, [deadLettered(3)]);
     await bench.clock.pass(11_000);
-    expect(await mistaken).toEqual({ seen: 1, redriven: 1, complete: false });
+    expect(await mistaken).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: false });
   });
 
   it("ends when nothing more comes, where the broker does not tell how many there are", async () => {
     const bench = await connected(backlog(undefined));
     const report = redriving(bench, {}, [deadLettered(1)]);
     await bench.clock.pass(2_000);
-    expect(await report).toEqual({ seen: 1, redriven: 1, complete: true });
+    expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: true });
     expect(bench.clock.timers).toBe(0);
   });
 
@@ -301,7 +311,7 @@ describe("a redrive", () => {
     await bench.clock.pass(10_000);
     slow = false;
     await bench.clock.pass(2_000);
-    expect(await report).toEqual({ seen: 2, redriven: 2, complete: true });
+    expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: true });
   });
 
   it("that cannot bring a deadLettered back says why, and leaves the dead-lettered message", async () => {
@@ -353,7 +363,7 @@ describe("a redrive", () => {
     await bench.clock.settle();
     abort.abort();
     await bench.clock.pass(10);
-    expect(await report).toEqual({ seen: 1, redriven: 1, complete: false });
+    expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: false });
   });
 
   it("is not seen by the client's own middleware, whose deduplication would lose deadLettered", async () => {
@@ -391,7 +401,7 @@ describe("a redrive", () => {
     const ahead = { "waybill-dead-last-failed-at": String(bench.clock.now() + 600_000) };
     const report = redriving(bench, {}, [deadLettered(1, { headers: ahead })]);
     await bench.clock.pass(10);
-    expect(await report).toEqual({ seen: 1, redriven: 1, complete: true });
+    expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: true });
   });
 
   it("brings back all there is, however slow, also when the first came while it began", async () => {
@@ -411,7 +421,7 @@ describe("a redrive", () => {
     const report = bench.client.redrive({ queue: Jobs });
     begun.open();
     await bench.clock.pass(60_000);
-    expect(await report).toEqual({ seen: 30, redriven: 30, complete: true });
+    expect(await report).toEqual({ seen: 30, redriven: 30, ofOthers: 0, complete: true });
   });
 
   it("looks into the queue that it is told, else into that of the client's own consumers", async () => {
@@ -424,14 +434,126 @@ describe("a redrive", () => {
     await Promise.all([redriving(bench, {}, [deadLettered(2)]), bench.clock.pass(10)]);
     expect(bench.driver.consumer().source.address.name).toBe("yours");
   });
+
+  it("leaves what failed in another queue or group where it is, unasked, and says how many those are", async () => {
+    const bench = await connected(backlog(undefined));
+    const failedIn = (source: string, group?: string) => ({
+      headers: { "waybill-dead-source": source, ...(group && { "waybill-dead-group": group }) },
+    });
+    const asked: string[] = [];
+    const filter = ({ source }: DeadLetterInfo) => asked.push(source) > 0;
+    const report = redriving(bench, { filter }, [
+      deadLettered(1, failedIn("others")),
+      deadLettered(2, failedIn("jobs", "billing")),
+      deadLettered(3),
+      // The broker's own limit brought it here.
+      delivery(4),
+    ]);
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 4, redriven: 2, ofOthers: 2, complete: true });
+    expect(values(bench.driver.sent("jobs"))).toEqual([3, 4]);
+    expect(values(bench.driver.sent("jobs..dead"))).toEqual([1, 2]);
+    expect(bench.driver.sent("jobs..dead").map(({ headers }) => headers)).toMatchObject([
+      failedIn("others").headers,
+      failedIn("jobs", "billing").headers,
+    ]);
+    expect(asked).toEqual(["jobs", "jobs"]);
+  });
+
+  it("takes what failed in its own group alone", async () => {
+    const bench = await connected(backlog(undefined));
+    const from = { topic: topic<number>("orders"), group: "billing" };
+    const failedIn = (group: string) => ({
+      headers: { "waybill-dead-source": "orders", "waybill-dead-group": group },
+    });
+    const report = redriving(
+      bench,
+      {},
+      [deadLettered(1, failedIn("billing")), deadLettered(2, failedIn("shipping"))],
+      from,
+    );
+    await bench.clock.pass(2_000);
+    expect(await report).toEqual({ seen: 2, redriven: 1, ofOthers: 1, complete: true });
+    expect(bench.driver.published.map(({ to, batch }) => [to.group, ...values(batch)])).toEqual([
+      ["billing", 1],
+      [undefined, 2],
+    ]);
+  });
+
+  it("looks into all that the client's own consumers have used, one after the other", async () => {
+    const bench = await connected({
+      inspect: () => ({ backlog: 1 }),
+      consume: (consumer) => {
+        const { name } = consumer.source.address;
+        if (name !== "jobs") consumer.deliver(deadLettered(name));
+      },
+    });
+    for (const deadLetter of [queue<number>("first"), undefined, queue<number>("second")]) {
+      const consumer = await bench.client.consume(Jobs, { deadLetter }, () => {});
+      await consumer.close();
+    }
+    const report = bench.client.redrive({ queue: Jobs });
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 3, redriven: 3, ofOthers: 0, complete: true });
+    expect(values(bench.driver.sent("jobs"))).toEqual(["first", "jobs..dead", "second"]);
+    const some = bench.client.redrive({ queue: Jobs }, { max: 2 });
+    await bench.clock.pass(100);
+    expect(await some).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: false });
+  });
+});
+
+describe("a redrive of several dead-letter queues", () => {
+  it("does not bring back once more what fails again into one that it has still to look into", async () => {
+    const failedAgain: ReceivedMessage[] = [];
+    const bench = await connected({
+      inspect: () => ({ backlog: 1 }),
+      consume: (consumer) => {
+        const { name } = consumer.source.address;
+        if (name === "first") consumer.deliver(deadLettered("first"));
+        if (name === "second") consumer.deliver(...failedAgain, deadLettered("second"));
+      },
+      publish: (batch, { name }) => {
+        if (name === "jobs")
+          failedAgain.push(...batch.map(({ headers }) => deadLettered("first", { headers })));
+        return undefined;
+      },
+    });
+    for (const deadLetter of [queue<number>("first"), queue<number>("second")]) {
+      const consumer = await bench.client.consume(Jobs, { deadLetter }, () => {});
+      await consumer.close();
+    }
+    const report = bench.client.redrive({ queue: Jobs });
+    await bench.clock.pass(20_000);
+    expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: true });
+    expect(values(bench.driver.sent("jobs"))).toEqual(["first", "second"]);
+  });
+
+  it("looks once into the derived one, under whichever contract it was used", async () => {
+    const bench = await connected(backlog(1));
+    for (const deadLetter of [undefined, deadLetterOf({ queue: Jobs })]) {
+      const consumer = await bench.client.consume(Jobs, { deadLetter }, () => {});
+      await consumer.close();
+    }
+    const report = redriving(bench, {}, [deadLettered(1)]);
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: true });
+  });
 });
 
 describe("a dry run", () => {
+  it("says how many failed elsewhere", async () => {
+    const bench = await connected(backlog(2));
+    const elsewhere = deadLettered(2, { headers: { "waybill-dead-source": "others" } });
+    const report = redriving(bench, { dryRun: true }, [deadLettered(1), elsewhere]);
+    await bench.clock.pass(100);
+    expect(await report).toEqual({ seen: 2, redriven: 0, ofOthers: 1, complete: true });
+  });
+
   it("counts, writes and settles nothing, and hands back what it held as if nobody had seen it", async () => {
     const bench = await connected(backlog(2));
     const report = redriving(bench, { dryRun: true }, [deadLettered(1), deadLettered(2)]);
     await bench.clock.pass(100);
-    expect(await report).toEqual({ seen: 2, redriven: 0, complete: true });
+    expect(await report).toEqual({ seen: 2, redriven: 0, ofOthers: 0, complete: true });
     expect(bench.driver.published).toEqual([]);
     expect(bench.driver.consumer().settlements).toEqual([]);
     expect(bench.driver.consumer().startedAtClose).toEqual([]);
@@ -442,7 +564,7 @@ describe("a dry run", () => {
     const bench = await connected(backlog(2));
     const report = redriving(bench, { dryRun: true }, [deadLettered(1)]);
     await bench.clock.pass(11_000);
-    expect(await report).toEqual({ seen: 1, redriven: 0, complete: false });
+    expect(await report).toEqual({ seen: 1, redriven: 0, ofOthers: 0, complete: false });
   });
 
   it("holds no more than its bound, and says so", async () => {
@@ -455,7 +577,7 @@ describe("a dry run", () => {
       await bench.clock.settle();
     }
     await bench.clock.pass(2_000);
-    expect(await report).toEqual({ seen: 2, redriven: 0, complete: false });
+    expect(await report).toEqual({ seen: 2, redriven: 0, ofOthers: 0, complete: false });
   });
 
   it("does not take for the end that its driver has no room for another message", async () => {
@@ -466,7 +588,7 @@ describe("a dry run", () => {
       deadLettered(2, { body: body.subarray(1) }),
     ]);
     await bench.clock.pass(2_000);
-    expect(await report).toEqual({ seen: 2, redriven: 0, complete: false });
+    expect(await report).toEqual({ seen: 2, redriven: 0, ofOthers: 0, complete: false });
   });
 
   it("fetches little ahead of a log, since that comes on top of what it holds", async () => {
@@ -501,6 +623,6 @@ describe("a dry run", () => {
     await bench.clock.settle();
     abort.abort();
     await bench.clock.pass(10);
-    expect(await aborted).toEqual({ seen: 1, redriven: 0, complete: false });
+    expect(await aborted).toEqual({ seen: 1, redriven: 0, ofOthers: 0, complete: false });
   });
 });

@@ -112,6 +112,19 @@ describe("the compiler", () => {
     });
   });
 
+  it("offers a responder neither to retry nor to reject its request", () => {
+    compiles(async (client: Able = undefined as never) => {
+      await client.respond(Questions, (_value, request) => {
+        void request.ack();
+        // @ts-expect-error it is answered once
+        void request.retry();
+        // @ts-expect-error as above
+        void request.reject();
+        return request.id;
+      });
+    });
+  });
+
   it("offers what follows a dead-lettered message of a key only for contracts with a key", () => {
     compiles(async (client: Able = undefined as never) => {
       await client.subscribe(Keyed, { group: "g", afterDeadLetter: "block" }, (value) => {

@@ -1,5 +1,6 @@
 import {
   type Client,
+  type ConsumeOptions,
   connect,
   deadLetterOf,
   type Feature,
@@ -41,14 +42,20 @@ function stage() {
     };
     return connect(watched, { clock, logger: false, onError: ({ code }) => warned.push(code) });
   };
-  const begin = async (): Promise<{ client: Client<Feature>; subscription: Subscription }> => {
+  const begin = async (
+    options: ConsumeOptions = {},
+  ): Promise<{ client: Client<Feature>; subscription: Subscription }> => {
     const client = (await connected()) as unknown as Client<Feature>;
-    const subscription = await client.consume(Jobs, { afterDeadLetter: "block" }, ({ key, n }) => {
-      const name = `${key}${n}`;
-      if (!broken.has(key)) return void handled.push(name);
-      failed.push(name);
-      throw new NonRetryableError("broken");
-    });
+    const subscription = await client.consume(
+      Jobs,
+      { ...options, afterDeadLetter: "block" },
+      ({ key, n }) => {
+        const name = `${key}${n}`;
+        if (!broken.has(key)) return void handled.push(name);
+        failed.push(name);
+        throw new NonRetryableError("broken");
+      },
+    );
     return { client, subscription };
   };
   const send = async (client: Client<Feature>, key: string, ...numbers: readonly number[]) => {
@@ -144,4 +151,93 @@ it("a hundred keys that wait are as many as one to those who look, and cost no h
   expect(subscription).toMatchObject({ blockedKeys: 100, running: 0 });
   await send(client, "well", 1);
   expect(handled).toEqual(["well1"]);
+});
+
+it("a redrive of another queue that shares the dead-letter queue does not free the key", async () => {
+  const { clock, handled, broken, begin, send, during } = stage();
+  const Shared = queue<Job>("shared-dead");
+  const Others = queue<Job>("others", { key: ({ key }) => key });
+  const { client, subscription } = await begin({ deadLetter: Shared });
+  const others: number[] = [];
+  let othersFail = true;
+  await client.consume(Others, { deadLetter: Shared }, ({ n }) => {
+    if (othersFail) throw new NonRetryableError("broken");
+    others.push(n);
+  });
+  broken.add("a");
+  await client.send(Others, { key: "a", n: 9 });
+  await send(client, "a", 1, 2);
+  broken.clear();
+  othersFail = false;
+  const report = await during(client.redrive({ queue: Others }));
+  expect(report).toMatchObject({ redriven: 1, ofOthers: 1 });
+  await clock.advance(300_000);
+  expect(others).toEqual([9]);
+  expect(subscription.blockedKeys).toBe(1);
+  await during(client.redrive({ queue: Jobs }));
+  await clock.advance(1_000);
+  expect(handled).toEqual(["a1", "a2"]);
+});
+
+it("the dead-lettered message removed while nobody runs is not handled again, and its key goes on", async () => {
+  const { clock, handled, failed, broken, begin, send, during } = stage();
+  broken.add("a");
+  const first = await begin();
+  await send(first.client, "a", 1, 2);
+  await during(first.client.close());
+  const operator = await begin();
+  await during(operator.subscription.close());
+  const removing = (async () => {
+    for await (const delivery of operator.client.messages(deadLettered)) {
+      await delivery.ack();
+      break;
+    }
+  })();
+  await during(removing);
+  broken.clear();
+  const second = await begin();
+  await clock.advance(1_000);
+  expect(second.subscription.blockedKeys).toBe(1);
+  await clock.advance(120_000);
+  expect(failed).toEqual(["a1"]);
+  expect(handled).toEqual(["a2"]);
+  expect(second.subscription.held).toBe(0);
+});
+
+it("a message redriven while nobody runs is handled once, in its place", async () => {
+  const { clock, handled, failed, broken, begin, send, during } = stage();
+  broken.add("a");
+  const first = await begin();
+  await send(first.client, "a", 1, 2, 3);
+  await during(first.client.close());
+  const operator = await begin();
+  await during(operator.subscription.close());
+  await during(operator.client.redrive({ queue: Jobs }));
+  const second = await begin();
+  await clock.advance(120_000);
+  expect(failed, "it is still broken").toEqual(["a1", "a1"]);
+  expect(second.subscription.blockedKeys).toBe(1);
+  await during(second.client.close());
+  broken.clear();
+  const third = await begin();
+  expect(await during(third.client.redrive({ queue: Jobs }))).toMatchObject({ redriven: 1 });
+  await clock.advance(120_000);
+  expect(handled).toEqual(["a1", "a2", "a3"]);
+  expect(third.subscription.held).toBe(0);
+});
+
+it("a redriven message that had no turn before a close is handled once, in its place", async () => {
+  const { clock, handled, broken, begin, send, during } = stage();
+  broken.add("a");
+  const first = await begin();
+  await send(first.client, "a", 1, 2);
+  first.subscription.pause();
+  await during(first.client.redrive({ queue: Jobs }));
+  await clock.advance(1_000);
+  await during(first.client.close());
+  broken.clear();
+  const second = await begin();
+  await clock.advance(120_000);
+  expect(handled).toEqual(["a1", "a2"]);
+  expect(second.subscription.held).toBe(0);
 });

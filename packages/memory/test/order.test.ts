@@ -50,6 +50,23 @@ test("keys take turns, so that a long one does not keep the others waiting", asy
   expect(texts(await one.receive())).toEqual(["a3", "a4", "a5", "a6"]);
 });
 
+test("messages without a key that are handed back keep their order, before those that nobody had", async () => {
+  const { send, one, two } = await bench();
+  await send("-0", "a1", "-2", "a3", "-4", "-5");
+  expect(await one.receive(5)).toHaveLength(5);
+  await one.close();
+  const keyless = texts(await two.poll()).filter((text) => text.startsWith("-"));
+  expect(keyless).toEqual(["-0", "-2", "-4", "-5"]);
+});
+
+test("a message without a key that is retried goes to the end", async () => {
+  const { send, one } = await bench();
+  await send("-0", "-1");
+  const [first] = (await one.receive(1)) as [ReceivedMessage];
+  await one.retry(first);
+  expect(texts(await one.poll())).toEqual(["-1", "-0"]);
+});
+
 test("messages without a key keep nobody waiting", async () => {
   const { send, one, two } = await bench();
   await send("-1", "-2", "a1");

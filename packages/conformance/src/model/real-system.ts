@@ -115,9 +115,10 @@ export class RealSystem {
         });
       case "setConcurrency":
         return this.#clients.onMember(command.subscription, ({ member }) => {
+          const concurrency = Math.min(command.concurrency, member.prefetch ?? Number.POSITIVE_INFINITY);
           // What runs already may go on, also where its middleware has not called its handler yet.
-          member.concurrency = Math.max(command.concurrency, member.subscription?.running ?? 0);
-          member.subscription?.setConcurrency(command.concurrency);
+          member.concurrency = Math.max(concurrency, member.subscription?.running ?? 0);
+          member.subscription?.setConcurrency(concurrency);
         });
       case "redeploy":
         return this.#clients.redeploy(command.client, command.timeoutMs);

@@ -279,6 +279,41 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
   {
+    id: "redriven-while-nobody-runs",
+    title:
+      "A dead-lettered message whose key waits, redriven while nobody consumes, is handled once and in its place.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    applies: keepsAttempt,
+    timeoutMs: 240_000,
+    async run(context) {
+      const client = await context.connect();
+      const { jobs, handled, subscription, fix } = await blocked(context, client);
+      await subscription.close();
+      assert.equal((await client.redrive({ queue: jobs })).redriven, 1);
+      fix();
+      await goesOn(context, jobs, handled, ["bad-0", "bad-1", "bad-2"]);
+    },
+  },
+  {
+    id: "removed-while-nobody-runs",
+    title: "A dead-lettered message whose key waits, removed while nobody consumes, is not handled again.",
+    guarantee: "G6",
+    needs: ["ordering"],
+    applies: keepsAttempt,
+    timeoutMs: 240_000,
+    async run(context) {
+      const client = await context.connect();
+      const { jobs, handled, subscription, fix } = await blocked(context, client);
+      await subscription.close();
+      const removing = await context.collect(client, deadLetterOf({ queue: jobs }));
+      await removing.first(1);
+      await removing.subscription.close();
+      fix();
+      await goesOn(context, jobs, handled, ["bad-1", "bad-2"]);
+    },
+  },
+  {
     id: "blocked-across-a-crash",
     title: "A key that waits for its dead-lettered message waits after a crash too, without another run.",
     guarantee: "G6",
@@ -376,6 +411,25 @@ async function stillBlocked(
   await context.never("it ran once more", () => handled.includes("bad-0"), 500);
   const overtook = handled.filter((each) => each.startsWith("bad"));
   assert.equal(overtook.length, 0, `${overtook.length} reordered: ${overtook}`);
+}
+
+function keepsAttempt({ handBack }: Context["capabilities"]): true | string {
+  return handBack?.keepsAttempt === true || "Its consumers hand back with the broker's count alone.";
+}
+
+/** In another process, once the cause is gone: what is handled of the key from then on. */
+async function goesOn(
+  context: Context,
+  jobs: QueueContract<Numbered, Numbered, never, never, true>,
+  handled: string[],
+  expected: readonly string[],
+): Promise<void> {
+  const client = await context.connect();
+  const again = await client.consume(jobs, blocking, ({ k, n }) => void handled.push(`${k}-${n}`));
+  const ofKey = () => handled.filter((each) => each.startsWith("bad"));
+  await context.eventually("the key goes on", () => ofKey().length >= expected.length, 200_000);
+  await context.eventually("nothing is left", () => again.held === 0 && again.blockedKeys === 0, 60_000);
+  assert.deepEqual(ofKey(), expected);
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -17,7 +17,12 @@ export const redrive: readonly Case[] = suite("redrive", [
       const client = await context.connect();
       const jobs = context.queue<number>();
       await bury(context, client, jobs, 5);
-      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 5, redriven: 5, complete: true });
+      assert.deepEqual(await client.redrive({ queue: jobs }), {
+        seen: 5,
+        redriven: 5,
+        ofOthers: 0,
+        complete: true,
+      });
       const seen = await context.collect(client, jobs);
       const deliveries = await seen.first(5);
       assert.deepEqual([...seen.values].sort(), [0, 1, 2, 3, 4]);
@@ -30,6 +35,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), {
         seen: 0,
         redriven: 0,
+        ofOthers: 0,
         complete: true,
       });
     },
@@ -49,6 +55,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), {
         seen: 3,
         redriven: 0,
+        ofOthers: 0,
         complete: true,
       });
       assert.equal(seen.deliveries.length, 2);
@@ -70,6 +77,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       assert.deepEqual(await client.redrive({ queue: jobs }, { filter }), {
         seen: 6,
         redriven: 3,
+        ofOthers: 0,
         complete: true,
       });
       assert.ok(
@@ -96,6 +104,7 @@ export const redrive: readonly Case[] = suite("redrive", [
         assert.deepEqual(await client.redrive({ queue: jobs }, { dryRun: true }), {
           seen: 3,
           redriven: 0,
+          ofOthers: 0,
           complete: true,
         });
       }
@@ -114,7 +123,12 @@ export const redrive: readonly Case[] = suite("redrive", [
       const client = await context.connect();
       const jobs = context.queue<number>();
       await client.topology.declare(jobs);
-      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 0, redriven: 0, complete: true });
+      assert.deepEqual(await client.redrive({ queue: jobs }), {
+        seen: 0,
+        redriven: 0,
+        ofOthers: 0,
+        complete: true,
+      });
     },
   },
   {
@@ -144,7 +158,7 @@ export const redrive: readonly Case[] = suite("redrive", [
       });
       broken = false;
       const report = await client.redrive({ topic: events, group: "failing" });
-      assert.deepEqual(report, { seen: 1, redriven: 1, complete: true });
+      assert.deepEqual(report, { seen: 1, redriven: 1, ofOthers: 0, complete: true });
       await failing.first(2);
       await context.never("it came to the other group", () => well.deliveries.length > 1);
     },
@@ -172,7 +186,12 @@ export const redrive: readonly Case[] = suite("redrive", [
         return seen === 6;
       });
       await failing.close();
-      assert.deepEqual(await client.redrive({ queue: jobs }), { seen: 6, redriven: 6, complete: true });
+      assert.deepEqual(await client.redrive({ queue: jobs }), {
+        seen: 6,
+        redriven: 6,
+        ofOthers: 0,
+        complete: true,
+      });
       const seen = await context.collect(client, jobs, {}, (message) => history.deliver(message));
       await seen.first(6);
       for (const { key, value } of seen.deliveries) assert.equal(key, value.k);

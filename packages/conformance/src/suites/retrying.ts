@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Delivery, deadLetterDetails, deadLetterOf } from "@waybill/core";
+import { type Delivery, deadLetterDetails, deadLetterOf, PostponedError } from "@waybill/core";
 import { suite } from "../case.ts";
 import type { Context } from "../context.ts";
 import { Gate } from "../gate.ts";
@@ -89,6 +89,42 @@ export const retrying = suite("retrying", [
       await seen.first(7, 100_000);
       const order = seen.values.join();
       assert.equal(seen.values.indexOf(0, 1), 6, `the others came first: ${order}`);
+    },
+  },
+  {
+    id: "put-off",
+    title:
+      "What a handler puts off comes again after that time as the same attempt, in a queue and in a group alike.",
+    guarantee: "G4",
+    exclusive: true,
+    async run(context) {
+      const { client, queue } = await queued(context);
+      const topic = context.topic<number>();
+      const group = "putting-off";
+      const delayMs = 2_000;
+      const calls: { readonly attempt: number; readonly at: number }[][] = [];
+      const handler = (own: (typeof calls)[number]) => {
+        calls.push(own);
+        return (_value: number, { attempt }: Delivery) => {
+          own.push({ attempt, at: performance.now() });
+          if (own.length === 1) throw new Error("fails once");
+          if (own.length === 2) throw new PostponedError("not now", { delayMs });
+        };
+      };
+      const retry = quickRetry(2);
+      await client.consume(queue, { retry }, handler([]));
+      await client.subscribe(topic, { group, retry }, handler([]));
+      await client.send(queue, 1);
+      await client.publish(topic, 1);
+      await context.eventually("all calls", () => calls.every((own) => own.length === 3), 90_000);
+      for (const own of calls) {
+        assert.deepEqual(
+          own.map(({ attempt }) => attempt),
+          [1, 2, 2],
+        );
+        const took = (own[2]?.at ?? 0) - (own[1]?.at ?? 0);
+        assert(took >= delayMs - 5, `came after ${took} ms, before its ${delayMs} ms`);
+      }
     },
   },
   {

@@ -1,3 +1,4 @@
+import type { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { promised } from "../runtime/thenable.ts";
 import type { Delivery } from "./delivery.ts";
@@ -31,6 +32,8 @@ export interface HandlerContext {
    * subscription closes. Independent of `pause` and `resume`, which are the operator's.
    */
   hold(): () => void;
+  /** Tells `onError` and `logger` of something that went another way than planned, where nothing is thrown that says it. */
+  warn(warning: MessagingError): void;
 }
 
 /**

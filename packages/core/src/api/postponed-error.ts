@@ -3,9 +3,11 @@ import { MessagingError, readArguments } from "../errors/messaging-error.ts";
 
 /**
  * Throw this from a handler or a middleware to put a message off without using up an attempt:
- * not the message is wrong, but what its handler needs is away. It stays where it is, and its
- * handler is called again after `delayMs` milliseconds, a day at most or as long as the broker can
- * delay a message, with the same attempt.
+ * not the message is wrong, but what its handler needs is away. Its handler is called again after
+ * `delayMs` milliseconds, a day at most or as long as the broker can delay a message, with the same
+ * attempt. Where an order is kept, so is its place; elsewhere it waits on the broker, where that can
+ * delay a message, when it is put off for more than a second. A request is not put off but answered,
+ * with the code `POSTPONED`.
  */
 export class PostponedError extends MessagingError {
   override readonly name = "PostponedError";

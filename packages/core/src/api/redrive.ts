@@ -18,8 +18,9 @@ export interface RedriveOptions {
    */
   readonly dryRun?: boolean | undefined;
   /**
-   * The queue that holds the dead-lettered messages. Default: what this client's own consumers of
-   * the same source have as `deadLetter`, else the derived queue, see `deadLetterOf`. A client that has
+   * The queue that holds the dead-lettered messages. Default: all that this client's own consumers of
+   * the same source have had as `deadLetter`, one after the other, else the derived queue, see
+   * `deadLetterOf`. Where several sources share it, the messages of others stay. A client that has
    * never consumed the source cannot know better: where it finds nothing there, `logger` is told
    * (`NOT_FOUND`) of where it looked.
    */
@@ -34,6 +35,8 @@ export interface RedriveReport {
   readonly seen: number;
   /** How many of them are back where they failed. */
   readonly redriven: number;
+  /** How many of them failed elsewhere, in another queue or group, and stayed: redrive those from there. */
+  readonly ofOthers: number;
   /**
    * Whether it has looked at all that were there at the start, as far as the broker tells. False
    * when `max`, the signal or another consumer kept it from some, or when they did not come; also

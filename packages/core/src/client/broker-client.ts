@@ -37,10 +37,18 @@ import { PendingBudget } from "../publishing/pending-budget.ts";
 import { Publishing } from "../publishing/publishing.ts";
 import { type LookSource, lookForCopies } from "../redriving/look-at.ts";
 import { openForLooking } from "../redriving/open-for-looking.ts";
-import { checkedRedriveOptions, checkLeadsElsewhere, nothingFound, redrive } from "../redriving/redrive.ts";
+import {
+  checkedRedriveOptions,
+  checkLeadsElsewhere,
+  nothingFound,
+  type RedriveSource,
+  redrive,
+} from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
 import { BrokerRequester } from "../requests/requester.ts";
 import { BrokerResponder } from "../requests/responder.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
@@ -48,6 +56,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { DeadLetterQueues, sourceKey } from "./dead-letter-queues.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { BrokerTopologyClient } from "./topology-client.ts";
 
@@ -68,8 +77,7 @@ export class BrokerClient implements Client<Feature> {
   readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: BrokerTopologyClient;
-  /** The dead-letter queues of this client's own consumers, by what they consume. */
-  readonly #deadLetters = new Map<string, AnyQueue>();
+  readonly #deadLetters = new DeadLetterQueues();
   /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
   readonly #consumed = new Set<string>();
   #status: Health["status"] = "up";
@@ -78,12 +86,14 @@ export class BrokerClient implements Client<Feature> {
   #draining = false;
   #closed: Promise<void> | undefined;
   #toldOfOwnClose = false;
+  readonly #closeLimit: TimeLimit;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
     this.#driver = driver;
     this.#options = options;
     this.#since = { status: "up", at: options.clock.now() };
+    this.#closeLimit = new TimeLimit(options.clock);
     this.#names = new Names(driver, options);
     this.#specify = { driver, names: this.#names, middleware: options.middleware.handle ?? [] };
     this.#connection = new ReconnectingConnection(driver, {
@@ -153,6 +163,8 @@ export class BrokerClient implements Client<Feature> {
       checkContract: (contract, kind) => this.#checkContract(contract as Contract | undefined, kind),
       onRemoved: (address) => this.#publishing.forget(address),
     });
+    bindMethods(this);
+    bindMethods(this.topology);
   }
 
   /** Connects; the client is of no use before. */
@@ -282,8 +294,8 @@ export class BrokerClient implements Client<Feature> {
       forgetRoute();
     });
     await subscription.begin();
-    // By what is consumed, of which there are as many as the application has contracts.
-    if (typeof deadLetter === "object") this.#deadLetters.set(sourceKey(spec.address), deadLetter);
+    if (spec.deadLetter !== undefined && deadLetter !== "discard")
+      this.#deadLetters.add(spec.address, deadLetter);
     if (spec.settles) this.#consumed.add(sourceKey(spec.address));
     return subscription;
   }
@@ -347,8 +359,12 @@ export class BrokerClient implements Client<Feature> {
       warn: reporter.warn,
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
-    const answer = responding.handle as Handler<unknown>;
-    const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
+    const specify = {
+      ...this.#specify,
+      middleware: [responding.outermost, ...this.#specify.middleware],
+    };
+    const spec = specifyBytes(specify, to, options, responding.handle);
+    const responder = await this.#begin(spec, options.deadLetter);
     void responder.ended.then(() => responding.close());
     return responder;
   }
@@ -359,27 +375,35 @@ export class BrokerClient implements Client<Feature> {
     this.#checkOpen();
     const options = checkedRedriveOptions(given);
     const back = this.topology.consumed(from);
-    const known =
-      options.deadLetter !== undefined ? options.deadLetter : this.#deadLetters.get(sourceKey(back));
-    const deadLettered = known === undefined ? deadLetterOf(from) : known;
+    const queues =
+      options.deadLetter === undefined
+        ? this.#deadLetters.of(back, deadLetterOf(from))
+        : [options.deadLetter];
+    const report = await redrive(
+      options,
+      queues.map((queue) => this.#redriveSource(back, queue)),
+    );
+    // Where it looked was only a guess.
+    if (options.deadLetter === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+      this.#options.reporter.warn(nothingFound(this.#names.destination(deadLetterOf(from)), back));
+    return report;
+  }
+
+  #redriveSource(back: Address, deadLettered: AnyQueue): RedriveSource {
     this.#checkContract(deadLettered, "queue");
     const deadLetterQueue = this.#names.destination(deadLettered);
     checkLeadsElsewhere(deadLetterQueue, back);
     // What the application puts around its handlers is not meant for this one.
     const specify = { ...this.#specify, middleware: [] };
-    const source = {
+    return {
       ...this.#lookSource(deadLetterQueue),
       from: back,
       back: this.#publishing.sender(back),
       deadLettered: this.#publishing.sender(deadLetterQueue),
-      consume: (consumeOptions: ConsumeOptions, handler: Handler<Uint8Array>) =>
+      consume: (consumeOptions, handler) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
+      undisturbed: (work) => this.#deadLetterWatches.without(deadLetterQueue, work),
     };
-    const report = await this.#deadLetterWatches.without(deadLetterQueue, () => redrive(options, source));
-    // Where it looked was only a guess.
-    if (known === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
-      this.#options.reporter.warn(nothingFound(deadLetterQueue, back));
-    return report;
   }
 
   #lookSource(deadLetterQueue: Address): LookSource {
@@ -421,8 +445,10 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const timeoutMs = closeTimeout(options);
-    this.#closed ??= this.#shutDown(timeoutMs ?? this.#options.drainTimeoutMs);
+    const timeoutMs = closeTimeout(options) ?? this.#options.drainTimeoutMs;
+    this.#closeLimit.atMost(timeoutMs);
+    if (this.#closed === undefined) this.#closed = this.#shutDown(timeoutMs);
+    else void this.#drained(timeoutMs);
     const call = currentHandlerCall();
     const isPublishing = this.#publishing.isInMiddleware;
     if (call === undefined && !isPublishing) return this.#closed;
@@ -430,7 +456,9 @@ export class BrokerClient implements Client<Feature> {
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
     const closing = [...this.#subscriptions].filter(({ settles }) => settles);
     const closed = await Promise.all(
-      closing.map((each) => (call === undefined ? each.drained() : each.closedBut(call))),
+      closing.map((each) =>
+        call === undefined ? each.drained(Number.POSITIVE_INFINITY) : each.closedBut(call),
+      ),
     );
     // Nor is a publish, which goes out when its middleware goes on.
     if (!isPublishing && !closed.includes(false)) await this.#closed;
@@ -454,13 +482,8 @@ export class BrokerClient implements Client<Feature> {
     this.#become("closing");
     this.#draining = true;
     const { clock, reporter } = this.#options;
-    // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
-    const over = new AbortController();
-    const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     const looked = this.#deadLetterWatches.close();
-    await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
-    );
+    await this.#drained(timeoutMs);
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
@@ -476,8 +499,8 @@ export class BrokerClient implements Client<Feature> {
     );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
-      await within(clock, timeoutMs, flushed, { signal: over.signal });
-    clock.clearTimeout(timer);
+      await within(clock, timeoutMs, flushed, { signal: this.#closeLimit.signal });
+    this.#closeLimit.end();
     stopWaiting();
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
@@ -487,6 +510,12 @@ export class BrokerClient implements Client<Feature> {
     this.#closing.abort(closed("client"));
     await this.#connection.close();
     this.#become("closed");
+  }
+
+  /** All that has handlers. A reply path stays for as long as these may ask. */
+  async #drained(timeoutMs: number): Promise<void> {
+    const draining = [...this.#subscriptions].filter(({ settles }) => settles);
+    await Promise.all(draining.map((each) => each.drained(timeoutMs)));
   }
 
   #become(status: Health["status"]): void {
@@ -548,7 +577,3 @@ export class BrokerClient implements Client<Feature> {
 const clockToleranceMs = 24 * 60 * 60_000;
 /** What publishes have at least to go out while the client closes, in milliseconds. */
 const leastFlushMs = 100;
-
-function sourceKey({ name, group }: Pick<Address, "name" | "group">): string {
-  return group === undefined ? name : `${name} ${group}`;
-}

@@ -7,9 +7,11 @@ import {
   withoutAttemptHeaders,
   writtenAttempt,
   writtenExpiry,
+  writtenFirstFailure,
 } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";
+import { redeliveriesOf } from "./given-up-mark.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
@@ -70,8 +72,10 @@ export class Admission {
     const here = notBefore === 0 ? 0 : notBefore - monotonicNow(clock);
     // What another process left to be waited for. From the wire: it may be anything.
     const { waitMs: handedOver = 0 } = message;
+    // Only what a handler has seen is left so.
+    if (handedOver > 0) delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
     const waitMs =
-      handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestBackoffMs), here) : here;
+      handedOver > 0 ? Math.max(Math.min(handedOver, settings.retry.longestDelayMs), here) : here;
     return { delivery, waitMs };
   }
 
@@ -88,7 +92,7 @@ export class Admission {
 
 /** How often the broker has delivered a message, this time included. */
 export function deliveriesOf(message: ReceivedMessage): number {
-  return 1 + message.redeliveries;
+  return 1 + redeliveriesOf(message);
 }
 
 /**
@@ -96,6 +100,6 @@ export function deliveriesOf(message: ReceivedMessage): number {
  * for which attempt that is; but anybody may have written that, or another policy, so that
  * it never says more than that this attempt is the last.
  */
-function attemptOf({ redeliveries }: ReceivedMessage, written: number, maxAttempts: number): number {
-  return Math.min(written, maxAttempts) + redeliveries;
+function attemptOf(message: ReceivedMessage, written: number, maxAttempts: number): number {
+  return Math.min(written, maxAttempts) + redeliveriesOf(message);
 }

@@ -4,6 +4,7 @@ import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
+import { redeliveriesOf } from "./given-up-mark.ts";
 
 /** What is known of a message that left this process unsettled. */
 export interface KnownAttempts {
@@ -37,7 +38,8 @@ export class AttemptMemory {
   readonly #entries = new BoundedMap<Entry>(maxBytes);
 
   note(address: Address, message: ReceivedMessage, known: KnownAttempts): void {
-    const { redeliveries, timestamp, headers } = message;
+    const { timestamp, headers } = message;
+    const redeliveries = redeliveriesOf(message);
     const entry = { ...known, written: writtenAttempt(headers), redeliveries, timestamp };
     this.#entries.set(nameOf(address, message), entry, 2 * errorText(known.lastError).length);
   }
@@ -69,7 +71,7 @@ export class AttemptMemory {
       return undefined;
     // Counted once more for going back, or as many times as the consumer was told when it closed.
     const counted = Math.max(entry.redeliveries + 1, entry.nextAttempt - entry.written);
-    return { ...entry, unknown: Math.max(0, message.redeliveries - counted) };
+    return { ...entry, unknown: Math.max(0, redeliveriesOf(message) - counted) };
   }
 }
 

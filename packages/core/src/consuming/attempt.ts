@@ -146,16 +146,21 @@ export class Attempt implements Delivery {
     return true;
   }
 
-  ack(): Promise<SettleResult> {
-    return this.#owner.ackNow(this);
+  /** What the claimed settlement turned out to be, once it was decided. */
+  endsWith(settlement: "retry" | "reject"): void {
+    this.#settlement = settlement;
   }
 
-  retry(options: RetryOptions = {}): Promise<SettleResult> {
-    return toldRejection(this.#retry(options), this.#owner.refused);
-  }
+  // Made when they are asked for, so that a handler may take them alone, as in `{ retry }`, and others pay nothing.
 
-  reject(reason?: unknown): Promise<SettleResult> {
-    return toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
+  get ack(): Delivery["ack"] {
+    return () => this.#owner.ackNow(this);
+  }
+  get retry(): Delivery["retry"] {
+    return (options = {}) => toldRejection(this.#retry(options), this.#owner.refused);
+  }
+  get reject(): Delivery["reject"] {
+    return (reason) => toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
   }
 
   async #retry(options: RetryOptions): Promise<SettleResult> {

@@ -8,6 +8,7 @@ import type { ReceivedMessage } from "../spi/message.ts";
 import type { KnownAttempts } from "./attempt-memory.ts";
 import type { DeadLetterWatch } from "./dead-letter-watch.ts";
 import { copyNameOf, DeadLetteredCopies } from "./dead-lettered-copies.ts";
+import { isMarkedAsGivenUp } from "./given-up-mark.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { runsOf } from "./run-marks.ts";
 import { sourceText } from "./source-text.ts";
@@ -77,6 +78,11 @@ export class BlockedKeys {
     if (known?.unknown === 0 && (known.blocks || countsDeliveries)) {
       delivery.isDeadLettered = known.blocks;
       if (known.blocks) this.#toldOf.add(delivery);
+      return;
+    }
+    if (isMarkedAsGivenUp(delivery.message)) {
+      // Should its copy be gone, it has been removed, or is on its way back: watching for it tells which.
+      delivery.isDeadLettered = true;
       return;
     }
     if (countsDeliveries && delivery.message.redeliveries === 0) return;

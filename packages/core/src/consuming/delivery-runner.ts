@@ -124,10 +124,11 @@ export class DeliveryRunner {
   #isUnwanted(delivery: InFlightDelivery): boolean {
     const { filter } = this.#context;
     if (filter !== undefined && !matches(filter, delivery.headers)) return true;
-    return this.#isOver(delivery) && delivery.firstFailedAt === undefined && delivery.attempt === 1;
+    if (!this.#isOver(delivery) || delivery.firstFailedAt !== undefined || delivery.attempt > 1) return false;
+    return writtenFirstFailure(delivery.message.headers) === undefined;
   }
 
-  /** It had failed before: its failure is kept, not lost. */
+  /** It had failed or been put off before: why is kept, not lost. */
   #hasExpired(delivery: InFlightDelivery): boolean {
     return this.#context.settles && this.#isOver(delivery);
   }
@@ -178,7 +179,7 @@ export class DeliveryRunner {
       if (!settles) {
         this.#report(error, "A reply could not be handled.");
         this.#host.finish(delivery);
-      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error));
+      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error, attempt.call.handlerCalled));
       else {
         this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
         this.#settledManually(delivery, attempt);
@@ -286,7 +287,7 @@ function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unkno
     new MessagingError(
       "EXPIRED",
       hasFailed
-        ? "The message had failed, and expired before its next attempt."
+        ? "The message had failed or been put off, and expired before its next attempt."
         : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
       { remedy: "Give it a longer `ttlMs`, or retry sooner." },
     )

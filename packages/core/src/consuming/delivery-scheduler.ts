@@ -13,6 +13,7 @@ import type { AttemptMemory } from "./attempt-memory.ts";
 import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
+import { givenUpRedeliveries, isGivenUp } from "./given-up-mark.ts";
 import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
@@ -31,6 +32,7 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
+  readonly onWarning: (warning: MessagingError) => void;
   /** Set where a dead-lettered message keeps its ordering key waiting. */
   readonly blockedKeys: BlockedKeysContext | undefined;
   /** Where the application takes deliveries one by one: for how many it asks. */
@@ -464,6 +466,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     for (const delivery of this.leased(session).filter(goes)) {
       const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
+      if (isGivenUp(delivery)) {
+        delayed.set(message, { delayMs: 0, redeliveries: givenUpRedeliveries });
+        continue;
+      }
       if (!waitsForAttempt(delivery)) continue;
       const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
       delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
@@ -634,8 +640,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const promoted = this.#keys.drop(goes);
     const gone = this.#inFlight.filter(goes);
     for (const delivery of gone) {
-      if (delivery.timer !== undefined) this.#context.clock.clearTimeout(delivery.timer);
-      delivery.timer = undefined;
+      if (delivery.timer !== undefined) {
+        this.#context.clock.clearTimeout(delivery.timer);
+        delivery.timer = undefined;
+      }
       if (!delivery.lost) {
         this.#noteHandBack(delivery);
         this.#remember(delivery);
@@ -650,7 +658,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** To tell its consumer when that closes, or lets its partition go; until then it keeps its lease. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (delivery.wasStarted || delivery.dueAt > 0 || this.#context.isLeased) this.#handedBack.push(delivery);
+    const isKept = delivery.wasStarted || delivery.dueAt > 0 || this.#context.isLeased;
+    if (isKept || isGivenUp(delivery)) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
@@ -719,7 +728,6 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
 
 /** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
-  if (delivery.isDeadLettered) return false;
   // A handler that does not end has asked for it.
   if (delivery.state === "running") return delivery.dueAt > 0;
   const isIdle = delivery.isIdle || delivery.state === "ended";

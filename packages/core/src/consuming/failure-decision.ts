@@ -28,9 +28,17 @@ export interface FailureFacts {
   readonly hasDeadLetterQueue: boolean;
   /** What follows a dead-lettered message of an ordering key. */
   readonly afterDeadLetter: AfterDeadLetter;
+  /**
+   * No copy may take its place when it is put off: only the broker's count tells whether it takes its process
+   * down each time, or its destination keeps an order, in which no broker need be able to delay.
+   */
+  readonly keepsPlace: boolean;
   /** False for a reply path, whose messages need no settlement. */
   readonly settles: boolean;
 }
+
+/** What is put off for longer, in milliseconds, waits on the broker where it can: else it would keep what comes later from its turn. */
+const longestPostponedMs = 1_000;
 
 /** What a failure becomes. */
 export type FailureDecision =
@@ -38,8 +46,8 @@ export type FailureDecision =
   | { readonly becomes: "retry-in-place"; readonly delayMs: number; readonly countsAttempt: boolean }
   /** The broker delivers it again. */
   | { readonly becomes: "native-retry"; readonly delayMs: number }
-  /** A copy with the next attempt's number is published, and the original acked. */
-  | { readonly becomes: "republished"; readonly delayMs: number }
+  /** A copy with the next attempt's number, or the same where none was used, is published, and the original acked. */
+  | { readonly becomes: "republished"; readonly delayMs: number; readonly countsAttempt: boolean }
   /**
    * `expired`: it would have expired before its next attempt. `blocksKey`: it is not acked, and its key
    * waits until its copy is redriven or removed.
@@ -51,9 +59,12 @@ export type FailureDecision =
 export function decideFailure(facts: FailureFacts): FailureDecision {
   const { verdict, delayMs, expiresAt, now } = facts;
   if (!facts.settles) return { becomes: "dropped", expired: false };
-  if (verdict === "postpone") return { becomes: "retry-in-place", delayMs, countsAttempt: false };
+  const isPostponed = verdict === "postpone";
   const isFinal =
-    verdict === "reject" || facts.attempt >= facts.maxAttempts || (verdict === "threw" && !facts.isRetryable);
+    !isPostponed &&
+    (verdict === "reject" ||
+      facts.attempt >= facts.maxAttempts ||
+      (verdict === "threw" && !facts.isRetryable));
   // A retry keeps the time to live of the first publish; what would expire in waiting keeps its failure instead.
   const expires = expiresAt !== undefined && now + delayMs >= expiresAt;
   if (isFinal || expires) {
@@ -67,14 +78,17 @@ export function decideFailure(facts: FailureFacts): FailureDecision {
 
 /**
  * How the next attempt comes about. One with an ordering key waits in place, so that nothing of
- * its key overtakes it; so does one that nobody else could get.
+ * its key overtakes it; so does one that nobody else could get. What was put off is never left to
+ * the broker's own retry, which would count an attempt.
  */
-function retry({ kind, keyed, capabilities, delayMs }: FailureFacts): FailureDecision {
-  const inPlace: FailureDecision = { becomes: "retry-in-place", delayMs, countsAttempt: true };
+function retry({ verdict, kind, keyed, keepsPlace, capabilities, delayMs }: FailureFacts): FailureDecision {
+  const countsAttempt = verdict !== "postpone";
+  const inPlace: FailureDecision = { becomes: "retry-in-place", delayMs, countsAttempt };
   if (keyed || kind === "topic" || kind === "inbox") return inPlace;
-  if (capabilities.retry.how === "native" && delayMs <= capabilities.retry.maxDelayMs)
+  if (!countsAttempt && (keepsPlace || delayMs <= longestPostponedMs)) return inPlace;
+  if (countsAttempt && capabilities.retry.how === "native" && delayMs <= capabilities.retry.maxDelayMs)
     return { becomes: "native-retry", delayMs };
   return delayMs <= (capabilities.features.delay?.maxMs ?? -1)
-    ? { becomes: "republished", delayMs }
+    ? { becomes: "republished", delayMs, countsAttempt }
     : inPlace;
 }

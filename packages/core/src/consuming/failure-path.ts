@@ -69,10 +69,17 @@ const ack: NextStep = { step: "ack" };
 const block: NextStep = { step: "block" };
 const leave: NextStep = { step: "leave" };
 
-/** The failure that a thrown error is. */
-export function failureOf(error: unknown): Failure {
+/** The failure that a thrown error is, of an attempt whose handler was called or not. */
+export function failureOf(error: unknown, handlerCalled: boolean): Failure {
   const delayMs = readError(error)?.delayMs;
-  return delayMs === undefined ? { verdict: "threw", error } : { verdict: "postpone", error, delayMs };
+  if (delayMs !== undefined) return { verdict: "postpone", error, delayMs };
+  // It has only waited, for what a middleware waits for, and uses no attempt.
+  return { verdict: handlerCalled || !waitedTooLong(error) ? "threw" : "postpone", error };
+}
+
+/** The `timeout` around a handler, or around what should have called it, was over. */
+export function waitedTooLong(error: unknown): boolean {
+  return readError(error)?.code === "HANDLER_TIMEOUT";
 }
 
 /**
@@ -101,10 +108,10 @@ export class FailurePath {
   decide(delivery: InFlightDelivery, failure: Failure): FailureDecision {
     const { address, driver, clock, deadLetter, afterDeadLetter, retry, settles } = this.#context;
     const { message, attempt } = delivery;
-    if (failure.verdict !== "postpone") {
-      delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? clock.now();
-      delivery.lastError = failure.error;
-    }
+    const now = clock.now();
+    // What was put off has not failed, but is not to vanish either: should it expire, this is why it was not handled.
+    delivery.firstFailedAt ??= writtenFirstFailure(message.headers) ?? now;
+    delivery.lastError = failure.error;
     return decideFailure({
       verdict: failure.verdict,
       attempt,
@@ -121,6 +128,7 @@ export class FailurePath {
       capabilities: driver.capabilities,
       hasDeadLetterQueue: deadLetter !== undefined,
       afterDeadLetter,
+      keepsPlace: delivery.suspect || address.ordered,
       settles,
     });
   }
@@ -155,7 +163,7 @@ export class FailurePath {
         return { step: "native-retry", delayMs: decision.delayMs };
       case "republished":
         delivery.ending = "retry";
-        return this.#republish(delivery, decision.delayMs);
+        return this.#republish(delivery, decision);
       case "dead-lettered":
         delivery.ending = "dead-letter";
         return this.#deadLetter(delivery, failure.error, decision.blocksKey ? block : ack);
@@ -166,8 +174,11 @@ export class FailurePath {
     }
   }
 
-  /** Sends it back to where it came from, to be delivered after the delay with the next attempt's number. */
-  async #republish(delivery: InFlightDelivery, delayMs: number): Promise<NextStep> {
+  /** Sends it back to where it came from, to be delivered after the delay with the number of the attempt that comes next. */
+  async #republish(
+    delivery: InFlightDelivery,
+    { delayMs, countsAttempt }: { readonly delayMs: number; readonly countsAttempt: boolean },
+  ): Promise<NextStep> {
     const { address, clock, driver, onError } = this.#context;
     const { expiresAt } = delivery;
     const message = copyOf(delivery, {
@@ -177,7 +188,7 @@ export class FailurePath {
       headers: {
         ...delivery.headers,
         ...redriveMark(delivery.markedHeaders),
-        [attemptHeader]: String(delivery.attempt + 1),
+        [attemptHeader]: String(delivery.attempt + (countsAttempt ? 1 : 0)),
         [firstFailedHeader]: String(delivery.firstFailedAt ?? clock.now()),
         ...(expiresAt === undefined ? {} : { [expiresHeader]: String(expiresAt) }),
       },
@@ -187,7 +198,7 @@ export class FailurePath {
       return ack;
     } catch (cause) {
       onError(normalise(driver, cause));
-      return { step: "wait", delayMs, countsAttempt: true };
+      return { step: "wait", delayMs, countsAttempt };
     }
   }
 

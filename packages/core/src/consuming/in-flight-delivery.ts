@@ -64,8 +64,9 @@ export class InFlightDelivery {
   ending: "ack" | "retry" | "dead-letter" = "ack";
   /** Milliseconds since the epoch. A redrive takes it away, as from its copy. */
   expiresAt: number | undefined;
+  /** When it first failed or was put off, milliseconds since the epoch. */
   firstFailedAt: number | undefined;
-  /** What it last failed with. */
+  /** What it last failed with, or was put off for. */
   lastError: unknown;
   current: CurrentAttempt | undefined;
   timer: unknown;

@@ -1,10 +1,11 @@
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
+import type { Consumer } from "../spi/driver.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
 import { ParkedBound } from "./parked-bound.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
-import type { ConsumeSettings } from "./settings.ts";
+import { type ConsumeSettings, checkRoom, defaultPrefetch } from "./settings.ts";
 
 /** How many messages to take in at once, at most, so that others of this process have their turn in between. */
 const mostAtOnce = 1_000;
@@ -44,6 +45,18 @@ export class Intake {
   get prefetch(): number {
     const { ordered, cumulative } = this.#context;
     return this.#window.size + (ordered && !cumulative ? this.#parked.size : 0);
+  }
+
+  /**
+   * Holds enough for so many handlers. True when that is more than before.
+   * @throws MessagingError `INVALID_ARGUMENT` for more handlers than the application, or the consumer, lets it hold messages
+   */
+  makeRoomFor(concurrency: number, consumer: Consumer | undefined): boolean {
+    const isFixed = consumer !== undefined && consumer.setPrefetch === undefined;
+    if (!isFixed && !this.#context.settings.isPrefetchGiven)
+      return this.#window.keepAtLeast(defaultPrefetch(concurrency));
+    checkRoom(this.#window.size, concurrency);
+    return false;
   }
 
   /** There is no room for more, or none in some partitions, or none for a message as they usually are. */

@@ -12,6 +12,8 @@ import type { Driver } from "../spi/driver.ts";
 export interface ConsumeSettings {
   readonly concurrency: number;
   readonly prefetch: number;
+  /** The application gave `prefetch` itself. */
+  readonly isPrefetchGiven: boolean;
   /** What the prefetch may grow to while handlers are quick; the same where the application gave a number. */
   readonly maxPrefetch: number;
   /** The most bytes held of what could start or runs, one message at least; the driver may fetch so many ahead. */
@@ -36,14 +38,8 @@ const twelveHoursMs = 12 * 60 * 60 * 1_000;
 /** @throws MessagingError `INVALID_ARGUMENT` */
 export function decideSettings(options: ConsumeOptions, driver: Driver): ConsumeSettings {
   const concurrency = checkCount("concurrency", options.concurrency ?? 10);
-  const prefetch = checkCount("prefetch", options.prefetch ?? Math.max(100, 4 * concurrency));
-  if (prefetch < concurrency) {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `\`prefetch\` (${prefetch}) is less than \`concurrency\` (${concurrency}), so that many handlers could never run.`,
-      { remedy: "Raise `prefetch` or lower `concurrency`." },
-    );
-  }
+  const prefetch = checkCount("prefetch", options.prefetch ?? defaultPrefetch(concurrency));
+  checkRoom(prefetch, concurrency);
   const { backoff } = options.retry ?? {};
   const longestMs = longestRetryDelay(driver.capabilities);
   if (typeof backoff === "object" && (backoff.maxMs ?? 0) > longestMs) {
@@ -64,6 +60,7 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
   return {
     concurrency,
     prefetch,
+    isPrefetchGiven: options.prefetch !== undefined,
     maxPrefetch,
     prefetchBytes,
     maxParked,
@@ -71,6 +68,21 @@ export function decideSettings(options: ConsumeOptions, driver: Driver): Consume
     retry: decideRetryPolicy(options.retry, Math.max(longestMs, dayMs)),
     maxLeaseMs,
   };
+}
+
+/** What is held for so many handlers where the application says nothing. */
+export function defaultPrefetch(concurrency: number): number {
+  return Math.max(100, 4 * concurrency);
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` for more handlers than messages are held */
+export function checkRoom(prefetch: number, concurrency: number): void {
+  if (prefetch >= concurrency) return;
+  throw new MessagingError(
+    "INVALID_ARGUMENT",
+    `\`prefetch\` (${prefetch}) is less than \`concurrency\` (${concurrency}), so that many handlers could never run.`,
+    { remedy: "Raise `prefetch` or lower `concurrency`." },
+  );
 }
 
 /** How long a failed message may wait on the broker. Without any way to wait there, it waits in place. */

@@ -2,8 +2,10 @@ import type { CloseOptions, Subscription, SubscriptionState } from "../api/subsc
 import { driverGraceMs } from "../connection/driver-grace.ts";
 import { aborted, closed, draining, stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
@@ -39,12 +41,15 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   #end!: (error: MessagingError | undefined) => void;
   #phase: Phase = "running";
   #since: number;
+  /** The state that it has been in since then. */
+  #stateSince: SubscriptionState = "running";
   #paused = false;
   #session: ConsumerSession | undefined;
   #receiving: Promise<void> = Promise.resolve();
   /** Consumers that ended since the last one that received. */
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
+  readonly #drainLimit: TimeLimit;
   #toldOfOwnClose = false;
   /** The latest of its own handler calls that asked it to close. */
   #closedBy: HandlerCall | undefined;
@@ -63,6 +68,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     const { capabilities } = driver;
     const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
+    this.#drainLimit = new TimeLimit(clock, this.#cancelling);
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
       address,
@@ -76,7 +82,12 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
-      handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
+      handlerContext: {
+        clock,
+        signal: this.#closing.signal,
+        hold: () => this.#hold(),
+        warn: context.onWarning,
+      },
       failures: new FailurePath({
         driver,
         clock,
@@ -96,6 +107,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       brokerNow,
       observer,
       onError,
+      onWarning: context.onWarning,
       demand,
       onChange: () => this.#intake.changed(),
       onIsolate: () => this.#reopen(),
@@ -110,6 +122,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       ordered: address.ordered,
       onFull: (parked) => this.#tellFull(parked),
     });
+    bindMethods(this);
   }
 
   get state(): SubscriptionState {
@@ -149,19 +162,47 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   pause(): void {
-    if (!this.#paused) this.#since = this.#context.clock.now();
     this.#paused = true;
+    this.#noteState();
     this.#scheduler.paused = true;
   }
 
   resume(): void {
-    if (this.#paused) this.#since = this.#context.clock.now();
     this.#paused = false;
+    this.#noteState();
     this.#scheduler.paused = false;
   }
 
+  /** On behalf of a middleware, such as a circuit breaker. */
+  #hold(): () => void {
+    const release = this.#scheduler.hold();
+    this.#noteState();
+    return () => {
+      release();
+      this.#noteState();
+    };
+  }
+
+  /** Whatever changed it. */
+  #noteState(): void {
+    if (this.state === this.#stateSince) return;
+    this.#stateSince = this.state;
+    this.#since = this.#context.clock.now();
+  }
+
   setConcurrency(concurrency: number): void {
-    this.#scheduler.concurrency = checkCount("concurrency", concurrency);
+    const consumer = this.#session?.consumer;
+    if (this.#intake.makeRoomFor(checkCount("concurrency", concurrency), consumer)) this.#fetchMore();
+    this.#scheduler.concurrency = concurrency;
+  }
+
+  /** What the driver fetches ahead is to be enough for more handlers than before. */
+  #fetchMore(): void {
+    const { ordered } = this.#spec.address;
+    const isCumulative = this.#context.driver.capabilities.settlement === "cumulative";
+    // What runs alone is followed by a session of its own; where keys wait, much more is fetched anyway.
+    if (this.#scheduler.isIsolating || (ordered && !isCumulative)) return;
+    this.#session?.consumer.setPrefetch?.(this.#intake.prefetch);
   }
 
   /** Resolves when deliveries can come; tries for a while where that may help. */
@@ -234,8 +275,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     await this.closedBut(call);
   }
 
-  /** Closes, whoever asks for it. */
+  /** Closes, whoever asks for it, within the shortest time that anybody gives it. */
   drained(timeoutMs = this.#context.drainTimeoutMs): Promise<void> {
+    this.#drainLimit.atMost(timeoutMs);
     this.#closed ??= this.#drain(timeoutMs);
     return this.#closed;
   }
@@ -245,7 +287,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
    * handler, only until all others have ended, and resolves with false.
    */
   async closedBut(call: HandlerCall): Promise<boolean> {
-    const closed = this.drained();
+    const closed = this.#closed ?? this.drained();
     const behind = callsBehind(call, this);
     if (behind > 0) this.#tellOfOwnClose(call);
     if (call.subscription === this) this.#closedBy = call;
@@ -401,9 +443,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   #enter(phase: Phase): void {
-    if (this.#phase === phase) return;
     this.#phase = phase;
-    this.#since = this.#context.clock.now();
+    this.#noteState();
   }
 
   async #closeSession(): Promise<void> {
@@ -438,14 +479,16 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   // ── Drain ───────────────────────────────────────────────────────────────────
 
   async #drain(timeoutMs: number): Promise<void> {
-    if (this.#phase === "failed") return;
+    if (this.#phase === "failed") return this.#drainLimit.end();
     this.#enter("closing");
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
     this.#scheduler.stop();
     if (session !== undefined) this.#heedLoss(session);
     const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
-    await this.#within(timeoutMs, this.#scheduler.idle(), this.#cancelling.signal);
+    const { signal } = this.#cancelling;
+    await within(this.#context.clock, Number.POSITIVE_INFINITY, this.#scheduler.idle(), { signal });
+    this.#drainLimit.end();
     stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
@@ -486,7 +529,10 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       new MessagingError(
         "OVERLOADED",
         `Nothing more of "${this.source}" is received for now: ${parked} messages wait behind their ordering keys, or for their next attempt, and no more may.`,
-        { remedy: "Make the handlers of busy keys quicker, or raise `prefetchBytes`." },
+        {
+          remedy:
+            "Make the handlers of busy keys quicker, `pause` while what they need is away, or raise `prefetchBytes`.",
+        },
       ),
     );
   }

@@ -11,8 +11,6 @@ export interface DecidedRetryPolicy {
   readonly maxAttempts: number;
   /** The longest wait before another attempt that anything may ask for, in milliseconds. */
   readonly longestDelayMs: number;
-  /** The longest that the policy itself asks for; a day where a function says. */
-  readonly longestBackoffMs: number;
   /** Milliseconds to wait after this attempt failed, whatever a function of the application's answers. */
   delayAfter(attempt: number, error: unknown, onMistake?: OnMistake): number;
   isRetryable(error: unknown, onMistake?: OnMistake): boolean;
@@ -57,7 +55,6 @@ export function decideRetryPolicy(policy: RetryPolicy = {}, longestDelayMs = day
   return {
     maxAttempts,
     longestDelayMs,
-    longestBackoffMs: typeof backoff === "function" ? dayMs : longestOf(backoff),
     delayAfter: delayAfter(backoff, longestDelayMs),
     isRetryable(error, onMistake) {
       try {
@@ -87,10 +84,6 @@ function delayAfter(
       return fallbackMs;
     }
   };
-}
-
-function longestOf({ maxMs = 300_000, jitter = 0.2 }: Backoff): number {
-  return maxMs * (1 + jitter);
 }
 
 /**

@@ -65,7 +65,11 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
         { remedy: "Return a non-empty string, or leave `key` out." },
       );
     }
-    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
+    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
+      await other;
+      // A time-out around this, say, was over meanwhile.
+      if (delivery.signal.aborted) throw delivery.signal.reason;
+    }
     const handling = handleOnce(name, delivery, next);
     // Whoever waits looks for itself what became of it.
     const over = handling.then(

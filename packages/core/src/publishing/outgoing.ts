@@ -57,6 +57,9 @@ export class Outgoing {
       this.#views.push([view, view.slice()]);
       return value;
     }
+    const prototype: unknown = Object.getPrototypeOf(value);
+    // An instance of a class is left alone: what it holds may be its codec's own.
+    if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return value;
     Object.freeze(value);
     for (const member of Object.values(value)) this.#frozen(member);
     return value;

@@ -166,14 +166,14 @@ export class Publishing {
     return isPartOf(this.#steps.underWay);
   }
 
-  /** Whether a publish is in its middleware, or its schema takes its time. */
-  get isInSteps(): boolean {
-    return this.#steps.underWay.isBusy;
-  }
-
   /** Resolves when all that was published is confirmed or has failed. */
   flush(): Promise<void> {
     return this.#context.budget.idle();
+  }
+
+  /** Whether a publish is in its middleware, or its schema takes its time. */
+  get isInSteps(): boolean {
+    return this.#steps.underWay.isBusy;
   }
 
   close(): void {

@@ -16,6 +16,7 @@ import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import { wireSize } from "../spi/wire-size.ts";
+import { failedElsewhere } from "./failed-elsewhere.ts";
 import { quietTimeFor } from "./quiet-time.ts";
 
 /** What one run is to do, with everything decided. */
@@ -25,6 +26,8 @@ export interface RedriveRun {
   /** How many the broker has told of at the start; `undefined` where it tells of none. */
   readonly known: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** The mark on what is brought back. */
+  readonly broughtBy: string;
 }
 
 export interface RedriveContext {
@@ -50,12 +53,12 @@ const roundMs = 100;
  * never one too few.
  */
 export async function bringBack(options: RedriveRun, context: RedriveContext): Promise<RedriveReport> {
-  const { max, filter, known, signal } = options;
-  /** On what was brought back, and on what was put back at the end. */
-  const broughtBy = runName(randomName());
+  const { max, filter, known, signal, broughtBy } = options;
+  /** The mark on what was put back at the end. */
   const keptBy = runName(randomName());
   let seen = 0;
   let redriven = 0;
+  let ofOthers = 0;
   /** How many are going round, since they were put back, and how many of these have come again since the last one that had not been seen. */
   let kept = 0;
   let met = 0;
@@ -85,12 +88,14 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
   };
 
   const bring = async (delivery: Delivery, deadLettered: DeadLetterInfo): Promise<void> => {
-    const chosen = chosenBy(filter, deadLettered);
+    const isOfOthers = failedElsewhere(rawHeaders(delivery), context.from);
+    const chosen = !isOfOthers && chosenBy(filter, deadLettered);
     if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
     else await putBack(delivery);
     await delivery.ack();
     seen++;
     met = 0;
+    if (isOfOthers) ofOthers++;
     if (chosen) redriven++;
     else kept++;
   };
@@ -153,7 +158,7 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
     await subscription.close({ timeoutMs: 0 });
   }
   const isAll = known === undefined ? isQuiet && !isAborted : seen >= known;
-  return { seen, redriven, complete: isAll };
+  return { seen, redriven, ofOthers, complete: isAll };
 }
 
 /** The broker's own limit brought it here, past us: nobody wrote on it why. */

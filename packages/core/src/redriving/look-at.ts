@@ -1,9 +1,8 @@
-import type { RedriveReport } from "../api/redrive.ts";
 import { DeadLetteredCopies } from "../consuming/dead-lettered-copies.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Consumer } from "../spi/driver.ts";
 import type { TopologyState } from "../spi/topology.ts";
-import { type LookContext, look } from "./look.ts";
+import { type LookContext, type LookReport, look } from "./look.ts";
 
 /** A dead-letter queue, to be looked at. */
 export interface LookSource {
@@ -25,7 +24,7 @@ export function isMissing(state: TopologyState | undefined): boolean {
 export async function lookAt(
   { clock, leaseMs, open }: LookSource,
   options: Omit<LookContext, "clock" | "leaseMs" | "consumer">,
-): Promise<RedriveReport> {
+): Promise<LookReport> {
   const opened = await open(options.signal);
   const signal = AbortSignal.any([options.signal, opened.signal]);
   const report = await look({ ...options, clock, leaseMs, signal, consumer: opened.consumer });

@@ -1,4 +1,3 @@
-import type { RedriveReport } from "../api/redrive.ts";
 import { driverGraceMs } from "../connection/driver-grace.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
@@ -27,11 +26,17 @@ export interface LookContext {
   readonly onMessage?: (message: ReceivedMessage) => void;
 }
 
+/** What was there: how many messages, and whether those were all. */
+export interface LookReport {
+  readonly seen: number;
+  readonly complete: boolean;
+}
+
 /**
  * A dry run: counts what is there and writes nothing. Messages are held unsettled and handed back
  * at the end, as no handler has seen them, so that it costs them no attempt.
  */
-export async function look(context: LookContext): Promise<RedriveReport> {
+export async function look(context: LookContext): Promise<LookReport> {
   const { clock, consumer, known, signal, patientMs, onMessage } = context;
   const held: ReceivedMessage[] = [];
   const stopRenewing = renew(context, held);
@@ -61,7 +66,7 @@ export async function look(context: LookContext): Promise<RedriveReport> {
     stopRenewing();
     await within(clock, driverGraceMs, consumer.close(nothingStarted));
   }
-  return { seen: held.length, redriven: 0, complete: isAll };
+  return { seen: held.length, complete: isAll };
 }
 
 /** The next messages, or none when none came for so long. */

@@ -1,37 +1,77 @@
 import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
+import { runName } from "../consuming/run-marks.ts";
 import { sourceText } from "../consuming/source-text.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
 import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
+import { randomName } from "../publishing/ids.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
+import type { ReceivedMessage } from "../spi/message.ts";
 import type { TopologyState } from "../spi/topology.ts";
 import { bringBack, type RedriveContext } from "./bring-back.ts";
+import { failedElsewhere } from "./failed-elsewhere.ts";
 import { isMissing, type LookSource, lookAt } from "./look-at.ts";
 
 /** How often, and after how many milliseconds, a broker is asked again whether others consume. */
 const mostLooks = 4;
 const betweenLooksMs = 250;
 
-export interface RedriveSource extends RedriveContext, LookSource {}
+export interface RedriveSource extends RedriveContext, LookSource {
+  /** What runs while nobody of this client looks into this dead-letter queue. */
+  undisturbed<T>(work: () => Promise<T>): Promise<T>;
+}
 
-/** Checks the options and leaves the rest to a run or to a look. */
-export async function redrive(options: RedriveOptions, source: RedriveSource): Promise<RedriveReport> {
-  const { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal } = options;
-  const state = await settledState(source, signal);
-  // Nothing was ever dead-lettered there. To look into it would make it.
-  if (isMissing(state)) return { seen: 0, redriven: 0, complete: true };
-  const othersHold = state?.unsettled === "unknown";
-  const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
-  // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
-  // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
-  const known = (state?.backlog ?? 0) + unsettled || undefined;
-  const report = dryRun
-    ? await lookAt(source, { known, signal: signal ?? new AbortController().signal })
-    : await bringBack({ max, filter, known, signal }, source);
-  return othersHold ? { ...report, complete: false } : report;
+/** Looks into one dead-letter queue after the other, as if they were one. */
+export function redrive(options: RedriveOptions, sources: readonly RedriveSource[]): Promise<RedriveReport> {
+  const run = () => redriveAll(options, sources);
+  return sources.reduceRight((work, source) => () => source.undisturbed(work), run)();
+}
+
+async function redriveAll(
+  { max = Number.POSITIVE_INFINITY, filter = () => true, dryRun = false, signal }: RedriveOptions,
+  sources: readonly RedriveSource[],
+): Promise<RedriveReport> {
+  // All first: what fails again may come to one that has still to be looked into.
+  const states: (TopologyState | undefined)[] = [];
+  for (const source of sources) states.push(await settledState(source, signal));
+  const broughtBy = runName(randomName());
+  const sum = { seen: 0, redriven: 0, ofOthers: 0, complete: true };
+  for (const [index, source] of sources.entries()) {
+    const state = states[index];
+    // Nothing was ever dead-lettered there. To look into it would make it.
+    if (isMissing(state)) continue;
+    const left = max - sum.redriven;
+    if (left <= 0) return { ...sum, complete: false };
+    const othersHold = state?.unsettled === "unknown";
+    const unsettled = state?.unsettled === "unknown" ? 0 : (state?.unsettled ?? 0);
+    // A backlog of none is looked into all the same: some brokers count late, and RabbitMQ says
+    // 0 for a quorum queue whose leader is too busy to answer (rabbit_quorum_queue:stat/2).
+    const known = (state?.backlog ?? 0) + unsettled || undefined;
+    const { seen, redriven, ofOthers, complete } = dryRun
+      ? await dryRunOf(source, known, signal)
+      : await bringBack({ max: left, filter, known, signal, broughtBy }, source);
+    sum.seen += seen;
+    sum.redriven += redriven;
+    sum.ofOthers += ofOthers;
+    sum.complete &&= complete && !othersHold;
+  }
+  return sum;
+}
+
+async function dryRunOf(
+  source: RedriveSource,
+  known: number | undefined,
+  signal = new AbortController().signal,
+): Promise<RedriveReport> {
+  let ofOthers = 0;
+  const onMessage = ({ headers }: ReceivedMessage) => {
+    if (failedElsewhere(headers, source.from)) ofOthers++;
+  };
+  const { seen, complete } = await lookAt(source, { known, signal, onMessage });
+  return { seen, redriven: 0, ofOthers, complete };
 }
 
 /**

@@ -119,7 +119,7 @@ export interface Consumer {
   pausePartitions?(partitions: readonly string[]): void;
   /**
    * From now on core holds up to so many unsettled messages: what `Source.prefetch` said, or more
-   * while handlers are quick, and back again when they are not. Fetch ahead accordingly. Leave it
+   * while handlers are quick or as there are more of them, and back again when they are not. Fetch ahead accordingly. Leave it
    * away where the number cannot change while a consumer lives.
    */
   setPrefetch?(prefetch: number): void;
@@ -159,6 +159,9 @@ export interface CloseConsumerOptions {
 export interface DelayedHandBack {
   /** Milliseconds from now. 0: it may come at once. */
   readonly delayMs: number;
-  /** The `ReceivedMessage.redeliveries` that make its next attempt the one that comes next. */
+  /**
+   * The `ReceivedMessage.redeliveries` that make its next attempt the one that comes next; up to a million, by
+   * which core marks what it has dead-lettered.
+   */
   readonly redeliveries: number;
 }

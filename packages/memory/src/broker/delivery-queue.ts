@@ -15,9 +15,6 @@ export interface QueueSettings {
   readonly maxBytes: number;
 }
 
-const always = () => true;
-const never = () => false;
-
 export interface QueueNature {
   /** What error messages call it. */
   readonly title: string;
@@ -69,7 +66,7 @@ export class DeliveryQueue {
     this.#settings = settings;
     this.#backlog = nature.ordered ? new KeyedBacklog() : new PlainBacklog();
     this.#due = new DueTimes(settings.clock, (deliveries) => this.#onDue(deliveries));
-    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, always));
+    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, () => true));
   }
 
   /** Messages that no consumer holds, delayed ones included. */
@@ -139,12 +136,16 @@ export class DeliveryQueue {
   /** To the end of the queue, once the delay is over; with a key to where it was, and its key waits for it. */
   retry(delivery: MemoryDelivery, delayMs: number, redeliveries = delivery.redeliveries + 1): void {
     const successor = this.#endHold(delivery, redeliveries);
-    if (delivery.keyPartition !== undefined) {
+    const isKeyed = delivery.keyPartition?.key !== undefined;
+    if (isKeyed) {
       this.#backlog.park(successor);
-      this.#takeBack(this.#heldBehind([successor]), never);
+      this.#takeBack(this.#heldBehind([successor]), () => false);
+    } else if (successor.keyPartition !== undefined) {
+      this.#backlog.finish(successor);
+      successor.keyPartition = undefined;
     }
     if (delayMs > 0) this.#delay(successor, this.#settings.clock.now() + delayMs);
-    else if (delivery.keyPartition !== undefined) this.#restore([successor]);
+    else if (isKeyed) this.#restore([successor]);
     else this.#enqueue(successor);
     this.#wakeSoon();
   }
@@ -262,8 +263,7 @@ export class DeliveryQueue {
   }
 
   #watchExpiry(delivery: MemoryDelivery): void {
-    const { droppedAt } = delivery;
-    if (droppedAt !== undefined) this.#due.add(delivery, droppedAt);
+    if (delivery.droppedAt !== undefined) this.#due.add(delivery, delivery.droppedAt);
   }
 
   #onDue(deliveries: readonly MemoryDelivery[]): void {

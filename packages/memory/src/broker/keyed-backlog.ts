@@ -64,6 +64,8 @@ export class KeyedBacklog implements Backlog {
       partition.waiting.insertBefore(delivery, younger);
       this.size++;
       this.#release(partition);
+      // Those without a key have partitions of their own, whose order is all that they have.
+      if (partition.key === undefined) this.#putFirst(partition);
     }
   }
 
@@ -99,6 +101,12 @@ export class KeyedBacklog implements Backlog {
     }
     if (list === undefined && partition.taken === 0 && partition.key !== undefined)
       this.#partitions.delete(partition.key);
+  }
+
+  #putFirst(partition: Partition): void {
+    const { list } = partition;
+    list?.remove(partition);
+    list?.insertBefore(partition, list.first);
   }
 
   #unlist(partition: Partition): void {
