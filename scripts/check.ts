@@ -2,11 +2,13 @@
 import { styleText } from "node:util";
 import { changesets } from "./check/changesets.ts";
 import { lint, size, types, unused } from "./check/commands.ts";
+import { docstrings } from "./check/docstrings.ts";
 import { documents } from "./check/documents.ts";
 import { imports } from "./check/imports.ts";
 import { layout } from "./check/layout.ts";
 import { lockfile } from "./check/lockfile.ts";
 import { published } from "./check/published.ts";
+import { remedies } from "./check/remedies.ts";
 import { snippets } from "./check/snippets.ts";
 import { words } from "./check/words.ts";
 import { refuse } from "./refuse.ts";
@@ -18,6 +20,8 @@ const all = {
   layout,
   words,
   imports,
+  remedies,
+  docstrings,
   lockfile,
   unused,
   published,

@@ -110,6 +110,23 @@ describe("the imports check", () => {
     ]);
   });
 
+  it.each([
+    ["a template", "export const a = import(`../client/connect.ts`);"],
+    ["`require`", 'export const a = require("../client/connect.ts");'],
+    ["`import … = require`", 'import a = require("../client/connect.ts"); export { a };'],
+    ["`declare module`", 'declare module "../client/connect.ts" { interface A {} } export {};'],
+    ["a reference", '/// <reference path="../client/connect.ts" />\nexport {};'],
+  ])("catches an edge that runs back up in %s", (_what, text) => {
+    const files = {
+      ...core,
+      "packages/core/src/client/connect.ts": "export const A = 1;",
+      "packages/core/src/policies/a.ts": text,
+    };
+    expect(problemsOf(files)).toEqual([
+      "packages/core/src/policies/a.ts imports packages/core/src/client/connect.ts: in core, policies comes before client",
+    ]);
+  });
+
   it("takes no text and no comment for an import", () => {
     const problems = problemsOf({
       ...core,

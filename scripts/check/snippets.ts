@@ -41,8 +41,8 @@ const settings = {
   include: ["."],
 };
 
-/** The modules of one page: the line of the first block, and the code. */
-function modulesIn(markdown: string): ReadonlyMap<number, string> {
+/** The modules of one page, as a reader would paste them: the line of the first block, and the code. */
+export function modulesIn(markdown: string): ReadonlyMap<number, string> {
   const modules = new Map<number, string>();
   let current = 0;
   for (const block of markdown.matchAll(/^```ts(.*)\n([\s\S]*?)^```$/gm)) {

@@ -1,4 +1,4 @@
-import { type ParseResult, parseSync, Visitor } from "oxc-parser";
+import { type Argument, type ParseResult, parseSync, Visitor } from "oxc-parser";
 
 /** A module that a file names, however it does. */
 export interface NamedModule {
@@ -12,9 +12,12 @@ export interface Piece {
   readonly line: number;
 }
 
-/** `import`, `export … from`, `import()` and `import("…").Type`, as the parser finds them: never in a string or comment. */
+/**
+ * `import`, `export … from`, `import()`, `import("…").Type`, `import … = require()`, `require()`,
+ * `declare module` and `/// <reference>`, as the parser finds them: never in a string or another comment.
+ */
 export function modulesNamedIn(path: string, source: string): readonly NamedModule[] {
-  const { program, module } = parsed(path, source);
+  const { program, module, comments } = parsed(path, source);
   const named: NamedModule[] = module.staticImports.map(({ moduleRequest, entries }) => ({
     specifier: moduleRequest.value,
     typeOnly: entries.length > 0 && entries.every(({ isType }) => isType),
@@ -26,13 +29,40 @@ export function modulesNamedIn(path: string, source: string): readonly NamedModu
   }
   new Visitor({
     ImportExpression({ source }) {
-      if (source.type === "Literal") named.push({ specifier: String(source.value), typeOnly: false });
+      const specifier = textOf(source);
+      if (specifier !== undefined) named.push({ specifier, typeOnly: false });
+    },
+    CallExpression({ callee, arguments: [given] }) {
+      const specifier = given && textOf(given);
+      if (callee.type === "Identifier" && callee.name === "require" && specifier !== undefined)
+        named.push({ specifier, typeOnly: false });
+    },
+    TSImportEqualsDeclaration({ moduleReference, importKind }) {
+      if (moduleReference.type === "TSExternalModuleReference")
+        named.push({ specifier: moduleReference.expression.value, typeOnly: importKind === "type" });
+    },
+    TSModuleDeclaration({ id }) {
+      if (id.type === "Literal") named.push({ specifier: id.value, typeOnly: true });
     },
     TSImportType({ source }) {
       named.push({ specifier: String(source.value), typeOnly: true });
     },
   }).visit(program);
+  for (const { type, value } of comments) {
+    const [, what, specifier = ""] =
+      /^\/\s*<reference\s+(path|types)\s*=\s*["']([^"']+)["']/.exec(value) ?? [];
+    if (type !== "Line" || what === undefined) continue;
+    const isBare = what === "path" && !specifier.startsWith(".") && !specifier.startsWith("/");
+    named.push({ specifier: isBare ? `./${specifier}` : specifier, typeOnly: true });
+  }
   return named;
+}
+
+/** The text of a literal, also of a template without holes. */
+function textOf(node: Argument): string | undefined {
+  if (node.type === "Literal") return typeof node.value === "string" ? node.value : undefined;
+  if (node.type !== "TemplateLiteral" || node.expressions.length > 0) return undefined;
+  return node.quasis[0]?.value.cooked ?? undefined;
 }
 
 /** The names under which a file exports values: no types. */
@@ -41,6 +71,68 @@ export function exportedBy(path: string, source: string): readonly string[] {
   return module.staticExports.flatMap(({ entries }) =>
     entries.flatMap(({ isType, exportName: { name } }) => (isType || name === null ? [] : [name])),
   );
+}
+
+/** A name that a file exports, and where it comes from, if from another file. */
+export interface Exported {
+  readonly name: string;
+  readonly from: string | undefined;
+  /** What it is called there. */
+  readonly imported: string;
+}
+
+/** All that a file exports by name, types included. */
+export function exportsOf(path: string, source: string): readonly Exported[] {
+  const { module } = parsed(path, source);
+  return module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ exportName, importName, moduleRequest }) =>
+      exportName.name === null
+        ? []
+        : [
+            {
+              name: exportName.name,
+              from: moduleRequest?.value,
+              imported: importName.name ?? exportName.name,
+            },
+          ],
+    ),
+  );
+}
+
+/** What a file declares at its top, each overload by itself, and whether a docstring stands before it. */
+export function declarationsIn(
+  path: string,
+  source: string,
+): readonly { readonly name: string; readonly line: number; readonly isDescribed: boolean }[] {
+  const { program, comments } = parsed(path, source);
+  const lineAt = lines(source);
+  const isDescribed = (start: number) =>
+    comments.some(
+      ({ type, value, end }) =>
+        type === "Block" && value.startsWith("*") && end <= start && source.slice(end, start).trim() === "",
+    );
+  return program.body.flatMap((statement) => {
+    const declared =
+      statement.type === "ExportNamedDeclaration" && statement.declaration !== null
+        ? statement.declaration
+        : statement;
+    const names =
+      declared.type === "VariableDeclaration"
+        ? declared.declarations.map(({ id }) => (id.type === "Identifier" ? id.name : undefined))
+        : "id" in declared && declared.id?.type === "Identifier"
+          ? [declared.id.name]
+          : [];
+    // A comment for the linter may stand between.
+    const start = beforeLineComments(source, statement.start);
+    return names.flatMap((name) =>
+      name === undefined ? [] : [{ name, line: lineAt(statement.start), isDescribed: isDescribed(start) }],
+    );
+  });
+}
+
+function beforeLineComments(source: string, start: number): number {
+  const before = source.slice(0, start).replace(/(?<=^|\n)(?:[ \t]*\/\/[^\n]*\n)+$/, "");
+  return before.length;
 }
 
 /** The static methods of each class, as `Class.method`. */
@@ -72,6 +164,61 @@ export function identifiersIn(path: string, source: string): readonly Piece[] {
     Property: addKey,
     PropertyDefinition: addKey,
     TSPropertySignature: addKey,
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
+/** How the sentences of errors begin: the texts of `new MessagingError`, and the subjects given to `readable`. */
+export function subjectsIn(path: string, source: string): readonly Piece[] {
+  const found: Piece[] = [];
+  const lineAt = lines(source);
+  const add = (node: Argument | undefined) => {
+    if (node === undefined) return;
+    const text = node.type === "TemplateLiteral" ? node.quasis[0]?.value.cooked : textOf(node);
+    if (text) found.push({ text, line: lineAt(node.start) });
+  };
+  new Visitor({
+    NewExpression({ callee, arguments: given }) {
+      if (callee.type === "Identifier" && callee.name === "MessagingError") add(given[1]);
+    },
+    CallExpression({ callee, arguments: given }) {
+      if (callee.type === "Identifier" && callee.name === "readable") add(given[0]);
+    },
+  }).visit(parsed(path, source).program);
+  return found;
+}
+
+/** A `new MessagingError(…)`. */
+export interface MadeError {
+  /** As the source has it: without quotes where it is a literal. */
+  readonly code: string;
+  readonly line: number;
+  readonly hasRemedy: boolean;
+  /** The text of the remedy, where it is a literal. */
+  readonly remedy: string | undefined;
+}
+
+/** Every `new MessagingError(…)`, and whether its options have a remedy. */
+export function errorsMadeIn(path: string, source: string): readonly MadeError[] {
+  if (!source.includes("new MessagingError(")) return [];
+  const found: MadeError[] = [];
+  const lineAt = lines(source);
+  new Visitor({
+    NewExpression({ callee, arguments: given, start }) {
+      if (callee.type !== "Identifier" || callee.name !== "MessagingError") return;
+      const [code, , options] = given;
+      const properties = options?.type === "ObjectExpression" ? options.properties : [];
+      const remedy = properties.find(
+        (one) => one.type === "Property" && one.key.type === "Identifier" && one.key.name === "remedy",
+      );
+      const value = remedy?.type === "Property" && remedy.value.type === "Literal" ? remedy.value.value : "";
+      found.push({
+        code: code === undefined ? "" : source.slice(code.start, code.end).replaceAll('"', ""),
+        line: lineAt(start),
+        hasRemedy: remedy !== undefined,
+        remedy: typeof value === "string" && value !== "" ? value : undefined,
+      });
+    },
   }).visit(parsed(path, source).program);
   return found;
 }

@@ -15,6 +15,18 @@ describe("the words check", () => {
     ]);
   });
 
+  it("catches the small letters of a variable that is named for a retired word", () => {
+    const source = "for (const flight of this.#inFlight) send(flight, { link: context.link });";
+    expect(problemsIn("packages/core/src/a.ts", source)).toEqual([
+      "packages/core/src/a.ts:1: flight: use inFlight",
+      "packages/core/src/a.ts:1: link: use connector, connection",
+    ]);
+    expect(problemsIn("packages/core/src/a.ts", "const inFlight = preflight; // in flight, a link")).toEqual(
+      [],
+    );
+    expect(problemsIn("a.ts", "const outboxes = holdsBack;")).toHaveLength(2);
+  });
+
   it("catches a file's name and a folder's", () => {
     expect(problemsIn("packages/kafka/src/delays/mover.ts", "")).toHaveLength(1);
     expect(problemsIn("packages/conformance/src/saboteurs/index.ts", "")).toHaveLength(1);

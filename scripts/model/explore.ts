@@ -1,6 +1,7 @@
 import { type Program, runProgram, type Variant } from "@waybill/conformance/model";
 import fc from "fast-check";
 import { arbitraryProgram } from "./arbitrary-program.ts";
+import { knownPrograms } from "./known-programs.ts";
 import { randomFrom } from "./random-from.ts";
 import { variants as allVariants } from "./variants.ts";
 
@@ -30,6 +31,8 @@ export async function explore({ programs, seed, variant, path, endsAtFirst }: Ex
   const began = Date.now();
   const failed = new Set<Variant>();
   const share = Math.ceil(programs / variants.length);
+  if (path === undefined)
+    for (const each of variants) if (await isKnownFailing(each)) failed.add(each);
   // In rounds, so that each variant has a turn soon.
   for (let done = 0; done < share; done += roundPrograms) {
     for (const each of variants) {
@@ -43,6 +46,26 @@ export async function explore({ programs, seed, variant, path, endsAtFirst }: Ex
   for (const each of variants)
     console.log(`${failed.has(each) ? "FAILS" : "holds"}  ${each.name}: ${each.about}`);
   return failed.size > 0;
+}
+
+/** Runs those that are known, and prints the first failing one. */
+async function isKnownFailing(variant: Variant): Promise<boolean> {
+  for (const [number, program] of knownPrograms.entries()) {
+    const { violations, log } = await runSteadily(variant, program, true);
+    if (violations.length === 0) continue;
+    console.log(`\n${variant.name}: a program fails (number ${number} of those that are known):`);
+    print(program, log, violations);
+    console.log(`Again: npm run model -- --variant ${variant.name}\n`);
+    return true;
+  }
+  return false;
+}
+
+function print({ settings, commands }: Program, log: readonly string[], violations: readonly string[]): void {
+  console.log(JSON.stringify(settings));
+  for (const command of commands) console.log(`  ${JSON.stringify(command)}`);
+  console.log(`What happened:\n  ${log.join("\n  ")}`);
+  console.log(`What is wrong:\n  ${violations.join("\n  ")}`);
 }
 
 /** Runs some programs, and prints what the first failing one comes down to. */
@@ -67,10 +90,7 @@ async function isRoundFailing(
   console.log(
     `\n${variant.name}: a program fails (seed ${seed}, after ${result.numRuns} programs and ${result.numShrinks} steps of shrinking):`,
   );
-  console.log(JSON.stringify(program.settings));
-  for (const command of program.commands) console.log(`  ${JSON.stringify(command)}`);
-  console.log(`What happened:\n  ${log.join("\n  ")}`);
-  console.log(`What is wrong:\n  ${violations.join("\n  ")}`);
+  print(program, log, violations);
   console.log(
     `Again: npm run model -- --variant ${variant.name} --seed ${seed} --path ${result.counterexamplePath}\n`,
   );

@@ -54,6 +54,10 @@ export class LogConnection implements Connection {
     return consumer;
   }
 
+  brokerTime(): number {
+    return this.#broker.clock.now();
+  }
+
   async close(): Promise<void> {
     this.#end(new MessagingError("CLOSED", "The connection is closed."));
   }

@@ -1,4 +1,12 @@
-import { bringUp, findFreePort, portVariable, statusOf, takeDown, urlVariable } from "@waybill/local-brokers";
+import {
+  bringUp,
+  findFreePort,
+  homeFolder,
+  portVariable,
+  statusOf,
+  takeDown,
+  urlVariable,
+} from "@waybill/local-brokers";
 import { mayKillBrokers } from "./may-kill.ts";
 
 /** One that was started for a test file, and how to end it. */
@@ -40,7 +48,7 @@ export async function buildPstest(environment: NodeJS.ProcessEnv): Promise<void>
 
 /** The environment with the home in which pstest runs beside the emulator. */
 export function pstestEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...environment, WAYBILL_BROKERS_HOME: `${environment.WAYBILL_BROKERS_HOME}-pstest` };
+  return { ...environment, WAYBILL_BROKERS_HOME: `${homeFolder(environment)}-pstest` };
 }
 
 /** The environment in which this emulator is started on a free port, and no other is found. */

@@ -45,6 +45,16 @@ describe("waybill conformance", () => {
     }
   });
 
+  it("says once that the broker is unreachable, and runs no case", async () => {
+    const started = performance.now();
+    const { code, out, err } = await waybill(["conformance", "redis://127.0.0.1:1"]);
+    expect(err).toContain("Could not connect to redis");
+    expect(err).toContain("No case was run.");
+    expect(err.trimEnd().split("\n"), "one problem").toHaveLength(2);
+    expect([code, out]).toEqual([1, ""]);
+    expect(performance.now() - started).toBeLessThan(30_000);
+  });
+
   it.each([
     [["conformance"], "was given 0 URLs. Give one, such as memory:"],
     [["conformance", "memory:", "redis://localhost"], "was given 2 URLs"],

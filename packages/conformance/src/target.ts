@@ -79,14 +79,17 @@ export interface ExternalMessage {
 /** Produces and reads with the vendor client alone. Addresses are `topic` or `queue`, and exist. */
 export interface ExternalClient {
   publish(to: Address, message: ExternalMessage): Promise<void>;
-  /** Starts to read what is published from now on; resolves once nothing would be missed. */
-  listen(from: Address): Promise<ExternalListener>;
+  /**
+   * Starts to read what is published from now on; resolves once nothing would be missed. Where the
+   * vendor's client pushes, `arrived` is called with each message, and the listener has no `next`.
+   */
+  listen(from: Address, arrived: (message: ExternalMessage) => void): Promise<ExternalListener>;
   close(): Promise<void>;
 }
 
 export interface ExternalListener {
   /** The next message; rejects after ten seconds without one. */
-  next(): Promise<ExternalMessage>;
+  next?(): Promise<ExternalMessage>;
   close(): Promise<void>;
 }
 

@@ -45,6 +45,7 @@ function wrapConnection(own: Connection, { connection, consumer }: Replacements)
       inspect: (addresses, call) => own.topology.inspect(addresses, call),
       remove: (addresses, call) => own.topology.remove(addresses, call),
     },
+    ...(own.brokerTime === undefined ? {} : { brokerTime: () => own.brokerTime?.() }),
     close: () => own.close(),
   };
   // `native` is a getter, so properties are copied over the base and not spread with it.

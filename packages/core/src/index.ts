@@ -1,6 +1,7 @@
 export type { Client, Health } from "./api/client.ts";
 export { bytes, type Codec, json, text } from "./api/codec.ts";
 export type {
+  BlockedOrDiscarded,
   ConsumeOptions,
   GiveTheContractAKey,
   OptionsByOrder,
@@ -34,13 +35,22 @@ export type {
 export type { Observer } from "./api/observer.ts";
 export type { ClientMiddleware, ClientOptions, ConnectConfig } from "./api/options.ts";
 export { PostponedError } from "./api/postponed-error.ts";
-export type { MessageOptions, Publisher, PublishOptions, Receipt } from "./api/publisher.ts";
+export type {
+  DelayByOrder,
+  DelayWithoutAKey,
+  MessageOptions,
+  PublishBatchOptions,
+  Publisher,
+  PublishOptions,
+  Receipt,
+} from "./api/publisher.ts";
 export type { Queue, QueueConsumer, QueueSender } from "./api/queue.ts";
 export type { ConsumerRef, DeadLetterInfo, RedriveOptions, RedriveReport } from "./api/redrive.ts";
 export type { Logger } from "./api/reporting.ts";
 export type {
   Askable,
   GiveTheContractAReply,
+  RequestDelivery,
   Requester,
   RequestOptions,
   Responder,

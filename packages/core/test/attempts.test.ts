@@ -9,6 +9,50 @@ const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => "k" });
 const lost = new MessagingError("CONNECTION_LOST", "gone");
 
+describe("what its handler puts off in the very turn in which its connection is lost", () => {
+  it("uses no attempt, and comes no earlier than it said", async () => {
+    const { client, driver, clock } = await connected();
+    const began: number[] = [];
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, async (_value, { attempt }) => {
+      began.push(attempt);
+      if (began.length > 1) return;
+      driver.connection.hooks.lost(lost);
+      throw new PostponedError("not now", { delayMs: 60_000 });
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.pass(10_000);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(40_000);
+    expect(began).toEqual([1]);
+    await clock.pass(20_000);
+    expect(began).toEqual([1, 1]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("uses none either where its handler says so once it is told", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry: { maxAttempts: 3 } }, handler.handler);
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.settle();
+    const first = handler.deliveries[0];
+    const { promise: told, resolve } = Promise.withResolvers<void>();
+    first?.signal.addEventListener("abort", () => resolve());
+    driver.connection.hooks.lost(lost);
+    await told;
+    handler.fail(1, new PostponedError("not now", { delayMs: 60_000 }));
+    await clock.pass(10_000);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(60_000);
+    expect(handler.began).toEqual(["1", "1"]);
+    handler.end(1);
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+});
+
 describe("what no handler has seen", () => {
   it("uses no attempt, however often its connection is lost", async () => {
     const { client, driver, clock } = await connected();
@@ -255,6 +299,34 @@ describe("a keyed retry", () => {
       1,
       [{ delayMs: 60_000, redeliveries: 1 }],
     ]);
+  });
+
+  it("that was asked for by a handler which does not end keeps its backoff, and uses one attempt", async () => {
+    const { client, driver, clock } = await connected();
+    const called: number[] = [];
+    const begin = () =>
+      client.consume(Keyed, {}, async (_value, received) => {
+        called.push(received.attempt);
+        if (called.length > 1) return;
+        expect(await received.retry({ delayMs: 60_000 })).toBe("settled");
+        await never;
+      });
+    const subscription = await begin();
+    const message = delivery(1, { key: "k" });
+    driver.consumer().deliver(message);
+    await clock.settle();
+    const closing = subscription.close({ timeoutMs: 1_000 });
+    await clock.pass(10_000);
+    await closing;
+    expect([...(driver.consumer().closedWith?.delayed.values() ?? [])]).toEqual([
+      { delayMs: 60_000, redeliveries: 1 },
+    ]);
+    await begin();
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(40_000);
+    expect(called).toEqual([1]);
+    await clock.pass(20_000);
+    expect(called).toEqual([1, 2]);
   });
 
   it("tells the consumer that closes what it waited for", async () => {

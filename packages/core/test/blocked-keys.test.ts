@@ -450,7 +450,7 @@ describe("a blocked key and its process", () => {
   });
 
   it("keeps no more than the subscription may hold, and that is told of", async () => {
-    const bench = await staged({}, { prefetch: 1 });
+    const bench = await staged({}, { prefetch: 1, prefetchBytes: 2 ** 20 });
     const { deliver, handler, clock, subscription, errors, deadLetters } = bench;
     await deliver(a("a1"));
     handler.fail("a1", new NonRetryableError("no"));
@@ -501,7 +501,7 @@ describe("the option", () => {
     const { client, driver } = await connected();
     const refusals = [
       client.consume(Plain, { afterDeadLetter: "block" as never }, () => {}),
-      client.consume(Keyed, { afterDeadLetter: "block", deadLetter: "discard" }, () => {}),
+      client.consume(Keyed, { afterDeadLetter: "block", deadLetter: "discard" as never }, () => {}),
       client.consume(Keyed, { afterDeadLetter: "stop" as "block" }, () => {}),
       client.subscribe(Events, { broadcast: true, afterDeadLetter: "block" as never }, () => {}),
     ];

@@ -676,7 +676,7 @@ describe("the destination", () => {
 
 describe("senders", () => {
   it("with nothing to do are let go of when there are many, and come back with what they are given", async () => {
-    const { driver, link, cache } = senders();
+    const { driver, connector, cache } = senders();
     const address = (name: string): Address => ({
       kind: "queue",
       name,
@@ -686,7 +686,7 @@ describe("senders", () => {
       ordered: false,
       retained: false,
     });
-    await link.open(1_000);
+    await connector.open(1_000);
     const message = (id: string) => ({ id }) as WireMessage;
     const late = Array.from({ length: 1_200 }, (_, index) => cache.get(address(`q${index}`)));
     await Promise.all(late.map((sender, index) => sender.add(message(`${index}`), 1)));
@@ -704,7 +704,7 @@ describe("senders", () => {
     const driver = new ScriptedDriver();
     const clock = new ManualClock();
     const ignore = () => {};
-    const link = new ReconnectingConnection(driver, {
+    const connector = new ReconnectingConnection(driver, {
       endpoint: undefined,
       clock,
       initialMs: 1,
@@ -714,7 +714,7 @@ describe("senders", () => {
     });
     const cache = new SenderCache({
       driver,
-      link,
+      connector,
       clock,
       budget: new PendingBudget(10_000, 10_000),
       timeoutMs: 1_000,
@@ -727,7 +727,7 @@ describe("senders", () => {
       isPrepared: () => false,
       forget: ignore,
     });
-    return { driver, link, cache };
+    return { driver, connector, cache };
   }
 });
 

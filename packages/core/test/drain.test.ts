@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { queue, topic } from "../src/index.ts";
+import { type Client, type Delivery, queue, type Subscription, topic } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { VendorError } from "./scripted-driver.ts";
-import { connected, delivery, failureOf, gate, never, values } from "./workbench.ts";
+import { connected, delivery, failureOf, gate, never, values, type Workbench } from "./workbench.ts";
 
 const Jobs = queue<number>("jobs");
 const Keyed = queue<number>("keyed", { key: () => undefined });
@@ -41,6 +41,46 @@ describe("close", () => {
     expect(subscription.state).toBe("closed");
     expect(await subscription.ended).toBe(undefined);
     expect(clock.timers).toBe(0);
+  });
+
+  type Close = (bench: Workbench, subscription: Subscription) => Promise<void>;
+  const of = (what: "client" | "subscription", timeoutMs?: number): Close => {
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    return ({ client }, subscription) => (what === "client" ? client : subscription).close(options);
+  };
+  const twoClosings: readonly [string, Close, Close, number][] = [
+    ["a client's", of("subscription", Number.POSITIVE_INFINITY), of("client", 200), 200],
+    ["a subscription's second, of 0", of("subscription"), of("subscription", 0), 0],
+    ["a client's second, of 0", of("client"), of("client", 0), 100],
+    ["a subscription's, shorter than its client's", of("client"), of("subscription", 200), 200],
+    ["the first, shorter than the second", of("subscription", 300), of("subscription", 60_000), 200],
+  ];
+  for (const [whose, first, second, endsAfterMs] of twoClosings) {
+    it(`ends with the shortest time that anybody gives it: ${whose}`, async () => {
+      const bench = await connected();
+      const { client, driver, clock } = bench;
+      const subscription = await client.consume(Jobs, () => never);
+      driver.consumer().deliver(delivery(1));
+      await clock.settle();
+      const closings = [watch(first(bench, subscription))];
+      await clock.pass(100);
+      closings.push(watch(second(bench, subscription)));
+      await clock.pass(endsAfterMs);
+      expect(closings.map(({ over }) => over)).toEqual([true, true]);
+      expect(driver.consumer().settled).toEqual([]);
+      expect(clock.timers).toBe(0);
+    });
+  }
+
+  it("cuts short also the storing of what was published, when asked a second time", async () => {
+    const { client, clock } = await connected({ publish: () => never });
+    void failureOf(client.send(Jobs, 1));
+    await clock.settle();
+    const closings = [watch(client.close())];
+    await clock.pass(1_000);
+    closings.push(watch(client.close({ timeoutMs: 0 })));
+    await clock.pass(0);
+    expect(closings.map(({ over }) => over)).toEqual([true, true]);
   });
 
   it("at once when nothing runs, with a receive under way", async () => {
@@ -412,6 +452,231 @@ describe("closing from within a handler", () => {
   });
 });
 
+describe("closing from within the body of a loop", () => {
+  const closes = {
+    "the client": (client: Client) => client.close(),
+    "its subscription": (_: Client, each: Delivery) => each.subscription.close(),
+  };
+
+  it.each(Object.entries(closes))(
+    "%s is told of once, and resolves when all others have ended; its message is settled",
+    async (what, close) => {
+      const { client, driver, clock, errors } = await connected();
+      const hands = new ManualHandler();
+      const seen: unknown[] = [];
+      const others = await client.consume(queue<number>("others"), hands.handler);
+      const messages = client.messages(Jobs);
+      const subscription = await messages.ready();
+      driver.consumer("others").deliver(delivery(3));
+      driver.consumer("jobs").deliver(delivery(1), delivery(2));
+      const loop = async () => {
+        for await (const each of messages) {
+          await turn();
+          seen.push(each.value);
+          if (each.value === 2) await close(client, each);
+          seen.push(`closed ${each.value}`);
+          await each.ack();
+        }
+      };
+      const looped = watch(loop());
+      await clock.pass(500);
+      const waits = what === "the client";
+      expect(seen.at(-1)).toBe(waits ? 2 : "closed 2");
+      hands.end(3);
+      await clock.pass(100);
+      expect(seen).toEqual([1, "closed 1", 2, "closed 2"]);
+      expect(looped.over).toBe(true);
+      expect(driver.consumer("jobs").settled).toEqual(["ack 1", "ack 2"]);
+      expect(subscription.state).toBe("closed");
+      expect(others.state).toBe(waits ? "closed" : "running");
+      if (waits) expect(client.health().status).toBe("closed");
+      expect(errors).toMatchObject([
+        {
+          code: "INVALID_ARGUMENT",
+          message: expect.stringContaining('A loop over "jobs" waits for its own subscription to close.'),
+        },
+      ]);
+      expect(clock.timers).toBe(0);
+    },
+  );
+
+  it.each(Object.entries(closes))(
+    "%s: what the body leaves unsettled is handed back when it asks for more, or leaves",
+    async (_, close) => {
+      for (const leaves of [false, true]) {
+        const { client, driver, clock } = await connected();
+        const messages = client.messages(Jobs);
+        const subscription = await messages.ready();
+        driver.consumer().deliver(delivery(1));
+        const loop = async () => {
+          for await (const each of messages) {
+            await close(client, each);
+            if (leaves) break;
+          }
+        };
+        const looped = watch(loop());
+        await clock.pass(500);
+        expect(looped.over).toBe(true);
+        expect(driver.consumer().settled).toEqual([]);
+        expect(driver.consumer().closed).toBe(1);
+        expect(subscription.state).toBe("closed");
+        expect(clock.timers).toBe(0);
+      }
+    },
+  );
+
+  it("is one thing, and closing beside it is another: that waits for the body", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const messages = client.messages(Jobs);
+    await messages.ready();
+    const works = gate();
+    const loop = async () => {
+      for await (const each of messages) {
+        await works.opened;
+        await each.ack();
+      }
+    };
+    // Begins in this very context, as a program does that goes on beside its loop.
+    const looped = loop();
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = watch(client.close());
+    await clock.pass(500);
+    expect(closing.over).toBe(false);
+    works.open();
+    await clock.pass(500);
+    expect(closing.over).toBe(true);
+    await looped;
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toEqual([]);
+  });
+
+  it("waits for what other code holds that the loop has started", async () => {
+    const { client, driver, clock } = await connected();
+    const messages = client.messages(Jobs);
+    await messages.ready();
+    driver.consumer().deliver(delivery(1), delivery(2));
+    const works = [gate(), gate()] as const;
+    const handle = async (each: Delivery<number>) => {
+      await works[each.value - 1]?.opened;
+      await each.ack();
+    };
+    let closed = false;
+    const loop = async () => {
+      for await (const each of messages) {
+        void handle(each);
+        if (each.value !== 2) continue;
+        await client.close();
+        closed = true;
+      }
+    };
+    const looped = watch(loop());
+    await clock.pass(500);
+    expect(closed).toBe(false);
+    works[0].open();
+    await clock.pass(500);
+    expect([closed, looped.over]).toEqual([true, false]);
+    works[1].open();
+    await clock.pass(500);
+    expect(looped.over).toBe(true);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+  });
+
+  it("that runs in a handler is also closing from within the handler", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const outer = await client.consume(queue<number>("outer"), async () => {
+      for await (const each of client.messages(Jobs)) {
+        await each.ack();
+        if (each.value === 2) await outer.close();
+        if (each.value === 2) break;
+      }
+    });
+    driver.consumer("outer").deliver(delivery(1));
+    await clock.settle();
+    driver.consumer("jobs").deliver(delivery(1), delivery(2));
+    await clock.pass(500);
+    expect(outer.state).toBe("closed");
+    expect(driver.consumer("outer").settled).toEqual(["ack 1"]);
+    expect(errors).toMatchObject([{ message: expect.stringContaining('A handler of "outer"') }]);
+  });
+});
+
+describe("closing from within a publish middleware", () => {
+  async function closingOnPublish() {
+    const closed: string[] = [];
+    const bench: Awaited<ReturnType<typeof connected>> = await connected(
+      {},
+      {
+        middleware: {
+          publish: [
+            async (_message, next) => {
+              await turn();
+              await bench.client.close();
+              closed.push("client");
+              return next();
+            },
+          ],
+        },
+      },
+    );
+    return { ...bench, closed };
+  }
+
+  it("is told of once, and not waited out; its message is stored", async () => {
+    const { client, driver, clock, errors, closed } = await closingOnPublish();
+    const published = [client.publish(Orders, 1), client.publish(Orders, 2)];
+    await clock.pass(500);
+    await Promise.all(published);
+    expect(closed).toEqual(["client", "client"]);
+    expect(values(driver.sent("orders"))).toEqual([1, 2]);
+    expect(client.health().status).toBe("closed");
+    expect(errors).toMatchObject([
+      { code: "INVALID_ARGUMENT", message: expect.stringContaining("A publish middleware waits") },
+    ]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("waits for handlers, but not for the one whose publish it is", async () => {
+    const { client, driver, clock, closed } = await closingOnPublish();
+    const hands = new ManualHandler();
+    await client.consume(Jobs, hands.handler);
+    await client.consume(Keyed, async () => void (await client.publish(Orders, 1)));
+    driver.consumer("jobs").deliver(delivery(1));
+    driver.consumer("keyed").deliver(delivery(2));
+    await clock.pass(500);
+    expect(closed).toEqual([]);
+    hands.end(1);
+    await clock.pass(500);
+    expect(closed).toEqual(["client"]);
+    expect(driver.consumer("keyed").settled).toEqual(["ack 2"]);
+    expect(client.health().status).toBe("closed");
+  });
+
+  it("of a publish that has ended waits for all the others", async () => {
+    const leftBehind = gate();
+    const asked: Promise<void>[] = [];
+    const bench: Awaited<ReturnType<typeof connected>> = await connected(
+      {},
+      {
+        middleware: {
+          publish: [
+            (_message, next) => {
+              void leftBehind.opened.then(() => asked.push(bench.client.close()));
+              return next();
+            },
+          ],
+        },
+      },
+    );
+    await bench.client.publish(Orders, 1);
+    leftBehind.open();
+    await bench.clock.pass(500);
+    await asked[0];
+    expect(bench.client.health().status).toBe("closed");
+    expect(bench.errors).toEqual([]);
+  });
+});
+
 describe("a closing that has to wait", () => {
   /** What was told of it, after the second, and after all of it. */
   async function toldOf(bench: Awaited<ReturnType<typeof connected>>, closing: Promise<unknown>) {
@@ -437,39 +702,23 @@ describe("a closing that has to wait", () => {
     ]);
   });
 
-  it("for the very loop that closes it says so", async () => {
-    for (const whole of [true, false]) {
-      const bench = await connected();
-      const messages = bench.client.messages(Jobs);
-      await messages.ready();
-      bench.driver.consumer().deliver(delivery(1));
-      const loop = async () => {
-        for await (const each of messages) await (whole ? bench.client.close() : each.subscription.close());
-      };
-      expect(await toldOf(bench, loop())).toEqual([
-        expect.stringContaining('DRAINING Closing "jobs" waits for 1 of its deliveries, which a loop holds'),
-      ]);
-    }
+  it("for a loop that holds a delivery says so", async () => {
+    const bench = await connected();
+    const messages = bench.client.messages(Jobs);
+    await messages.ready();
+    bench.driver.consumer().deliver(delivery(1));
+    await messages.next();
+    const loop = messages.next();
+    expect(await toldOf(bench, bench.client.close({ timeoutMs: 5_000 }))).toEqual([
+      expect.stringContaining('DRAINING Closing "jobs" waits for 1 of its deliveries, which a loop holds'),
+    ]);
+    expect((await loop).done).toBe(true);
   });
 
-  it("for publishes says so, a publish middleware's among them", async () => {
-    const closing: Promise<void>[] = [];
-    const bench: Awaited<ReturnType<typeof connected>> = await connected(
-      {},
-      {
-        middleware: {
-          publish: [
-            async (_message, next) => {
-              closing.push(bench.client.close({ timeoutMs: 5_000 }));
-              await closing[0];
-              return next();
-            },
-          ],
-        },
-      },
-    );
+  it("for publishes says so", async () => {
+    const bench = await connected({ publish: () => never });
     const published = failureOf(bench.client.publish(Orders, 1));
-    expect(await toldOf(bench, published)).toEqual([
+    expect(await toldOf(bench, bench.client.close({ timeoutMs: 5_000 }))).toEqual([
       expect.stringContaining("DRAINING Closing the client waits for 1 of its publishes"),
     ]);
     expect((await published)?.code).toBe("CLOSED");

@@ -1,6 +1,15 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { MessagingError, NonRetryableError, PartialFailureError, UnsupportedError } from "../src/index.ts";
+import { closed } from "../src/errors/ended.ts";
+import {
+  circuitBreaker,
+  MessagingError,
+  NonRetryableError,
+  PartialFailureError,
+  timeout,
+  topic,
+  UnsupportedError,
+} from "../src/index.ts";
 import { normalise } from "../src/spi/normalise.ts";
 import { ScriptedDriver } from "./scripted-driver.ts";
 
@@ -110,4 +119,20 @@ describe("whatever a driver throws", () => {
         expect(normalise(driver, cause)).toMatchObject({ code: "BROKER_ERROR", retryable: true });
     }
   });
+});
+
+describe("a refused argument", () => {
+  const refused: Record<string, [() => unknown, string]> = {
+    "a time-out": [() => timeout(-5), "`timeout` takes a number above 0, not -5. Pass a number above 0."],
+    "a threshold": [() => circuitBreaker({ failureThreshold: 0 }), "not 0. Pass a number of at least 1."],
+    "a key": [() => topic("orders", { key: "id" as never }), 'takes a function, not "id". Pass a function.'],
+  };
+  it.each(Object.entries(refused))("names the value and what to pass: %s", (_what, [call, text]) => {
+    expect(call).toThrow(text);
+  });
+});
+
+it("what is closed is opened again as it was opened", () => {
+  expect(closed("client").message).toBe("The client is closed. Connect again with `connect`.");
+  expect(closed("subscription").message).toBe("The subscription is closed. Subscribe or consume again.");
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { queue, topic } from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
-import { connected, delivery, never } from "./workbench.ts";
+import { connected, delivery, gate, never } from "./workbench.ts";
 
 interface Keyed {
   readonly k: string;
@@ -27,14 +27,43 @@ describe("a key whose handler is slow", () => {
     expect(subscription).toMatchObject({ running: 1, held: 501 });
   });
 
-  it("is bounded all the same: no more is received than may wait", async () => {
-    const { client, driver, clock } = await connected();
-    const subscription = await client.consume(Jobs, { prefetch: 10, concurrency: 1 }, () => never);
+  it("is bounded all the same: no more is received than may wait, and that is told of once", async () => {
+    const warnings: string[] = [];
+    const logger = { ...console, warn: (_: object, text: string) => void warnings.push(text) };
+    const { client, driver, clock } = await connected({}, { logger });
+    const options = { prefetch: 10, concurrency: 1, prefetchBytes: 2 ** 20 };
+    const subscription = await client.consume(Jobs, options, () => never);
     for (let n = 0; n < 6_000; n++) driver.consumer().deliver(job("slow", n));
     for (let i = 0; i < 50; i++) await clock.settle();
     await expect.poll(() => subscription.held).toBeGreaterThan(4_000);
     expect(subscription.held).toBeLessThan(4_200);
     expect(driver.consumer().waiting).toBeGreaterThan(1_700);
+    expect(warnings.filter((text) => text.includes("Nothing more of"))).toHaveLength(1);
+  });
+
+  it("lets other keys go on behind any number of its followers, for as long as these fit into the bytes", async () => {
+    const { client, driver } = await connected({ growingPrefetch: true });
+    const done: number[] = [];
+    const first = gate();
+    const subscription = await client.consume(Jobs, { prefetch: 100, concurrency: 10 }, async ({ k, n }) => {
+      if (k === "slow" && n === 0) await first.opened;
+      if (k === "slow") slow.push(n);
+      else done.push(n);
+    });
+    const slow: number[] = [];
+    const consumer = driver.consumer();
+    expect(consumer.source.prefetch).toBe(4_196);
+    for (let n = 0; n < 9_001; n++) consumer.deliver(job("slow", n));
+    for (let n = 0; n < 200; n++) consumer.deliver(job(`other-${n}`, n));
+    await expect.poll(() => done.length).toBe(200);
+    expect(subscription.held).toBe(9_001);
+    expect(consumer.prefetches).toEqual([8_292, 16_484]);
+    first.open();
+    await expect.poll(() => slow.length).toBe(9_001);
+    expect(slow).toEqual(slow.toSorted((a, b) => a - b));
+    for (let n = 0; n < 200; n++) consumer.deliver(job(`other-${n}`, n));
+    await expect.poll(() => done.length).toBe(400);
+    expect(consumer.prefetches.at(-1)).toBe(4_196);
   });
 
   it("fills the prefetch in bytes of nobody either, and is bounded in bytes all the same", async () => {

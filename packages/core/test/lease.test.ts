@@ -85,6 +85,46 @@ describe("a lease", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("is renewed for what was prefetched while the subscription drains, until it is handed back", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new ManualHandler();
+    const subscription = await client.consume(Keyed, { concurrency: 1 }, hands.handler);
+    driver
+      .consumer()
+      .deliver(delivery(1, { key: "a" }), delivery(2, { key: "a" }), delivery(3, { key: "b" }));
+    await clock.settle();
+    const closing = subscription.close();
+    await clock.pass(2_500);
+    expect(driver.consumer().extended.map((batch) => values(batch).sort())).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+    hands.end(1);
+    await closing;
+    expect(driver.consumer().startedAtClose).toEqual([]);
+    expect(driver.consumer().closedWith?.delayed.size).toBe(0);
+    expect(hands.began).toEqual(["1"]);
+  });
+
+  it("is renewed while a subscription drains for what arrives as it begins to, and not once the broker has that back", async () => {
+    const { client, driver, clock } = await leased({
+      extend: (batch) => batch.filter((each) => values([each])[0] === 2),
+    });
+    const hands = new ManualHandler();
+    const subscription = await client.consume(Jobs, { concurrency: 1 }, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    driver.consumer().deliver(delivery(2), delivery(3));
+    const closing = subscription.close();
+    await clock.pass(2_500);
+    expect(driver.consumer().extended.map((batch) => values(batch).sort())).toEqual([
+      [1, 2, 3],
+      [1, 3],
+    ]);
+    hands.end(1);
+    await closing;
+  });
+
   it("ends with its consumer", async () => {
     const { client, driver, clock } = await leased();
     const hands = new ManualHandler();
@@ -200,16 +240,77 @@ describe("a message held for `maxLeaseMs`", () => {
     const { client, driver, clock } = await leased();
     const hands = new ManualHandler();
     await client.consume(Keyed, { maxLeaseMs: 4_000 }, hands.handler);
-    driver.consumer().deliver(delivery(1, { key: "a" }));
+    const [first, second] = [delivery(1, { key: "a" }), delivery(2, { key: "a" })];
+    driver.consumer().deliver(first);
     await clock.pass(2_000);
-    driver.consumer().deliver(delivery(2, { key: "a" }), delivery(11, { key: "b" }));
+    driver.consumer().deliver(second, delivery(11, { key: "b" }));
     await clock.pass(3_000);
     hands.end(1);
     await clock.settle();
     expect(hands.began).toEqual(["1", "11"]);
-    driver.consumer().deliver(delivery(1, { key: "a", redeliveries: 1 }), delivery(2, { key: "a" }));
+    driver.consumer().deliver({ ...first, redeliveries: 1 }, second);
     await clock.settle();
     expect(hands.began).toEqual(["1", "11", "1#2"]);
+  });
+
+  it("keeps what comes later of its key waiting until it and what went with it have come again", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new ManualHandler();
+    await client.consume(Keyed, { maxLeaseMs: 4_000 }, hands.handler);
+    const [first, second] = [delivery(1, { key: "a" }), delivery(2, { key: "a" })];
+    driver.consumer().deliver(first, second);
+    await clock.pass(5_000);
+    hands.end(1);
+    driver.consumer().deliver(delivery(3, { key: "a" }), delivery(11, { key: "b" }));
+    await clock.pass(2_000);
+    expect(hands.began).toEqual(["1", "11"]);
+    driver.consumer().deliver({ ...second, redeliveries: 1 });
+    await clock.settle();
+    driver.consumer().deliver({ ...first, redeliveries: 1 });
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "11", "1#2"]);
+    hands.end(1);
+    await clock.settle();
+    hands.end(2);
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "11", "1#2", "2", "3"]);
+  });
+
+  it("is waited for no longer once more has been asked for after the time in which it comes again", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new ManualHandler();
+    await client.consume(Keyed, { maxLeaseMs: 4_000 }, hands.handler);
+    driver.consumer().deliver(delivery(1, { key: "a" }));
+    await clock.pass(5_000);
+    hands.end(1);
+    driver.consumer().deliver(delivery(2, { key: "a" }), delivery(3, { key: "a" }));
+    await clock.pass(60_000);
+    expect(hands.began).toEqual(["1"]);
+    // What answers now was asked before.
+    driver.consumer().deliver(delivery(11, { key: "b" }));
+    await clock.settle();
+    driver.consumer().deliver(delivery(12, { key: "c" }));
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "11", "12", "2"]);
+    hands.end(2);
+    await clock.settle();
+    expect(hands.began.at(-1)).toBe("3");
+  });
+
+  it("is waited for no longer where its consumer has come to an end: the next one begins with it", async () => {
+    const { client, driver, clock } = await leased();
+    const hands = new ManualHandler();
+    await client.consume(Keyed, { maxLeaseMs: 4_000 }, hands.handler);
+    driver.consumer().deliver(delivery(1, { key: "a" }));
+    await clock.pass(5_000);
+    hands.end(1);
+    driver.consumer().deliver(delivery(2, { key: "a" }));
+    await clock.settle();
+    driver.consumer().fail(new VendorError("CONNECTION_LOST"));
+    await clock.pass(10_000);
+    driver.consumer().deliver(delivery(3, { key: "a" }));
+    await clock.settle();
+    expect(hands.began).toEqual(["1", "3"]);
   });
 
   it("is refused when it makes no sense", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { writtenAttempt } from "../src/consuming/attempt-headers.ts";
 import {
   circuitBreaker,
   deduplicate,
@@ -150,9 +151,13 @@ describe("middleware around handlers", () => {
     driver.consumer().deliver(delivery(1));
     await clock.pass(100);
     expect(hands.began).toEqual([]);
-    expect(driver.consumer().settled).toHaveLength(1);
-    expect(errors.map(({ message }) => message)).toEqual([
-      expect.stringContaining("`next` when its turn was over"),
+    // It is put off, for so long that it waits on the broker: no handler was called, and no attempt used.
+    const put = driver.sent("jobs");
+    expect(put).toMatchObject([{ delayMs: expect.any(Number) }]);
+    expect(put.every(({ headers }) => writtenAttempt(headers) === 1)).toBe(true);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toMatchObject([
+      { code: "HANDLER_TIMEOUT", message: expect.stringContaining("no handler was called") },
     ]);
   });
 
@@ -232,6 +237,31 @@ describe("middleware around publishes", () => {
     const { client, driver } = await connected({}, { middleware: { publish: [async () => receipt] } });
     expect(await client.publish(Orders, 1)).toBe(receipt);
     expect(driver.published).toEqual([]);
+  });
+});
+
+describe("a time-out around what waits", () => {
+  it("uses no attempt that called no handler, and calls none when the wait is over", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const hands = new ManualHandler();
+    const use = [timeout(50), deduplicate({ store: memoryDeduplicationStore() })];
+    await client.consume(Jobs, { use, retry: { maxAttempts: 2, backoff: () => 5 } }, hands.handler);
+    driver.consumer().deliver(delivery(1, { id: "x" }));
+    await clock.pass(60);
+    expect(driver.consumer().settled).toEqual(["retry 1 after 5"]);
+    // It comes again while its first handler still runs, of which it would be one more.
+    driver.consumer().deliver(delivery(1, { id: "x", redeliveries: 1 }));
+    await clock.pass(5_000);
+    expect(hands.began).toEqual(["1"]);
+    expect(driver.consumer().settled).toHaveLength(1);
+    hands.end(1);
+    while (hands.began.length < 2) await clock.pass(5);
+    expect(hands.began).toEqual(["1", "1#2"]);
+    hands.end(1);
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 5", "ack 1"]);
+    expect(errors.map(({ code }) => code).sort()).toEqual(["HANDLER_FAILED", "HANDLER_TIMEOUT"]);
+    expect(errors.map(({ message }) => message).join()).not.toContain("when its turn was over");
   });
 });
 
@@ -324,6 +354,18 @@ describe("deduplicate", () => {
     const kept = names.filter((name) => store.has(name));
     expect(kept.length).toBe(16);
     expect(kept).toEqual(names.slice(-16));
+    // Short ones cost what it takes to remember them.
+    const began = process.cpuUsage().user;
+    const endless = memoryDeduplicationStore({ max: Number.POSITIVE_INFINITY });
+    const short = Array.from({ length: 200_000 }, (_, i) => `m${i.toString(36).padStart(4, "0")}`);
+    for (const name of short) await endless.add(name);
+    expect(
+      process.cpuUsage().user - began,
+      "in time that does not grow with what is remembered",
+    ).toBeLessThan(2_000_000);
+    const remembered = short.filter((name) => endless.has(name));
+    expect(remembered.length).toBe(Math.floor((16 * 1024 * 1024) / 110));
+    expect(remembered).toEqual(short.slice(-remembered.length));
     for (const wrong of [0, Number.NaN, "5"])
       expect(() => memoryDeduplicationStore({ max: wrong as number })).toThrow("`max` takes");
     expect(() => memoryDeduplicationStore(5 as never)).toThrow("not an object");

@@ -396,7 +396,11 @@ describe("a time to live", () => {
     };
     driver.consumer().deliver(delivery(1, { headers }));
     await clock.settle();
-    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 2 });
+    expect(details(driver.sent("jobs..dead")[0])).toMatchObject({
+      errorCode: "EXPIRED",
+      errorMessage: expect.stringContaining("had failed"),
+      attempts: 2,
+    });
     expect(driver.sent("jobs..dead")[0]?.headers).not.toHaveProperty("waybill-retry-expires-at");
   });
 
@@ -429,6 +433,71 @@ describe("a time to live", () => {
     driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - 1, redeliveries: 1 }));
     await clock.settle();
     expect(details(driver.sent("jobs..dead")[0])).toMatchObject({ errorCode: "EXPIRED", attempts: 1 });
+  });
+
+  it("of what the broker alone has counted is over: dead-lettered as expired, and not as failed", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, { retry: { maxAttempts: 3 } }, () => {});
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - 1, redeliveries: 1 }));
+    driver.consumer().deliver(delivery(2, { expiresAt: clock.now() - 1, redeliveries: 2 }));
+    await clock.pass(1_000);
+    const told = driver.sent("jobs..dead").map((each) => details(each));
+    expect(told).toHaveLength(2);
+    for (const { errorCode, errorMessage } of told as { errorCode: string; errorMessage: string }[]) {
+      expect(errorCode).toBe("EXPIRED");
+      expect(errorMessage).toMatch(/^The message expired\. .* not known here\.$/);
+    }
+  });
+});
+
+describe("a time to live where the broker tells its time", () => {
+  const hourMs = 3_600_000;
+  let now = () => Number.NaN;
+
+  it("is dated by it, not by the publisher's clock, and also while the connection is away", async () => {
+    let clock0 = 0;
+    const { client, driver, clock } = await connected({ brokerTime: () => clock0 + hourMs });
+    clock0 = clock.now();
+    await client.send(Jobs, 1, { ttlMs: 500 });
+    expect(driver.sent("jobs")[0]).toMatchObject({ expiresAt: clock0 + hourMs + 500, timestamp: clock0 });
+    driver.connection.hooks.lost(new MessagingError("CONNECTION_LOST", "gone"));
+    const sent = client.send(Jobs, 2, { ttlMs: 500 });
+    await clock.pass(1_000);
+    await sent;
+    expect(driver.sent("jobs")[1]?.expiresAt).toBe(clock0 + hourMs + 500);
+  });
+
+  it("is over by it, not by the consumer's clock: nothing fresh is dropped, nothing expired is handled", async () => {
+    const handled: number[] = [];
+    let behindMs = hourMs;
+    const { client, driver, clock } = await connected({ brokerTime: () => now() - behindMs });
+    now = () => clock.now();
+    await client.consume(Jobs, (value) => void handled.push(value));
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - hourMs + 10 }));
+    await clock.settle();
+    expect(handled).toEqual([1]);
+    behindMs = -hourMs;
+    driver.consumer().deliver(delivery(2, { expiresAt: clock.now() + hourMs - 10 }));
+    await clock.settle();
+    expect(handled).toEqual([1]);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2"]);
+  });
+
+  it("decides as well whether a failed message would expire before its next attempt", async () => {
+    const { client, driver, clock } = await connected({ brokerTime: () => now() - hourMs });
+    now = () => clock.now();
+    await client.consume(Jobs, { retry: { backoff: () => 300 } }, () => {
+      throw new Error("no");
+    });
+    driver.consumer().deliver(delivery(1, { expiresAt: clock.now() - hourMs + 1_000 }));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 300"]);
+  });
+
+  it("goes by this computer's clock where the broker tells none", async () => {
+    const { client, driver, clock } = await connected({ brokerTime: () => undefined });
+    await client.send(Jobs, 1, { ttlMs: 500 });
+    expect(driver.sent("jobs")[0]?.expiresAt).toBe(clock.now() + 500);
   });
 });
 

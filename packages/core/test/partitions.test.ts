@@ -118,6 +118,45 @@ describe("the watermark of a partition", () => {
     expect(new Set(errors.map(({ code }) => code))).toEqual(new Set(["TIMEOUT"]));
   });
 
+  it("that was given up is tried again after a while, though nothing more comes", async () => {
+    let refuses = true;
+    const { hands, consumer, clock, errors, subscription } = await consuming({
+      settle: (batch) => (refuses ? batch.map(() => ({ cause: new VendorError("TIMEOUT") })) : undefined),
+    });
+    consumer.deliver(...inPartition("p0", 1));
+    await clock.settle();
+    hands.end(1);
+    await clock.pass(5_000);
+    expect(errors.map(({ code }) => code)).toEqual(["TIMEOUT"]);
+    const tries = consumer.settlements.length;
+    refuses = false;
+    await clock.pass(10_000);
+    expect(consumer.settlements).toHaveLength(tries + 1);
+    expect(consumer.settlements.at(-1)).toMatchObject([{ outcome: "ack" }]);
+    await clock.pass(60_000);
+    expect(consumer.settlements).toHaveLength(tries + 1);
+    await subscription.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it("that was given up is tried once more before its consumer closes or its partition goes", async () => {
+    let refuses = true;
+    const { hands, consumer, clock, subscription } = await consuming({
+      settle: (batch) => (refuses ? batch.map(() => ({ cause: new VendorError("TIMEOUT") })) : undefined),
+    });
+    consumer.deliver(...inPartition("p0", 1), ...inPartition("p1", 11));
+    await clock.settle();
+    hands.end(1, 11);
+    await clock.pass(5_000);
+    refuses = false;
+    const before = consumer.settled.length;
+    const revoking = consumer.hooks.revoking(["p0"]);
+    await revoking;
+    expect(consumer.settled.slice(before).sort()).toEqual(["ack 1", "ack 11"]);
+    await subscription.close();
+    expect(clock.timers).toBe(0);
+  });
+
   it("that the broker says is lost is reported as LEASE_LOST", async () => {
     const { hands, consumer, clock, errors } = await consuming({
       settle: (batch) => batch.map(() => "lost"),

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { circuitBreaker, PostponedError, queue, timeout } from "../src/index.ts";
+import {
+  circuitBreaker,
+  NonRetryableError,
+  PostponedError,
+  queue,
+  ReplyError,
+  timeout,
+} from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, never, values, type Workbench } from "./workbench.ts";
 
@@ -172,6 +179,112 @@ describe("circuitBreaker", () => {
   });
 });
 
+describe("a circuit breaker and messages that are wrong", () => {
+  it("by default does not open for errors that speak of the message, nor for what its handler put off", async () => {
+    const said = [
+      () => new NonRetryableError("no such order"),
+      () => new PostponedError("not now", { delayMs: 60_000 }),
+      () => new ReplyError("NO_STOCK", "sold out"),
+    ];
+    for (const error of said) {
+      const { client, driver, clock, errors } = await connected();
+      const use = [circuitBreaker({ failureThreshold: 2 })];
+      const subscription = await client.consume(Jobs, { use, retry: { backoff: () => 60_000 } }, () => {
+        throw error();
+      });
+      for (let n = 0; n < 12; n++) driver.consumer().deliver(delivery(n));
+      await clock.pass(1_000);
+      expect(subscription.state).toBe("running");
+      expect(errors.map(({ code }) => code)).not.toContain("POSTPONED");
+      const isFinal = error() instanceof NonRetryableError;
+      expect(values(driver.sent("jobs..dead"))).toHaveLength(isFinal ? 12 : 0);
+    }
+  });
+
+  it("lets one message that fails alone use up its attempts, also those beyond the threshold", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failureThreshold: 3, pauseMs: 100 })];
+    let calls = 0;
+    await client.consume(Keyed, { use, retry: { maxAttempts: 8, backoff: () => 1 } }, () => {
+      calls++;
+      down();
+    });
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.pass(5_000);
+    expect(calls).toBe(8);
+    expect(values(driver.sent("keyed..dead"))).toEqual([1]);
+  });
+
+  it("tries the others too when those that opened it fail again, and closes with the first that succeeds", async () => {
+    const { client, driver, clock } = await connected();
+    const use = [circuitBreaker({ failureThreshold: 3, pauseMs: 100 })];
+    const seen: number[] = [];
+    let failing = 0;
+    await client.consume(
+      Keyed,
+      { use, concurrency: 5, retry: { maxAttempts: 6, backoff: () => 1 } },
+      async (value) => {
+        if (value > 0) return void seen.push(value);
+        failing++;
+        await new Promise<void>((resolve) => void clock.setTimeout(resolve, 20));
+        down();
+      },
+    );
+    for (const n of [-1, -2]) driver.consumer().deliver(delivery(n, { key: String(n) }));
+    while (failing < 5) await clock.pass(5);
+    // Begun while one is tried, they wait for how that ends.
+    for (const n of [1, 2]) driver.consumer().deliver(delivery(n, { key: String(n) }));
+    await clock.pass(3_000);
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("tells once that it opened, with the failure, however often it is tried", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const use = [circuitBreaker({ failureThreshold: 2, pauseMs: 100 })];
+    await client.consume(Jobs, { use, retry: { backoff: () => 1 } }, down);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.pass(2_000);
+    expect(errors).toMatchObject([{ code: "POSTPONED", cause: { message: "down" } }]);
+    expect(errors[0]?.message).toContain('"jobs"');
+  });
+
+  it("that opens while its subscription closes leaves no timer behind", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const use = [circuitBreaker({ failureThreshold: 1, pauseMs: 60_000 })];
+    await client.consume(Jobs, { use }, handler.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const closing = client.close();
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    await closing;
+    expect(clock.timers).toBe(0);
+  });
+
+  it("moves `since` when it opens and when it tries again", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const use = [circuitBreaker({ failureThreshold: 1, pauseMs: 1_000 })];
+    await client.consume(Jobs, { use, retry: { backoff: () => 60_000 } }, handler.handler);
+    const [began] = client.health().subscriptions;
+    driver.consumer().deliver(delivery(1));
+    await clock.pass(500);
+    handler.fail(1);
+    await clock.settle();
+    expect(client.health().subscriptions[0]).toMatchObject({
+      state: "paused",
+      since: (began?.since ?? 0) + 500,
+    });
+    await clock.pass(3_000);
+    expect(client.health().subscriptions[0]).toMatchObject({
+      state: "running",
+      since: (began?.since ?? 0) + 1_500,
+    });
+  });
+});
+
 it("a message that its handler postpones comes again without having used an attempt", async () => {
   const { client, driver, clock } = await connected();
   const attempts: number[] = [];
@@ -252,7 +365,7 @@ describe("a message with a time to live that is put off", () => {
 
   it("is dead-lettered when it expires behind an open circuit breaker", async () => {
     const bench = await connected();
-    const breaker = circuitBreaker({ failureThreshold: 1, pauseMs: 1_000 });
+    const breaker = circuitBreaker({ failureThreshold: 1, pauseMs: 500 });
     await bench.client.consume(Jobs, { use: [breaker] }, () => {
       throw new Error("down");
     });

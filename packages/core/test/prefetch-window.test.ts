@@ -40,3 +40,14 @@ it("is told to the consumer that can follow", async () => {
   expect(consumer.source.prefetch).toBe(100);
   expect(consumer.prefetches.slice(0, 2)).toEqual([200, 400]);
 });
+
+it("counts what may wait behind a key on top of it, where one queue holds all keys", async () => {
+  const { client, driver } = await connected({ growingPrefetch: true });
+  let handled = 0;
+  await client.consume(queue<number>("jobs", { key: (n) => String(n) }), () => void handled++);
+  const consumer = driver.consumer();
+  for (let n = 0; n < 3_000; n++) consumer.deliver(delivery(n, { key: String(n) }));
+  await expect.poll(() => handled).toBe(3_000);
+  expect(consumer.source.prefetch).toBe(4_196);
+  expect(consumer.prefetches.slice(0, 2)).toEqual([4_296, 4_496]);
+});

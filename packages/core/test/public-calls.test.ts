@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as core from "../src/index.ts";
-import { connected } from "./workbench.ts";
+import { connected, delivery } from "./workbench.ts";
 
 const Jobs = core.queue<number>("jobs");
 const Orders = core.topic<number>("orders");
@@ -193,6 +193,36 @@ describe("no public call", () => {
       }
     }
     expect(new core.MessagingError("MINE" as never, "no").retryable).toBe(false);
+  });
+
+  it("works also when it was taken from its object", async () => {
+    const { client, driver, clock } = await connected();
+    const { publish, send, consume, health, topology, close } = client;
+    const { inspect } = topology;
+    const began: number[] = [];
+    const {
+      pause,
+      resume,
+      setConcurrency,
+      close: closeSubscription,
+    } = await consume(Jobs, (value) => {
+      began.push(value);
+    });
+    pause();
+    expect(health().subscriptions[0]?.state).toBe("paused");
+    setConcurrency(2);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(began).toEqual([]);
+    resume();
+    await clock.settle();
+    expect(began).toEqual([1]);
+    await publish(Orders, 1);
+    await send(Jobs, 2);
+    await inspect(Jobs);
+    await closeSubscription();
+    await close();
+    expect(health()).toMatchObject({ status: "closed", subscriptions: [] });
   });
 });
 

@@ -76,6 +76,7 @@ describe("steps that take their time", () => {
 
   it("that hang end with the time limit, count as pending meanwhile, and hold up nobody any longer", async () => {
     const Slow = topic<string>("slow", {
+      key: () => "one",
       schema: schema((value) => (value === "hang" ? never : Promise.resolve({ value }))),
     });
     const { client, driver, clock } = await connected({}, { publishTimeoutMs: 1_000 });
@@ -98,8 +99,9 @@ describe("steps that take their time", () => {
       { middleware: { publish: [(message, next) => (message.value === "hang" ? never : next())] } },
     );
     const abort = new AbortController();
-    const hanging = failureOf(client.publish(Plain, "hang", { signal: abort.signal }));
-    const later = client.publish(Plain, "later", { signal: new AbortController().signal });
+    const One = topic<string>("one", { key: () => "one" });
+    const hanging = failureOf(client.publish(One, "hang", { signal: abort.signal }));
+    const later = client.publish(One, "later", { signal: new AbortController().signal });
     await clock.settle();
     expect(driver.published).toEqual([]);
     abort.abort("why");
@@ -172,6 +174,34 @@ describe("steps that take their time", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("may publish while the client closes; nobody may once they are done", async () => {
+    const { middleware, gates } = held();
+    const Audit = topic<string>("audit");
+    const nested: PublishMiddleware = async (message, next) => {
+      if (message.destination === "audit") return next();
+      return middleware(message, async () => {
+        await Promise.all([
+          client.publish(Audit, `of ${message.value}`),
+          client.publishBatch(Audit, ["batch"]),
+        ]);
+        return next();
+      });
+    };
+    const { client, driver, clock } = await connected({}, { middleware: { publish: [nested] } });
+    const published = client.publish(Keyed, "a1");
+    await clock.settle();
+    const closing = client.close({ timeoutMs: 5_000 });
+    await clock.settle();
+    gates.get("a1")?.open();
+    await published;
+    expect((await failureOf(client.publish(Plain, "late")))?.code).toBe("CLOSED");
+    await closing;
+    expect(values(driver.sent("audit"))).toEqual(["of a1", "batch"]);
+    expect(values(driver.sent("keyed"))).toEqual(["a1"]);
+    expect(driver.sent("plain")).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+
   it("chains of turns leave nothing behind", () => {
     const chains = new TurnChains<object>();
     const owner = {};
@@ -182,11 +212,12 @@ describe("steps that take their time", () => {
       else turn.take(() => acted.push(index));
     });
     expect(acted).toEqual([]);
-    expect(chains.isBusy(owner)).toBe(true);
+    expect(chains.isBusy(owner, "a")).toBe(true);
+    expect(chains.isBusy(owner, "b")).toBe(false);
     turns[0]?.release();
     expect(acted).toHaveLength(66_666);
     expect(acted).toEqual([...acted].sort((a, b) => a - b));
-    expect(chains.isBusy(owner)).toBe(false);
+    expect(chains.isBusy(owner, "a")).toBe(false);
   });
 });
 

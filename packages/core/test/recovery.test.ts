@@ -37,6 +37,17 @@ describe("a subscription", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("whose connection is lost tells its handlers at once: others may have their messages already", async () => {
+    const { client, driver, clock } = await connected();
+    const hands = new ManualHandler();
+    await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    const { signal } = hands.delivery(1);
+    driver.connection.hooks.lost(new VendorError("CONNECTION_LOST"));
+    expect(signal.reason).toMatchObject({ code: "LEASE_LOST" });
+  });
+
   it("is given up after `connectTimeoutMs`, and leaves nothing behind", async () => {
     const { client, clock } = await connected(
       {

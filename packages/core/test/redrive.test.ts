@@ -222,6 +222,36 @@ describe("a redrive", () => {
     expect(bench.driver.consumers).toEqual([]);
   });
 
+  it("that finds nothing where its client could only guess says where it has looked", async () => {
+    for (const script of [{ inspect: () => ({ exists: false }) }, backlog(0)]) {
+      const bench = await connected(script);
+      const from = { topic: topic<number>("orders"), group: "billing" };
+      const [report] = await Promise.all([bench.client.redrive(from), bench.clock.pass(10_000)]);
+      expect(report).toEqual({ seen: 0, redriven: 0, ofOthers: 0, complete: true });
+      expect(bench.errors).toMatchObject([
+        {
+          code: "NOT_FOUND",
+          message: expect.stringContaining(
+            '"orders" (group "billing") found nothing in "orders..billing..dead"',
+          ),
+          details: { deadLetter: "orders..billing..dead" },
+        },
+      ]);
+    }
+  });
+
+  it.each(["by its own consumer", "by its options", "by what it finds"])(
+    "that knows where to look, %s, says nothing",
+    async (how) => {
+      const bench = await connected(backlog(how === "by what it finds" ? 1 : 0));
+      if (how === "by its own consumer") await bench.client.consume(Jobs, () => {});
+      const options = how === "by its options" ? { deadLetter: queue<number>("failed") } : {};
+      const found = how === "by what it finds" ? [deadLettered(1)] : [];
+      await Promise.all([redriving(bench, options, found), bench.clock.pass(10_000)]);
+      expect(bench.errors).toEqual([]);
+    },
+  );
+
   it("of a queue into itself is refused before any I/O", async () => {
     const bench = await connected();
     expect(await failureOf(bench.client.redrive({ queue: Jobs }, { deadLetter: Jobs }))).toMatchObject({

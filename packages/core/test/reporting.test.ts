@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type ClientOptions, connect, type Logger, type MessagingError, queue } from "../src/index.ts";
+import { errorLine } from "../src/errors/render-error.ts";
+import { type ClientOptions, connect, type Logger, MessagingError, queue } from "../src/index.ts";
 import { stored } from "../src/spi/index.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { ScriptedDriver, VendorError } from "./scripted-driver.ts";
@@ -37,9 +38,26 @@ describe("reports", () => {
     const lines = await printed({});
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/^error: \[waybill\] CONNECTION_LOST: /);
-    expect(lines[0]).toContain("caused by:");
+    expect(lines[0], "the cause, once").toMatch(/^(?:(?!ECONNREFUSED).)*ECONNREFUSED(?:(?!ECONNREFUSED).)*$/);
     expect(lines[0]).toContain("amqp://***@broker:5672");
+    expect(lines[0], "no stack").not.toContain("\n");
     expect(lines.join()).not.toContain("s3cret");
+  });
+
+  it("go to a console that was passed with their stacks beneath, as a matter of debugging", async () => {
+    const lines = await printed({ logger: console });
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["error:", "debug:"]);
+    expect(lines[0]).not.toContain("\n");
+    expect(lines[1]).toMatch(/^debug: \[waybill\] \n {4}at .*reporting\.test\.ts/);
+    expect(lines.join()).not.toContain("s3cret");
+  });
+
+  it("name a cause once, and in one line whatever its text", () => {
+    const cause = new Error("no\n  stock");
+    const retold = new MessagingError("TIMEOUT", "It failed: no stock.", { remedy: "Wait.", cause });
+    expect(errorLine(retold)).toBe("TIMEOUT: It failed: no stock. Wait.");
+    const untold = new MessagingError("TIMEOUT", "It failed.", { remedy: "Wait.", cause });
+    expect(errorLine(untold)).toBe("TIMEOUT: It failed. Wait. (caused by: Error: no stock)");
   });
 
   it("go to `onError` and to the logger, as plain data and a sentence", async () => {

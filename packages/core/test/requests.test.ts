@@ -1,6 +1,15 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { queue, ReplyError, text } from "../src/index.ts";
+import {
+  circuitBreaker,
+  type Delivery,
+  type HandleMiddleware,
+  PostponedError,
+  queue,
+  ReplyError,
+  text,
+  timeout,
+} from "../src/index.ts";
 import { Refusals } from "../src/requests/refusals.ts";
 import type { ReceivedMessage } from "../src/spi/index.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -39,6 +48,21 @@ describe("a request", () => {
     inbox?.deliver(answerTo(driver, "seven"));
     expect(await asked).toBe("seven");
     expect(clock.timers).toBe(0);
+  });
+
+  it("shows what it carries for responders to nobody who consumes its queue", async () => {
+    const { client, driver, clock } = await connected();
+    const seen: object[] = [];
+    await client.consume(Questions, (_value, { headers }) => void seen.push({ ...headers }));
+    void failureOf(client.request(Questions, 7, { headers: { trace: "t" } }));
+    await clock.settle();
+    const headers = driver.sent("questions")[0]?.headers ?? {};
+    expect(Object.keys(headers)).toHaveLength(2);
+    const asked = { ...headers, "waybill-request-skew-ms": "5" };
+    const consumer = driver.consumers.find(({ source }) => source.address.name === "questions");
+    consumer?.deliver(delivery(7, { headers: asked }));
+    await clock.settle();
+    expect(seen).toEqual([{ trace: "t" }]);
   });
 
   it("shares one inbox with all others of its client, and replies are never crossed", async () => {
@@ -416,7 +440,7 @@ describe("a responder", () => {
     const { client, driver, clock } = await connected();
     const hands = new ManualHandler();
     await client.respond(Questions, async (value, delivery) => {
-      await hands.handler(value, delivery);
+      await hands.handler(value, delivery as Delivery);
       return "yes";
     });
     driver.consumer().deliver(...[1, 2, 3].map((n) => asking(n, { correlationId: `c-${n}` })));
@@ -573,7 +597,7 @@ describe("a responder", () => {
     const { client, driver, clock } = await connected();
     const hands = new ManualHandler();
     await client.respond(Questions, async (value, delivery) => {
-      void hands.handler(value, delivery);
+      void hands.handler(value, delivery as Delivery);
       return "yes";
     });
     driver.consumer().deliver(...hostile.map((replyTo, i) => asking(i, { replyTo })));
@@ -603,6 +627,132 @@ describe("a responder", () => {
     driver.consumer().deliver(asking(1));
     await clock.settle();
     expect(driver.consumer().settled).toEqual(["retry 1 after 10"]);
+  });
+
+  const codes = (driver: ScriptedDriver) =>
+    driver.sent(someInbox).map(({ headers }) => headers["waybill-reply-error-code"] ?? "none");
+
+  it("answers what ran into a time-out at once, once, and keeps its place until its handler has ended", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const hands = new ManualHandler();
+    const retry = { backoff: () => 1 };
+    const responder = await client.respond(
+      Questions,
+      { use: [timeout(100)], retry },
+      async (value, delivery) => {
+        await hands.handler(value, delivery as Delivery);
+        return "late";
+      },
+    );
+    driver.consumer().deliver(asking(1));
+    await clock.pass(5_000);
+    expect(codes(driver)).toEqual(["HANDLER_TIMEOUT"]);
+    expect(hands.began).toEqual(["1"]);
+    expect(hands.delivery(1).signal.aborted).toBe(true);
+    expect(responder.running).toBe(1);
+    expect(errors.map(({ message }) => message).join()).not.toContain("Await `next()`");
+    hands.end(1);
+    await clock.settle();
+    expect(driver.sent(someInbox)).toHaveLength(1);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(responder.running).toBe(0);
+  });
+
+  it("lets a circuit breaker see what its handler throws", async () => {
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    const use = [circuitBreaker({ failureThreshold: 2, pauseMs: 60_000 })];
+    const responder = await client.respond(Questions, { use, concurrency: 1 }, () => {
+      calls++;
+      throw new Error("down");
+    });
+    for (let n = 0; n < 6; n++) driver.consumer().deliver(asking(n, { correlationId: `c-${n}` }));
+    await clock.settle();
+    expect(calls).toBe(2);
+    expect(responder.state).toBe("paused");
+    expect(codes(driver)).toEqual(["HANDLER_FAILED", "HANDLER_FAILED"]);
+    await clock.pass(60_000);
+    // The one that is tried alone is answered too, and not put off.
+    expect(calls).toBe(3);
+    expect(codes(driver)[2]).toBe("POSTPONED");
+  });
+
+  it("answers with the code of whatever a middleware throws, and when one keeps what the handler threw", async () => {
+    const refusing: HandleMiddleware = () => Promise.reject(new ReplyError("NOT_ALLOWED", "no"));
+    const keeping: HandleMiddleware = async (_delivery, next) => {
+      await next().catch(() => {});
+    };
+    for (const [layer, code] of [
+      [refusing, "NOT_ALLOWED"],
+      [keeping, "HANDLER_FAILED"],
+    ] as const) {
+      const { client, driver, clock } = await connected({}, { middleware: { handle: [layer] } });
+      await client.respond(Questions, () => {
+        throw new ReplyError("OTHER", "no");
+      });
+      driver.consumer().deliver(asking(1));
+      await clock.settle();
+      expect(codes(driver)).toEqual([code]);
+      expect(driver.consumer().settled).toEqual(["ack 1"]);
+    }
+  });
+
+  it("leaves unanswered what a middleware skips", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.respond(Questions, { use: [async () => {}] }, () => "yes");
+    driver.consumer().deliver(asking(1));
+    await clock.settle();
+    expect(driver.published).toEqual([]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toEqual([]);
+  });
+
+  it("is asked once for what it postpones: that it did is the answer", async () => {
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    await client.respond(Questions, () => {
+      calls++;
+      throw new PostponedError("not now", { delayMs: 10 });
+    });
+    driver.consumer().deliver(asking(1));
+    await clock.pass(1_000);
+    expect(calls).toBe(1);
+    expect(codes(driver)).toEqual(["POSTPONED"]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("refuses to retry or reject a request by hand, and tells of it where nobody looks", async () => {
+    for (const how of ["retry", "reject"] as const) {
+      const { client, driver, clock, errors } = await connected();
+      await client.respond(Questions, async (value, request) => {
+        const refused = (request as Delivery)[how]();
+        if (value === 1) await refused;
+        return "answer";
+      });
+      driver.consumer().deliver(asking(1), asking(2, { correlationId: "c-2" }));
+      await clock.settle();
+      expect(codes(driver).sort()).toEqual(["INVALID_ARGUMENT", "none"]);
+      expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 2"]);
+      await expect
+        .poll(() => errors.map(({ code }) => code).sort())
+        .toEqual(["HANDLER_FAILED", "INVALID_ARGUMENT"]);
+    }
+  });
+
+  it("shows middleware the request as its handler gets it, which one may freeze", async () => {
+    const seen: unknown[] = [];
+    const freezing: HandleMiddleware = async (delivery, next) => {
+      seen.push(delivery.value, Object.keys(delivery.headers));
+      Object.freeze(delivery);
+      await next();
+    };
+    const { client, driver, clock } = await connected({}, { middleware: { handle: [freezing] } });
+    await client.respond(Questions, (value) => `${value} it is`);
+    const headers = { trace: "t", "waybill-request-timeout-ms": "60000" };
+    driver.consumer().deliver(asking(7, { headers, timestamp: clock.now() }));
+    await clock.settle();
+    expect(seen).toEqual([7, ["trace"]]);
+    expect(values(driver.sent(someInbox))).toEqual(["7 it is"]);
   });
 
   it("has the request's value in its delivery too", async () => {

@@ -42,6 +42,41 @@ describe("concurrency", () => {
     expect(hands.began).toEqual(["1", "2", "3", "4"]);
   });
 
+  it("can be raised above what is held by default, and then more is fetched", async () => {
+    const { client, driver, clock } = await connected({ growingPrefetch: true });
+    const hands = new ManualHandler();
+    const subscription = await client.consume(Jobs, hands.handler);
+    driver.consumer().deliver(...numbers(100).map((n) => delivery(n)));
+    await clock.settle();
+    subscription.setConcurrency(300);
+    expect(driver.consumer().prefetches).toEqual([1_200]);
+    driver.consumer().deliver(...numbers(400).map((n) => delivery(1_000 + n)));
+    await clock.settle();
+    expect(subscription.running).toBe(300);
+    expect(driver.consumers).toHaveLength(1);
+  });
+
+  it("above what an adapter that cannot fetch more holds is refused", async () => {
+    const { client } = await connected();
+    const subscription = await client.consume(Jobs, () => {});
+    subscription.setConcurrency(100);
+    expect(() => subscription.setConcurrency(101)).toThrowError(
+      expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+    );
+  });
+
+  it("above a `prefetch` of the application's own is refused, as at the beginning", async () => {
+    const { client } = await connected();
+    const subscription = await client.consume(Jobs, { prefetch: 20 }, () => {});
+    subscription.setConcurrency(20);
+    expect(() => subscription.setConcurrency(21)).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining("`prefetch` (20)"),
+      }),
+    );
+  });
+
   it("of less than one is refused", async () => {
     const { client } = await connected();
     const subscription = await client.consume(Jobs, () => {});

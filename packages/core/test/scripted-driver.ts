@@ -70,6 +70,8 @@ export interface Script {
   closeConsumer?(): unknown;
   /** True for a broker whose prefetch may change while a consumer lives. */
   readonly growingPrefetch?: boolean;
+  /** What the broker's clock shows. */
+  brokerTime?(): number | undefined;
   /** False for a broker that cannot pause single partitions. */
   readonly pausesPartitions?: boolean;
 }
@@ -128,12 +130,15 @@ export class ScriptedDriver implements Driver<typeof everything> {
 export class ScriptedConnection implements Connection {
   readonly native = "the vendor's client";
   readonly hooks: ConnectionHooks;
+  readonly brokerTime?: () => number | undefined;
   closed = 0;
   readonly #driver: ScriptedDriver;
 
   constructor(driver: ScriptedDriver, hooks: ConnectionHooks) {
     this.#driver = driver;
     this.hooks = hooks;
+    const { brokerTime } = driver.script;
+    if (brokerTime !== undefined) this.brokerTime = brokerTime;
   }
 
   async publish(to: Address, batch: readonly WireMessage[], call: Call): Promise<readonly PublishOutcome[]> {

@@ -119,6 +119,48 @@ describe("by hand", () => {
     expect(driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 3"]);
   });
 
+  it("the first wins also where the retry policy's own functions settle, and nothing else is told", async () => {
+    for (const how of ["retry", "reject"] as const) {
+      const { client, driver, clock, errors } = await connected();
+      let under: Delivery | undefined;
+      const results: unknown[] = [];
+      const settle = () => {
+        for (const each of ["ack", "retry", "reject"] as const)
+          void under?.[each]().then((result) => results.push(result));
+      };
+      const backoff = () => {
+        settle();
+        return 5;
+      };
+      const reason = {
+        get message() {
+          settle();
+          return "busy";
+        },
+      };
+      await client.consume(Jobs, { retry: { backoff } }, async (_value, delivery) => {
+        under = delivery;
+        const settled = how === "retry" ? delivery.retry({ reason }) : delivery.reject(reason);
+        results.push(await settled);
+      });
+      driver.consumer().deliver(delivery(1));
+      await clock.settle();
+      expect(driver.consumer().settled).toEqual([how === "retry" ? "retry 1 after 5" : "ack 1"]);
+      expect(results.filter((result) => result !== "already-settled")).toEqual(["settled"]);
+      expect(errors.map(({ code }) => code)).toEqual(how === "retry" ? [] : ["DEAD_LETTERED"]);
+    }
+  });
+
+  it("each may be taken from its delivery", async () => {
+    const { client, driver, clock } = await connected();
+    await client.consume(Jobs, (value, { ack, retry, reject }) =>
+      value === 1 ? ack() : value === 2 ? retry({ delayMs: 5 }) : reject("no"),
+    );
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    await clock.settle();
+    expect(driver.consumer().settled.sort()).toEqual(["ack 1", "ack 3", "retry 2 after 5"]);
+  });
+
   it("`reject` dead-letters at once, with its reason", async () => {
     const { client, driver, clock } = await connected();
     await client.consume(Jobs, (value, delivery) =>

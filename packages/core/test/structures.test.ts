@@ -11,7 +11,7 @@ import { delivery } from "./workbench.ts";
 
 const session = new ConsumerSession();
 const held = (name: unknown, partition?: Partition<InFlightDelivery>) =>
-  new InFlightDelivery(delivery(name), session, partition, {}, 1, 1, 0);
+  new InFlightDelivery(delivery(name), session, partition, {}, 1, 1, undefined, 0);
 const nameOf = (one: InFlightDelivery | undefined) =>
   one && JSON.parse(new TextDecoder().decode(one.message.body));
 
@@ -168,6 +168,25 @@ describe("InFlightList", () => {
 });
 
 describe("BoundedMap", () => {
+  it("forgets the oldest, whatever is set and deleted", () => {
+    const step = fc.record({ deletes: fc.nat(3).map((n) => n === 0), key: fc.integer({ min: 10, max: 30 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 8 }), (steps, max) => {
+        // Room for five.
+        const map = new BoundedMap<number>(5 * 104, max);
+        let model: number[] = [];
+        for (const { deletes, key } of steps) {
+          if (deletes) expect(map.delete(`${key}`)).toBe(model.includes(key));
+          else map.set(`${key}`, key);
+          model = model.filter((each) => each !== key);
+          if (!deletes) model = [...model, key].slice(-Math.min(max, 5));
+          expect(map.size).toBe(model.length);
+          for (const each of model) expect(map.get(`${each}`)).toBe(each);
+        }
+      }),
+    );
+  });
+
   it("forgets the oldest when its keys take more bytes than allowed", () => {
     const map = new BoundedMap<number>(2 * (2 + 100));
     map.set("a", 1);

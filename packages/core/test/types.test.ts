@@ -112,6 +112,19 @@ describe("the compiler", () => {
     });
   });
 
+  it("offers a responder neither to retry nor to reject its request", () => {
+    compiles(async (client: Able = undefined as never) => {
+      await client.respond(Questions, (_value, request) => {
+        void request.ack();
+        // @ts-expect-error it is answered once
+        void request.retry();
+        // @ts-expect-error as above
+        void request.reject();
+        return request.id;
+      });
+    });
+  });
+
   it("offers what follows a dead-lettered message of a key only for contracts with a key", () => {
     compiles(async (client: Able = undefined as never) => {
       await client.subscribe(Keyed, { group: "g", afterDeadLetter: "block" }, (value) => {
@@ -286,6 +299,54 @@ describe("the compiler", () => {
     compiles((error: unknown = undefined) => {
       if (UnsupportedError.isInstance(error)) expectTypeOf(error).toEqualTypeOf<UnsupportedError>();
       if (MessagingError.isInstance(error)) expectTypeOf(error).toEqualTypeOf<MessagingError>();
+    });
+  });
+
+  it("knows the key of a queue that replies", () => {
+    compiles(async (able: Able = undefined as never) => {
+      const KeyedQuestions = queue<number, number, string>("keyed-questions", { key: String, reply: {} });
+      await able.consume(KeyedQuestions, { afterDeadLetter: "block" }, () => {});
+      expectTypeOf(await able.request(KeyedQuestions, 1)).toEqualTypeOf<string>();
+      // @ts-expect-error no key
+      await able.consume(Questions, { afterDeadLetter: "block" }, () => {});
+    });
+  });
+
+  it("refuses to hold a key for a message that is discarded", () => {
+    compiles(async (able: Able = undefined as never) => {
+      await able.consume(KeyedJobs, { deadLetter: "discard", afterDeadLetter: "continue" }, () => {});
+      await able.consume(KeyedJobs, { deadLetter: Jobs, afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error nothing that could be redriven
+      await able.consume(KeyedJobs, { deadLetter: "discard", afterDeadLetter: "block" }, () => {});
+      // @ts-expect-error the same of a topic
+      await able.subscribe(Keyed, { group: "g", deadLetter: "discard", afterDeadLetter: "block" }, () => {});
+    });
+  });
+
+  it("refuses one id for a whole batch", () => {
+    compiles(async (able: Able = undefined as never) => {
+      await able.publishBatch(Keyed, ["a"], { headers: { of: "all" } });
+      await able.publish(Keyed, "a", { id: "a" });
+      // @ts-expect-error each message has its own
+      await able.publishBatch(Keyed, ["a"], { id: "a" });
+      // @ts-expect-error the same of a queue
+      await able.sendBatch(Jobs, [1], { id: "1" });
+    });
+  });
+
+  it("refuses a delay where a key keeps order", () => {
+    compiles(async (able: Able = undefined as never) => {
+      await able.send(Jobs, 1, { delayMs: 1_000 });
+      await able.sendBatch(Jobs, [1], { delayMs: 1_000 });
+      await able.send(KeyedJobs, 1, { delayMs: 0, ttlMs: 1_000 });
+      // @ts-expect-error a delay would break its order
+      await able.send(KeyedJobs, 1, { delayMs: 1_000 });
+      // @ts-expect-error of a batch as well
+      await able.sendBatch(KeyedJobs, [1], { delayMs: 1_000 });
+      // @ts-expect-error of a topic as well
+      await able.publish(Keyed, "a", { delayMs: 1_000 });
+      // @ts-expect-error of a batch to a topic as well
+      await able.publishBatch(Keyed, ["a"], { delayMs: 1_000 });
     });
   });
 });

@@ -70,4 +70,5 @@ export function capabilitiesOf({
   } as const satisfies Capabilities;
 }
 
+/** What a driver of Event Hubs can do, as a type: a client made with it has these features. */
 export type EventHubsCapabilities = ReturnType<typeof capabilitiesOf>;

@@ -76,8 +76,8 @@ async function externalClient(settings: Settings): Promise<ExternalClient> {
         key === undefined ? {} : { partitionKey: key },
       );
     },
-    async listen(from) {
-      const listener = await listen(await native.consumer(from.brokerName, "$Default"));
+    async listen(from, arrived) {
+      const listener = await listen(await native.consumer(from.brokerName, "$Default"), arrived);
       listeners.add(listener);
       return listener;
     },
@@ -89,14 +89,14 @@ async function externalClient(settings: Settings): Promise<ExternalClient> {
 }
 
 /** From the end of each partition as it is now, so that nothing is missed while links are being opened. */
-async function listen(client: EventHubConsumerClient): Promise<ExternalListener> {
-  const messages: ExternalMessage[] = [];
-  const waiting: (() => void)[] = [];
+async function listen(
+  client: EventHubConsumerClient,
+  arrived: (message: ExternalMessage) => void,
+): Promise<ExternalListener> {
   const subscriptions: Subscription[] = [];
   const handlers = {
     async processEvents(events: ReceivedEventData[]) {
-      for (const event of events) messages.push(shown(event));
-      if (events.length > 0) waiting.shift()?.();
+      for (const event of events) arrived(shown(event));
     },
     async processError() {},
   };
@@ -114,18 +114,6 @@ async function listen(client: EventHubConsumerClient): Promise<ExternalListener>
     );
   }
   return {
-    async next() {
-      if (messages.length === 0) {
-        await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error("No message came in ten seconds.")), 10_000);
-          waiting.push(() => {
-            clearTimeout(timer);
-            resolve();
-          });
-        });
-      }
-      return messages.shift() as ExternalMessage;
-    },
     async close() {
       await Promise.all(subscriptions.map((subscription) => subscription.close()));
       await client.close();

@@ -1,4 +1,4 @@
-import type { Classification } from "@waybill/core/spi";
+import { type Classification, errorChain, isTransientAs } from "@waybill/core/spi";
 import { conditionOf, ownConditions } from "./client/amqp-error.ts";
 
 interface VendorError {
@@ -136,14 +136,13 @@ const connectionBroken = new Set([
 /** What errors of Event Hubs, its management API and the checkpoint stores mean. The innermost that is known counts. */
 export function classify(cause: unknown): Classification | undefined {
   let found: Classification | undefined;
-  for (const link of chain(cause)) found = byLink(link) ?? found;
+  for (const link of errorChain<VendorError>(cause)) found = byLink(link) ?? found;
   return found;
 }
 
 /** Whether the same call may succeed later without anybody doing something. */
 export function isTransient(error: unknown): boolean {
-  const { code, retryable } = classify(error) ?? { code: undefined, retryable: false };
-  return retryable ?? (code === "UNREACHABLE" || code === "CONNECTION_LOST" || code === "TIMEOUT");
+  return isTransientAs(classify(error));
 }
 
 /** Whether a hub, consumer group or partition is not there. */
@@ -155,14 +154,6 @@ export function isMissing(error: unknown): boolean {
 export function isStolen(error: unknown): boolean {
   const condition = conditionOf(error);
   return condition === "amqp:link:stolen" || condition === "com.microsoft:partition-not-owned";
-}
-
-function* chain(error: unknown): Generator<VendorError> {
-  let link = error;
-  for (let depth = 0; depth < 10 && typeof link === "object" && link !== null; depth++) {
-    yield link;
-    link = (link as VendorError).cause;
-  }
 }
 
 function byLink(error: VendorError): Classification | undefined {

@@ -18,6 +18,7 @@ export function eventHubs(options: EventHubsOptions): Driver<EventHubsCapabiliti
 }
 
 /** Lets `connect("eventhubs://…")` find this package. */
+/** Lets `connect("eventhubs://…")` find this package; `connect(url, { adapters: [adapter] })` where a bundler must see it. */
 export const adapter: Adapter = {
   name: "event-hubs",
   schemes: ["eventhubs"],

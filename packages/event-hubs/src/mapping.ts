@@ -38,6 +38,7 @@ export const ownProperties = {
   missing: "waybill-eh-missing",
 } as const;
 
+/** The message annotations that the service writes and reads. */
 export const annotations = {
   key: "x-opt-partition-key",
   sequenceNumber: "x-opt-sequence-number",
@@ -113,10 +114,12 @@ export function markOf(message: AmqpMessage): string | undefined {
   return typeof mark === "string" ? mark : undefined;
 }
 
+/** Its number in its partition, one more than that of the message before; NaN where the service does not say. */
 export function sequenceNumberOf(message: AmqpMessage): number {
   return Number(message.message_annotations?.[annotations.sequenceNumber]);
 }
 
+/** Where it is in its partition, as the service takes it to begin from; `-1`, the beginning, where it does not say. */
 export function offsetOf(message: AmqpMessage): string {
   return String(message.message_annotations?.[annotations.offset] ?? "-1");
 }
@@ -191,10 +194,12 @@ export interface Position {
   readonly enqueuedAt: number;
 }
 
+/** A position as `start: { position }` takes it. */
 export function formatPosition({ partition, sequenceNumber, enqueuedAt }: Position): string {
   return `${partition}:${sequenceNumber}:${enqueuedAt}`;
 }
 
+/** What `formatPosition` made; `undefined` for any other text. */
 export function parsePosition(position: string): Position | undefined {
   const parts = /^(\d{1,9}):(\d{1,16}):(\d{1,16})$/.exec(position);
   if (parts === null) return undefined;

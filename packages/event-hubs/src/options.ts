@@ -6,6 +6,7 @@ import {
   type OptionSources,
   option,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 import { type Access, accessOf, splitUrl } from "./client/access.ts";
 import type { AzureCredential } from "./client/tokens.ts";
@@ -134,7 +135,7 @@ export interface Settings extends Access {
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
 export function settingsFromUrl(url: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const { query, ...given } = splitUrl(url);
+  const { query, ...given } = splitUrl(urlText("event-hubs", url));
   checkGivenOnce("event-hubs", given, query);
   return settingsFrom({ object: given, query, env });
 }

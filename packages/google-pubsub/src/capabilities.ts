@@ -32,8 +32,10 @@ const requestReply: Support = {
   note: "A topic shared by all clients, with a filtered subscription for each.",
 };
 
+/** What a driver of Pub/Sub can do, as a type: a client made with it has these features. */
 export type GooglePubsubCapabilities = ReturnType<typeof capabilitiesOf>;
 
+/** What Pub/Sub offers with these settings. */
 export function capabilitiesOf(settings: Settings) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },

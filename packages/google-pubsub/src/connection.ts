@@ -63,7 +63,7 @@ export class GooglePubsubConnection implements Connection {
       throw new MessagingError(
         "UNREACHABLE",
         "Pub/Sub did not answer before the attempt to connect was given up.",
-        { cause },
+        { remedy: "Check its address and the network, or raise `connectTimeoutMs`.", cause },
       );
     }
     for (const name of leftovers) {

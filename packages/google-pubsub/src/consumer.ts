@@ -3,6 +3,7 @@ import {
   type CloseConsumerOptions,
   type Consumer,
   type Filter,
+  PrefetchEstimate,
   PushQueue,
   type ReceivedMessage,
   type Settlement,
@@ -19,7 +20,6 @@ import { delayed } from "./mapping.ts";
 import type { GooglePubsubPublisher } from "./publisher.ts";
 import { acknowledge, failuresOf, isPermanent } from "./receiving/acknowledge.ts";
 import { OutstandingMessages } from "./receiving/outstanding-messages.ts";
-import { PrefetchEstimate } from "./receiving/prefetch-estimate.ts";
 import { Puller } from "./receiving/puller.ts";
 
 /** How long handing back may take, in milliseconds. */

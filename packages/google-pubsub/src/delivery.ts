@@ -1,4 +1,4 @@
-import type { Headers, ReceivedMessage } from "@waybill/core/spi";
+import { type Headers, type ReceivedMessage, wireSize } from "@waybill/core/spi";
 import type { PulledMessage } from "./client/service.ts";
 import { decode } from "./mapping.ts";
 
@@ -46,16 +46,10 @@ export class GooglePubsubDelivery implements ReceivedMessage {
     this.redeliveries = decoded.redeliveries;
     this.dueAt = decoded.dueAt;
     this.inbox = decoded.inbox;
-    this.bytes = sizeOf(decoded);
+    this.bytes = wireSize(decoded);
   }
 
   get ackId(): string {
     return this.native.ackId as string;
   }
-}
-
-function sizeOf({ body, key, headers }: Pick<ReceivedMessage, "body" | "key" | "headers">): number {
-  let bytes = body.byteLength + (key === undefined ? 0 : Buffer.byteLength(key));
-  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] as string);
-  return bytes;
 }

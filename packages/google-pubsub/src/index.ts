@@ -13,6 +13,7 @@ export function googlePubsub(options: GooglePubsubOptions = {}): Driver<GooglePu
   return driverWith(readSettings(options));
 }
 
+/** Lets `connect("pubsub://…")` find this package; `connect(url, { adapters: [adapter] })` where a bundler must see it. */
 export const adapter: Adapter = {
   name: "google-pubsub",
   schemes: ["pubsub"],

@@ -6,6 +6,7 @@ import {
   type OptionValues,
   option,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 
 /** As a key file has them. Spelled out, so that the typings name no package but the client. */
@@ -16,6 +17,7 @@ export interface Credentials {
 
 const day = 86_400_000;
 
+/** Every option: what it takes, its default, and the environment variable it may come from. */
 export const optionTable = {
   projectId: option.string("The Google Cloud project. Default: that of the credentials.", undefined, {
     env: "GOOGLE_CLOUD_PROJECT",
@@ -83,20 +85,29 @@ export const optionTable = {
 
 /** Options of the Google Pub/Sub adapter; see the README for what each means. */
 export type GooglePubsubOptions = OptionInput<typeof optionTable>;
+/** The options with every default decided. */
 export type Settings = OptionValues<typeof optionTable>;
 
+/**
+ * Reads what `googlePubsub()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function readSettings(options: GooglePubsubOptions): Settings {
   return checked(readOptions("google-pubsub", optionTable, { object: options }));
 }
 
+/**
+ * Reads `pubsub://project[?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const parts = /^pubsub:(?:\/\/([^/?#]*))?\/?(?:\?([^#]*))?$/i.exec(text);
+  const parts = /^pubsub:(?:\/\/([^/?#]*))?\/?(?:\?([^#]*))?$/i.exec(urlText("google-pubsub", text));
   if (parts === null) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
       "This is not a URL that the google-pubsub adapter can read.",
       {
-        remedy: "It looks like pubsub://my-project?option=value.",
+        remedy: "Write it as pubsub://my-project?option=value.",
       },
     );
   }
@@ -115,7 +126,7 @@ function checked(settings: Settings): Settings {
     refuse(`"${settings.emulatorHost}" is not host:port.`, "Give `emulatorHost` as 127.0.0.1:8085.");
   }
   if (settings.projectId !== undefined && !/^[a-z0-9.:-]+$/i.test(settings.projectId)) {
-    refuse("This is not the id of a Google Cloud project.", "It looks like my-project-123.");
+    refuse("This is not the id of a Google Cloud project.", "Write it as my-project-123.");
   }
   if (!/^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(settings.replyTopic)) {
     refuse(`"${settings.replyTopic}" is not a legal topic id.`, "Choose another `replyTopic`.");

@@ -94,7 +94,7 @@ export class GooglePubsubTopology implements Topology {
       `The subscription "${idOf(wanted.name)}" differs: ${differences.join(" ")}`,
       {
         remedy:
-          "The service cannot change this: delete the subscription, with what waits in it, or rename the group.",
+          "Delete the subscription, with the messages in it, or rename the group: the service cannot change this.",
         details: { subscription: wanted.name, differences },
       },
     );

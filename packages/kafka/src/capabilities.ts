@@ -56,4 +56,5 @@ export function capabilitiesOf(maxMessageBytes: number) {
   } as const satisfies Capabilities;
 }
 
+/** What a driver of Kafka can do, as a type: a client made with it has these features. */
 export type KafkaCapabilities = ReturnType<typeof capabilitiesOf>;

@@ -72,8 +72,8 @@ async function externalClient(brokers: readonly string[]): Promise<ExternalClien
         ],
       });
     },
-    async listen(from) {
-      const listener = await listen(client, from.brokerName);
+    async listen(from, arrived) {
+      const listener = await listen(client, from.brokerName, arrived);
       listeners.add(listener);
       return listener;
     },
@@ -84,7 +84,11 @@ async function externalClient(brokers: readonly string[]): Promise<ExternalClien
   };
 }
 
-async function listen(client: Kafka, topic: string): Promise<ExternalListener> {
+async function listen(
+  client: Kafka,
+  topic: string,
+  arrived: (message: ExternalMessage) => void,
+): Promise<ExternalListener> {
   const groupId = `external-${crypto.randomUUID()}`;
   const admin = client.admin();
   await admin.connect();
@@ -92,33 +96,18 @@ async function listen(client: Kafka, topic: string): Promise<ExternalListener> {
   const consumer = client.consumer({ groupId, maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
-  const messages: ExternalMessage[] = [];
-  const waiting: (() => void)[] = [];
   await consumer.run({
     autoCommit: false,
     eachMessage: async ({ message: { value, headers = {}, key } }) => {
-      messages.push({
+      arrived({
         body: value ?? new Uint8Array(0),
         headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, String(text)])),
         ...(key === null ? {} : { key: key.toString() }),
       });
-      waiting.shift()?.();
     },
   });
   for (const { partition, offset } of ends) consumer.seek({ topic, partition, offset });
   return {
-    async next() {
-      if (messages.length === 0) {
-        await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error("No message came in ten seconds.")), 10_000);
-          waiting.push(() => {
-            clearTimeout(timer);
-            resolve();
-          });
-        });
-      }
-      return messages.shift() as ExternalMessage;
-    },
     async close() {
       await consumer.disconnect();
       await admin.deleteGroups([groupId]).catch(() => {});

@@ -31,8 +31,9 @@ export class KafkaDelivery implements ReceivedMessage {
     this.expiresAt = fields.expiresAt;
     this.replyTo = fields.replyTo;
     this.correlationId = fields.correlationId;
-    this.redeliveries = from.notes.redeliveriesOf(record.offset);
-    this.waitMs = from.notes.waitOf(record.offset);
+    const { notes } = from;
+    this.redeliveries = notes.isEmpty ? 0 : notes.redeliveriesOf(record.offset);
+    this.waitMs = notes.isEmpty ? 0 : notes.waitOf(record.offset);
     this.from = from;
     this.#record = record;
   }

@@ -1,4 +1,4 @@
-import type { Classification } from "@waybill/core/spi";
+import { type Classification, errorChain, isTransientAs } from "@waybill/core/spi";
 
 interface KafkaError {
   readonly name?: unknown;
@@ -13,7 +13,7 @@ interface KafkaError {
 
 /** Kafka's name for a protocol error (https://kafka.apache.org/protocol#protocol_error_codes), as kafkajs spells it. */
 export function errorType(error: unknown): string | undefined {
-  for (const link of chain(error)) {
+  for (const link of errorChain<KafkaError>(error)) {
     if (typeof link.type === "string") return link.type;
     // Creating topics answers with one error for all.
     const [first] = (link as { errors?: readonly KafkaError[] }).errors ?? [];
@@ -27,22 +27,13 @@ export function classify(cause: unknown): Classification | undefined {
   const type = errorType(cause);
   if (type !== undefined) return byType(type);
   let found: Classification | undefined;
-  for (const link of chain(cause)) found = byName(link) ?? found;
+  for (const link of errorChain<KafkaError>(cause)) found = byName(link) ?? found;
   return found;
 }
 
 /** Whether the same call may succeed later without anybody doing something. */
 export function isTransient(error: unknown): boolean {
-  const { code, retryable } = classify(error) ?? { code: undefined, retryable: false };
-  return retryable ?? (code === "UNREACHABLE" || code === "CONNECTION_LOST" || code === "TIMEOUT");
-}
-
-function* chain(error: unknown): Generator<KafkaError> {
-  let link = error;
-  for (let depth = 0; depth < 10 && typeof link === "object" && link !== null; depth++) {
-    yield link;
-    link = (link as KafkaError).cause;
-  }
+  return isTransientAs(classify(error));
 }
 
 function byName(error: KafkaError): Classification | undefined {

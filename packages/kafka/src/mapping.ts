@@ -55,6 +55,12 @@ export function toRecord(message: WireMessage, now: number): OutgoingRecord {
 }
 
 const noBody = new Uint8Array(0);
+const noHeaders: Headers = Object.freeze(Object.create(null));
+
+/** Whether many records have the same value for this header. */
+export function hasRepeatedValues(name: string): boolean {
+  return name === metadataHeaders.contentType;
+}
 
 /**
  * A record's message. Of a header given twice the last counts; a tombstone has an empty body.
@@ -64,7 +70,7 @@ export function fromRecord(
   record: Omit<IncomingRecord, "bytes" | "rawHeaders">,
   partitionId: string,
 ): RecordFields {
-  const headers: Record<string, string> = Object.create(null);
+  let headers: Record<string, string> | undefined;
   let id: string | undefined;
   let contentType = "";
   let timestamp: number | undefined;
@@ -95,6 +101,7 @@ export function fromRecord(
         correlationId = value;
         break;
       default:
+        headers ??= Object.create(null) as Record<string, string>;
         headers[name] = value;
     }
   }
@@ -104,7 +111,7 @@ export function fromRecord(
     contentType,
     key: record.key === null ? undefined : record.key.toString(),
     timestamp: timestamp ?? Math.max(0, record.timestamp),
-    headers: headers as Headers,
+    headers: headers ?? noHeaders,
     expiresAt,
     replyTo,
     correlationId,
@@ -123,10 +130,12 @@ export interface Position {
   readonly timestamp: number;
 }
 
+/** A position as `start: { position }` takes it. */
 export function formatPosition({ partition, offset, timestamp }: Position): string {
   return `${partition}:${offset}:${timestamp}`;
 }
 
+/** What `formatPosition` made; `undefined` for any other text. */
 export function parsePosition(text: string): Position | undefined {
   const parts = /^(\d{1,9}):(\d{1,16}):(\d{1,16})$/.exec(text);
   if (parts === null) return undefined;

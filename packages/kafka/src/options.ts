@@ -6,6 +6,7 @@ import {
   type OptionSources,
   option,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 import type { SASLOptions } from "kafkajs";
 import { parseBrokers, splitUrl } from "./client/broker-addresses.ts";
@@ -131,7 +132,7 @@ export interface Settings extends ClientSettings {
  * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
  */
 export function settingsFromUrl(url: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const { brokers, query, username, password, tls } = splitUrl(url);
+  const { brokers, query, username, password, tls } = splitUrl(urlText("kafka", url));
   const object = {
     ...(brokers === undefined ? {} : { brokers }),
     ...(username === undefined ? {} : { username }),
@@ -163,7 +164,8 @@ function settingsFrom(sources: OptionSources): Settings {
   if (rest.heartbeatIntervalMs * 3 > rest.sessionTimeoutMs) {
     throw new MessagingError(
       "INVALID_ARGUMENT",
-      "Option heartbeatIntervalMs of kafka must be at most a third of sessionTimeoutMs.",
+      `Option heartbeatIntervalMs of kafka (${rest.heartbeatIntervalMs}) is more than a third of sessionTimeoutMs (${rest.sessionTimeoutMs}).`,
+      { remedy: "Lower heartbeatIntervalMs or raise sessionTimeoutMs." },
     );
   }
   return {

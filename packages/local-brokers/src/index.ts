@@ -8,7 +8,7 @@ export { findFreePort } from "./network/free-port.ts";
 export { BrokerProblem } from "./problem.ts";
 export type { ProgressEvent, ProgressListener } from "./progress.ts";
 export type { BrokerCredential } from "./recipe.ts";
-export { type BrokersOptions, downloadsFolder, portVariable, urlVariable } from "./settings.ts";
+export { type BrokersOptions, downloadsFolder, homeFolder, portVariable, urlVariable } from "./settings.ts";
 export type { BrokerOrigin, BrokerState, BrokerStatus } from "./status.ts";
 export { statusOf } from "./status-of.ts";
 export { type TakeDownOptions, type TakeDownOutcome, takeDown } from "./take-down.ts";

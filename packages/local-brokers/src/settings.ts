@@ -49,6 +49,11 @@ export function downloadsFolder(environment: NodeJS.ProcessEnv): string {
   return settingsOf({ environment }).downloads;
 }
 
+/** Where `waybill brokers` keeps what runs: for programs that start some beside it. */
+export function homeFolder(environment: NodeJS.ProcessEnv): string {
+  return settingsOf({ environment }).home;
+}
+
 /** @throws BrokerProblem if a port is none */
 export function settingsOf(options: BrokersOptions): Settings {
   const environment = options.environment ?? process.env;

@@ -27,6 +27,7 @@ const capabilities = {
   limits: { messageBytes: 1_048_576 },
 } satisfies Capabilities;
 
+/** What a driver of the embedded broker can do, as a type: a client made with it has these features. */
 export type MemoryCapabilities = typeof capabilities;
 
 /** What the embedded broker can do: everything. The lease and the largest message are options. */

@@ -58,6 +58,11 @@ export class MemoryConnection implements Connection {
     return consumer;
   }
 
+  /** Its own clock: every client of this process has the same broker. */
+  brokerTime(): number {
+    return this.native.settings.clock.now();
+  }
+
   async close(): Promise<void> {
     if (this.#ended !== undefined) return;
     this.#ended = { cause: closed("connection") };

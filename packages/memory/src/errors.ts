@@ -20,7 +20,7 @@ export function notFound(address: Address): MessagingError {
 }
 
 export function removed(what: string): MessagingError {
-  return new MessagingError("NOT_FOUND", `The ${what} was removed.`);
+  return new MessagingError("NOT_FOUND", `The ${what} was removed.`, { remedy: "Declare it again." });
 }
 
 export function overloaded(what: string): MessagingError {
@@ -36,13 +36,17 @@ export function mismatch(address: Address, difference: string): MessagingError {
 }
 
 export function unreachable(): MessagingError {
-  return new MessagingError("UNREACHABLE", "The embedded broker is stopped.");
+  return new MessagingError("UNREACHABLE", "The embedded broker is stopped.", {
+    remedy: "Start it with `start()`.",
+  });
 }
 
 export function connectionLost(): MessagingError {
-  return new MessagingError("CONNECTION_LOST", "The embedded broker cut the connection.");
+  return new MessagingError("CONNECTION_LOST", "The embedded broker cut the connection.", {
+    remedy: "Connect again.",
+  });
 }
 
 export function closed(what: string): MessagingError {
-  return new MessagingError("CLOSED", `The ${what} is closed.`);
+  return new MessagingError("CLOSED", `The ${what} is closed.`, { remedy: "Open another." });
 }

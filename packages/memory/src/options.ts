@@ -1,6 +1,13 @@
-import { MessagingError, type OptionInput, type OptionSources, option, readOptions } from "@waybill/core/spi";
+import {
+  MessagingError,
+  type OptionInput,
+  type OptionSources,
+  option,
+  readOptions,
+  urlText,
+} from "@waybill/core/spi";
 import { MemoryBroker } from "./broker/broker.ts";
-import { type BrokerOptions, brokerOptions } from "./broker/broker-options.ts";
+import { type BrokerOptions, givenOnes, optionalBrokerOptions } from "./broker/broker-options.ts";
 import { namedBroker } from "./broker/named-brokers.ts";
 
 export type { BrokerOptions } from "./broker/broker-options.ts";
@@ -11,6 +18,14 @@ const driverOptions = {
     "How long a delivery may stay unsettled before another consumer gets it, in milliseconds.",
     30_000,
     { min: 1, max: 43_200_000 },
+  ),
+};
+
+const brokerOption = {
+  broker: option.object<MemoryBroker>(
+    "The broker to use. Several drivers, and so several clients, can share one.",
+    "a `new MemoryBroker()`",
+    (value) => (value instanceof MemoryBroker ? value : undefined),
   ),
 };
 
@@ -33,15 +48,7 @@ export interface Settings {
 
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
 export function readSettings(options: MemoryOptions): Settings {
-  if (typeof options !== "object" || options === null)
-    throw new MessagingError("INVALID_ARGUMENT", "The options of the memory adapter are not an object.");
-  const { broker, ...rest } = options;
-  if (broker !== undefined && !(broker instanceof MemoryBroker)) {
-    throw new MessagingError("INVALID_ARGUMENT", "The `broker` given to the memory adapter is none.", {
-      remedy: "Pass a `new MemoryBroker()`.",
-    });
-  }
-  const { leaseMs, ofBroker } = readAll({ object: rest });
+  const { broker, leaseMs, ofBroker } = readGiven({ object: options });
   if (broker === undefined) return { broker: new MemoryBroker(ofBroker), leaseMs };
   const [misplaced] = Object.keys(ofBroker);
   if (misplaced === undefined) return { broker, leaseMs };
@@ -55,20 +62,22 @@ export function readSettings(options: MemoryOptions): Settings {
  * @throws MessagingError `UNKNOWN_OPTION`, or `INVALID_ARGUMENT` for a URL with more in it than a name and options
  */
 export function settingsFromUrl(text: string): Settings {
-  const [, name, query] = /^memory:(?:\/\/)?([\w.-]*)\/?(?:\?(.*))?$/s.exec(text) ?? [];
+  const [, name, query] = /^memory:(?:\/\/)?([\w.-]*)\/?(?:\?(.*))?$/s.exec(urlText("memory", text)) ?? [];
   if (name === undefined) {
     throw new MessagingError("INVALID_ARGUMENT", "This is not a URL of the embedded broker.", {
       remedy: 'Use "memory:" for a broker of its own, or "memory:name" to share one by name in this process.',
     });
   }
-  const { leaseMs, ofBroker } = readAll({ query: new URLSearchParams(query ?? "") });
+  const { leaseMs, ofBroker } = readGiven({ query: new URLSearchParams(query ?? "") });
   return { broker: name === "" ? new MemoryBroker(ofBroker) : namedBroker(name, ofBroker), leaseMs };
 }
 
-/** Of the broker's options only those that were given, since the broker may exist already. */
-function readAll(sources: OptionSources): { readonly leaseMs: number; readonly ofBroker: BrokerOptions } {
-  const { leaseMs, ...all } = readOptions("memory", { ...brokerOptions, ...driverOptions }, sources);
-  const { object, query } = sources;
-  const given = Object.entries(all).filter(([name]) => object?.[name] !== undefined || query?.has(name));
-  return { leaseMs, ofBroker: Object.fromEntries(given) };
+function readGiven(sources: OptionSources): {
+  readonly broker: MemoryBroker | undefined;
+  readonly leaseMs: number;
+  readonly ofBroker: BrokerOptions;
+} {
+  const table = { ...optionalBrokerOptions, ...brokerOption, ...driverOptions };
+  const { broker, leaseMs, ...ofBroker } = readOptions("memory", table, sources);
+  return { broker, leaseMs, ofBroker: givenOnes(ofBroker) };
 }

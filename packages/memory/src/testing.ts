@@ -1,4 +1,5 @@
-import type { MemoryBroker } from "./broker/broker.ts";
+import { MessagingError } from "@waybill/core/spi";
+import { MemoryBroker } from "./broker/broker.ts";
 import { Probe } from "./testing/probe.ts";
 
 export type { DeadLettered, Handled, Published } from "./testing/observed.ts";
@@ -19,7 +20,22 @@ export type { Expectation, GroupExpectation, Named, Probe, WaitOptions } from ".
  * await probe.handled(OrderPlaced, { group: "billing", count: 1 });
  * await probe.idle();
  * ```
+ * @throws MessagingError `INVALID_ARGUMENT`
  */
 export function observe(broker: MemoryBroker): Probe {
+  if (!isBroker(broker)) {
+    throw new MessagingError("INVALID_ARGUMENT", "The argument of `observe` is no embedded broker.", {
+      remedy: "Pass a `new MemoryBroker()`, or a `namedBroker()`.",
+    });
+  }
   return new Probe(broker);
+}
+
+function isBroker(value: unknown): value is MemoryBroker {
+  try {
+    return value instanceof MemoryBroker;
+  } catch {
+    // A proxy that has been revoked.
+    return false;
+  }
 }

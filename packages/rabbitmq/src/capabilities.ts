@@ -45,6 +45,7 @@ const headerBytes = 48 * 1024;
 /** In the table a name has one byte for its length, and a value five for its type and length. */
 const headers: HeaderRules = { overheadBytes: 6, nameBytes: 255 };
 
+/** What RabbitMQ offers with these settings. */
 export function capabilitiesOf(settings: Pick<Settings, "queueType" | "maxMessageBytes">) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },

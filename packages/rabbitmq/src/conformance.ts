@@ -55,7 +55,7 @@ async function externalClient(url: string): Promise<ExternalClient> {
       channel.publish(...placeOf(to), Buffer.from(body), { headers: { ...headers, ...keyed } });
       await channel.waitForConfirms();
     },
-    listen: (from) => listen(model, from),
+    listen: (from, arrived) => listen(model, from, arrived),
     close: () => model.close(),
   };
 }
@@ -64,7 +64,11 @@ function placeOf({ kind, brokerName }: Address): [exchange: string, routingKey: 
   return kind === "topic" ? [brokerName, ""] : ["", brokerName];
 }
 
-async function listen(model: ChannelModel, { kind, brokerName }: Address): Promise<ExternalListener> {
+async function listen(
+  model: ChannelModel,
+  { kind, brokerName }: Address,
+  arrived: (message: ExternalMessage) => void,
+): Promise<ExternalListener> {
   const channel = await model.createChannel();
   channel.on("error", () => undefined);
   let queue = brokerName;
@@ -72,31 +76,16 @@ async function listen(model: ChannelModel, { kind, brokerName }: Address): Promi
     queue = (await channel.assertQueue("", { exclusive: true })).queue;
     await channel.bindQueue(queue, brokerName, "#");
   }
-  const messages: ExternalMessage[] = [];
-  const waiting: (() => void)[] = [];
   await channel.consume(queue, (message) => {
     if (message === null) return;
     const entries = Object.entries(message.properties.headers ?? {});
     const headers = Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
     // AMQP has no place for an ordering key; it travels in the header documented for it.
     const key = headers[metadataHeaders.key];
-    messages.push({ body: message.content, headers, ...(key === undefined ? {} : { key }) });
+    arrived({ body: message.content, headers, ...(key === undefined ? {} : { key }) });
     channel.ack(message);
-    waiting.shift()?.();
   });
   return {
-    async next() {
-      if (messages.length === 0) {
-        await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error("No message came in ten seconds.")), 10_000);
-          waiting.push(() => {
-            clearTimeout(timer);
-            resolve();
-          });
-        });
-      }
-      return messages.shift() as ExternalMessage;
-    },
     close: () => channel.close(),
   };
 }

@@ -245,7 +245,7 @@ export class RabbitmqConnection implements Connection {
     this.#models.add(model);
     if (this.#closing !== undefined) {
       await this.#closeModel(model);
-      throw new MessagingError("CLOSED", "The connection is closed.");
+      throw new MessagingError("CLOSED", "The connection is closed.", { remedy: "Connect again." });
     }
     return model;
   }
@@ -253,7 +253,12 @@ export class RabbitmqConnection implements Connection {
   #lose(cause: unknown): void {
     if (this.#lost || this.#closing !== undefined) return;
     this.#lost = true;
-    this.#hooks.lost(cause ?? new MessagingError("CONNECTION_LOST", "The broker closed the connection."));
+    this.#hooks.lost(
+      cause ??
+        new MessagingError("CONNECTION_LOST", "The broker closed the connection.", {
+          remedy: "Connect again.",
+        }),
+    );
   }
 
   async #close(): Promise<void> {
@@ -268,7 +273,8 @@ export class RabbitmqConnection implements Connection {
 }
 
 function opened<T>(part: T | undefined): T {
-  if (part === undefined) throw new MessagingError("CLOSED", "The connection is not open.");
+  if (part === undefined)
+    throw new MessagingError("CLOSED", "The connection is not open.", { remedy: "Connect again." });
   return part;
 }
 
@@ -277,7 +283,7 @@ function blocked(purpose: string, reason: string): MessagingError {
     "OVERLOADED",
     `The broker stopped reading from the ${purpose} connection: ${reason}.`,
     {
-      remedy: "It is short of memory or disk, and goes on by itself once it has some.",
+      remedy: "Give it memory or disk: it is short of one, and goes on by itself once it has some.",
     },
   );
 }

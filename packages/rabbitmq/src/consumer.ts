@@ -2,7 +2,6 @@ import {
   type Call,
   type CloseConsumerOptions,
   type Consumer,
-  MessagingError,
   PushQueue,
   type ReceivedMessage,
   type Settlement,
@@ -13,14 +12,14 @@ import {
 import type { Channel, ConsumeMessage, Options } from "amqplib";
 import { byTag } from "./client/by-tag.ts";
 import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
-import { channelLost } from "./errors.ts";
+import { cancelled, channelLost, consumerClosed } from "./errors.ts";
 import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
 import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import type { WaitingNotes } from "./groups/waiting-notes.ts";
 import { ChannelConsumers, type Replacement } from "./receiving/channel-consumers.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
-const closeTimeoutMs = 5_000;
+const closeTimeoutMs = 15_000;
 
 /**
  * Acks wait for the end of this turn of the event loop, or until they are this part
@@ -74,9 +73,12 @@ export class RabbitmqConsumer implements Consumer {
   #closing: Promise<void> | undefined;
   /** Deliveries that wait until it is known what is noted of them. */
   readonly #unread: RabbitmqDelivery[] = [];
+  #reading: Promise<void> | undefined;
   /** What went back with the channel, so that the broker has counted it. */
   #returned: readonly RabbitmqDelivery[] = [];
   #told = false;
+  /** What came last. */
+  #newest: RabbitmqDelivery | undefined;
 
   constructor(channel: Channel, options: ConsumerOptions) {
     this.#channel = channel;
@@ -181,6 +183,7 @@ export class RabbitmqConsumer implements Consumer {
       this.#channel.ack(message);
       return;
     }
+    this.#newest = delivery;
     if (!this.#autoAck) this.#unsettled.add(delivery);
     if (message.fields.redelivered)
       delivery.uncounted = this.#options.uncounted.of(this.#options.queue, delivery.id);
@@ -199,7 +202,7 @@ export class RabbitmqConsumer implements Consumer {
     }
     this.#unread.push(delivery);
     if (!isFirst) return;
-    void notes.read().then(() => {
+    this.#reading = notes.read().then(() => {
       for (const each of this.#unread.splice(0)) {
         notes.apply(each);
         if (!this.#dead) this.#queue.push(each);
@@ -233,16 +236,22 @@ export class RabbitmqConsumer implements Consumer {
     this.#ack();
     const { handBack, queue, notes } = this.#options;
     if (handBack.how === "close") {
-      await this.#consumers.takeAllThatCameBack(() => this.#takeTurn());
-      await notes?.write(this.#unsettled.all, started, delayed);
-      this.#lose(closed());
+      let newest: RabbitmqDelivery | undefined;
+      do {
+        await this.#consumers.takeAllThatCameBack(() => this.#takeTurn());
+        await this.#reading;
+        newest = this.#newest;
+        await notes?.write(this.#unsettled.all, started, delayed);
+        // Whoever was active may have left only now, and what it left comes to this one.
+      } while (newest !== this.#newest && this.#newest?.native.fields.redelivered === true);
+      this.#lose(consumerClosed());
       return this.#awaitAcks();
     }
-    this.#queue.fail(closed());
+    this.#queue.fail(consumerClosed());
     await this.#consumers.stop();
     this.#ack();
     const unsettled = this.#unsettled.all;
-    this.#lose(closed());
+    this.#lose(consumerClosed());
     if (this.#autoAck || unsettled.length === 0) return;
     if (handBack.how === "copy") {
       await handBackCopies(this.#channel, queue, unsettled, started, handBack.publishing);
@@ -287,15 +296,4 @@ export class RabbitmqConsumer implements Consumer {
     const { consumerTag } = await this.#channel.consume(this.#options.queue, () => undefined);
     await this.#channel.cancel(consumerTag);
   }
-}
-
-function closed(): MessagingError {
-  return new MessagingError("CLOSED", "The consumer is closed.");
-}
-
-function cancelled(queue: string): MessagingError {
-  return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
-    remedy: "Its queue was deleted, or its node went away.",
-    retryable: true,
-  });
 }

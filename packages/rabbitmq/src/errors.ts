@@ -118,7 +118,22 @@ function preconditionFailed(message: string): Classification {
 /** A channel that died, to a message that was not to blame: it may go out again. */
 export function channelLost(cause: unknown): MessagingError {
   return new MessagingError("CONNECTION_LOST", "The channel closed before the broker had answered.", {
+    remedy: "Send it again.",
     cause,
+  });
+}
+
+/** A call on a consumer that is closed. */
+export function consumerClosed(): MessagingError {
+  return new MessagingError("CLOSED", "The consumer is closed.", { remedy: "Consume again." });
+}
+
+/** The broker ended a consumer by itself. */
+export function cancelled(queue: string): MessagingError {
+  const remedy = "Check that its queue exists and its node is up.";
+  return new MessagingError("NOT_FOUND", `The broker ended the consumer of "${queue}".`, {
+    remedy,
+    retryable: true,
   });
 }
 

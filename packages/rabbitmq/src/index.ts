@@ -8,6 +8,7 @@ import { type RabbitmqOptions, readSettings, type Settings, settingsFromUrl } fr
 
 export type { RabbitmqOptions } from "./options.ts";
 
+/** What a driver of RabbitMQ can do, as a type: a client made with it has these features. */
 export type RabbitmqCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /** A driver for RabbitMQ 4. Does no I/O. */
@@ -15,6 +16,7 @@ export function rabbitmq(options: RabbitmqOptions = {}): Driver<RabbitmqCapabili
   return driverWith(readSettings(options));
 }
 
+/** Lets `connect("amqp://…")` find this package; `connect(url, { adapters: [adapter] })` where a bundler must see it. */
 export const adapter: Adapter = {
   name: "rabbitmq",
   schemes: ["amqp", "amqps"],

@@ -172,6 +172,7 @@ export function textOf(property: unknown, message: IncomingMessage, header: stri
   return typeof value === "string" ? value : undefined;
 }
 
+/** Its content type; empty where its producer gave none. */
 export function contentTypeOf(message: IncomingMessage): string {
   return textOf(message.properties.contentType, message, `${escaped}${metadataHeaders.contentType}`) ?? "";
 }
@@ -189,6 +190,7 @@ export function timestampOf(properties: IncomingProperties): number | undefined 
   return ms <= latestTime ? ms : undefined;
 }
 
+/** Milliseconds since the epoch as a header has them; `undefined` for anything else. */
 export function timeIn(header: unknown): number | undefined {
   if (typeof header !== "string" || !/^\d{1,16}$/.test(header)) return undefined;
   const ms = Number(header);

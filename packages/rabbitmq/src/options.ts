@@ -6,10 +6,12 @@ import {
   type OptionValues,
   option,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 
 const day = 86_400_000;
 
+/** Every option: what it takes, its default, and the environment variable it may come from. */
 export const optionTable = {
   hosts: option.list(
     "The nodes of the cluster as host or host:port, tried in turn. Default port: 5672, with TLS 5671.",
@@ -89,8 +91,13 @@ export const optionTable = {
 
 /** Options of the RabbitMQ adapter; the README says what each means. */
 export type RabbitmqOptions = OptionInput<typeof optionTable>;
+/** The options with every default decided. */
 export type Settings = OptionValues<typeof optionTable>;
 
+/**
+ * Reads what `rabbitmq()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function readSettings(options: RabbitmqOptions): Settings {
   return checked(readOptions("rabbitmq", optionTable, { object: options }));
 }
@@ -98,8 +105,12 @@ export function readSettings(options: RabbitmqOptions): Settings {
 /** `amqp[s]://user:password@host:port,host2:port/vhost?option=value`; not a URL to `URL`, which knows one host only. */
 const form = /^(amqps?):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/;
 
+/**
+ * Reads `amqp[s]://[user:password@]host[:port][,host…][/vhost][?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const [matched, scheme, login, hosts, vhost, search] = form.exec(text) ?? [];
+  const [matched, scheme, login, hosts, vhost, search] = form.exec(urlText("rabbitmq", text)) ?? [];
   if (matched === undefined) throw unreadable();
   const object: Record<string, unknown> = {};
   if (hosts) object.hosts = hosts.split(",");
@@ -116,6 +127,7 @@ export function settingsFromUrl(text: string, env: Readonly<Record<string, strin
   return checked(readOptions("rabbitmq", optionTable, { object, query, env }));
 }
 
+/** One node of a cluster. */
 export interface Node {
   readonly host: string;
   readonly port: number;
@@ -161,7 +173,7 @@ function decoded(text: string): string {
 /** The text may hold a password, so it is not repeated here. */
 function unreadable(): MessagingError {
   return new MessagingError("INVALID_ARGUMENT", "This is not a URL that the rabbitmq adapter can read.", {
-    remedy: "It looks like amqp://user:password@host:5672,host2:5672/vhost?option=value.",
+    remedy: "Write it as amqp://user:password@host:5672,host2:5672/vhost?option=value.",
   });
 }
 

@@ -7,7 +7,7 @@ const megabyte = 1024 * 1024;
 /** The change when a message comes. */
 function arrived(prefetch: AdaptivePrefetch, bytes: number, all: number, leftover = 0): PrefetchChange {
   prefetch.arrived(bytes);
-  return prefetch.change({ all, leftover, isNewestFull: false, mayMoreHaveComeBack: false });
+  return prefetch.change({ all, leftover, isNewestFull: false, isTakingOn: false });
 }
 
 /** The first change while so many messages of this size come and none is settled. */
@@ -57,60 +57,54 @@ describe("a prefetch that is set anew", () => {
   it("adds what is missing, at once", () => {
     const prefetch = opened();
     prefetch.setPrefetch(200);
-    expect(prefetch.change({ all: 3, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false })).toEqual(
-      { add: 100 },
-    );
+    expect(prefetch.change({ all: 3, leftover: 0, isNewestFull: false, isTakingOn: false })).toEqual({
+      add: 100,
+    });
     expect(
-      prefetch.change({ all: 200, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false }),
+      prefetch.change({ all: 200, leftover: 0, isNewestFull: false, isTakingOn: false }),
     ).toBeUndefined();
     prefetch.setPrefetch(400);
-    expect(
-      prefetch.change({ all: 200, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false }),
-    ).toEqual({ add: 200 });
+    expect(prefetch.change({ all: 200, leftover: 0, isNewestFull: false, isTakingOn: false })).toEqual({
+      add: 200,
+    });
   });
 
   it("cancels the newest until no more than that is left, once nothing is on its way to them", () => {
     const prefetch = opened();
     for (const size of [200, 400, 800]) {
       prefetch.setPrefetch(size);
-      prefetch.change({ all: size / 2, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false });
+      prefetch.change({ all: size / 2, leftover: 0, isNewestFull: false, isTakingOn: false });
     }
     prefetch.setPrefetch(200);
     expect(
-      prefetch.change({ all: 790, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false }),
+      prefetch.change({ all: 790, leftover: 0, isNewestFull: false, isTakingOn: false }),
     ).toBeUndefined();
-    expect(prefetch.change({ all: 790, leftover: 0, isNewestFull: true, mayMoreHaveComeBack: false })).toBe(
-      "cancel",
-    );
-    expect(prefetch.change({ all: 790, leftover: 400, isNewestFull: true, mayMoreHaveComeBack: false })).toBe(
+    expect(prefetch.change({ all: 790, leftover: 0, isNewestFull: true, isTakingOn: false })).toBe("cancel");
+    expect(prefetch.change({ all: 790, leftover: 400, isNewestFull: true, isTakingOn: false })).toBe(
       "cancel",
     );
     expect(
-      prefetch.change({ all: 800, leftover: 600, isNewestFull: false, mayMoreHaveComeBack: false }),
+      prefetch.change({ all: 800, leftover: 600, isNewestFull: false, isTakingOn: false }),
     ).toBeUndefined();
     prefetch.setPrefetch(100);
-    expect(prefetch.change({ all: 200, leftover: 0, isNewestFull: true, mayMoreHaveComeBack: false })).toBe(
-      "cancel",
-    );
+    expect(prefetch.change({ all: 200, leftover: 0, isNewestFull: true, isTakingOn: false })).toBe("cancel");
   });
 
   it("adds no more than what a cancelled one delivered leaves room for", () => {
     const prefetch = opened();
     prefetch.setPrefetch(400);
-    expect(
-      prefetch.change({ all: 100, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false }),
-    ).toEqual({ add: 300 });
+    expect(prefetch.change({ all: 100, leftover: 0, isNewestFull: false, isTakingOn: false })).toEqual({
+      add: 300,
+    });
     prefetch.setPrefetch(100);
-    expect(prefetch.change({ all: 400, leftover: 0, isNewestFull: true, mayMoreHaveComeBack: false })).toBe(
-      "cancel",
-    );
+    expect(prefetch.change({ all: 400, leftover: 0, isNewestFull: true, isTakingOn: false })).toBe("cancel");
     prefetch.setPrefetch(400);
     expect(
-      prefetch.change({ all: 400, leftover: 300, isNewestFull: false, mayMoreHaveComeBack: false }),
+      prefetch.change({ all: 400, leftover: 300, isNewestFull: false, isTakingOn: false }),
     ).toBeUndefined();
-    expect(
-      prefetch.change({ all: 400, leftover: 100, isNewestFull: false, mayMoreHaveComeBack: false }),
-    ).toEqual({ add: 200 });
+    expect(prefetch.change({ all: 400, leftover: 100, isNewestFull: false, isTakingOn: false })).toEqual({
+      add: 200,
+    });
   });
 
   it("lets in no more than fits by size, and that once it fits", () => {
@@ -118,12 +112,12 @@ describe("a prefetch that is set anew", () => {
     prefetch.setPrefetch(1_000);
     for (let n = 0; n < 50; n++) prefetch.arrived(megabyte / 2);
     expect(
-      prefetch.change({ all: 100, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false }),
+      prefetch.change({ all: 100, leftover: 0, isNewestFull: false, isTakingOn: false }),
     ).toBeUndefined();
     for (let n = 0; n < 100; n++) prefetch.arrived(100);
-    expect(prefetch.change({ all: 3, leftover: 0, isNewestFull: false, mayMoreHaveComeBack: false })).toEqual(
-      { add: 900 },
-    );
+    expect(prefetch.change({ all: 3, leftover: 0, isNewestFull: false, isTakingOn: false })).toEqual({
+      add: 900,
+    });
     expect(changeAfter(prefetch, megabyte, 900, 1_000)).toBe("cancel");
   });
 });

@@ -27,6 +27,7 @@ const replay: ReplaySupport = { how: "native", note: "XREAD from an entry id.", 
 const groupStart: ReplaySupport = { how: "native", note: "XGROUP CREATE at an entry id.", from: positions };
 const requestReply: Support = { how: "emulated", note: "A stream per client that expires with it." };
 
+/** What Redis offers with these settings. */
 export function capabilitiesOf(settings: Settings) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, replay, groupStart, requestReply },

@@ -21,6 +21,7 @@ import { handBack, handBackInPlace } from "./client/scripts/hand-back.ts";
 import { join } from "./client/scripts/join.ts";
 import { release } from "./client/scripts/lock.ts";
 import { inspectServer, type ServerInfo, warning } from "./client/server.ts";
+import { ServerTime } from "./client/server-time.ts";
 import { RedisConsumer } from "./consumer.ts";
 import { DelayForwarder } from "./delays/delay-forwarder.ts";
 import type { Unsettled } from "./delivery.ts";
@@ -53,6 +54,7 @@ export class RedisConnection implements Connection {
   readonly broker: { readonly name: string; readonly version: string | undefined };
   readonly topology: RedisTopology;
   readonly #settings: Settings;
+  readonly #time: ServerTime;
   readonly #memory: DriverMemory;
   readonly #hooks: ConnectionHooks;
   readonly #commands: RedisClient;
@@ -78,12 +80,14 @@ export class RedisConnection implements Connection {
     const publishing = waits ? createClient(settings, settings.responseTimeoutMs) : commands;
     try {
       if (waits) await open(publishing, call.signal);
-      const info = await unlessGivenUp(inspectServer(commands), call.signal);
+      const time = new ServerTime(commands);
+      const asked = Promise.all([inspectServer(commands), time.ask()]);
+      const [info] = await unlessGivenUp(asked, call.signal);
       if (info.dangers.length > 0 && !settings.acceptVolatile && !memory.warned) {
         memory.warned = true;
         hooks.report(warning(info));
       }
-      return new RedisConnection(settings, memory, hooks, commands, publishing, info);
+      return new RedisConnection(settings, memory, hooks, commands, publishing, info, time);
     } catch (cause) {
       commands.disconnect();
       publishing.disconnect();
@@ -98,8 +102,10 @@ export class RedisConnection implements Connection {
     commands: RedisClient,
     publishing: RedisClient,
     info: ServerInfo,
+    time: ServerTime,
   ) {
     this.#settings = settings;
+    this.#time = time;
     this.#memory = memory;
     this.#hooks = hooks;
     this.#commands = commands;
@@ -138,6 +144,10 @@ export class RedisConnection implements Connection {
       reader.close();
       throw cause;
     }
+  }
+
+  brokerTime(): number | undefined {
+    return this.#time.now();
   }
 
   close(): Promise<void> {

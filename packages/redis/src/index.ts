@@ -8,6 +8,7 @@ import { type RedisOptions, readSettings, type Settings, settingsFromUrl } from 
 
 export type { RedisOptions } from "./options.ts";
 
+/** What a driver of Redis can do, as a type: a client made with it has these features. */
 export type RedisCapabilities = ReturnType<typeof capabilitiesOf>;
 
 /** A driver for Redis or Valkey, 6.2 or newer. Does no I/O. */
@@ -15,6 +16,7 @@ export function redis(options: RedisOptions = {}): Driver<RedisCapabilities> {
   return driverWith(readSettings(options));
 }
 
+/** Lets `connect("redis://…")` find this package; `connect(url, { adapters: [adapter] })` where a bundler must see it. */
 export const adapter: Adapter = {
   name: "redis",
   schemes: ["redis", "rediss"],

@@ -5,12 +5,15 @@ import {
   type OptionInput,
   type OptionValues,
   option,
+  percentDecoded,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 import type { RedisOptions as VendorOptions } from "ioredis";
 
 const day = 86_400_000;
 
+/** Every option: what it takes, its default, and the environment variable it may come from. */
 export const optionTable = {
   host: option.string("The server's host name or address.", "127.0.0.1"),
   port: option.integer("The server's port.", 6379, { min: 1, max: 65_535 }),
@@ -72,19 +75,28 @@ export const optionTable = {
 
 /** Options of the Redis adapter; see the README for what each means. */
 export type RedisOptions = OptionInput<typeof optionTable>;
+/** The options with every default decided. */
 export type Settings = OptionValues<typeof optionTable>;
 
+/**
+ * Reads what `redis()` was given.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function readSettings(options: RedisOptions): Settings {
   return checked(readOptions("redis", optionTable, { object: options }));
 }
 
+/**
+ * Reads `redis[s]://[user:password@]host[:port][/db][?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const url = parse(text);
+  const url = parse(urlText("redis", text));
   const object: Record<string, unknown> = {};
   if (url.hostname !== "") object.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   if (url.port !== "") object.port = Number(url.port);
-  if (url.username !== "") object.username = decodeURIComponent(url.username);
-  if (url.password !== "") object.password = decodeURIComponent(url.password);
+  if (url.username !== "") object.username = percentDecoded("redis", url.username);
+  if (url.password !== "") object.password = percentDecoded("redis", url.password);
   const path = url.pathname.replace(/^\//, "");
   if (path !== "") object.db = /^\d+$/.test(path) ? Number(path) : path;
   if (url.protocol === "rediss:") object.tls = true;
@@ -99,6 +111,7 @@ export function endpoints(list: readonly string[]): { readonly host: string; rea
     const port = Number(parts?.[3]);
     if (parts === null || port < 1 || port > 65_535) {
       throw new MessagingError("INVALID_ARGUMENT", `"${text}" is not host:port.`, {
+        remedy: 'Write it as "localhost:6379".',
         details: { given: text },
       });
     }
@@ -136,7 +149,7 @@ function parse(text: string): URL {
   } catch {
     // The text may hold a password, so it is not repeated here.
     throw new MessagingError("INVALID_ARGUMENT", "This is not a URL that the redis adapter can read.", {
-      remedy: "It looks like redis://user:password@host:6379/0?option=value.",
+      remedy: "Write it as redis://user:password@host:6379/0?option=value.",
     });
   }
 }

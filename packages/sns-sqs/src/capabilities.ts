@@ -32,8 +32,10 @@ const filters: Support = {
 const broadcast: Support = { how: "emulated", note: "A temporary queue for each subscriber." };
 const requestReply: Support = { how: "emulated", note: "A temporary queue for each client." };
 
+/** What a driver of SNS and SQS can do, as a type: a client made with it has these features. */
 export type SnsSqsCapabilities = ReturnType<typeof capabilitiesOf>;
 
+/** What SNS and SQS offers with these settings. */
 export function capabilitiesOf(settings: Settings) {
   return {
     features: { delay, ttl, ordering, filters, broadcast, requestReply },

@@ -104,6 +104,10 @@ export class SnsSqsConnection implements Connection {
     );
   }
 
+  brokerTime(): number | undefined {
+    return this.#clients.time.now();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

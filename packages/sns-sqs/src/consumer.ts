@@ -4,6 +4,7 @@ import {
   type CloseConsumerOptions,
   type Consumer,
   nothingStarted,
+  PrefetchEstimate,
   PushQueue,
   type ReceivedMessage,
   type Settlement,
@@ -17,7 +18,6 @@ import type { Clients } from "./client/clients.ts";
 import { SnsSqsDelivery } from "./delivery.ts";
 import { LongPolls } from "./receiving/long-polls.ts";
 import { OutstandingMessages } from "./receiving/outstanding-messages.ts";
-import { PrefetchEstimate } from "./receiving/prefetch-estimate.ts";
 import { isEarly, putBack } from "./receiving/put-back.ts";
 import { type SettlementRequest, SettlementRequests } from "./receiving/settlement-requests.ts";
 

@@ -1,5 +1,5 @@
 import type { Message } from "@aws-sdk/client-sqs";
-import type { Headers, ReceivedMessage } from "@waybill/core/spi";
+import { type Headers, type ReceivedMessage, wireSize } from "@waybill/core/spi";
 import { decode } from "./mapping.ts";
 
 /** A message in flight, and when its lease ends. */
@@ -42,16 +42,10 @@ export class SnsSqsDelivery implements ReceivedMessage {
     this.redeliveries = decoded.redeliveries;
     this.due = decoded.due;
     this.carried = decoded.carried;
-    this.bytes = sizeOf(decoded) + (native.Body?.length ?? 0);
+    this.bytes = wireSize(decoded) + (native.Body?.length ?? 0);
   }
 
   get receipt(): string {
     return this.native.ReceiptHandle ?? "";
   }
-}
-
-function sizeOf({ body, key, headers }: Pick<ReceivedMessage, "body" | "key" | "headers">): number {
-  let bytes = body.byteLength + Buffer.byteLength(key ?? "");
-  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] as string);
-  return bytes;
 }

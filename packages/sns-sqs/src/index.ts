@@ -16,6 +16,7 @@ export function snsSqs(options: SnsSqsOptions = {}): Driver<SnsSqsCapabilities> 
   return driverWith(readSettings(options));
 }
 
+/** Lets `connect("aws://…")` find this package; `connect(url, { adapters: [adapter] })` where a bundler must see it. */
 export const adapter: Adapter = {
   name: "sns-sqs",
   schemes: ["aws"],

@@ -28,6 +28,7 @@ const mostAttributes = 10;
 /** What a forged count may not exceed. */
 const mostRedeliveries = 1_000_000;
 
+/** A message attribute of SNS or SQS that holds text. */
 export interface StringAttribute {
   readonly DataType: "String";
   readonly StringValue: string;
@@ -186,6 +187,7 @@ const unprintable = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: attributes are one line of text
 const unfitValue = /[\0-\x1f"\\\x7f\ufffe\uffff]/;
 
+/** Whether SNS and SQS carry this text unchanged as the value of an attribute. */
 export function isPlainValue(value: string): boolean {
   return value !== "" && !unfitValue.test(value) && value.isWellFormed() && value.trim() === value;
 }

@@ -6,7 +6,9 @@ import {
   type OptionInput,
   type OptionValues,
   option,
+  percentDecoded,
   readOptions,
+  urlText,
 } from "@waybill/core/spi";
 
 const kib = 1024;
@@ -16,6 +18,7 @@ const hour = 3_600_000;
 /** What the SDK takes as credentials: the keys themselves, or a function that brings them. */
 type Credentials = NonNullable<SQSClientConfig["credentials"]>;
 
+/** Every option: what it takes, its default, and the environment variable it may come from. */
 export const optionTable = {
   region: option.string(
     "The AWS region. Default: what the SDK finds (AWS_REGION, the profile).",
@@ -96,6 +99,7 @@ export const optionTable = {
 
 /** Options of the SNS and SQS adapter; see the README for what each means. */
 export type SnsSqsOptions = OptionInput<typeof optionTable>;
+/** The options with every default decided. */
 export type Settings = OptionValues<typeof optionTable>;
 
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
@@ -103,13 +107,16 @@ export function readSettings(options: SnsSqsOptions): Settings {
   return checked(readOptions("sns-sqs", optionTable, { object: options }));
 }
 
-/** Reads `aws://[key:secret@]region[?option=value…]`. */
+/**
+ * Reads `aws://[key:secret@]region[?option=value…]`.
+ * @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT`
+ */
 export function settingsFromUrl(text: string, env: Readonly<Record<string, string | undefined>>): Settings {
-  const url = parse(text);
+  const url = parse(urlText("sns-sqs", text));
   const object: Record<string, unknown> = {};
   if (url.hostname !== "") object.region = url.hostname;
-  if (url.username !== "") object.accessKeyId = decodeURIComponent(url.username);
-  if (url.password !== "") object.secretAccessKey = decodeURIComponent(url.password);
+  if (url.username !== "") object.accessKeyId = percentDecoded("sns-sqs", url.username);
+  if (url.password !== "") object.secretAccessKey = percentDecoded("sns-sqs", url.password);
   if (url.port !== "" || !["", "/"].includes(url.pathname)) {
     throw refusal("The URL's host is a region, with no port and no path.", "Give `endpoint` in the query.");
   }

@@ -28,6 +28,7 @@ export const eventLoop: readonly Scenario[] = [
   row("turn, 100 with keys", longestTurn, { groups: 100, keyed: true }),
   row("turn, 100 groups at once", longestTurn, { groups: 100, atOnce: true }),
   row("turn, 300 groups", longestTurn, { groups: 300 }),
+  row("turn, 300 groups at once", longestTurn, { groups: 300, atOnce: true }),
   row("turn, 100 broadcasts", longestTurn, { groups: 100, broadcast: true }),
 ];
 

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { type CaseResult, type Report, runCases } from "@waybill/conformance";
+import { type CaseResult, type ConformanceTarget, type Report, runCases } from "@waybill/conformance";
+import { connect, MessagingError } from "@waybill/core";
 import type { Command } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
 import { conformanceLine, conformanceSummary } from "./conformance-table.ts";
@@ -21,7 +22,7 @@ Flags:
   --may-kill        also run the cases that SIGKILL the broker: only for one that
                     \`waybill brokers up\` started here; its other clients are cut off too
 
-Exit code: 0 when nothing failed, 1 otherwise.
+Exit code: 0 when nothing failed, 1 otherwise, also when the broker cannot be reached.
 `;
 
 export const conformance: Command = {
@@ -29,6 +30,11 @@ export const conformance: Command = {
   async run(args, terminal) {
     const { url, values } = parse(args);
     const target = await targetOf(url, { mayKill: values["may-kill"] });
+    const problem = await unreachable(target);
+    if (problem !== undefined) {
+      terminal.err(`${problem.message}\nNo case was run.\n`);
+      return 1;
+    }
     const stop = new AbortController();
     const onInterrupt = () => stop.abort();
     process.once("SIGINT", onInterrupt);
@@ -54,6 +60,18 @@ export const conformance: Command = {
     return report.totals.failed === 0 && !stop.signal.aborted ? 0 : 1;
   },
 };
+
+/** Asked once before all cases, each of which would wait for its own connection in vain. */
+async function unreachable(target: ConformanceTarget): Promise<MessagingError | undefined> {
+  try {
+    const client = await connect(target.driver(), { topology: "assume", logger: false });
+    await client.close();
+    return undefined;
+  } catch (error) {
+    if (MessagingError.isInstance(error)) return error;
+    throw error;
+  }
+}
 
 function parse(args: readonly string[]) {
   try {

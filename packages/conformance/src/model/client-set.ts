@@ -50,7 +50,7 @@ export class ClientSet {
     if (client.isClosing || client.client === undefined) return;
     client.isClosing = true;
     for (const member of client.members) member.isClosing = true;
-    this.closes(client.members, timeoutMs);
+    this.closes(client.members);
     const closed = client.client.close({ timeoutMs }).then(() => {
       // A process that has closed its client ends.
       client.isAlive = false;
@@ -97,17 +97,10 @@ export class ClientSet {
     return client;
   }
 
-  /** What a closing consumer has prefetched may cost its lease, where the close takes longer than that. */
-  closes(members: readonly Member[], timeoutMs: number): void {
-    // Where nobody counts, what was being handled is handled once more as if it had not been.
+  /** Where nobody counts, what was being handled is handled once more as if it had not been. */
+  closes(members: readonly Member[]): void {
     if (!this.#parts.countsAttempts)
       for (const { receiver } of members) this.#parts.model.disturbed(receiver);
-    if (timeoutMs < this.#parts.settings.leaseMs) return;
-    for (const { receiver } of members) {
-      receiver.calmSince = Number.POSITIVE_INFINITY;
-      receiver.wasDeceived = true;
-      receiver.losesLeases = true;
-    }
   }
 
   /** What its consumers hold may come again. */

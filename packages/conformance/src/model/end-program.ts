@@ -63,9 +63,7 @@ async function closeAll({ time, settings, model }: SystemParts, clients: ClientS
   }
 }
 
-/** A log's offset that was not taken goes with the next. */
-function unsettled({ model, broker, countsAttempts }: SystemParts): string[] {
-  if (!countsAttempts) return [];
+function unsettled({ model, broker }: SystemParts): string[] {
   return model.receivers
     .map((receiver) => ({ receiver, left: broker.unsettled(receiver.to, receiver.group) }))
     .filter(({ left }) => left > 0)

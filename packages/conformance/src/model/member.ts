@@ -72,11 +72,7 @@ export class Member {
       ended = true;
       this.running--;
       reception.running.delete(run);
-      if (!isLive) {
-        reception.cutOff++;
-        // A retry that was to begin when its handler had ended.
-        reception.notBefore = 0;
-      }
+      if (!isLive) reception.cutOff++;
       log(
         `${place(this.receiver)} ends #${value.n} by ${outcome.is}${failure === undefined ? "" : ", throwing"}${isLive ? "" : ", too late"}`,
       );

@@ -7,6 +7,9 @@ import { nameOf, type Sent } from "./sent.ts";
 /** How often a message runs alone before it is given up. */
 const runsAlone = 2;
 
+/** How late a message may be dated by its schema, and started by another and a middleware, in milliseconds. */
+const latestStartMs = 1_000;
+
 /**
  * What the guarantees allow. It hears all that happens to messages, and says of each whether it
  * may: what is wrong is in `violations`.
@@ -114,6 +117,9 @@ export class Model {
     this.#checkAttempt(receiver, sent, reception, attempt);
     this.#checkTime(receiver, sent, reception);
     this.#checkOrder(receiver, sent, reception, run);
+    // What is brought back by a redrive has none any more.
+    if (reception.redriven === 0 && this.#hasExpired(sent, latestStartMs))
+      this.violated("G12", `${where} got ${nameOf(sent)} after it had expired`);
     if (this.#isCalm(receiver, sent)) {
       if (reception.isOver) this.violated("G2", `${where} got ${nameOf(sent)} again, after it was done`);
       if ([...reception.running].some((other) => other.isLive() && !other.hasSettled()))
@@ -174,6 +180,11 @@ export class Model {
       );
   }
 
+  /** By the broker's time, whatever the clocks of the clients show. */
+  #hasExpired({ at, ttlMs }: Sent, lateMs = 0): boolean {
+    return ttlMs !== undefined && this.#elapsed() >= at + ttlMs + lateMs;
+  }
+
   #checkOrder(receiver: Receiver, sent: Sent, reception: Reception, own: Run): void {
     if (!sent.ordered || sent.key === undefined || receiver.losesLeases) return;
     const where = place(receiver);
@@ -192,7 +203,12 @@ export class Model {
       if (other === sent) continue;
       const its = receiver.receptions.get(other.number);
       if (other.number < sent.number) {
-        if (other.stored && other.outcome !== "failed" && !other.expires && !(its?.letsFollowersGo ?? false))
+        if (
+          other.stored &&
+          other.outcome !== "failed" &&
+          other.ttlMs === undefined &&
+          !(its?.letsFollowersGo ?? false)
+        )
           this.violated("G6", `${where} got ${nameOf(sent)} before ${nameOf(other)} was done`);
       } else if (sent.outcome !== "failed" && reception.calls === 0 && (its?.calls ?? 0) > 0) {
         this.violated("G6", `${where} got ${nameOf(sent)} for the first time after ${nameOf(other)}`);
@@ -212,18 +228,22 @@ export class Model {
     const what = `${where} dead-lettered ${nameOf(sent)} after ${reception.starts} handler calls, as attempt ${attempts}: ${why}`;
     // What took its process down whenever it ran alone may have done so before its handler was called.
     const mayBePoison = receiver.losses >= this.#settings.maxAttempts + runsAlone;
-    // Another process may have had a handler fail on it, for all its count tells.
-    const mayHaveFailed = sent.expires && countsMayBeHigher(receiver);
+    // Another process may have had a handler fail on it, for all its count tells; but it is not said to have failed.
+    const mayHaveFailed =
+      sent.ttlMs !== undefined &&
+      countsMayBeHigher(receiver) &&
+      why.startsWith("EXPIRED: The message expired.");
     if (reception.starts === 0 && !mayBePoison && !mayHaveFailed) this.violated("G5", what);
     else if (
-      // What was put off as its connection was lost may count.
-      reception.starts - (receiver.losses > 0 ? 0 : reception.postponed) < this.#settings.maxAttempts &&
+      reception.starts - reception.postponed < this.#settings.maxAttempts &&
       !reception.mayBeFinal &&
-      !sent.expires &&
+      sent.ttlMs === undefined &&
       !countsMayBeHigher(receiver)
     )
       this.violated("G5", what);
     if (attempts > this.#settings.maxAttempts) this.violated("G5", what);
+    if (why.startsWith("EXPIRED") && !this.#hasExpired(sent))
+      this.violated("G12", `${what}, before it had expired`);
     reception.deadLettered++;
     reception.mayBeAcked++;
   }
@@ -242,7 +262,7 @@ export class Model {
     const sent = this.sent[number];
     if (sent === undefined) return;
     const reception = this.reception(receiver, number);
-    if (--reception.mayBeAcked < 0 && !sent.expires)
+    if (--reception.mayBeAcked < 0 && !this.#hasExpired(sent))
       this.violated(
         "G9",
         `${place(receiver)} acked ${nameOf(sent)}, which was neither handled nor dead-lettered`,
@@ -256,7 +276,7 @@ export class Model {
     const left: string[] = [];
     for (const sent of this.sent) {
       if (sent.outcome === "pending") left.push(`${nameOf(sent)} is not confirmed`);
-      if (!sent.stored || sent.expires) continue;
+      if (!sent.stored || sent.ttlMs !== undefined) continue;
       for (const receiver of this.receivers) {
         if (receiver.to !== sent.to || receiver.receptions.get(sent.number)?.isOver) continue;
         left.push(`${place(receiver)} has not handled ${nameOf(sent)}`);

@@ -27,7 +27,7 @@ export function publish(
       key,
       publisher: client.number,
       delayMs,
-      expires: ttlMs !== undefined,
+      ttlMs,
       outcomes: i % 2 === 0 ? outcomes : outcomes.slice(1),
     });
     const options: Options = {

@@ -68,7 +68,7 @@ export class RealSystem {
     for (let place = 0; place < this.#parts.settings.members; place++)
       for (const receiver of this.model.receivers)
         await this.#clients.at(place).join(receiver, { concurrency: 2, prefetch: undefined });
-    if (this.#parts.settings.maxLeaseMs !== undefined) this.#neverCalm(true);
+    if (this.#parts.settings.maxLeaseMs !== undefined) this.#neverCalm(false);
   }
 
   async run(command: Command): Promise<void> {
@@ -97,7 +97,7 @@ export class RealSystem {
       case "unsubscribe":
         return this.#clients.onMember(command.subscription, ({ client, member }) => {
           member.isClosing = true;
-          this.#clients.closes([member], command.timeoutMs);
+          this.#clients.closes([member]);
           const closed = member.subscription?.close({ timeoutMs: command.timeoutMs }).then(() => {
             client.members.splice(client.members.indexOf(member), 1);
           });
@@ -115,9 +115,10 @@ export class RealSystem {
         });
       case "setConcurrency":
         return this.#clients.onMember(command.subscription, ({ member }) => {
-          // What runs already may go on.
-          member.concurrency = Math.max(command.concurrency, member.running);
-          member.subscription?.setConcurrency(command.concurrency);
+          const concurrency = Math.min(command.concurrency, member.prefetch ?? Number.POSITIVE_INFINITY);
+          // What runs already may go on, also where its middleware has not called its handler yet.
+          member.concurrency = Math.max(concurrency, member.subscription?.running ?? 0);
+          member.subscription?.setConcurrency(concurrency);
         });
       case "redeploy":
         return this.#clients.redeploy(command.client, command.timeoutMs);

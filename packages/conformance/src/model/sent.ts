@@ -10,7 +10,8 @@ export interface Sent {
   readonly publisher: number;
   readonly at: number;
   readonly delayMs: number;
-  readonly expires: boolean;
+  /** Its time to live, in milliseconds. */
+  readonly ttlMs: number | undefined;
   readonly outcomes: readonly Outcome[];
   outcome: "pending" | "confirmed" | "failed";
   /** The broker has it. */

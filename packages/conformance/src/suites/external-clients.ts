@@ -3,6 +3,7 @@ import { bytes, text } from "@waybill/core";
 import type { Headers, WireMessage } from "@waybill/core/spi";
 import { suite } from "../case.ts";
 import type { Context } from "../context.ts";
+import { ExternalMessages } from "../external-messages.ts";
 import type { ExternalClient } from "../target.ts";
 
 /** Metadata as nobody honest would write it. */
@@ -91,7 +92,7 @@ export const externalClients = suite("external-clients", [
             : context.queue<Uint8Array>({ codec: bytes });
         await client.topology.declare(contract);
         const peer = await externalClient(context);
-        const listener = await peer.listen(context.address(contract));
+        const listener = await ExternalMessages.of(peer, context.address(contract));
         const body = Buffer.from([0, 1, 0xff, 0x80, 0x41]);
         const options = { headers: { "x-plain": "value", "x-unicode": "naïve 😀" } };
         if (contract.kind === "topic") await client.publish(contract, body, options);
@@ -115,7 +116,7 @@ export const externalClients = suite("external-clients", [
       const topic = context.topic<string>({ codec: text, key: (value) => value });
       const seen = await context.collect(client, topic, { group: context.name() });
       const peer = await externalClient(context);
-      const listener = await peer.listen(context.address(topic));
+      const listener = await ExternalMessages.of(peer, context.address(topic));
       await client.publish(topic, "ours");
       assert.equal((await listener.next()).key, "ours");
       await listener.close();

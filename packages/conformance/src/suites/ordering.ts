@@ -364,7 +364,10 @@ export const ordering: readonly Case[] = suite("ordering", [
   },
 ]);
 
-const blocking: ConsumeOptions & OrderedConsumeOptions = { afterDeadLetter: "block", retry: quickRetry(2) };
+const blocking: Omit<ConsumeOptions, "deadLetter"> & OrderedConsumeOptions = {
+  afterDeadLetter: "block",
+  retry: quickRetry(2),
+};
 
 /**
  * A queue of which one key waits for a dead-lettered message, with two behind it, and another has

@@ -34,11 +34,13 @@ export const json: Codec<unknown> = {
   decode: (body) => JSON.parse(decoder.decode(body)),
 };
 
-/** UTF-8 text. */
+/** UTF-8 text. Half a surrogate pair is refused: `toWellFormed()` replaces it. */
 export const text: Codec<string> = {
   contentType: "text/plain; charset=utf-8",
   encode(value) {
     if (typeof value !== "string") throw new TypeError(`text takes a string, not ${typeof value}`);
+    // It would be stored as another text, with U+FFFD in its place.
+    if (!value.isWellFormed()) throw new TypeError("it holds half a surrogate pair, which UTF-8 cannot");
     return encoder.encode(value);
   },
   decode: (body) => decoder.decode(body),

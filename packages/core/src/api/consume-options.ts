@@ -3,6 +3,7 @@ import type { AfterDeadLetter, DeadLetterPolicy, RetryPolicy } from "./failure-p
 import type { Gated } from "./gated.ts";
 import type { HandleMiddleware } from "./middleware.ts";
 
+/** What consumers of every kind can be told: how many messages at once, what follows a failure, middleware. */
 export interface ConsumeOptions {
   /** The most handlers at once. Default 10. */
   readonly concurrency?: number | undefined;
@@ -44,6 +45,11 @@ export type OrderedConsumeOptions<F extends Feature = Feature> = Gated<
   }
 >;
 
+/** A key can wait for a dead-lettered message only where that is kept. */
+export type BlockedOrDiscarded =
+  | { readonly afterDeadLetter?: "continue" | undefined }
+  | { readonly deadLetter?: Exclude<DeadLetterPolicy, "discard"> | undefined };
+
 declare const withoutKey: unique symbol;
 
 /** Stands, in a compiler's message, for a contract without an ordering key. No value is of this type. */
@@ -53,5 +59,5 @@ export interface GiveTheContractAKey {
 
 /** `OrderedConsumeOptions` for a contract that has an ordering key for sure; for others what they take of it. */
 export type OptionsByOrder<F extends Feature, Ordered extends boolean> = [Ordered] extends [true]
-  ? OrderedConsumeOptions<F>
+  ? OrderedConsumeOptions<F> & BlockedOrDiscarded
   : { readonly afterDeadLetter?: "continue" | GiveTheContractAKey | undefined };

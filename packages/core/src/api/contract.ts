@@ -1,4 +1,5 @@
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { checkPortableName } from "../spi/naming.ts";
@@ -38,14 +39,19 @@ export interface QueueContract<
   readonly reply: Payload<ReplyIn, ReplyOut> | undefined;
 }
 
+/** A topic of any type. */
 // biome-ignore lint/suspicious/noExplicitAny: stands for contracts of every type
 export type AnyTopic = TopicContract<any, any>;
+/** A queue of any type, with or without a reply. */
 // biome-ignore lint/suspicious/noExplicitAny: stands for contracts of every type
 export type AnyQueue = QueueContract<any, any, any, any>;
+/** A payload of any type. */
 // biome-ignore lint/suspicious/noExplicitAny: stands for payloads of every type
 export type AnyPayload = Payload<any, any>;
+/** What `topic()` or `queue()` made. */
 export type Contract = AnyTopic | AnyQueue;
 
+/** How the values of one direction are checked and encoded. */
 export interface PayloadOptions<In, Out> {
   /** Any Standard Schema. Checked on publish and again on receive. What travels is the value as published. */
   readonly schema?: StandardSchema<In, Out> | undefined;
@@ -54,6 +60,7 @@ export interface PayloadOptions<In, Out> {
   readonly codec?: Codec<any> | undefined;
 }
 
+/** Whether messages keep an order, and by what. */
 export interface OrderOptions<In> {
   /**
    * The ordering key of a message: messages with the same key are handled one at a
@@ -69,6 +76,7 @@ export interface KeyOptions<In> {
   readonly key: NonNullable<OrderOptions<In>["key"]>;
 }
 
+/** What `topic()` takes: schema, codec, ordering key, and whether messages are kept. */
 export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOptions<In> {
   /**
    * Keep messages after they were consumed, for replay and for groups that come
@@ -78,6 +86,7 @@ export interface TopicOptions<In, Out> extends PayloadOptions<In, Out>, OrderOpt
   readonly retained?: boolean | undefined;
 }
 
+/** What `queue()` takes: schema, codec, ordering key, and how replies look. */
 export interface QueueOptions<In, Out, ReplyIn, ReplyOut> extends PayloadOptions<In, Out>, OrderOptions<In> {
   /** Makes the queue one that answers: `request` awaits a reply of this form, `respond` gives it. */
   readonly reply?: PayloadOptions<ReplyIn, ReplyOut> | undefined;
@@ -95,9 +104,9 @@ export function topic<In = unknown, Out = In>(
   name: string,
   options?: TopicOptions<In, Out>,
 ): TopicContract<In, Out>;
-export function topic<In, Out>(name: string, options: TopicOptions<In, Out> = {}): TopicContract<In, Out> {
+export function topic<In, Out>(name: string, given: TopicOptions<In, Out> = {}): TopicContract<In, Out> {
   checkPortableName(name, "topic");
-  checkOptionNames("topic()", options, ["schema", "codec", "key", "retained"]);
+  const options = copyOptions("topic()", given, ["schema", "codec", "key", "retained"]);
   checkTypes("topic()", options);
   return Object.freeze({
     kind: "topic",
@@ -115,6 +124,11 @@ export function topic<In, Out>(name: string, options: TopicOptions<In, Out> = {}
  */
 export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = ReplyIn>(
   name: string,
+  options: QueueOptions<In, Out, ReplyIn, ReplyOut> &
+    KeyOptions<In> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
+): QueueContract<In, Out, ReplyIn, ReplyOut, true>;
+export function queue<In = unknown, Out = In, ReplyIn = unknown, ReplyOut = ReplyIn>(
+  name: string,
   options: QueueOptions<In, Out, ReplyIn, ReplyOut> & { readonly reply: PayloadOptions<ReplyIn, ReplyOut> },
 ): QueueContract<In, Out, ReplyIn, ReplyOut>;
 export function queue<In = unknown, Out = In>(
@@ -127,11 +141,14 @@ export function queue<In = unknown, Out = In>(
 ): QueueContract<In, Out>;
 export function queue<In, Out, ReplyIn, ReplyOut>(
   name: string,
-  options: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
+  given: QueueOptions<In, Out, ReplyIn, ReplyOut> = {},
 ): QueueContract<In, Out, ReplyIn, ReplyOut> {
   checkPortableName(name, "queue");
-  checkOptionNames("queue()", options, ["schema", "codec", "key", "reply"]);
-  if (options.reply !== undefined) checkOptionNames("queue() reply", options.reply, ["schema", "codec"]);
+  const options = copyOptions("queue()", given, ["schema", "codec", "key", "reply"]);
+  const reply =
+    options.reply === undefined
+      ? undefined
+      : copyOptions("queue() reply", options.reply, ["schema", "codec"]);
   checkTypes("queue()", options);
   return Object.freeze({
     kind: "queue",
@@ -139,7 +156,7 @@ export function queue<In, Out, ReplyIn, ReplyOut>(
     ordered: options.key !== undefined,
     retained: false,
     key: options.key,
-    reply: options.reply === undefined ? undefined : payload("queue() reply", options.reply),
+    reply: reply && payload("queue() reply", reply),
     ...payload("queue()", options),
   });
 }
@@ -171,7 +188,7 @@ function payload<In, Out>(owner: string, options: PayloadOptions<In, Out>): Payl
 function checkTypes(owner: string, options: { readonly key?: unknown; readonly retained?: unknown }): void {
   const { key, retained } = options;
   if (key !== undefined && typeof key !== "function")
-    throw new MessagingError("INVALID_ARGUMENT", `The \`key\` given to ${owner} is not a function.`);
+    throw invalidArgument(`key\` of \`${owner}`, "a function", key);
   if (retained !== undefined && typeof retained !== "boolean")
-    throw new MessagingError("INVALID_ARGUMENT", `The \`retained\` given to ${owner} is not true or false.`);
+    throw invalidArgument(`retained\` of \`${owner}`, "true or false", retained);
 }

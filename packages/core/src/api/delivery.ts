@@ -6,16 +6,21 @@ export type SettleResult = "settled" | "lost" | "already-settled";
 
 /** A message as a handler gets it. */
 export interface Delivery<T = unknown> {
+  /** What the contract's codec and schema made of the body. */
   readonly value: T;
+  /** The same at every attempt, in the dead-letter queue and after a redrive; empty where an external producer gave none. */
   readonly id: string;
   /** The body as it came, before decoding: a copy, made when it is first asked for. */
   readonly body: Uint8Array;
+  /** The media type of the body; empty where an external producer gave none. */
   readonly contentType: string;
+  /** The headers as they were sent: a copy, without those by which Waybill counts. */
   readonly headers: Headers;
   /** The ordering key, if the message has one. */
   readonly key: string | undefined;
   /** When it was published, milliseconds since the epoch. */
   readonly timestamp: number;
+  /** As its publisher gave it. */
   readonly correlationId: string | undefined;
   /** 1 for the first time. Exact or a lower bound after crashes: see the adapter's capabilities. */
   readonly attempt: number;

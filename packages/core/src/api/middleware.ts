@@ -1,13 +1,18 @@
+import type { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { promised } from "../runtime/thenable.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Receipt } from "./publisher.ts";
 
-/** A message on its way to be encoded; a publish middleware may change its headers. */
+/**
+ * A message on its way out. A publish middleware may change its headers, until it calls `next`. All
+ * else was decided when `publish` was called: whoever changes it gets an error, and nothing is sent.
+ */
 export interface OutgoingMessage {
   readonly kind: "topic" | "queue";
   /** The portable name of the destination. */
   readonly destination: string;
+  /** What a consumer will decode, before its schema: a copy for middleware, made when it is first read, and frozen. */
   readonly value: unknown;
   readonly id: string;
   readonly headers: Record<string, string>;
@@ -27,6 +32,8 @@ export interface HandlerContext {
    * subscription closes. Independent of `pause` and `resume`, which are the operator's.
    */
   hold(): () => void;
+  /** Tells `onError` and `logger` of something that went another way than planned, where nothing is thrown that says it. */
+  warn(warning: MessagingError): void;
 }
 
 /**

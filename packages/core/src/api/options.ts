@@ -7,6 +7,7 @@ import type { HandleMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
 import type { Logger } from "./reporting.ts";
 
+/** Middleware for everything that a client publishes or handles. */
 export interface ClientMiddleware {
   /** Around every publish and send, outermost first. */
   readonly publish?: readonly PublishMiddleware[] | undefined;
@@ -36,7 +37,7 @@ export interface ClientOptions<R extends Feature = Feature> {
   /** How long a publish may take until it is confirmed, its middleware and reconnects included, in milliseconds. Default 30 000. */
   readonly publishTimeoutMs?: number | undefined;
   /**
-   * The most that may await confirmation, and as much again of requests that await their replies;
+   * The most that may await confirmation, from the call of `publish` on, and as much again of requests that await their replies;
    * a publish or a request over it fails as `OVERLOADED`. Default 100 000 messages, 256 MiB.
    */
   readonly maxPending?:
@@ -57,8 +58,9 @@ export interface ClientOptions<R extends Feature = Feature> {
   readonly onError?: ((error: MessagingError) => void) | undefined;
   /**
    * Where the client writes, such as pino. Called as `logger.warn(data, message)`. Default: warnings
-   * and errors go to the console, one line each, after `[waybill]`; `console` itself gets all levels
-   * in that form. `false` writes nothing.
+   * and errors go to the console, one line each, after `[waybill]`: code, what happened, remedy, and
+   * the cause in brief. `console` itself gets all levels in that form, and stacks through
+   * `console.debug`. `false` writes nothing.
    */
   readonly logger?: Logger | false | undefined;
   /** Sees everything that happens, for telemetry. Costs nothing when absent. */

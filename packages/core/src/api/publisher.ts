@@ -3,6 +3,7 @@ import type { Headers } from "../spi/message.ts";
 import type { TopicContract } from "./contract.ts";
 import type { Gated, HasFeatures } from "./gated.ts";
 
+/** What a message can be given beside its value, on every broker. */
 export interface MessageOptions {
   /** Text pairs that travel with the message. Names beginning `waybill-` are reserved. */
   readonly headers?: Headers | undefined;
@@ -16,11 +17,29 @@ export interface MessageOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `publish` and `send` take: `MessageOptions`, and a delay and a time to live where the broker has them. */
 export type PublishOptions<F extends Feature = Feature> = MessageOptions &
   /** Deliver no earlier than this many milliseconds after publishing. */
   Gated<F, "delay", { readonly delayMs?: number | undefined }> &
   /** Do not deliver once this many milliseconds have passed since publishing. */
   Gated<F, "ttl", { readonly ttlMs?: number | undefined }>;
+
+/** Options for every message of a batch: each gets an id of its own. */
+export type PublishBatchOptions<F extends Feature = Feature> = PublishOptions<F> & {
+  readonly id?: undefined;
+};
+
+declare const withKey: unique symbol;
+
+/** Stands, in a compiler's message, for a contract with an ordering key, which a delay would break. No value is of this type. */
+export interface DelayWithoutAKey {
+  readonly [withKey]: never;
+}
+
+/** What a contract that has an ordering key for sure takes of a delay: none. */
+export type DelayByOrder<Ordered extends boolean> = [Ordered] extends [true]
+  ? { readonly delayMs?: 0 | DelayWithoutAKey | undefined }
+  : unknown;
 
 /** The broker has the message. */
 export interface Receipt {
@@ -39,17 +58,17 @@ export interface Publisher<F extends Feature = never> extends HasFeatures<F> {
    * @throws MessagingError before any I/O for a bad value, header, name or option;
    * afterwards a retryable one when no confirmation came within `publishTimeoutMs`.
    */
-  publish<In>(
+  publish<In, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: what comes out does not matter to who puts in
-    to: TopicContract<In, any>,
+    to: TopicContract<In, any, Ordered>,
     value: NoInfer<In>,
-    options?: PublishOptions<F>,
+    options?: PublishOptions<F> & DelayByOrder<Ordered>,
   ): Promise<Receipt>;
   /** Publishes many. @throws PartialFailureError naming those that were not stored. */
-  publishBatch<In>(
+  publishBatch<In, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
-    to: TopicContract<In, any>,
+    to: TopicContract<In, any, Ordered>,
     values: readonly NoInfer<In>[],
-    options?: PublishOptions<F>,
+    options?: PublishBatchOptions<F> & DelayByOrder<Ordered>,
   ): Promise<readonly Receipt[]>;
 }

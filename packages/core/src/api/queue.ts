@@ -3,23 +3,24 @@ import type { ConsumeOptions, OptionsByOrder } from "./consume-options.ts";
 import type { QueueContract } from "./contract.ts";
 import type { Handler } from "./delivery.ts";
 import type { HasFeatures } from "./gated.ts";
-import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { DelayByOrder, PublishBatchOptions, PublishOptions, Receipt } from "./publisher.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Sends to queues. */
 export interface QueueSender<F extends Feature = never> extends HasFeatures<F> {
   /** Like `publish`, to a queue. */
-  send<In>(
+  send<In, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: what comes out does not matter to who puts in
-    to: QueueContract<In, any, any, any>,
+    to: QueueContract<In, any, any, any, Ordered>,
     value: NoInfer<In>,
-    options?: PublishOptions<F>,
+    options?: PublishOptions<F> & DelayByOrder<Ordered>,
   ): Promise<Receipt>;
-  sendBatch<In>(
+  /** Like `publishBatch`, to a queue. */
+  sendBatch<In, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
-    to: QueueContract<In, any, any, any>,
+    to: QueueContract<In, any, any, any, Ordered>,
     values: readonly NoInfer<In>[],
-    options?: PublishOptions<F>,
+    options?: PublishBatchOptions<F> & DelayByOrder<Ordered>,
   ): Promise<readonly Receipt[]>;
 }
 

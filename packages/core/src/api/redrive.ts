@@ -6,6 +6,7 @@ export type ConsumerRef =
   // biome-ignore lint/suspicious/noExplicitAny: any topic
   { readonly topic: TopicContract<any, any>; readonly group: string } | { readonly queue: AnyQueue };
 
+/** Which dead-lettered messages a redrive brings back, and from where. */
 export interface RedriveOptions {
   /** The most messages to bring back. Default: all that are there at the start. */
   readonly max?: number | undefined;
@@ -19,13 +20,16 @@ export interface RedriveOptions {
   /**
    * The queue that holds the dead-lettered messages. Default: all that this client's own consumers of
    * the same source have had as `deadLetter`, one after the other, else the derived queue, see
-   * `deadLetterOf`. Where several sources share it, the messages of others stay.
+   * `deadLetterOf`. Where several sources share it, the messages of others stay. A client that has
+   * never consumed the source cannot know better: where it finds nothing there, `logger` is told
+   * (`NOT_FOUND`) of where it looked.
    */
   readonly deadLetter?: AnyQueue | undefined;
   /** Ends it early, with a report of what was done. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a redrive has done. */
 export interface RedriveReport {
   /** Dead-lettered messages that it has looked at, each once. */
   readonly seen: number;

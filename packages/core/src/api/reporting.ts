@@ -1,5 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
-import { renderError } from "../errors/render-error.ts";
+import { errorLine, stackOf } from "../errors/render-error.ts";
 import { callSafely } from "../runtime/call-safely.ts";
 import { observedArguments } from "./observed-message.ts";
 import type { Observer } from "./observer.ts";
@@ -7,7 +7,7 @@ import type { Observer } from "./observer.ts";
 /**
  * Where a client writes what happens. Each method is called as pino has it: with plain data
  * (for an error: its `toJSON`, which holds no credentials) and then with a sentence. The
- * `console` itself is given one line of text instead. None of them need be quick, and one that
+ * `console` itself is given one line of text instead, and stacks as `debug`. None of them need be quick, and one that
  * throws or rejects harms nothing.
  */
 export interface Logger {
@@ -48,7 +48,7 @@ export class Reporter {
     );
     callSafely(
       () => this.#logger[level](error, error.message),
-      (thrown) => toConsole("error", `The logger threw: ${renderError(thrown)}`),
+      (thrown) => toConsole("error", `The logger threw: ${errorLine(thrown)}`),
     );
   }
 
@@ -100,26 +100,24 @@ export const observerMethods = Object.keys({
 
 function loggerFor(given: Logger | false | undefined): Logger {
   if (given === false) return silent;
-  const isConsole = (given as unknown) === globalThis.console;
-  if (given !== undefined && !isConsole) return structured(given);
   // By default only what somebody should look at; who passes the console asks for all of it.
-  const below = isConsole ? textual : silent;
-  return { debug: below.debug, info: below.info, warn: textual.warn, error: textual.error };
+  if (given === undefined) return { ...textual(false), debug: nothing, info: nothing };
+  return (given as unknown) === globalThis.console ? textual(true) : structured(given);
 }
 
 const nothing = () => undefined;
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-function line(level: Level) {
-  return (data: object, message: string) =>
-    toConsole(level, data instanceof Error ? renderError(data) : message);
+/** One line of text for each report, and the stack of its cause beneath as a matter of debugging. */
+function textual(hasStacks: boolean): Logger {
+  const line = (level: Level) => (data: object, message: string) => {
+    const isError = data instanceof Error;
+    toConsole(level, isError ? errorLine(data) : message);
+    const stack = isError && hasStacks ? stackOf(data) : "";
+    if (stack !== "") toConsole("debug", `\n${stack}`);
+  };
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }
-const textual: Logger = {
-  debug: line("debug"),
-  info: line("info"),
-  warn: line("warn"),
-  error: line("error"),
-};
 
 function structured(logger: Logger): Logger {
   const call = (level: Level) => (data: object, message: string) =>

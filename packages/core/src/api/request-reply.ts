@@ -6,10 +6,13 @@ import type { Delivery } from "./delivery.ts";
 import type { Has, HasFeatures } from "./gated.ts";
 import type { Subscription } from "./subscription.ts";
 
+/** How long a request may take, and what travels with it. */
 export interface RequestOptions {
   /** How long to wait for the reply, in milliseconds. Default 30 000. An older request is not answered any more. */
   readonly timeoutMs?: number | undefined;
+  /** Text pairs that travel with the request. Names beginning `waybill-` are reserved. */
   readonly headers?: Headers | undefined;
+  /** Stops waiting for the reply. The request may be handled all the same. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,23 +45,29 @@ export interface Requester<F extends Feature = never> extends HasFeatures<F> {
   ): Promise<ReplyOut>;
 }
 
+/** A request as its handler gets it: it is answered once, by what the handler returns or throws, and never retried. */
+export type RequestDelivery<T = unknown> = Omit<Delivery<T>, "retry" | "reject">;
+
 /** Answers requests. */
 export interface Responder<F extends Feature = never> extends HasFeatures<F> {
   /**
    * What the handler returns is the reply. Of what it throws only the `code` travels to the
    * requester, and the message too where it is a `ReplyError` or has `expose: true`; anything else
-   * is reported here. A request is answered once and not retried: the requester decides. One
-   * that nobody waits for any more is not handled, and is reported.
+   * is reported here. A request is answered once and not retried: the requester decides. So a
+   * `PostponedError`, a `timeout` or a middleware that throws is an answer like any other, and `retry`
+   * and `reject` of its delivery are refused as `INVALID_ARGUMENT`. Only where the reply cannot be stored, or the
+   * responder dies, does it come again, as `options.retry` and `options.deadLetter` say. A middleware that does not call
+   * `next` leaves it unanswered. One that nobody waits for any more is not handled, and is reported.
    */
   respond<Out, ReplyIn>(
     // biome-ignore lint/suspicious/noExplicitAny: the other direction does not matter here
     to: Askable<F, QueueContract<any, Out, ReplyIn, any>, ReplyIn>,
     options: ConsumeOptions,
-    handler: (value: Out, delivery: Delivery<Out>) => NoInfer<ReplyIn> | Promise<NoInfer<ReplyIn>>,
+    handler: (value: Out, delivery: RequestDelivery<Out>) => NoInfer<ReplyIn> | Promise<NoInfer<ReplyIn>>,
   ): Promise<Subscription>;
   respond<Out, ReplyIn>(
     // biome-ignore lint/suspicious/noExplicitAny: as above
     to: Askable<F, QueueContract<any, Out, ReplyIn, any>, ReplyIn>,
-    handler: (value: Out, delivery: Delivery<Out>) => NoInfer<ReplyIn> | Promise<NoInfer<ReplyIn>>,
+    handler: (value: Out, delivery: RequestDelivery<Out>) => NoInfer<ReplyIn> | Promise<NoInfer<ReplyIn>>,
   ): Promise<Subscription>;
 }

@@ -9,6 +9,7 @@ import type { Subscription } from "./subscription.ts";
 /** Where a subscription begins. */
 export type Start = "latest" | "earliest" | { readonly time: Date | number } | { readonly position: string };
 
+/** Which messages a subscription gets, where the broker filters by headers. */
 export type FilterOptions<F extends Feature> = Gated<
   F,
   "filters",
@@ -18,6 +19,7 @@ export type FilterOptions<F extends Feature> = Gated<
   }
 >;
 
+/** A subscription as a member of a group. */
 export type GroupOptions<F extends Feature> = {
   /** Members of one group share the topic's messages; every group gets them all. */
   readonly group: string;
@@ -31,6 +33,7 @@ export type GroupOptions<F extends Feature> = {
   }
 >;
 
+/** A subscription that gets every message by itself, without a group. */
 export type BroadcastOptions<F extends Feature> = {
   /** No group: live messages, to this subscription alone, with nothing left behind. */
   readonly broadcast: true & Has<F, "broadcast">;
@@ -46,10 +49,12 @@ export type BroadcastOptions<F extends Feature> = {
   }
 >;
 
+/** What `subscribe` takes: a group or a broadcast, and what consumers of every kind take. */
 export type SubscribeOptions<F extends Feature = Feature> = ConsumeOptions &
   FilterOptions<F> &
   (GroupOptions<F> | BroadcastOptions<F>);
 
+/** Deliveries to be pulled with `for await`. Leaving the loop closes the subscription. */
 export interface DeliveryIterator<T> extends AsyncIterableIterator<Delivery<T>>, AsyncDisposable {
   /** Resolves when nothing sent from now on would be missed. Starts the subscription if the loop has not. */
   readonly ready: () => Promise<Subscription>;
@@ -66,7 +71,8 @@ export interface Subscriber<F extends Feature = never> extends HasFeatures<F> {
   ): Promise<Subscription>;
   /**
    * Pull style. Settle each delivery yourself; leaving the loop closes the
-   * subscription and hands back what was not settled.
+   * subscription and hands back what was not settled. So does asking for another after the
+   * loop's own body has called `close`, which does not wait for the delivery of that body.
    */
   messages<Out, Ordered extends boolean = boolean>(
     // biome-ignore lint/suspicious/noExplicitAny: as above

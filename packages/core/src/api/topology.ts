@@ -12,6 +12,7 @@ export interface TopologyClient<F extends Feature = never> extends HasFeatures<F
   remove(...items: readonly TopologySubject<F>[]): Promise<void>;
 }
 
+/** What can be declared, inspected or removed: a topic, a queue, or a group of a topic. */
 export type TopologySubject<F extends Feature = never> =
   // biome-ignore lint/suspicious/noExplicitAny: any topic
   | TopicContract<any, any>
@@ -24,6 +25,7 @@ export type TopologySubject<F extends Feature = never> =
     > &
       FilterOptions<F>);
 
+/** What the broker has of one topic, queue or group. */
 export interface TopologyReport {
   readonly kind: "topic" | "queue" | "group";
   readonly name: string;

@@ -18,7 +18,7 @@ import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
-import { checkCloseOptions, checkHandler } from "../consuming/settings.ts";
+import { checkHandler, closeTimeout, optionsAndHandler } from "../consuming/settings.ts";
 import {
   type SpecifyContext,
   specifyBytes,
@@ -30,7 +30,7 @@ import { RunningSubscription } from "../consuming/subscription.ts";
 import type { SubscriptionSpec } from "../consuming/subscription-spec.ts";
 import type { Demand } from "../consuming/takers.ts";
 import { aborted, closed, draining } from "../errors/ended.ts";
-import type { MessagingError } from "../errors/messaging-error.ts";
+import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
 import { PendingBudget } from "../publishing/pending-budget.ts";
@@ -40,22 +40,25 @@ import { openForLooking } from "../redriving/open-for-looking.ts";
 import {
   checkedRedriveOptions,
   checkLeadsElsewhere,
+  nothingFound,
   type RedriveSource,
   redrive,
 } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
-import { Requests } from "../requests/requester.ts";
-import { Answering } from "../requests/responder.ts";
+import { BrokerRequester } from "../requests/requester.ts";
+import { BrokerResponder } from "../requests/responder.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
 import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
-import { checkClosing, checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
-import { DeadLetterQueues } from "./dead-letter-queues.ts";
+import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
+import { DeadLetterQueues, sourceKey } from "./dead-letter-queues.ts";
 import type { DecidedOptions } from "./decide-options.ts";
-import { OwnTopology } from "./topology-client.ts";
+import { BrokerTopologyClient } from "./topology-client.ts";
 
 /** The client behind `connect`. It puts the parts together; what each does is in its own folder. */
 export class BrokerClient implements Client<Feature> {
@@ -68,24 +71,29 @@ export class BrokerClient implements Client<Feature> {
   readonly #budget: PendingBudget;
   readonly #publishing: Publishing;
   readonly #keeper: TopologyKeeper;
-  readonly #requests: Requests;
+  readonly #requests: BrokerRequester;
   readonly #attempts = new AttemptMemory();
   readonly #deadLetterRoutes = new DeadLetterRoutes();
   readonly #deadLetterWatches: DeadLetterWatches;
   readonly #subscriptions = new Set<RunningSubscription>();
-  readonly topology: OwnTopology;
+  readonly topology: BrokerTopologyClient;
   readonly #deadLetters = new DeadLetterQueues();
+  /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
+  readonly #consumed = new Set<string>();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
   /** Closing, but handlers still run, and what they publish still goes out. */
   #draining = false;
   #closed: Promise<void> | undefined;
+  #toldOfOwnClose = false;
+  readonly #closeLimit: TimeLimit;
 
   constructor(driver: Driver, options: DecidedOptions, endpoint: string | undefined) {
     const { reporter } = options;
     this.#driver = driver;
     this.#options = options;
     this.#since = { status: "up", at: options.clock.now() };
+    this.#closeLimit = new TimeLimit(options.clock);
     this.#names = new Names(driver, options);
     this.#specify = { driver, names: this.#names, middleware: options.middleware.handle ?? [] };
     this.#connection = new ReconnectingConnection(driver, {
@@ -111,7 +119,7 @@ export class BrokerClient implements Client<Feature> {
       this.#names,
       {
         driver,
-        link: this.#connection,
+        connector: this.#connection,
         clock: options.clock,
         budget: this.#budget,
         timeoutMs: options.publishTimeoutMs,
@@ -138,14 +146,14 @@ export class BrokerClient implements Client<Feature> {
         onWarning: reporter.warn,
       });
     });
-    this.#requests = new Requests({
+    this.#requests = new BrokerRequester({
       clock: options.clock,
       maxPending: options.maxPendingMessages,
       maxPendingBytes: options.maxPendingBytes,
       warn: reporter.warn,
       openInbox: (name, onReply) => this.#begin(specifyInbox(this.#specify, name, onReply)),
     });
-    this.topology = new OwnTopology({
+    this.topology = new BrokerTopologyClient({
       driver,
       names: this.#names,
       keeper: this.#keeper,
@@ -155,6 +163,8 @@ export class BrokerClient implements Client<Feature> {
       checkContract: (contract, kind) => this.#checkContract(contract as Contract | undefined, kind),
       onRemoved: (address) => this.#publishing.forget(address),
     });
+    bindMethods(this);
+    bindMethods(this.topology);
   }
 
   /** Connects; the client is of no use before. */
@@ -219,8 +229,7 @@ export class BrokerClient implements Client<Feature> {
     ...rest: [Handler<T>] | [ConsumeOptions & OrderedConsumeOptions, Handler<T>]
   ): Promise<Subscription> {
     this.#check(from, "queue");
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
-    checkHandler(handler);
+    const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     return this.#begin(
       specifyQueue(this.#specify, from, options, handler as Handler<unknown>),
@@ -287,6 +296,7 @@ export class BrokerClient implements Client<Feature> {
     await subscription.begin();
     if (spec.deadLetter !== undefined && deadLetter !== "discard")
       this.#deadLetters.add(spec.address, deadLetter);
+    if (spec.settles) this.#consumed.add(sourceKey(spec.address));
     return subscription;
   }
 
@@ -294,7 +304,7 @@ export class BrokerClient implements Client<Feature> {
 
   // biome-ignore lint/suspicious/noExplicitAny: the reply's type is the contract's
   async request(to: AnyQueue, value: unknown, options: RequestOptions = {}): Promise<any> {
-    this.#check(to, "queue", this.#draining);
+    this.#check(to, "queue", this.#stillPublishes);
     requireFeature(
       this.#driver,
       "requestReply",
@@ -303,23 +313,29 @@ export class BrokerClient implements Client<Feature> {
     );
     const { timeoutMs, headers, signal } = decideRequest(options);
     const { brokerName } = this.#names.destination(to);
-    return this.#requests.ask(to, { timeoutMs, signal, brokerName }, (correlationId, more, checkSize) =>
-      this.#publishing.publish(
-        to,
-        value,
-        {
-          correlationId,
-          ...(headers === undefined ? {} : { headers }),
-          ...(signal === undefined ? {} : { signal }),
-        },
-        {
-          replyTo: this.#requests.inbox,
-          headers: more,
-          checkSize,
-          // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
-          expiresAt: Math.ceil(this.#options.clock.now() + timeoutMs + clockToleranceMs),
-        },
-      ),
+    // Now: it is sent when there is an inbox, and perhaps again.
+    const snapshot = this.#publishing.snapshot(to, value);
+    return this.#requests.ask(
+      to,
+      { timeoutMs, signal, brokerName, bytes: snapshot.body.byteLength },
+      (correlationId, more, onSize) =>
+        this.#publishing.publish(
+          to,
+          value,
+          {
+            correlationId,
+            ...(headers === undefined ? {} : { headers }),
+            ...(signal === undefined ? {} : { signal }),
+          },
+          {
+            snapshot,
+            replyTo: this.#requests.inbox,
+            headers: more,
+            onSize,
+            // So that what nobody takes does not lie there for ever. Whether somebody still waits is told by `more`.
+            expiresAt: Math.ceil(this.#connection.brokerNow() + timeoutMs + clockToleranceMs),
+          },
+        ),
     );
   }
 
@@ -334,19 +350,22 @@ export class BrokerClient implements Client<Feature> {
       "`respond`",
       "Consume the queue and let the answer be another message.",
     );
-    const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
-    checkHandler(handler);
+    const [options, handler] = optionsAndHandler(rest);
     checkConsuming(options);
     const { clock, reporter } = this.#options;
-    const answering = new Answering(to, handler as Handler<unknown>, {
+    const responding = new BrokerResponder(to, handler as Handler<unknown>, {
       clock,
       brokerName: this.#names.destination(to).brokerName,
       warn: reporter.warn,
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
     });
-    const answer = answering.handle as Handler<unknown>;
-    const responder = await this.#begin(specifyBytes(this.#specify, to, options, answer), options.deadLetter);
-    void responder.ended.then(() => answering.close());
+    const specify = {
+      ...this.#specify,
+      middleware: [responding.outermost, ...this.#specify.middleware],
+    };
+    const spec = specifyBytes(specify, to, options, responding.handle);
+    const responder = await this.#begin(spec, options.deadLetter);
+    void responder.ended.then(() => responding.close());
     return responder;
   }
 
@@ -360,10 +379,14 @@ export class BrokerClient implements Client<Feature> {
       options.deadLetter === undefined
         ? this.#deadLetters.of(back, deadLetterOf(from))
         : [options.deadLetter];
-    return redrive(
+    const report = await redrive(
       options,
       queues.map((queue) => this.#redriveSource(back, queue)),
     );
+    // Where it looked was only a guess.
+    if (options.deadLetter === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+      this.#options.reporter.warn(nothingFound(this.#names.destination(deadLetterOf(from)), back));
+    return report;
   }
 
   #redriveSource(back: Address, deadLettered: AnyQueue): RedriveSource {
@@ -392,7 +415,7 @@ export class BrokerClient implements Client<Feature> {
       inspect: async () => (await this.topology.states([deadLetterQueue]))[0],
       open: (signal) =>
         openForLooking(
-          { driver: this.#driver, link: this.#connection, clock },
+          { driver: this.#driver, connector: this.#connection, clock },
           deadLetterQueue,
           () => this.#keeper.prepare(item),
           { timeoutMs, signal: AbortSignal.any([signal, this.#closing.signal]) },
@@ -422,15 +445,33 @@ export class BrokerClient implements Client<Feature> {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkClosing(options);
-    checkCloseOptions(options);
-    this.#closed ??= this.#shutDown(options.timeoutMs ?? this.#options.drainTimeoutMs);
+    const timeoutMs = closeTimeout(options) ?? this.#options.drainTimeoutMs;
+    this.#closeLimit.atMost(timeoutMs);
+    if (this.#closed === undefined) this.#closed = this.#shutDown(timeoutMs);
+    else void this.#drained(timeoutMs);
     const call = currentHandlerCall();
-    if (call === undefined) return this.#closed;
+    const isPublishing = this.#publishing.isInMiddleware;
+    if (call === undefined && !isPublishing) return this.#closed;
+    if (isPublishing) this.#tellOfOwnClose();
     // A handler that asks is not waited for by itself, and has what it needs to end well until it has.
     const closing = [...this.#subscriptions].filter(({ settles }) => settles);
-    const closed = await Promise.all(closing.map((each) => each.closedBut(call)));
-    if (closed.every(Boolean)) await this.#closed;
+    const closed = await Promise.all(
+      closing.map((each) =>
+        call === undefined ? each.drained(Number.POSITIVE_INFINITY) : each.closedBut(call),
+      ),
+    );
+    // Nor is a publish, which goes out when its middleware goes on.
+    if (!isPublishing && !closed.includes(false)) await this.#closed;
+  }
+
+  #tellOfOwnClose(): void {
+    if (this.#toldOfOwnClose) return;
+    this.#toldOfOwnClose = true;
+    this.#options.reporter.error(
+      new MessagingError("INVALID_ARGUMENT", "A publish middleware waits for its own client to close.", {
+        remedy: "Call `close` outside of publish middleware, or do not await it there.",
+      }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -441,13 +482,8 @@ export class BrokerClient implements Client<Feature> {
     this.#become("closing");
     this.#draining = true;
     const { clock, reporter } = this.#options;
-    // One timer for all of it: a clock that is set meanwhile makes it neither longer nor shorter.
-    const over = new AbortController();
-    const timer = clock.setTimeout(() => over.abort(), timeoutMs);
     const looked = this.#deadLetterWatches.close();
-    await Promise.all(
-      [...this.#subscriptions].filter(({ settles }) => settles).map((each) => each.drained(timeoutMs)),
-    );
+    await this.#drained(timeoutMs);
     this.#draining = false;
     // Handlers are done and may have published: now what is on its way goes out.
     const flushed = this.#publishing.flush();
@@ -463,8 +499,8 @@ export class BrokerClient implements Client<Feature> {
     );
     const onFailure = (cause: unknown) => reporter.error(normalise(this.#driver, cause));
     if (!(await within(clock, leastFlushMs, flushed, { onFailure })))
-      await within(clock, timeoutMs, flushed, { signal: over.signal });
-    clock.clearTimeout(timer);
+      await within(clock, timeoutMs, flushed, { signal: this.#closeLimit.signal });
+    this.#closeLimit.end();
     stopWaiting();
     this.#requests.close();
     await Promise.all([...this.#subscriptions].map((each) => each.drained(0)));
@@ -474,6 +510,12 @@ export class BrokerClient implements Client<Feature> {
     this.#closing.abort(closed("client"));
     await this.#connection.close();
     this.#become("closed");
+  }
+
+  /** All that has handlers. A reply path stays for as long as these may ask. */
+  async #drained(timeoutMs: number): Promise<void> {
+    const draining = [...this.#subscriptions].filter(({ settles }) => settles);
+    await Promise.all(draining.map((each) => each.drained(timeoutMs)));
   }
 
   #become(status: Health["status"]): void {
@@ -498,12 +540,17 @@ export class BrokerClient implements Client<Feature> {
     options: PublishOptions | undefined,
   ): Promise<never> | undefined {
     try {
-      this.#check(to, kind, this.#draining);
+      this.#check(to, kind, this.#stillPublishes);
       if (options !== undefined) checkPublishing(options);
       return undefined;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Also while it closes: what was accepted may publish before it is done. */
+  get #stillPublishes(): boolean {
+    return this.#draining || this.#publishing.isInSteps;
   }
 
   #check(contract: Contract, kind: "topic" | "queue", evenClosing = false): void {

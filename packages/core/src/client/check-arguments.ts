@@ -1,6 +1,7 @@
 import type { Contract } from "../api/contract.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
@@ -31,27 +32,20 @@ export function checkPublishing(options: unknown): void {
 
 /** What consumers of every kind take. The names and numbers are checked with the settings. */
 export function checkConsuming(options: unknown): void {
-  readable("What was given to consume", () => checkConsumingOptions(options));
+  readable("The arguments of consume", () => checkConsumingOptions(options));
 }
 
 function checkConsumingOptions(options: unknown): void {
-  const { signal, retry, deadLetter, use, start, filter, ...rest } = asOptions("consume", options);
+  const { signal, retry, deadLetter, use, filter, ...rest } = asOptions("consume", options);
   checkSignal(signal);
   const { concurrency, prefetch, prefetchBytes, maxLeaseMs } = rest;
   checkNumbers({ concurrency, prefetch, prefetchBytes, maxLeaseMs });
   if (retry !== undefined) checkRetry(retry);
   if (deadLetter !== undefined && deadLetter !== "discard") checkContract(deadLetter, "queue");
   if (use !== undefined && !(Array.isArray(use) && use.every((each) => typeof each === "function")))
-    throw new MessagingError("INVALID_ARGUMENT", "`use` takes an array of functions.");
+    throw invalidArgument("use", "an array of functions", use);
   if (filter !== undefined && (typeof filter !== "object" || filter === null))
-    throw new MessagingError("INVALID_ARGUMENT", "`filter` takes an object of conditions.");
-  if (start === null) throw new MessagingError("INVALID_ARGUMENT", "`start` is null.");
-}
-
-/** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT` */
-export function checkClosing(options: unknown): void {
-  checkOptionNames("close", options, ["timeoutMs"]);
-  checkNumbers(options as Readonly<Record<string, unknown>>);
+    throw invalidArgument("filter", "an object of conditions", filter);
 }
 
 function checkRetry(retry: unknown): void {
@@ -59,7 +53,7 @@ function checkRetry(retry: unknown): void {
   const { maxAttempts, backoff, isRetryable } = retry as Readonly<Record<string, unknown>>;
   checkNumbers({ maxAttempts });
   if (isRetryable !== undefined && typeof isRetryable !== "function")
-    throw notLegal("isRetryable", isRetryable, "a function");
+    throw invalidArgument("isRetryable", "a function", isRetryable);
   if (backoff === undefined || typeof backoff === "function") return;
   checkOptionNames("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
   checkNumbers(backoff as Readonly<Record<string, unknown>>);
@@ -67,16 +61,12 @@ function checkRetry(retry: unknown): void {
 
 function checkNumbers(options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options))
-    if (value !== undefined && typeof value !== "number") throw notLegal(name, value, "a number");
-}
-
-function notLegal(name: string, value: unknown, takes: string): MessagingError {
-  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
+    if (value !== undefined && typeof value !== "number") throw invalidArgument(name, "a number", value);
 }
 
 function asOptions(owner: string, options: unknown): Readonly<Record<string, unknown>> {
   if (typeof options === "object" && options !== null)
-    return readable(`What was given to ${owner}`, () => ({ ...options }));
+    return readable(`The arguments of ${owner}`, () => ({ ...options }));
   throw new MessagingError("INVALID_ARGUMENT", `The options of ${owner} are not an object.`, {
     remedy: "Pass an object, or leave them out.",
   });

@@ -30,7 +30,7 @@ export function checkDriver(driver: unknown): asserts driver is Driver {
     typeof given.naming?.toBrokerName === "function" &&
     typeof given.capabilities?.features === "object";
   if (isDriver) return;
-  throw new MessagingError("INVALID_ARGUMENT", "What was given as a driver is none.", {
+  throw new MessagingError("INVALID_ARGUMENT", "This driver lacks a part that every driver has.", {
     remedy: "Pass what an adapter's function returned, such as memory().",
   });
 }

@@ -38,13 +38,13 @@ export async function connect(
     url,
     driver: given,
     options,
-  } = readable("What was given to `connect`", () => {
+  } = readable("The arguments of `connect`", () => {
     const found = read(target, more);
     checkKnownOptions(found.options);
     return found;
   });
   const driver: Driver = given ?? (await driverFor(url, options));
-  const { endpoint, decided } = readable("What was given to `connect`", () => {
+  const { endpoint, decided } = readable("The arguments of `connect`", () => {
     checkDriver(driver);
     return { endpoint: driver.endpoint ?? endpointIn(url), decided: decideOptions(options, driver) };
   });
@@ -66,6 +66,8 @@ function read(target: unknown, more: ClientOptions): Target {
     if ("specVersion" in target && "capabilities" in target)
       return { url: "", driver: target as Driver, options: more };
     const { url, driver, ...options } = target as ConnectConfig;
+    if (Object.keys(more).length > 0) throw twofold("options, in its object and beside it");
+    if (url !== undefined && driver !== undefined) throw twofold("a URL and a driver");
     if (typeof driver === "object" && driver !== null) return { url: "", driver, options };
     if (typeof url === "string") return { url, driver: undefined, options };
     if (url instanceof URL) return { url: url.href, driver: undefined, options };
@@ -77,6 +79,13 @@ function read(target: unknown, more: ClientOptions): Target {
       remedy: 'For example: connect("memory:").',
     },
   );
+}
+
+/** What is given twice would have one of the two ignored. */
+function twofold(what: string): MessagingError {
+  return new MessagingError("INVALID_ARGUMENT", `\`connect\` was given ${what}.`, {
+    remedy: "Pass one of them.",
+  });
 }
 
 /** Hosts and ports of a URL as an error may name them: no credentials, no query. `undefined` for a URL without any. */

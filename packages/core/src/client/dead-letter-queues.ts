@@ -24,6 +24,7 @@ export class DeadLetterQueues {
   }
 }
 
-function sourceKey({ name, group }: Source): string {
+/** Names what is consumed. */
+export function sourceKey({ name, group }: Source): string {
   return group === undefined ? name : `${name} ${group}`;
 }

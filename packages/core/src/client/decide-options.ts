@@ -2,9 +2,10 @@ import type { ClientOptions } from "../api/options.ts";
 import { observerMethods, Reporter } from "../api/reporting.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { shown } from "../errors/shown.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import { isPlainObject } from "../runtime/plain-object.ts";
 import type { Adapter } from "../spi/adapter.ts";
 import { allFeatures } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -64,10 +65,11 @@ export function checkKnownOptions(options: ClientOptions): void {
   }
   if (logger !== undefined && logger !== false)
     checkMethods("logger", logger, ["debug", "info", "warn", "error"], true);
-  if (onError !== undefined && !isFunction(onError)) throw notLegal("onError", onError, "a function");
+  if (onError !== undefined && !isFunction(onError)) throw invalidArgument("onError", "a function", onError);
   if (clock !== undefined) checkMethods("clock", clock, ["now", "setTimeout", "clearTimeout"], true);
   checkList("adapters", adapters, isAdapter, "an array of what adapter packages export as `adapter`");
-  if (env !== undefined && (typeof env !== "object" || env === null)) throw notLegal("env", env, "an object");
+  if (env !== undefined && (typeof env !== "object" || env === null))
+    throw invalidArgument("env", "an object", env);
   checkList(
     "requires",
     options.requires,
@@ -81,7 +83,7 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
   const { requires = [], topology = "create", prefix = "", names = {} } = options;
   for (const feature of requires) {
     if (!allFeatures.includes(feature)) {
-      throw notLegal("requires", feature, `names of features (${allFeatures.join(", ")})`);
+      throw invalidArgument("requires", `names of features (${allFeatures.join(", ")})`, feature);
     }
     requireFeature(
       driver,
@@ -91,11 +93,11 @@ export function decideOptions(options: ClientOptions, driver: Driver): DecidedOp
     );
   }
   if (!["create", "verify", "assume"].includes(topology))
-    throw notLegal("topology", topology, '"create", "verify" or "assume"');
+    throw invalidArgument("topology", '"create", "verify" or "assume"', topology);
   if (typeof prefix !== "string" || !/^(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*$/.test(prefix))
-    throw notLegal("prefix", prefix, 'letters, digits, "_", "-" and single dots');
-  if (typeof names !== "object" || names === null || !Object.values(names).every(isName))
-    throw notLegal("names", names, "an object of non-empty strings");
+    throw invalidArgument("prefix", 'letters, digits, "_", "-" and single dots', prefix);
+  if (!isPlainObject(names) || !Object.values(names).every(isName))
+    throw invalidArgument("names", "an object of non-empty strings", names);
   const reporter = new Reporter(options.logger, options.onError);
   tellOfUncalled(options.observer, reporter);
   // Not 0: it doubles with every failure, and must get somewhere.
@@ -128,17 +130,13 @@ function isName(value: unknown): boolean {
 function duration(name: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value === "number" && value >= 0 && !Number.isNaN(value)) return value;
-  throw notLegal(name, value, "a number of at least 0");
+  throw invalidArgument(name, "a number of at least 0", value);
 }
 
 function count(name: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value === "number" && value >= 1) return value;
-  throw notLegal(name, value, "a number of at least 1");
-}
-
-function notLegal(name: string, value: unknown, takes: string): MessagingError {
-  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
+  throw invalidArgument(name, "a number of at least 1", value);
 }
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
@@ -150,15 +148,15 @@ function isAdapter(value: unknown): boolean {
 
 function checkList(name: string, list: unknown, isOne: (each: unknown) => boolean, takes: string): void {
   if (list === undefined || (Array.isArray(list) && list.every(isOne))) return;
-  throw notLegal(name, list, takes);
+  throw invalidArgument(name, takes, list);
 }
 
 function checkMethods(owner: string, object: unknown, names: readonly string[], areNeeded: boolean): void {
-  if (typeof object !== "object" || object === null) throw notLegal(owner, object, "an object");
+  if (typeof object !== "object" || object === null) throw invalidArgument(owner, "an object", object);
   for (const name of names) {
     const method = (object as Readonly<Record<string, unknown>>)[name];
     if (isFunction(method) || (!areNeeded && method === undefined)) continue;
-    throw notLegal(`${owner}.${name}`, method, "a function");
+    throw invalidArgument(`${owner}.${name}`, "a function", method);
   }
 }
 

@@ -38,7 +38,7 @@ function schemeOf(url: string): string {
   const scheme = typeof url === "string" ? /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() : undefined;
   if (scheme !== undefined) return scheme;
   // It is not shown: what looks like no URL may hold a password all the same.
-  throw new MessagingError("INVALID_ARGUMENT", "What was given is not a URL.", {
+  throw new MessagingError("INVALID_ARGUMENT", "The target is not a URL.", {
     remedy: 'Begin it with a scheme, such as "memory:" or "kafka://localhost:9092".',
   });
 }

@@ -36,7 +36,7 @@ const answerMs = 60_000;
 const answerPerItemMs = 2_000;
 
 /** `client.topology`: what the application makes, looks at and takes away by itself. */
-export class OwnTopology implements TopologyClient<Feature> {
+export class BrokerTopologyClient implements TopologyClient<Feature> {
   readonly #context: TopologyClientContext;
 
   constructor(context: TopologyClientContext) {
@@ -109,13 +109,13 @@ export class OwnTopology implements TopologyClient<Feature> {
 
   #items(subjects: readonly TopologySubject<Feature>[]): TopologyItem[] {
     this.#context.checkOpen();
-    return subjects.map((subject) => readable("What was given", () => this.#item(subject)));
+    return subjects.map((subject) => readable("The subject", () => this.#item(subject)));
   }
 
   #item(subject: TopologySubject<Feature>): TopologyItem {
     const { driver, names, checkContract } = this.#context;
     if (typeof subject !== "object" || subject === null)
-      throw new MessagingError("INVALID_ARGUMENT", "What was given is neither a contract nor a group.", {
+      throw new MessagingError("INVALID_ARGUMENT", "The subject is neither a contract nor a group.", {
         remedy: "Pass what topic() or queue() made, or `{ topic, group }`.",
       });
     if ("kind" in subject) {

@@ -1,6 +1,6 @@
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
 import type { Call } from "../spi/call.ts";
@@ -26,6 +26,8 @@ export class ReconnectingConnection {
   readonly #onLost = new Set<(error: MessagingError) => void>();
   #current: Connection | undefined;
   #error: MessagingError | undefined;
+  /** The broker's time, as it last told, and when that was by the steady clock. */
+  #brokerTime: { readonly time: number; readonly at: number } | undefined;
   #waiters: { resolve(connection: Connection): void; reject(error: unknown): void }[] = [];
 
   constructor(driver: Driver, options: ReconnectOptions) {
@@ -41,6 +43,16 @@ export class ReconnectingConnection {
   /** Why it is not up. */
   get error(): MessagingError | undefined {
     return this.#error;
+  }
+
+  /** The broker's time, where it tells it, else this computer's: for what expires, whoever wrote that and whoever reads it. */
+  brokerNow(): number {
+    const { clock } = this.#options;
+    const time = this.#current?.brokerTime?.();
+    const at = monotonicNow(clock);
+    if (Number.isFinite(time)) this.#brokerTime = { time: time as number, at };
+    const known = this.#brokerTime;
+    return known === undefined ? clock.now() : known.time + at - known.at;
   }
 
   /** Tells when a connection was lost, with everything on it. Returns how to stop telling. */
@@ -170,6 +182,7 @@ export class ReconnectingConnection {
             new MessagingError(
               "UNREACHABLE",
               `${this.#driver.name}: Broker unreachable (no answer in time).`,
+              { remedy: "Check its address and the network, or raise `connectTimeoutMs`." },
             ),
           );
         }, driverGraceMs);
@@ -209,6 +222,8 @@ export class ReconnectingConnection {
 
   #up(connection: Connection): void {
     this.#current = connection;
+    // For when it is away.
+    this.brokerNow();
     this.#error = undefined;
     this.#options.onStatus("up", undefined);
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(connection);
@@ -224,9 +239,7 @@ export class ReconnectingConnection {
         : new MessagingError(
             "CONNECTION_LOST",
             `The connection to ${this.#driver.name} was lost: ${why.message}`,
-            {
-              cause: why,
-            },
+            { remedy: "Wait: the client connects again by itself.", cause: why },
           );
     this.#error = error;
     this.#options.onStatus("recovering", error);

@@ -25,8 +25,8 @@ export class TopologyKeeper {
   /** What was there when this client last looked, by broker name: kinds and groups. */
   readonly #known = new Map<string, Set<string>>();
 
-  constructor(link: ReconnectingConnection, options: TopologyKeeperOptions) {
-    this.#connection = link;
+  constructor(connector: ReconnectingConnection, options: TopologyKeeperOptions) {
+    this.#connection = connector;
     this.#options = options;
   }
 
@@ -123,6 +123,7 @@ export class TopologyKeeper {
     const timer = clock.setTimeout(() => {
       giveUp.abort(
         new MessagingError("TIMEOUT", `${describe(address)} was not ready within ${timeoutMs} ms.`, {
+          remedy: "Check that the broker is up and may create it, or raise `publishTimeoutMs`.",
           cause: this.#connection.error,
         }),
       );

@@ -43,6 +43,8 @@ interface Watermark {
 }
 
 const mostTries = 5;
+/** How long a watermark that was refused so often waits before it is tried again, in milliseconds. */
+const givenUpMs = 10_000;
 /** How long a call may take, in milliseconds: longer than any driver tries by itself. */
 const longestCallMs = 60_000;
 
@@ -57,6 +59,9 @@ export class AckBatcher implements Acks {
   #underWay: readonly SettlementRequest[] = [];
   /** The newest of each partition that the broker does not know of yet. */
   readonly #watermarks = new Map<DeliveryPartition, Watermark>();
+  /** Those that were refused too often, which `idle` does not wait for: tried again after a while, or with what comes next. */
+  readonly #givenUp = new Map<DeliveryPartition, InFlightDelivery>();
+  #givenUpTimer: unknown;
   #running = false;
   #abandoned = false;
   /** Of the call under way. */
@@ -94,19 +99,25 @@ export class AckBatcher implements Acks {
 
   /** Resolves when all that was given so far is settled or given up, whatever is given meanwhile. */
   idle(): Promise<void> {
+    this.#tryGivenUp();
     if (!this.#running || this.#abandoned) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push({ upTo: this.#given, resolve }));
   }
 
   /** These partitions are someone else's: their watermarks are not ours to tell any more. */
   forget(partitions: Iterable<DeliveryPartition>): void {
-    for (const partition of partitions) this.#watermarks.delete(partition);
+    for (const partition of partitions) {
+      this.#watermarks.delete(partition);
+      this.#givenUp.delete(partition);
+    }
   }
 
   /** The consumer is gone: all that is not settled is lost, whatever a call that is still under way may bring. */
   abandon(): void {
     this.#abandoned = true;
     this.#context.clock.clearTimeout(this.#callTimer);
+    this.#context.clock.clearTimeout(this.#givenUpTimer);
+    this.#givenUp.clear();
     const requests = [...this.#underWay, ...this.#requests];
     this.#underWay = [];
     this.#requests = [];
@@ -125,6 +136,21 @@ export class AckBatcher implements Acks {
     // It goes on with its age and its tries, so that a broker that takes none is told of.
     if (waiting !== undefined) waiting.delivery = passed;
     else this.#watermarks.set(partition, { delivery: passed, since: given, tries: 0 });
+    this.#givenUp.delete(partition);
+  }
+
+  /** What it covers was handled: with nothing more to come, it would be handled again by whoever is next. */
+  #giveUp(partition: DeliveryPartition, delivery: InFlightDelivery): void {
+    if (this.#watermarks.has(partition)) return;
+    this.#givenUp.set(partition, delivery);
+    this.#givenUpTimer ??= this.#context.clock.setTimeout(() => this.#tryGivenUp(), givenUpMs);
+  }
+
+  #tryGivenUp(): void {
+    this.#context.clock.clearTimeout(this.#givenUpTimer);
+    this.#givenUpTimer = undefined;
+    for (const [partition, delivery] of [...this.#givenUp]) this.#moveWatermark(partition, delivery);
+    if (this.#watermarks.size > 0) this.#schedule();
   }
 
   #schedule(): void {
@@ -191,7 +217,7 @@ export class AckBatcher implements Acks {
   #callTimedOut(): void {
     this.#context.onSilence(
       new MessagingError("TIMEOUT", `The broker took no settlement within ${longestCallMs} ms.`, {
-        remedy: "What it did not take is delivered again.",
+        remedy: "Make handlers safe to run twice: it is delivered again.",
       }),
     );
   }
@@ -216,6 +242,7 @@ export class AckBatcher implements Acks {
           else this.#keepWatermark(request.partition, request);
         } else {
           if (request.partition === undefined) this.#refused(request);
+          else this.#giveUp(request.partition, request.delivery);
           // Where no lease takes it back, it would be this consumer's for as long as that lives.
           if (request.partition === undefined && driver.capabilities.lease === undefined) givenUp ??= error;
           else onError(error);
@@ -257,7 +284,7 @@ export class AckBatcher implements Acks {
 /** What is told of a settlement that the broker cannot take any more. */
 export function settledTooLate({ message, partition }: InFlightDelivery): MessagingError {
   return new MessagingError("LEASE_LOST", "A message was settled after the broker had taken it back.", {
-    remedy: "It is or will be delivered again. Make handlers quicker, or safe to run twice.",
+    remedy: "Make handlers quicker, or safe to run twice: it is delivered again.",
     details: { id: message.id, partition: partition?.name },
   });
 }

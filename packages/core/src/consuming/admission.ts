@@ -1,8 +1,14 @@
-import { wireSize } from "../publishing/wire-size.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { withoutAttemptHeaders, writtenAttempt, writtenFirstFailure } from "./attempt-headers.ts";
+import { wireSize } from "../spi/wire-size.ts";
+import {
+  mayCarryCoreHeaders,
+  withoutAttemptHeaders,
+  writtenAttempt,
+  writtenExpiry,
+  writtenFirstFailure,
+} from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";
 import { redeliveriesOf } from "./given-up-mark.ts";
@@ -39,18 +45,20 @@ export class Admission {
   ): { readonly delivery: InFlightDelivery; readonly waitMs: number } {
     const { address, attempts, settings, clock } = this.#context;
     const known = attempts.recall(address, message);
+    const isMarked = mayCarryCoreHeaders(message.headers);
+    const written = isMarked ? writtenAttempt(message.headers) : 1;
     const attempt =
       known === undefined
-        ? attemptOf(message, settings.retry.maxAttempts)
+        ? attemptOf(message, written, settings.retry.maxAttempts)
         : known.nextAttempt + known.unknown;
-    const headers = withoutAttemptHeaders(message.headers);
     const delivery = new InFlightDelivery(
       message,
       session,
       partition,
-      headers,
+      isMarked ? withoutAttemptHeaders(message.headers) : message.headers,
       wireSize(message),
       attempt,
+      message.expiresAt ?? (isMarked ? writtenExpiry(message.headers) : undefined),
       now,
     );
     delivery.firstFailedAt = known?.firstFailedAt;
@@ -92,6 +100,6 @@ export function deliveriesOf(message: ReceivedMessage): number {
  * for which attempt that is; but anybody may have written that, or another policy, so that
  * it never says more than that this attempt is the last.
  */
-function attemptOf(message: ReceivedMessage, maxAttempts: number): number {
-  return Math.min(writtenAttempt(message.headers), maxAttempts) + redeliveriesOf(message);
+function attemptOf(message: ReceivedMessage, written: number, maxAttempts: number): number {
+  return Math.min(written, maxAttempts) + redeliveriesOf(message);
 }

@@ -1,7 +1,7 @@
 import type { AfterDeadLetter } from "../api/failure-policy.ts";
 import { requireFeature } from "../connection/require-feature.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { shown } from "../errors/shown.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 
@@ -17,10 +17,7 @@ export function decideAfterDeadLetter(
 ): AfterDeadLetter {
   if (asked === undefined || asked === "continue") return "continue";
   if (asked !== "block") {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `\`afterDeadLetter\` takes "continue" or "block", not ${shown(asked)}.`,
-    );
+    throw invalidArgument("afterDeadLetter", '"continue" or "block"', asked);
   }
   const block = '`afterDeadLetter: "block"`';
   requireFeature(driver, "ordering", block, 'Leave it out, or use `"continue"`.');

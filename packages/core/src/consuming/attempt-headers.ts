@@ -38,17 +38,20 @@ function timeIn(written: string | undefined): number | undefined {
 /** What core writes on a message that goes to a handler again. */
 const hidden = [attemptHeader, firstFailedHeader, expiresHeader, deadLetterHeaders.redriveRun] as const;
 
+/**
+ * Whether there may be anything of core's among them. Most messages carry no header or few, and one
+ * look at their names costs a fraction of asking for each of core's own.
+ */
+export function mayCarryCoreHeaders(headers: Headers): boolean {
+  for (const name in headers) if (name.startsWith("waybill-")) return true;
+  return false;
+}
+
 /** The headers as the application set them. */
 export function withoutAttemptHeaders(headers: Headers): Headers {
-  if (!carriesHidden(headers)) return headers;
   const rest: Record<string, string> = Object.assign(Object.create(null), headers);
   for (const name of hidden) delete rest[name];
   return rest;
-}
-
-function carriesHidden(headers: Headers): boolean {
-  for (const name of hidden) if (headers[name] !== undefined) return true;
-  return false;
 }
 
 /** The runs of redrives that brought a message back, to be written on every copy that is made of it. */

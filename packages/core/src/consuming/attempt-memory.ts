@@ -44,6 +44,18 @@ export class AttemptMemory {
     this.#entries.set(nameOf(address, message), entry, 2 * errorText(known.lastError).length);
   }
 
+  /** Its handler put it off, as was heard only when it had left: that call was no attempt. Nothing where it has come again. */
+  postpone(address: Address, message: ReceivedMessage, attempt: number, notBefore: number): void {
+    const name = nameOf(address, message);
+    const entry = this.#entries.get(name);
+    if (entry === undefined || entry.timestamp !== message.timestamp || entry.suspect) return;
+    this.#entries.set(
+      name,
+      { ...entry, nextAttempt: attempt, notBefore },
+      2 * errorText(entry.lastError).length,
+    );
+  }
+
   /** What is known of this delivery, once. `unknown`: how many deliveries there were elsewhere meanwhile. */
   recall(
     address: Address,

@@ -2,11 +2,13 @@ import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { readable } from "../errors/readable.ts";
+import { bodyCopy } from "../publishing/body-copy.ts";
 import { toldRejection } from "../runtime/told-rejection.ts";
 import type { Headers } from "../spi/message.ts";
 import type { NextStep } from "./failure-path.ts";
 import type { HandlerCall } from "./handler-call.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
+import { copyWithoutRequestHeaders } from "./request-headers.ts";
 
 /** What an attempt needs of the subscription that runs it. */
 export interface AttemptOwner {
@@ -20,10 +22,8 @@ export interface AttemptOwner {
 
 type RetryOptions = NonNullable<Parameters<Delivery["retry"]>[0]>;
 
-/** What was decided of an attempt while its handler ran. */
+/** What was decided of an attempt while its handler ran, and is still to be done. */
 export interface AttemptOutcome {
-  /** The first settlement wins; this says which it was. */
-  settlement?: Delivery["settlement"];
   /** A copy of it is being stored: that ends, whether or not the handler waits for it. */
   storing?: Promise<unknown>;
   /** Called once when the application settled it, for the pull style. */
@@ -47,8 +47,11 @@ export class Attempt implements Delivery {
   value: unknown;
   readonly #inFlight: InFlightDelivery;
   readonly #call: HandlerCall;
-  readonly #outcome: AttemptOutcome = {};
   readonly #owner: AttemptOwner;
+  /** The first settlement wins; this says which it was. */
+  #settlement: Delivery["settlement"];
+  /** Most handlers leave it to core. */
+  #outcome: AttemptOutcome | undefined;
   #abort: AbortController | undefined;
   #body: Uint8Array | undefined;
   #headers: Headers | undefined;
@@ -67,24 +70,25 @@ export class Attempt implements Delivery {
     return this.#call;
   }
   get outcome(): AttemptOutcome {
+    this.#outcome ??= {};
     return this.#outcome;
   }
   get settlement(): Delivery["settlement"] {
-    return this.#outcome.settlement;
+    return this.#settlement;
   }
   get id(): string {
     return this.#inFlight.message.id;
   }
   /** A copy, as are the headers: what an application changes must not change what is retried or dead-lettered. */
   get body(): Uint8Array {
-    this.#body ??= new Uint8Array(this.#inFlight.message.body);
+    this.#body ??= bodyCopy(this.#inFlight.message.body);
     return this.#body;
   }
   get contentType(): string {
     return this.#inFlight.message.contentType;
   }
   get headers(): Headers {
-    this.#headers ??= Object.assign(Object.create(null) as Headers, this.#inFlight.headers);
+    this.#headers ??= copyWithoutRequestHeaders(this.#inFlight.headers);
     return this.#headers;
   }
   get key(): string | undefined {
@@ -137,21 +141,26 @@ export class Attempt implements Delivery {
 
   /** True for the first that asks. */
   claim(settlement: NonNullable<Delivery["settlement"]>): boolean {
-    if (this.#outcome.settlement !== undefined) return false;
-    this.#outcome.settlement = settlement;
+    if (this.#settlement !== undefined) return false;
+    this.#settlement = settlement;
     return true;
   }
 
-  ack(): Promise<SettleResult> {
-    return this.#owner.ackNow(this);
+  /** What the claimed settlement turned out to be, once it was decided. */
+  endsWith(settlement: "retry" | "reject"): void {
+    this.#settlement = settlement;
   }
 
-  retry(options: RetryOptions = {}): Promise<SettleResult> {
-    return toldRejection(this.#retry(options), this.#owner.refused);
-  }
+  // Made when they are asked for, so that a handler may take them alone, as in `{ retry }`, and others pay nothing.
 
-  reject(reason?: unknown): Promise<SettleResult> {
-    return toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
+  get ack(): Delivery["ack"] {
+    return () => this.#owner.ackNow(this);
+  }
+  get retry(): Delivery["retry"] {
+    return (options = {}) => toldRejection(this.#retry(options), this.#owner.refused);
+  }
+  get reject(): Delivery["reject"] {
+    return (reason) => toldRejection(this.#owner.rejectNow(this, reason), this.#owner.refused);
   }
 
   async #retry(options: RetryOptions): Promise<SettleResult> {

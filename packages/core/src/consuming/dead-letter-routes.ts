@@ -28,7 +28,7 @@ function goesInACircle(from: Address, to: Address): MessagingError {
   const what =
     from.brokerName === to.brokerName
       ? `The queue "${from.name}" is its own dead-letter queue`
-      : `What fails in "${from.name}" goes to "${to.name}", and what fails there comes back`;
+      : `Failed messages of "${from.name}" go to "${to.name}", and those that fail there come back`;
   return new MessagingError("INVALID_ARGUMENT", `${what}.`, {
     remedy: "Choose another `deadLetter`: a message that always fails would go round for ever.",
   });

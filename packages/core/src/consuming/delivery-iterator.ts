@@ -5,6 +5,7 @@ import type { Subscription } from "../api/subscription.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Attempt } from "./attempt.ts";
+import { enterLoopBody, type HandlerCall } from "./handler-call.ts";
 import { type Demand, Takers } from "./takers.ts";
 
 /** What the pull style needs of its subscription: deliveries only when one is asked for. */
@@ -15,6 +16,10 @@ export interface PulledSubscription extends Subscription {
   readonly isStuck: boolean;
   /** Somebody asks for the next delivery. */
   proceed(): void;
+  /** A loop asks for the next delivery, and has not settled the one of this call. */
+  letGo(call: HandlerCall): void;
+  /** Closes, and waits for nobody. */
+  leave(): Promise<void>;
 }
 
 export interface DeliveryIteratorContext {
@@ -38,6 +43,10 @@ export function deliveryIterator<T>(
   let over = false;
   let toldOfStall = false;
   let failure: MessagingError | undefined;
+  /** Of the delivery that was given out last. */
+  let latest: HandlerCall | undefined;
+  /** It asks for more before it settles what it has: others work on that. */
+  let holdsSeveral = false;
 
   const end = (error: MessagingError | undefined) => {
     over = true;
@@ -91,7 +100,7 @@ export function deliveryIterator<T>(
 
   const close = async () => {
     end(undefined);
-    await (await subscription?.catch(() => undefined))?.close({ timeoutMs: 0 });
+    await (await subscription?.catch(() => undefined))?.leave();
   };
 
   return {
@@ -102,12 +111,20 @@ export function deliveryIterator<T>(
       const begun = await ready();
       if (failure !== undefined) throw failure;
       if (over) return { done: true, value: undefined };
+      if (latest?.isOver === false) {
+        if (!holdsSeveral) begun.letGo(latest);
+        if (begun.state !== "closing") holdsSeveral = true;
+      }
       const stopWatching = watch(begun);
       const taken = takers.wait();
       begun.proceed();
       const result = await taken;
       stopWatching();
-      if (result.done && failure !== undefined) throw failure;
+      if (!result.done) {
+        latest = (result.value as unknown as Attempt).call;
+        return handedOut(result.value, latest);
+      }
+      if (failure !== undefined) throw failure;
       return result;
     },
     async return() {
@@ -118,6 +135,17 @@ export function deliveryIterator<T>(
       return this;
     },
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Whoever takes the delivery out is from then on known as the one who works on it. */
+function handedOut<T>(delivery: Delivery<T>, call: HandlerCall): IteratorResult<Delivery<T>> {
+  return {
+    done: false,
+    get value() {
+      enterLoopBody(call);
+      return delivery;
+    },
   };
 }
 

@@ -4,11 +4,11 @@ import type { HandleMiddleware, HandlerContext } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
 import { errorText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { decodeBody } from "../publishing/decode.ts";
+import { BodyDecoder } from "../publishing/decode.ts";
 import { type Validated, validate } from "../publishing/validate.ts";
 import { inContextOf } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
-import { isThenable, promised } from "../runtime/thenable.ts";
+import { isThenable, whenSettled } from "../runtime/thenable.ts";
 import type { Address, Filter } from "../spi/address.ts";
 import { Attempt } from "./attempt.ts";
 import { writtenFirstFailure } from "./attempt-headers.ts";
@@ -37,6 +37,8 @@ export interface DeliveryRunnerContext {
   readonly handlerContext: HandlerContext;
   readonly failures: FailurePath;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly observer: Observer | undefined;
   readonly onError: (error: MessagingError) => void;
 }
@@ -62,25 +64,35 @@ export interface RunnerHost {
 /** One turn of a delivery: from its bytes through the handler to what becomes of it. */
 export class DeliveryRunner {
   readonly #context: DeliveryRunnerContext;
-  readonly #turns: RunnerHost;
+  readonly #host: RunnerHost;
   readonly #manual: ManualSettlement;
-  readonly #middlewareCall: MiddlewareCall;
+  readonly #bodies: BodyDecoder;
+  /** What is in the way of the handler, if anything is. */
+  readonly #hasMiddleware: boolean;
+  /** Calls the handler, through its middleware. One for all deliveries, so that none needs a function of its own. */
+  readonly #handle: (attempt: Attempt) => unknown;
 
-  constructor(context: DeliveryRunnerContext, turns: RunnerHost, manual: ManualSettlement) {
+  constructor(context: DeliveryRunnerContext, host: RunnerHost, manual: ManualSettlement) {
     this.#context = context;
-    this.#turns = turns;
+    this.#host = host;
     this.#manual = manual;
-    this.#middlewareCall = new MiddlewareCall(context, manual);
+    this.#bodies = new BodyDecoder(context.payload);
+    const { handler, handlerContext } = context;
+    const middleware = new MiddlewareCall(context, manual);
+    this.#hasMiddleware = !middleware.isEmpty;
+    this.#handle = this.#hasMiddleware
+      ? (attempt) => middleware.run(attempt, handlerContext)
+      : (attempt) => handler(attempt.value, attempt);
   }
 
-  /** Never throws, whatever codecs, schemas, handlers and middleware do. */
-  begin(delivery: InFlightDelivery): void {
-    const { subscription, payload, settings, clock, address } = this.#context;
+  /** `now` is steady time. Never throws, whatever codecs, schemas, handlers and middleware do. */
+  begin(delivery: InFlightDelivery, now: number): void {
+    const { subscription, payload, settings, address } = this.#context;
     const attempt = new Attempt(this.#manual, delivery, new HandlerCall(subscription));
     delivery.current = attempt;
     let decoded: Validated | Promise<Validated>;
     try {
-      if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#turns.ack(delivery));
+      if (this.#isUnwanted(delivery)) return this.#ended(delivery, () => this.#host.ack(delivery));
       if (this.#hasExpired(delivery)) {
         // The attempt that it came for is not made.
         if (!delivery.suspect) delivery.attempt = Math.max(1, delivery.attempt - 1);
@@ -91,13 +103,13 @@ export class DeliveryRunner {
         delivery.attempt = settings.retry.maxAttempts;
         return this.#refuse(delivery, attempt, delivery.lastError ?? unsettledAttempts(delivery));
       }
-      if (this.#context.isLeased) delivery.startedAt = monotonicNow(clock);
-      const body = decodeBody(payload, delivery.message.body);
+      if (this.#context.isLeased) delivery.startedAt = now;
+      const body = this.#bodies.decode(delivery.message.body);
       // A schema may think for as long as a handler, and is part of its call.
       decoded =
         payload.schema === undefined
           ? { value: body }
-          : inContextOf(attempt.call, () => validate(payload, body, address.name));
+          : inContextOf(attempt.call, (value) => validate(payload, value, address.name), body);
     } catch (cause) {
       return this.#refuse(delivery, attempt, this.#undecodable(cause));
     }
@@ -122,26 +134,23 @@ export class DeliveryRunner {
   }
 
   #isOver({ expiresAt }: InFlightDelivery): boolean {
-    return expiresAt !== undefined && this.#context.clock.now() >= expiresAt;
+    return expiresAt !== undefined && this.#context.brokerNow() >= expiresAt;
   }
 
   #call(delivery: InFlightDelivery, attempt: Attempt, value: unknown): void {
-    const { handler, handlerContext, observer, clock } = this.#context;
+    const { observer, clock } = this.#context;
     // While its schema thought, it was taken back, or nothing is to be started any more.
     if (delivery.state === "orphaned" || attempt.isCancelled)
-      return this.#ended(delivery, () => this.#turns.finish(delivery));
+      return this.#ended(delivery, () => this.#host.finish(delivery));
     attempt.value = value;
-    if (this.#middlewareCall.isEmpty) attempt.begins();
+    if (!this.#hasMiddleware) attempt.begins();
     const startedAt = observer?.handled === undefined ? 0 : monotonicNow(clock);
     let result: unknown;
     try {
-      result = inContextOf(attempt.call, () =>
-        this.#middlewareCall.isEmpty
-          ? handler(value, attempt)
-          : this.#middlewareCall.run(attempt, handlerContext),
-      );
+      result = inContextOf(attempt.call, this.#handle, attempt);
       if (isThenable(result)) {
-        void promised(result).then(
+        whenSettled(
+          result,
           () => this.#returned(delivery, attempt, startedAt),
           (error) => this.#threw(delivery, attempt, error, startedAt),
         );
@@ -156,11 +165,11 @@ export class DeliveryRunner {
   #returned(delivery: InFlightDelivery, attempt: Attempt, startedAt: number): void {
     const { observer, clock, address } = this.#context;
     observer?.handled?.(address, delivery.message, undefined, monotonicNow(clock) - startedAt);
-    if (this.#turns.handlerEnded(delivery)) {
-      if (attempt.claim("ack")) this.#turns.ack(delivery);
+    if (this.#host.handlerEnded(delivery)) {
+      if (attempt.claim("ack")) this.#host.ack(delivery);
       else this.#settledManually(delivery, attempt);
     }
-    this.#turns.proceed();
+    this.#host.proceed();
   }
 
   #threw(delivery: InFlightDelivery, attempt: Attempt, error: unknown, startedAt: number): void {
@@ -169,8 +178,8 @@ export class DeliveryRunner {
     this.#ended(delivery, () => {
       if (!settles) {
         this.#report(error, "A reply could not be handled.");
-        this.#turns.finish(delivery);
-      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error));
+        this.#host.finish(delivery);
+      } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error, attempt.call.handlerCalled));
       else {
         this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
         this.#settledManually(delivery, attempt);
@@ -183,13 +192,13 @@ export class DeliveryRunner {
     attempt.claim("reject");
     this.#ended(delivery, () => {
       if (this.#context.settles) this.#failed(delivery, { verdict: "reject", error });
-      else this.#turns.finish(delivery);
+      else this.#host.finish(delivery);
     });
   }
 
   #ended(delivery: InFlightDelivery, conclude: () => void): void {
-    if (this.#turns.handlerEnded(delivery)) conclude();
-    this.#turns.proceed();
+    if (this.#host.handlerEnded(delivery)) conclude();
+    this.#host.proceed();
   }
 
   #undecodable(cause: unknown): MessagingError {
@@ -197,7 +206,7 @@ export class DeliveryRunner {
     return new MessagingError(
       "DECODE_FAILED",
       `A body from "${this.#context.address.name}" cannot be decoded: ${errorText(cause)}.`,
-      { cause },
+      { remedy: "Give its contract the codec of those who publish.", cause },
     );
   }
 
@@ -207,16 +216,16 @@ export class DeliveryRunner {
     const conclude = () => {
       const { staysAfter, conclude } = outcome;
       if (staysAfter !== undefined) this.#take(delivery, staysAfter);
-      else if (conclude === undefined) this.#turns.finish(delivery);
-      else if (conclude.step.step === "ack") this.#turns.ack(delivery, conclude.done);
-      else this.#turns.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
+      else if (conclude === undefined) this.#host.finish(delivery);
+      else if (conclude.step.step === "ack") this.#host.ack(delivery, conclude.done);
+      else this.#host.nativeRetry(delivery, conclude.step.delayMs, conclude.done);
     };
     // Only while its copy is still being stored; once the broker was asked, it tells by itself.
     if (outcome.storing === undefined || delivery.state !== "running") return conclude();
     delivery.move("store");
     const later = () => {
       conclude();
-      this.#turns.proceed();
+      this.#host.proceed();
     };
     outcome.storing.then(later, later);
   }
@@ -224,15 +233,18 @@ export class DeliveryRunner {
   // ── After a failure ─────────────────────────────────────────────────────────
 
   #failed(delivery: InFlightDelivery, failure: Failure): void {
-    if (delivery.state === "orphaned") return this.#turns.ack(delivery);
     const { failures } = this.#context;
+    if (delivery.state === "orphaned") {
+      failures.heardTooLate(delivery, failure);
+      return this.#host.ack(delivery);
+    }
     const decision = failures.decide(delivery, failure);
     const step = failures.carryOut(delivery, failure, decision);
     if (!(step instanceof Promise)) return this.#take(delivery, step);
     delivery.move("store");
     const goOn = (stored: NextStep) => {
       this.#take(delivery, stored);
-      this.#turns.proceed();
+      this.#host.proceed();
     };
     step.then(goOn, (cause) => {
       this.#report(cause, "A failed message could not be put anywhere.");
@@ -241,15 +253,20 @@ export class DeliveryRunner {
   }
 
   #take(delivery: InFlightDelivery, step: NextStep): void {
-    if (step.step === "ack") this.#turns.ack(delivery);
-    else if (step.step === "native-retry") this.#turns.nativeRetry(delivery, step.delayMs);
-    else if (step.step === "wait") this.#turns.again(delivery, step.delayMs, step.countsAttempt);
-    else if (step.step === "block") this.#turns.block(delivery);
-    else this.#turns.finish(delivery);
+    if (step.step === "ack") this.#host.ack(delivery);
+    else if (step.step === "native-retry") this.#host.nativeRetry(delivery, step.delayMs);
+    else if (step.step === "wait") this.#host.again(delivery, step.delayMs, step.countsAttempt);
+    else if (step.step === "block") this.#host.block(delivery);
+    else this.#host.finish(delivery);
   }
 
   #report(cause: unknown, message: string): void {
-    this.#context.onError(new MessagingError("HANDLER_FAILED", message, { cause }));
+    this.#context.onError(
+      new MessagingError("HANDLER_FAILED", message, {
+        remedy: "See its cause; the broker delivers it again.",
+        cause,
+      }),
+    );
   }
 }
 
@@ -258,18 +275,21 @@ function unsettledAttempts(delivery: InFlightDelivery): MessagingError {
   return new MessagingError(
     "HANDLER_FAILED",
     `All ${delivery.attempt} attempts ended without a settlement.`,
-    {
-      retryable: false,
-    },
+    { remedy: "Find what ends its process or its connection.", retryable: false },
   );
 }
 
-function expired(delivery: InFlightDelivery): unknown {
+/** The broker's count alone may stand for a failure in another process or for none: lost it must not be, nor called a failure. */
+function expired({ lastError, firstFailedAt, message }: InFlightDelivery): unknown {
+  const hasFailed = (firstFailedAt ?? writtenFirstFailure(message.headers)) !== undefined;
   return (
-    delivery.lastError ??
+    lastError ??
     new MessagingError(
       "EXPIRED",
-      "The message had failed or been put off, and expired before its next attempt.",
+      hasFailed
+        ? "The message had failed or been put off, and expired before its next attempt."
+        : "The message expired. It had been delivered before, and whether a handler failed on it is not known here.",
+      { remedy: "Give it a longer `ttlMs`, or retry sooner." },
     )
   );
 }

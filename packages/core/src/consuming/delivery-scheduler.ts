@@ -1,10 +1,9 @@
 import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
+import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
-import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
-import type { Address } from "../spi/address.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
@@ -21,10 +20,13 @@ import { InFlightList } from "./in-flight-list.ts";
 import { Isolation } from "./isolation.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
+import { ParkedDeliveries } from "./parked-deliveries.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 import { RunningDeliveries } from "./running-deliveries.ts";
+import { StartLoop } from "./start-loop.ts";
 import { Suspects } from "./suspects.ts";
 import type { Demand } from "./takers.ts";
+import { WorkUnderWay } from "./work-under-way.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription & ClosingSubscription;
@@ -45,9 +47,6 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onWiden: () => boolean;
 }
 
-/** How many are started in a row before what they wait for goes on, so that it counts as well. */
-const mostInARow = 64;
-
 /** How long a suspect runs, in milliseconds, before others may run beside it. */
 const harmlessMs = 1_000;
 
@@ -65,7 +64,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #suspects = new Suspects();
   readonly #keys = new KeySchedule();
   readonly #blockedKeys: BlockedKeys | undefined;
-  #idle: { readonly but: number; readonly resolve: () => void }[] = [];
+  readonly #loop: StartLoop;
   /** Attempts whose handler has not ended, settled or not. */
   readonly #running = new RunningDeliveries();
   readonly #holds = new Set<object>();
@@ -75,18 +74,13 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #stopped = false;
   /** The drain time is over: nothing that a handler says is settled any more. */
   #cancelled = false;
-  /** Handed back after a handler had seen it, until its consumer has closed. */
+  /** Ordering keys that wait for what was let go, and until when. */
+  readonly #awaited = new Map<string, number>();
+  /** Handed back, until its consumer has closed: what a handler had seen, and what has a lease. */
   #handedBack: InFlightDelivery[] = [];
-  /** Running, or on its way to a retry or a dead-letter queue. */
-  #working = 0;
-  #parked = 0;
-  #parkedBytes = 0;
-  #starting = false;
-  #waitsForTurn = false;
+  readonly #work = new WorkUnderWay();
+  readonly #parked = new ParkedDeliveries();
   #suspectTimer: unknown;
-  /** Wait for a time, their next attempt's: of those that are parked. */
-  #delayed = 0;
-  #toldFull = false;
 
   constructor(context: DeliverySchedulerContext) {
     this.#context = context;
@@ -111,6 +105,15 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       },
     });
     this.#runner = new DeliveryRunner(context, this, manual);
+    this.#loop = new StartLoop(this.#ready, {
+      clock: context.clock,
+      mayStart: () => this.#mayStart(),
+      start: (delivery, now) => this.#start(delivery, now),
+      onPause: () => {
+        if (this.#work.size === 0 && !this.#stopped) this.#isolation.idle();
+        context.onChange();
+      },
+    });
   }
 
   get running(): number {
@@ -128,10 +131,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
   /** Held, but neither ready nor running: they wait behind their key, or for their next attempt. */
   get parked(): number {
-    return this.#parked;
+    return this.#parked.size;
   }
   get parkedBytes(): number {
-    return this.#parkedBytes;
+    return this.#parked.bytes;
   }
   /** Ordering keys that wait for a dead-lettered message. */
   get blockedKeys(): number {
@@ -187,11 +190,6 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** All that may be held is held. */
   noteFull(): void {
     this.#blockedKeys?.noteFull();
-    const { maxParked, maxParkedBytes } = this.#context.settings;
-    const isFull = this.#parked >= maxParked || this.#parkedBytes >= maxParkedBytes;
-    if (this.#toldFull || !isFull || 2 * this.#delayed < this.#parked) return;
-    this.#toldFull = true;
-    this.#context.onWarning(fullOfDelayed(this.#context.address, this.#parked));
   }
 
   // ── In ──────────────────────────────────────────────────────────────────────
@@ -213,6 +211,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
         delivery.move("delay");
         delivery.dueAt = monotonicNow(clock) + waitMs;
       }
+      this.#noteHandBack(delivery);
       this.#remember(delivery);
     }
   }
@@ -231,7 +230,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
       // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
       if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
-      return this.#park(delivery);
+      return this.#parked.add(delivery);
     }
     if (waitMs > 0) return this.#delay(delivery, waitMs);
     this.#makeReady(delivery);
@@ -240,7 +239,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #makeReady(delivery: InFlightDelivery): void {
     if (delivery.isDeadLettered !== false) {
       delivery.move("block");
-      this.#park(delivery);
+      this.#parked.add(delivery);
       if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
       return;
     }
@@ -252,29 +251,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   // ── Turns ───────────────────────────────────────────────────────────────────
 
   proceed(): void {
-    this.#startReady(false);
-  }
-
-  #startReady(isOwnTurn: boolean): void {
-    // A handler that returns at once ends inside `begin`: the loop goes on, without recursion.
-    if (this.#starting || this.#waitsForTurn) return;
-    this.#starting = true;
-    try {
-      // Whoever has waited for its turn starts one at least.
-      for (let started = 0; !this.#ready.isEmpty && this.#mayStart(); started++) {
-        if (started >= mostInARow || (eventLoopTurns.isOver && !(isOwnTurn && started === 0))) {
-          this.#goOnLater();
-          break;
-        }
-        const delivery = this.#ready.take();
-        if (delivery === undefined) break;
-        this.#start(delivery);
-      }
-    } finally {
-      this.#starting = false;
-    }
-    if (this.#working === 0 && !this.#stopped) this.#isolation.idle();
-    this.#context.onChange();
+    this.#loop.run();
   }
 
   #mayStart(): boolean {
@@ -283,27 +260,17 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
   }
 
-  #start(delivery: InFlightDelivery): void {
+  #start(delivery: InFlightDelivery, now: number): void {
     delivery.move("start");
     this.#running.add(delivery);
     this.#context.demand?.started(delivery);
-    this.#working++;
+    this.#work.begins();
     if (delivery.suspect) {
       this.#suspects.started();
       this.#watchSuspects();
     }
     delivery.partition?.started();
-    this.#runner.begin(delivery);
-  }
-
-  /** What has been started goes on first and, when this turn is over, the others of this process. */
-  #goOnLater(): void {
-    this.#waitsForTurn = true;
-    const later = eventLoopTurns.isOver ? eventLoopTurns.next() : Promise.resolve();
-    void later.then(() => {
-      this.#waitsForTurn = false;
-      this.#startReady(true);
-    });
+    this.#runner.begin(delivery, now);
   }
 
   handlerEnded(delivery: InFlightDelivery): boolean {
@@ -363,27 +330,25 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
-    this.#park(delivery);
+    this.#parked.add(delivery);
     this.#setTimer(delivery, delayMs);
   }
 
   #delay(delivery: InFlightDelivery, delayMs: number): void {
     delivery.move("delay");
-    this.#park(delivery);
+    this.#parked.add(delivery);
     this.#setTimer(delivery, delayMs);
   }
 
   #setTimer(delivery: InFlightDelivery, delayMs: number): void {
     const { clock } = this.#context;
     delivery.dueAt = monotonicNow(clock) + delayMs;
-    this.#delayed++;
     delivery.timer = clock.setTimeout(() => {
       delivery.timer = undefined;
-      this.#delayed--;
       delivery.dueAt = 0;
       delivery.move("due");
       delivery.ending = "ack";
-      this.#unpark(delivery);
+      this.#parked.remove(delivery);
       if (delivery.suspect || delivery.isDeadLettered !== false) this.#makeReady(delivery);
       else this.#ready.addAgain(delivery);
       this.proceed();
@@ -404,7 +369,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       this.#handBack(delivery);
       return this.#leaveKey(delivery);
     }
-    this.#park(delivery);
+    this.#parked.add(delivery);
     this.#blockedKeys?.add(delivery);
   }
 
@@ -427,9 +392,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#blockedKeys?.remove(original);
     this.#blockedKeys?.remove(copy);
     copy.move("block");
-    this.#park(copy);
+    this.#parked.add(copy);
     original.beginAnew(copy);
-    this.#unpark(original);
+    this.#parked.remove(original);
     this.#ready.addAgain(original);
   }
 
@@ -479,9 +444,13 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#context.onChange();
   }
 
-  /** Everything held of this session that is not settled, to renew its lease. */
+  /** Everything of this session that is not settled, to renew its lease: also what is handed back when it closes. */
   leased(session: ConsumerSession): InFlightDelivery[] {
-    return this.#inFlight.filter((delivery) => delivery.session === session && !delivery.lost);
+    const isOwn = (delivery: InFlightDelivery) => delivery.session === session && !delivery.lost;
+    return [
+      ...this.#inFlight.filter(isOwn),
+      ...this.#handedBack.filter((each) => !each.listed && isOwn(each)),
+    ];
   }
 
   /** What a closing consumer is told of those that are not settled, or when partitions go, of those in them. */
@@ -494,7 +463,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const delayed = new Map<ReceivedMessage, DelayedHandBack>();
     const goes = (each: InFlightDelivery) =>
       each.session === session && (partitions === undefined || partitions.has(each.partition));
-    for (const delivery of [...this.leased(session), ...this.#handedBack].filter(goes)) {
+    for (const delivery of this.leased(session).filter(goes)) {
       const { message, wasStarted, dueAt, attempt } = delivery;
       if (wasStarted) started.add(message);
       if (isGivenUp(delivery)) {
@@ -514,6 +483,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     const lost = new Set(this.#inFlight.filter((delivery) => !delivery.lost && matching(delivery)));
     if (lost.size === 0) return;
     for (const delivery of lost) {
+      this.#beginWait(delivery);
       this.#remember(delivery);
       delivery.lost = true;
       delivery.current?.cancel(reason);
@@ -523,11 +493,25 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     for (const delivery of lost) this.#freeRedriven(delivery);
   }
 
+  /** The same, for all that came with a consumer that is no more. What comes next comes in order. */
+  loseAllOf(session: ConsumerSession): void {
+    this.lose(
+      (delivery) => delivery.session === session,
+      new MessagingError("LEASE_LOST", "The connection was lost.", { remedy: stopHandling }),
+    );
+    if (this.awaits) this.stopAwaiting(Number.POSITIVE_INFINITY);
+  }
+
   /**
    * The same, and what follows them under their ordering keys goes with them: it must
    * not be handled before they come again.
    */
   loseWithFollowers(matching: (delivery: InFlightDelivery) => boolean, reason: MessagingError): void {
+    const lost = this.#withFollowers(matching);
+    if (lost.size > 0) this.lose((delivery) => lost.has(delivery), reason);
+  }
+
+  #withFollowers(matching: (delivery: InFlightDelivery) => boolean): ReadonlySet<InFlightDelivery> {
     const { ordered } = this.#context.address;
     const keys = new Set<string>();
     // In order of receipt, so that what is found after the first of a key has come after it.
@@ -538,9 +522,44 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       if (goes) keys.add(key);
       return goes;
     });
-    if (found.length === 0) return;
-    const lost = new Set(found);
-    this.lose((delivery) => lost.has(delivery), reason);
+    return new Set(found);
+  }
+
+  /**
+   * The same, for what the broker does not take back before its lease is over: it may deliver more of
+   * these keys meanwhile, which waits here until they have come again, or until nothing came of them
+   * for so long that they must have gone elsewhere.
+   */
+  letGo(matching: (delivery: InFlightDelivery) => boolean, awaitMs: number, reason: MessagingError): void {
+    const lost = this.#withFollowers(matching);
+    const idsByKey = new Map<string, string[]>();
+    for (const { message } of lost) {
+      if (message.key === undefined || !this.#context.address.ordered) continue;
+      const ids = idsByKey.get(message.key);
+      if (ids === undefined) idsByKey.set(message.key, [message.id]);
+      else ids.push(message.id);
+    }
+    for (const [key, ids] of idsByKey) {
+      this.#keys.await(key, ids);
+      this.#awaited.set(key, monotonicNow(this.#context.clock) + awaitMs);
+    }
+    if (lost.size > 0) this.lose((delivery) => lost.has(delivery), reason);
+  }
+
+  /** Keys wait for what was let go. */
+  get awaits(): boolean {
+    return this.#awaited.size > 0;
+  }
+
+  /** What was awaited until then, by the clock's steady time, has had its chance to come again. */
+  stopAwaiting(until: number): void {
+    for (const [key, awaitedUntil] of this.#awaited) {
+      if (awaitedUntil > until) continue;
+      this.#awaited.delete(key);
+      const next = this.#keys.stopAwaiting(key);
+      if (next !== undefined) this.#unparkReady(next);
+    }
+    this.proceed();
   }
 
   /**
@@ -548,6 +567,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
    * settled, its settlement tells.
    */
   loseUnsettled(lost: ReadonlySet<ReceivedMessage>, reason: MessagingError): void {
+    this.#handedBack = this.#handedBack.filter(({ message }) => !lost.has(message));
     this.loseWithFollowers((delivery) => lost.has(delivery.message) && isUnsettled(delivery), reason);
   }
 
@@ -575,19 +595,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** Resolves when no more than so many are being worked on. */
   idle(but = 0): Promise<void> {
-    return new Promise((resolve) => {
-      this.#idle.push({ but, resolve });
-      this.#tellIdle();
-    });
-  }
-
-  #tellIdle(): void {
-    if (this.#idle.length === 0) return;
-    this.#idle = this.#idle.filter(({ but, resolve }) => {
-      if (this.#working > but) return true;
-      resolve();
-      return false;
-    });
+    return this.#work.idle(but);
   }
 
   /** The drain time is over: handlers still running are told, and whatever they do is not settled. */
@@ -602,9 +610,16 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** It was an attempt, whether its handler ends before its consumer has closed or after. */
   #noteCutOff(delivery: InFlightDelivery): void {
     if (delivery.state !== "running" || !delivery.current?.call.handlerCalled) return;
+    this.#beginWait(delivery);
     this.#remember(delivery);
     if (!delivery.suspect) delivery.attempt++;
     this.#noteHandBack(delivery);
+  }
+
+  /** A retry in place that was asked for waits from now on, since the end of its handler is not waited for. */
+  #beginWait(delivery: InFlightDelivery): void {
+    const stays = delivery.state === "running" ? delivery.current?.outcome.staysAfter : undefined;
+    if (stays?.step === "wait") delivery.dueAt = monotonicNow(this.#context.clock) + stays.delayMs;
   }
 
   #handBackAll(matching: (delivery: InFlightDelivery) => boolean): void {
@@ -628,7 +643,6 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       if (delivery.timer !== undefined) {
         this.#context.clock.clearTimeout(delivery.timer);
         delivery.timer = undefined;
-        this.#delayed--;
       }
       if (!delivery.lost) {
         this.#noteHandBack(delivery);
@@ -642,9 +656,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.proceed();
   }
 
-  /** To tell its consumer when that closes, or lets its partition go. */
+  /** To tell its consumer when that closes, or lets its partition go; until then it keeps its lease. */
   #noteHandBack(delivery: InFlightDelivery): void {
-    if (delivery.wasStarted || delivery.dueAt > 0 || isGivenUp(delivery)) this.#handedBack.push(delivery);
+    const isKept = delivery.wasStarted || delivery.dueAt > 0 || this.#context.isLeased;
+    if (isKept || isGivenUp(delivery)) this.#handedBack.push(delivery);
   }
 
   /** So that it goes on where it was, should it come here again. */
@@ -664,37 +679,17 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     });
   }
 
-  #park(delivery: InFlightDelivery): void {
-    if (delivery.parked) return;
-    delivery.parked = true;
-    this.#countParked(delivery, 1);
-  }
-
-  #unpark(delivery: InFlightDelivery): void {
-    if (!delivery.parked) return;
-    delivery.parked = false;
-    this.#countParked(delivery, -1);
-  }
-
-  #countParked({ size, partition }: InFlightDelivery, by: 1 | -1): void {
-    this.#parked += by;
-    this.#parkedBytes += by * size;
-    if (partition === undefined) return;
-    partition.parked += by;
-    partition.parkedBytes += by * size;
-  }
-
   /** Its key is free. */
   #unparkReady(delivery: InFlightDelivery): void {
     const waitMs = delivery.dueAt - monotonicNow(this.#context.clock);
     if (delivery.dueAt > 0 && waitMs > 0) return this.#delay(delivery, waitMs);
     delivery.dueAt = 0;
-    this.#unpark(delivery);
+    this.#parked.remove(delivery);
     this.#makeReady(delivery);
   }
 
   #remove(delivery: InFlightDelivery): void {
-    this.#unpark(delivery);
+    this.#parked.remove(delivery);
     this.#blockedKeys?.remove(delivery);
     if (!delivery.listed) return;
     this.#inFlight.remove(delivery);
@@ -717,21 +712,12 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   #workEnds(delivery: InFlightDelivery, event: "delay" | "block" | "ack" | "finish"): void {
     delivery.move(event);
-    this.#working--;
+    this.#work.ends();
     delivery.partition?.ended();
     this.#forgetPartitionOf(delivery);
     if (delivery.suspect) this.#suspects.ended();
     this.#isolation.ended(delivery.suspect);
-    this.#tellIdle();
   }
-}
-
-function fullOfDelayed({ name }: Address, parked: number): MessagingError {
-  return new MessagingError(
-    "OVERLOADED",
-    `Nothing more of "${name}" is received: ${parked} messages, as many as may be held, wait in place, most of them for their next attempt.`,
-    { remedy: "Raise `prefetch`, or `pause` the subscription while what its handler needs is away." },
-  );
 }
 
 /** Nothing has been said yet of what is to become of it. */
@@ -742,6 +728,8 @@ function isUnsettled(delivery: InFlightDelivery): boolean {
 
 /** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
 function waitsForAttempt(delivery: InFlightDelivery): boolean {
+  // A handler that does not end has asked for it.
+  if (delivery.state === "running") return delivery.dueAt > 0;
   const isIdle = delivery.isIdle || delivery.state === "ended";
   return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

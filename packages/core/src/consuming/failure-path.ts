@@ -5,13 +5,13 @@ import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
 import { checkRetryDelay, type DecidedRetryPolicy, type OnMistake } from "../policies/backoff.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
-import { wireSize } from "../publishing/wire-size.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
+import { wireSize } from "../spi/wire-size.ts";
 import {
   attemptHeader,
   expiresHeader,
@@ -29,6 +29,8 @@ import { sourceText } from "./source-text.ts";
 export interface FailurePathContext {
   readonly driver: Driver;
   readonly clock: Clock;
+  /** What expires is dated by the broker's time, where that is known. */
+  readonly brokerNow: () => number;
   readonly address: Address;
   readonly retry: DecidedRetryPolicy;
   readonly settles: boolean;
@@ -67,10 +69,17 @@ const ack: NextStep = { step: "ack" };
 const block: NextStep = { step: "block" };
 const leave: NextStep = { step: "leave" };
 
-/** The failure that a thrown error is. */
-export function failureOf(error: unknown): Failure {
+/** The failure that a thrown error is, of an attempt whose handler was called or not. */
+export function failureOf(error: unknown, handlerCalled: boolean): Failure {
   const delayMs = readError(error)?.delayMs;
-  return delayMs === undefined ? { verdict: "threw", error } : { verdict: "postpone", error, delayMs };
+  if (delayMs !== undefined) return { verdict: "postpone", error, delayMs };
+  // It has only waited, for what a middleware waits for, and uses no attempt.
+  return { verdict: handlerCalled || !waitedTooLong(error) ? "threw" : "postpone", error };
+}
+
+/** The `timeout` around a handler, or around what should have called it, was over. */
+export function waitedTooLong(error: unknown): boolean {
+  return readError(error)?.code === "HANDLER_TIMEOUT";
 }
 
 /**
@@ -113,7 +122,7 @@ export class FailurePath {
         retry.longestDelayMs,
       ),
       expiresAt: delivery.expiresAt,
-      now,
+      now: this.#context.brokerNow(),
       kind: address.kind,
       keyed: address.ordered && message.key !== undefined,
       capabilities: driver.capabilities,
@@ -122,6 +131,12 @@ export class FailurePath {
       keepsPlace: delivery.suspect || address.ordered,
       settles,
     });
+  }
+
+  /** Its failure is heard when the broker has taken it back: whoever gets it again here goes on from what it said. */
+  heardTooLate({ message, attempt }: InFlightDelivery, { verdict, delayMs = 0 }: Failure): void {
+    const { attempts, address, clock } = this.#context;
+    if (verdict === "postpone") attempts.postpone(address, message, attempt, monotonicNow(clock) + delayMs);
   }
 
   /** Resolves at once where nothing has to be stored. Never rejects. */
@@ -232,7 +247,8 @@ export class FailurePath {
             "BROKER_ERROR",
             `A failed message could not be put into "${deadLetter.name}" yet.`,
             {
-              remedy: "It stays where it is until it can. Check that the queue exists and takes messages.",
+              remedy:
+                "Check that the queue exists and takes messages; until it does the message stays where it is.",
               retryable: true,
               cause: refusal,
               details: { id: delivery.message.id, deadLetterQueue: deadLetter.name },
@@ -272,6 +288,10 @@ export class FailurePath {
         code,
         `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,
         {
+          remedy:
+            code === "DEAD_LETTERED"
+              ? "Fix the cause and `redrive` it."
+              : "Give it a dead-letter queue to keep it.",
           cause: error,
           details: {
             id: delivery.message.id,

@@ -1,5 +1,6 @@
 import { requireFeature } from "../connection/require-feature.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { isPlainObject } from "../runtime/plain-object.ts";
 import type { Filter, HeaderCondition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import type { Headers } from "../spi/message.ts";
@@ -25,8 +26,7 @@ function meets(condition: HeaderCondition, value: string | undefined): boolean {
 /** @throws MessagingError `UNSUPPORTED`, `INVALID_ARGUMENT` */
 export function checkFilter(filter: unknown, driver: Driver): asserts filter is Filter {
   requireFeature(driver, "filters", "`filter`", "Filter in the handler.");
-  if (typeof filter !== "object" || filter === null || Array.isArray(filter))
-    throw notLegal("it is not an object");
+  if (!isPlainObject(filter)) throw notLegal("it is not a plain object");
   for (const [name, condition] of Object.entries(filter)) {
     if (typeof condition === "string") continue;
     if (
@@ -45,6 +45,6 @@ export function checkFilter(filter: unknown, driver: Driver): asserts filter is 
 
 function notLegal(why: string): MessagingError {
   return new MessagingError("INVALID_ARGUMENT", `A filter was given that cannot be read: ${why}.`, {
-    remedy: 'Per header: a string, a list of strings, { prefix: "…" } or { exists: true | false }.',
+    remedy: 'Give for each header a string, a list of strings, { prefix: "…" } or { exists: true | false }.',
   });
 }

@@ -1,6 +1,5 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
-import { writtenExpiry } from "./attempt-headers.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
 import type { HandlerCall } from "./handler-call.ts";
 import type { Partition } from "./partition.ts";
@@ -11,6 +10,10 @@ export type DeliveryPartition = Partition<InFlightDelivery>;
 export interface CurrentAttempt {
   readonly settlement: Delivery["settlement"];
   readonly call: HandlerCall;
+  /** `staysAfter`: what was decided while it runs, and begins when it has ended. */
+  readonly outcome: {
+    readonly staysAfter?: { readonly step: "block" } | { readonly step: "wait"; readonly delayMs: number };
+  };
   cancel(reason: unknown): void;
 }
 
@@ -83,10 +86,11 @@ export class InFlightDelivery {
     headers: Headers,
     size: number,
     attempt: number,
+    expiresAt: number | undefined,
     receivedAt: number,
   ) {
     this.message = message;
-    this.expiresAt = message.expiresAt ?? writtenExpiry(message.headers);
+    this.expiresAt = expiresAt;
     this.session = session;
     this.partition = partition;
     this.headers = headers;

@@ -1,9 +1,11 @@
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
+import type { Consumer } from "../spi/driver.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
+import { ParkedBound } from "./parked-bound.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
-import type { ConsumeSettings } from "./settings.ts";
+import { type ConsumeSettings, checkRoom, defaultPrefetch } from "./settings.ts";
 
 /** How many messages to take in at once, at most, so that others of this process have their turn in between. */
 const mostAtOnce = 1_000;
@@ -13,6 +15,10 @@ export interface IntakeContext {
   readonly scheduler: DeliveryScheduler;
   readonly settings: ConsumeSettings;
   readonly cumulative: boolean;
+  /** Keys are kept in order. */
+  readonly ordered: boolean;
+  /** As many wait as may: nothing more is received for now. */
+  readonly onFull: (parked: number) => void;
 }
 
 /** A partition is read no further while so much of `prefetchBytes` waits in it: a few that are stuck leave room for others. */
@@ -25,17 +31,32 @@ export class Intake {
   /** The one being received from. */
   #session: ConsumerSession | undefined;
   readonly #window: PrefetchWindow;
+  readonly #parked: ParkedBound;
   /** The size of a message, as the last ones were. */
   #usualBytes = 1_024;
 
   constructor(context: IntakeContext) {
     this.#context = context;
     this.#window = new PrefetchWindow(context.settings);
+    this.#parked = new ParkedBound(context.settings);
   }
 
-  /** The most messages to hold now. */
+  /** The most messages for a driver to fetch. Where a key may stand before others in one queue, what follows it is passed over: so more is to be had. */
   get prefetch(): number {
-    return this.#window.size;
+    const { ordered, cumulative } = this.#context;
+    return this.#window.size + (ordered && !cumulative ? this.#parked.size : 0);
+  }
+
+  /**
+   * Holds enough for so many handlers. True when that is more than before.
+   * @throws MessagingError `INVALID_ARGUMENT` for more handlers than the application, or the consumer, lets it hold messages
+   */
+  makeRoomFor(concurrency: number, consumer: Consumer | undefined): boolean {
+    const isFixed = consumer !== undefined && consumer.setPrefetch === undefined;
+    if (!isFixed && !this.#context.settings.isPrefetchGiven)
+      return this.#window.keepAtLeast(defaultPrefetch(concurrency));
+    checkRoom(this.#window.size, concurrency);
+    return false;
   }
 
   /** There is no room for more, or none in some partitions, or none for a message as they usually are. */
@@ -73,6 +94,7 @@ export class Intake {
         await this.#change(signal);
         continue;
       }
+      const askedAt = scheduler.awaits ? monotonicNow(this.#context.clock) : undefined;
       const batch = await session.consumer.receive(room, { signal });
       if (signal.aborted) return scheduler.passOver(session, batch);
       onReceived();
@@ -89,6 +111,7 @@ export class Intake {
         // What was handled at once is held no longer, and tells nothing of its size.
         if (grown > 0) this.#usualBytes = Math.max(grown, (this.#usualBytes + grown) / 2);
       } else if (scheduler.isIsolated) scheduler.endIsolation();
+      if (askedAt !== undefined) scheduler.stopAwaiting(askedAt);
     }
   }
 
@@ -96,23 +119,24 @@ export class Intake {
   #follow({ consumer }: ConsumerSession, received: number): void {
     const { scheduler, clock } = this.#context;
     if (this.#window.isFixed || consumer.setPrefetch === undefined || scheduler.isIsolating) return;
-    if (this.#window.note(received, scheduler.held, monotonicNow(clock)))
-      consumer.setPrefetch(this.#window.size);
+    if (this.#window.note(received, scheduler.held, monotonicNow(clock))) consumer.setPrefetch(this.prefetch);
   }
 
   /** How many deliveries to ask for now. */
   #room(session: ConsumerSession): number {
-    const { scheduler, settings, cumulative } = this.#context;
-    const { maxParked, maxParkedBytes } = settings;
+    const { scheduler, cumulative } = this.#context;
     const prefetch = this.#window.size;
     if (session.reopens) return 0;
     if (scheduler.isIsolating)
       return scheduler.isIsolated && scheduler.held === scheduler.blockedKeys ? 1 : 0;
     if (cumulative && !this.#mayGoOn(session)) return 0;
     const bytes = this.#bytesLeft;
-    const isFull = scheduler.parked >= maxParked || scheduler.parkedBytes >= maxParkedBytes;
+    const { parked, parkedBytes } = scheduler;
+    if (this.#parked.note(parked, parkedBytes)) session.consumer.setPrefetch?.(this.prefetch);
+    const isFull = this.#parked.isFull(parked, parkedBytes);
     if (isFull || (bytes <= 0 && scheduler.held > scheduler.parked)) {
       scheduler.noteFull();
+      if (isFull) this.#context.onFull(parked);
       return 0;
     }
     const room = prefetch - (scheduler.held - scheduler.parked);

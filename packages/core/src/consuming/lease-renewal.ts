@@ -31,7 +31,12 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
   /** It is not waited for before the next: one that hangs must not cost the lease. */
   const extend = async (deliveries: readonly ReceivedMessage[]) => {
     const giveUp = new AbortController();
-    const onTime = () => giveUp.abort(new MessagingError("TIMEOUT", "A lease was not renewed in time."));
+    const onTime = () =>
+      giveUp.abort(
+        new MessagingError("TIMEOUT", "A lease was not renewed in time.", {
+          remedy: "Check the connection: the broker may deliver its messages again.",
+        }),
+      );
     const timer = clock.setTimeout(onTime, lease.ms);
     const signal = AbortSignal.any([session.signal, giveUp.signal]);
     try {
@@ -58,8 +63,10 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
     // The leases of many subscriptions are due at the same time.
     if (eventLoopTurns.isOver) await eventLoopTurns.next();
     if (session.signal.aborted) return;
-    scheduler.loseWithFollowers(
+    scheduler.letGo(
       isHeldTooLong,
+      // A renewal that is under way may begin one lease more.
+      2 * lease.ms,
       new MessagingError("LEASE_LOST", `A message was being handled for its maximum of ${maxLeaseMs} ms.`, {
         remedy: "Raise `maxLeaseMs`, or make the handler quicker.",
       }),
@@ -77,6 +84,6 @@ export function renewLeases(session: ConsumerSession, context: LeaseRenewalConte
 
 function leaseLost(): MessagingError {
   return new MessagingError("LEASE_LOST", "The lease of a message ran out before it was renewed.", {
-    remedy: "It is or will be delivered again. Keep the process responsive, or choose a longer lease.",
+    remedy: "Keep the process responsive, or choose a longer lease: it is delivered again.",
   });
 }

@@ -35,14 +35,14 @@ export class ManualSettlement implements AttemptOwner {
   async retryNow(attempt: Attempt, delayMs: number | undefined, reason: unknown): Promise<SettleResult> {
     if (delayMs !== undefined) this.#context.failures.checkDelay(delayMs);
     if (this.#context.isCancelled()) return "lost";
-    if (attempt.settlement !== undefined) return "already-settled";
+    if (!attempt.claim("retry")) return "already-settled";
     const error = reason ?? new MessagingError("HANDLER_FAILED", "The handler asked for a retry.");
     return this.#fail(attempt, { verdict: "retry", error, ...(delayMs === undefined ? {} : { delayMs }) });
   }
 
   async rejectNow(attempt: Attempt, reason: unknown): Promise<SettleResult> {
     if (this.#context.isCancelled()) return "lost";
-    if (attempt.settlement !== undefined) return "already-settled";
+    if (!attempt.claim("reject")) return "already-settled";
     const error = isError(reason) ? reason : rejection(reason);
     return this.#fail(attempt, { verdict: "reject", error });
   }
@@ -51,20 +51,24 @@ export class ManualSettlement implements AttemptOwner {
     this.#context.onError(
       MessagingError.isInstance(error)
         ? error
-        : new MessagingError("HANDLER_FAILED", "A settlement was refused.", { cause: error }),
+        : new MessagingError("HANDLER_FAILED", `A settlement was refused: ${errorText(error)}`, {
+            remedy: "See its cause; the broker delivers the message again.",
+            cause: error,
+          }),
     );
   };
 
   /** A failure that is known before the handler has ended. */
-  failNow(attempt: Attempt, failure: Failure): Promise<SettleResult> {
-    return this.#fail(attempt, failure);
+  async failNow(attempt: Attempt, failure: Failure): Promise<SettleResult> {
+    return attempt.claim("retry") ? this.#fail(attempt, failure) : "already-settled";
   }
 
+  /** Of what is claimed already: the functions of the application that are asked may settle it too. */
   async #fail(attempt: Attempt, failure: Failure): Promise<SettleResult> {
     const { failures } = this.#context;
     const decision = failures.decide(attempt.inFlight, failure);
     const gaveUp = decision.becomes === "dead-lettered" || decision.becomes === "dropped";
-    attempt.claim(gaveUp ? "reject" : "retry");
+    attempt.endsWith(gaveUp ? "reject" : "retry");
     const step = failures.carryOut(attempt.inFlight, failure, decision);
     if (!(step instanceof Promise)) return this.#take(attempt, step);
     attempt.outcome.storing = step;

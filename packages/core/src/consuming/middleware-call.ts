@@ -4,7 +4,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { within } from "../runtime/within.ts";
 import type { Address } from "../spi/address.ts";
 import type { Attempt } from "./attempt.ts";
-import { failureOf } from "./failure-path.ts";
+import { failureOf, waitedTooLong } from "./failure-path.ts";
 import type { ManualSettlement } from "./manual-settlement.ts";
 import { NextCall } from "./next-call.ts";
 
@@ -31,6 +31,7 @@ export class MiddlewareCall {
   readonly #chain: HandleMiddleware | undefined;
   #toldOfForgottenAwait = false;
   #toldOfLateNext = false;
+  #toldOfWait = false;
 
   constructor(context: MiddlewareCallContext, manual: ManualSettlement) {
     this.#context = context;
@@ -49,7 +50,8 @@ export class MiddlewareCall {
     let running = 0;
     let isOver = false;
     const next = (): Promise<void> => {
-      if (isOver) return this.#calledTooLate(attempt);
+      if (isOver)
+        return attempt.isCancelled ? heardRejection(attempt.signal.reason) : this.#calledTooLate(attempt);
       running++;
       const call = (async () => {
         // A message that was taken back while a middleware thought is another handler's by now.
@@ -64,12 +66,15 @@ export class MiddlewareCall {
     try {
       await this.#chain?.(attempt, next, context);
     } catch (error) {
+      if (!attempt.call.handlerCalled) this.#neverCalled(attempt, error);
       if (running === 0) throw error;
       return this.#gaveUp(attempt, error, handlers);
     } finally {
       isOver = true;
     }
     if (running === 0) return;
+    // It was given up and what is to be said of it has been said, as by a responder.
+    if (attempt.isCancelled) return this.#ended(attempt, handlers);
     this.#tellOfForgottenAwait();
     await Promise.all(handlers);
   }
@@ -97,9 +102,15 @@ export class MiddlewareCall {
 
   /** A middleware, such as `timeout`, ended before the handler: what it says counts at once. */
   async #gaveUp(attempt: Attempt, error: unknown, handlers: readonly Promise<void>[]): Promise<void> {
-    const { settles, clock, address, onError } = this.#context;
     attempt.cancel(error);
-    if (attempt.settlement === undefined && settles) void this.#manual.failNow(attempt, failureOf(error));
+    if (attempt.settlement === undefined && this.#context.settles)
+      void this.#manual.failNow(attempt, failureOf(error, true));
+    await this.#ended(attempt, handlers);
+  }
+
+  /** Waits for the handlers of an attempt that was given up. */
+  async #ended(attempt: Attempt, handlers: readonly Promise<void>[]): Promise<void> {
+    const { clock, address, onError } = this.#context;
     const ended = Promise.allSettled(handlers);
     if (await within(clock, heedMs, ended)) return;
     onError(
@@ -108,11 +119,29 @@ export class MiddlewareCall {
         `A handler of "${address.name}" still runs after its attempt was given up (message ${attempt.id}).`,
         {
           remedy: "Let it heed its `signal`: until it ends it takes one of the places of `concurrency`.",
-          cause: error,
+          cause: attempt.signal.reason,
         },
       ),
     );
     await ended;
+  }
+
+  /** What still waits inside of the one that gave up is not to call its handler any more. */
+  #neverCalled(attempt: Attempt, error: unknown): void {
+    attempt.cancel(error);
+    if (this.#toldOfWait || !waitedTooLong(error)) return;
+    this.#toldOfWait = true;
+    const { address, onError } = this.#context;
+    onError(
+      new MessagingError(
+        "HANDLER_TIMEOUT",
+        `A middleware of "${address.name}" waited until the time-out around it, so that no handler was called (message ${attempt.id}). This is told once.`,
+        {
+          remedy: "Look at what it waits for: such messages are put off, and use no attempt.",
+          cause: error,
+        },
+      ),
+    );
   }
 
   /** What became of the message is decided, and its place may be another's by now. */
@@ -127,10 +156,7 @@ export class MiddlewareCall {
     );
     if (!this.#toldOfLateNext) onError(error);
     this.#toldOfLateNext = true;
-    const refusal = Promise.reject(error);
-    // Whoever comes this late rarely waits for it.
-    refusal.catch(() => {});
-    return refusal;
+    return heardRejection(error);
   }
 
   #tellOfForgottenAwait(): void {
@@ -145,4 +171,11 @@ export class MiddlewareCall {
       ),
     );
   }
+}
+
+/** Whoever comes too late rarely waits for it. */
+function heardRejection(error: unknown): Promise<never> {
+  const rejection = Promise.reject(error);
+  rejection.catch(() => {});
+  return rejection;
 }

@@ -1,3 +1,4 @@
+import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Source } from "../spi/address.ts";
@@ -37,7 +38,11 @@ export async function openSession(
     onError,
   });
   // From here on a lost connection ends it, also while it is still being opened.
-  const forget = connector.onLost((error) => session.end(error));
+  const forget = connector.onLost((error) => {
+    session.end(error);
+    // At once: by the time that this consumer is closed, others may have what its handlers work on.
+    scheduler.loseAllOf(session);
+  });
   session.signal.addEventListener("abort", forget, { once: true });
   const giveUp = new AbortController();
   const limit = (ms: number) => clock.setTimeout(() => giveUp.abort(startTimedOut(spec, ms)), ms);
@@ -77,15 +82,14 @@ export async function openSession(
   return session;
 }
 
-/** Where a key may stand before others in one queue, what follows it is passed over: so more is to be had. */
 function prefetchOf(
   { address, settings }: SubscriptionSpec,
   { driver }: SubscriptionContext,
   prefetch: number,
 ): Pick<Source, "prefetch" | "prefetchBytes"> {
-  const { prefetchBytes, maxParked, maxParkedBytes } = settings;
+  const { prefetchBytes, maxParkedBytes } = settings;
   if (!address.ordered || driver.capabilities.settlement === "cumulative") return { prefetch, prefetchBytes };
-  return { prefetch: prefetch + maxParked, prefetchBytes: prefetchBytes + maxParkedBytes };
+  return { prefetch, prefetchBytes: prefetchBytes + maxParkedBytes };
 }
 
 /** What it reads from, and where the operator makes topics and queues, what its failed messages go to. */
@@ -128,7 +132,7 @@ function takeAway(session: ConsumerSession, scheduler: DeliveryScheduler, names:
   const partitions = new Set(session.known(names));
   scheduler.lose(
     (delivery) => delivery.partition !== undefined && partitions.has(delivery.partition),
-    new MessagingError("LEASE_LOST", "Its partition moved to another member."),
+    new MessagingError("LEASE_LOST", "Its partition moved to another member.", { remedy: stopHandling }),
   );
   session.acks.forget(partitions);
   for (const partition of partitions) session.forget(partition);

@@ -16,12 +16,14 @@ export interface PrefetchBounds {
  * and back, and no more, since what one member holds no other can handle.
  */
 export class PrefetchWindow {
-  readonly #bounds: PrefetchBounds;
+  readonly #given: PrefetchBounds;
+  #bounds: PrefetchBounds;
   #size: number;
   #received = 0;
   #since = 0;
 
   constructor(bounds: PrefetchBounds) {
+    this.#given = bounds;
     this.#bounds = bounds;
     this.#size = bounds.prefetch;
   }
@@ -32,6 +34,15 @@ export class PrefetchWindow {
 
   get isFixed(): boolean {
     return this.#bounds.maxPrefetch === this.#bounds.prefetch;
+  }
+
+  /** From now on never less than so many, nor than it began with. True when the size has changed. */
+  keepAtLeast(least: number): boolean {
+    const { prefetch, maxPrefetch } = this.#given;
+    this.#bounds = { prefetch: Math.max(prefetch, least), maxPrefetch: Math.max(maxPrefetch, least) };
+    const hasGrown = this.#size < this.#bounds.prefetch;
+    if (hasGrown) this.#size = this.#bounds.prefetch;
+    return hasGrown;
   }
 
   /**

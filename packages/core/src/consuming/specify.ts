@@ -7,6 +7,7 @@ import type { SubscribeOptions } from "../api/subscriber.ts";
 import type { Names } from "../connection/names.ts";
 import { requireFeature } from "../connection/require-feature.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterOf } from "../policies/dead-letter.ts";
@@ -46,12 +47,12 @@ const consumeOptions = [
  * @throws MessagingError `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED`
  */
 export function specifyTopic(...given: Parameters<typeof topicSpec>): SubscriptionSpec {
-  return readable("What was given to subscribe", () => topicSpec(...given));
+  return readable("The arguments of subscribe", () => topicSpec(...given));
 }
 
 /** A consumer of a queue; `payload` where its bodies are not to be read as the contract says. */
 export function specifyQueue(...given: Parameters<typeof queueSpec>): SubscriptionSpec {
-  return readable("What was given to consume", () => queueSpec(...given));
+  return readable("The arguments of consume", () => queueSpec(...given));
 }
 
 function topicSpec(
@@ -79,6 +80,7 @@ function topicSpec(
       },
     );
   }
+  if (broadcast !== undefined && broadcast !== true) throw invalidArgument("broadcast", "true", broadcast);
   if (filter !== undefined) checkFilter(filter, driver);
   if (group === undefined)
     requireFeature(driver, "broadcast", "`broadcast`", "Subscribe with a group of your own.");

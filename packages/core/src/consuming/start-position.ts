@@ -1,5 +1,7 @@
 import type { AnyTopic } from "../api/contract.ts";
 import type { Start } from "../api/subscriber.ts";
+import { checkOptionNames } from "../errors/check-option-names.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import type { StartPosition } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -37,14 +39,16 @@ function parse(start: Start | undefined): StartPosition {
   if (start === undefined || start === "latest") return { from: "latest" };
   if (start === "earliest") return { from: "earliest" };
   if (typeof start === "object" && start !== null) {
+    checkOptionNames("start", start, "time" in start ? ["time"] : ["position"]);
     if ("time" in start) {
-      const timestamp = Number(start.time);
+      const { time } = start;
+      const timestamp = typeof time === "number" || time instanceof Date ? Number(time) : Number.NaN;
       if (Number.isFinite(timestamp)) return { from: "time", timestamp };
-    } else if ("position" in start && typeof start.position === "string" && start.position !== "") {
-      return { from: "position", position: start.position };
+      throw invalidArgument("start.time", "a valid Date, or milliseconds since the epoch", time);
     }
+    const { position } = start;
+    if (typeof position === "string" && position !== "") return { from: "position", position };
+    throw invalidArgument("start.position", "a non-empty string", position);
   }
-  throw new MessagingError("INVALID_ARGUMENT", "`start` cannot be read.", {
-    remedy: 'Use "latest", "earliest", { time } or { position }.',
-  });
+  throw invalidArgument("start", '"latest", "earliest", { time } or { position }', start);
 }

@@ -1,9 +1,11 @@
 import type { CloseOptions, Subscription, SubscriptionState } from "../api/subscription.ts";
 import { driverGraceMs } from "../connection/driver-grace.ts";
-import { aborted, closed, draining } from "../errors/ended.ts";
+import { aborted, closed, draining, stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { bindMethods } from "../runtime/bind-methods.ts";
 import { eventLoopTurns } from "../runtime/event-loop-turns.ts";
 import { sleep } from "../runtime/sleep.ts";
+import { TimeLimit } from "../runtime/time-limit.ts";
 import { noticeOfWait } from "../runtime/wait-notice.ts";
 import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
@@ -19,7 +21,7 @@ import {
 } from "./handler-call.ts";
 import { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
-import { checkCloseOptions, checkCount } from "./settings.ts";
+import { checkCount, closeTimeout } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
 type Phase = Exclude<SubscriptionState, "paused">;
@@ -34,18 +36,24 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   readonly #scheduler: DeliveryScheduler;
   readonly #intake: Intake;
   readonly #closing = new AbortController();
-  /** Fires when the drain deadline is over. */
+  /** Fires when the drain deadline is over, or whoever was waited for has let go. */
   readonly #cancelling = new AbortController();
   #end!: (error: MessagingError | undefined) => void;
   #phase: Phase = "running";
   #since: number;
+  /** The state that it has been in since then. */
+  #stateSince: SubscriptionState = "running";
   #paused = false;
   #session: ConsumerSession | undefined;
   #receiving: Promise<void> = Promise.resolve();
   /** Consumers that ended since the last one that received. */
   #failuresInARow = 0;
   #closed: Promise<void> | undefined;
+  readonly #drainLimit: TimeLimit;
   #toldOfOwnClose = false;
+  /** The latest of its own handler calls that asked it to close. */
+  #closedBy: HandlerCall | undefined;
+  #toldFull = false;
 
   constructor(spec: SubscriptionSpec, context: SubscriptionContext) {
     this.#spec = spec;
@@ -56,9 +64,11 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       this.#end = resolve;
     });
     const { driver, clock, observer, onError, attempts } = context;
+    const brokerNow = () => context.connector.brokerNow();
     const { capabilities } = driver;
     const { address, settings, settles, demand } = spec;
     this.#since = clock.now();
+    this.#drainLimit = new TimeLimit(clock, this.#cancelling);
     this.#scheduler = new DeliveryScheduler({
       subscription: this,
       address,
@@ -72,10 +82,16 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,
-      handlerContext: { clock, signal: this.#closing.signal, hold: () => this.#scheduler.hold() },
+      handlerContext: {
+        clock,
+        signal: this.#closing.signal,
+        hold: () => this.#hold(),
+        warn: context.onWarning,
+      },
       failures: new FailurePath({
         driver,
         clock,
+        brokerNow,
         address,
         retry: settings.retry,
         settles,
@@ -88,6 +104,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
         signal: this.#cancelling.signal,
       }),
       clock,
+      brokerNow,
       observer,
       onError,
       onWarning: context.onWarning,
@@ -102,7 +119,10 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       scheduler: this.#scheduler,
       settings,
       cumulative: capabilities.settlement === "cumulative",
+      ordered: address.ordered,
+      onFull: (parked) => this.#tellFull(parked),
     });
+    bindMethods(this);
   }
 
   get state(): SubscriptionState {
@@ -125,6 +145,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   get settles(): boolean {
     return this.#spec.settles;
   }
+  get isPulled(): boolean {
+    return this.#spec.demand !== undefined;
+  }
   get running(): number {
     return this.#scheduler.running;
   }
@@ -139,19 +162,47 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   pause(): void {
-    if (!this.#paused) this.#since = this.#context.clock.now();
     this.#paused = true;
+    this.#noteState();
     this.#scheduler.paused = true;
   }
 
   resume(): void {
-    if (this.#paused) this.#since = this.#context.clock.now();
     this.#paused = false;
+    this.#noteState();
     this.#scheduler.paused = false;
   }
 
+  /** On behalf of a middleware, such as a circuit breaker. */
+  #hold(): () => void {
+    const release = this.#scheduler.hold();
+    this.#noteState();
+    return () => {
+      release();
+      this.#noteState();
+    };
+  }
+
+  /** Whatever changed it. */
+  #noteState(): void {
+    if (this.state === this.#stateSince) return;
+    this.#stateSince = this.state;
+    this.#since = this.#context.clock.now();
+  }
+
   setConcurrency(concurrency: number): void {
-    this.#scheduler.concurrency = checkCount("concurrency", concurrency);
+    const consumer = this.#session?.consumer;
+    if (this.#intake.makeRoomFor(checkCount("concurrency", concurrency), consumer)) this.#fetchMore();
+    this.#scheduler.concurrency = concurrency;
+  }
+
+  /** What the driver fetches ahead is to be enough for more handlers than before. */
+  #fetchMore(): void {
+    const { ordered } = this.#spec.address;
+    const isCumulative = this.#context.driver.capabilities.settlement === "cumulative";
+    // What runs alone is followed by a session of its own; where keys wait, much more is fetched anyway.
+    if (this.#scheduler.isIsolating || (ordered && !isCumulative)) return;
+    this.#session?.consumer.setPrefetch?.(this.#intake.prefetch);
   }
 
   /** Resolves when deliveries can come; tries for a while where that may help. */
@@ -218,15 +269,15 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    checkCloseOptions(options);
-    const closed = this.drained(options.timeoutMs);
+    const closed = this.drained(closeTimeout(options));
     const call = currentHandlerCall();
     if (call === undefined) return closed;
     await this.closedBut(call);
   }
 
-  /** Closes, whoever asks for it. */
+  /** Closes, whoever asks for it, within the shortest time that anybody gives it. */
   drained(timeoutMs = this.#context.drainTimeoutMs): Promise<void> {
+    this.#drainLimit.atMost(timeoutMs);
     this.#closed ??= this.#drain(timeoutMs);
     return this.#closed;
   }
@@ -236,14 +287,29 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
    * handler, only until all others have ended, and resolves with false.
    */
   async closedBut(call: HandlerCall): Promise<boolean> {
-    const closed = this.drained();
+    const closed = this.#closed ?? this.drained();
     const behind = callsBehind(call, this);
     if (behind > 0) this.#tellOfOwnClose(call);
+    if (call.subscription === this) this.#closedBy = call;
     call.waitsFor ??= new Set();
     call.waitsFor.add(this);
     await (behind === 0 ? closed : Promise.race([closed, this.#scheduler.idle(behind)]));
     call.waitsFor.delete(this);
     return behind === 0;
+  }
+
+  /** The loop whose body closes this is back for more, and settles what it had no more: others are still waited for. */
+  letGo(call: HandlerCall): void {
+    if (this.#closedBy !== call) return;
+    void this.#scheduler.idle(1).then(() => {
+      if (!call.isOver) this.#cancelling.abort();
+    });
+  }
+
+  /** Whoever pulls is gone, and settles nothing more. */
+  leave(): Promise<void> {
+    if (this.#closed !== undefined) this.#cancelling.abort();
+    return this.drained(0);
   }
 
   #tellOfOwnClose({ subscription }: HandlerCall): void {
@@ -253,9 +319,12 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       subscription === this
         ? "its own subscription to close"
         : `"${this.source}" to close, which waits for it`;
+    const [who, remedy] = subscription.isPulled
+      ? ["loop over", "Settle the message before you call `close`, or leave the loop first."]
+      : ["handler of", "Call `close` outside of handlers, or do not await it there."];
     this.#context.onError(
-      new MessagingError("INVALID_ARGUMENT", `A handler of "${subscription.source}" waits for ${what}.`, {
-        remedy: "Call `close` outside of handlers, or do not await it there.",
+      new MessagingError("INVALID_ARGUMENT", `A ${who} "${subscription.source}" waits for ${what}.`, {
+        remedy,
       }),
     );
   }
@@ -374,9 +443,8 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   #enter(phase: Phase): void {
-    if (this.#phase === phase) return;
     this.#phase = phase;
-    this.#since = this.#context.clock.now();
+    this.#noteState();
   }
 
   async #closeSession(): Promise<void> {
@@ -385,16 +453,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     this.#session = undefined;
     session.end();
     const unsettled = this.#scheduler.unsettled(session);
-    this.#loseAllOf(session);
+    this.#scheduler.loseAllOf(session);
     session.acks.abandon();
     await this.#within(driverGraceMs, session.consumer.close(unsettled));
-  }
-
-  #loseAllOf(session: ConsumerSession): void {
-    this.#scheduler.lose(
-      (delivery) => delivery.session === session,
-      new MessagingError("LEASE_LOST", "The connection was lost."),
-    );
   }
 
   #fail(cause: MessagingError): void {
@@ -418,18 +479,22 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   // ── Drain ───────────────────────────────────────────────────────────────────
 
   async #drain(timeoutMs: number): Promise<void> {
-    if (this.#phase === "failed") return;
+    if (this.#phase === "failed") return this.#drainLimit.end();
     this.#enter("closing");
     this.#closing.abort(closed("subscription"));
     const session = this.#session;
     this.#scheduler.stop();
     if (session !== undefined) this.#heedLoss(session);
     const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
-    await this.#within(timeoutMs, this.#scheduler.idle());
+    const { signal } = this.#cancelling;
+    await within(this.#context.clock, Number.POSITIVE_INFINITY, this.#scheduler.idle(), { signal });
+    this.#drainLimit.end();
     stopWaiting();
     this.#cancelling.abort();
     this.#scheduler.cancel(
-      new MessagingError("CLOSED", "The subscription was closed before the handler had ended."),
+      new MessagingError("CLOSED", "The subscription was closed before the handler had ended.", {
+        remedy: stopHandling,
+      }),
     );
     if (session !== undefined) {
       await this.#within(driverGraceMs, session.acks.idle());
@@ -450,10 +515,26 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   /** While it drains nothing is recovered; but what its handlers still work on may be someone else's. */
   #heedLoss(session: ConsumerSession): void {
     const onEnd = () => {
-      if (session.error !== undefined) this.#loseAllOf(session);
+      if (session.error !== undefined) this.#scheduler.loseAllOf(session);
     };
     if (session.signal.aborted) onEnd();
     else session.signal.addEventListener("abort", onEnd, { once: true });
+  }
+
+  #tellFull(parked: number): void {
+    // What waits for dead-lettered messages is told of by itself.
+    if (this.#toldFull || this.blockedKeys > 0) return;
+    this.#toldFull = true;
+    this.#context.onWarning(
+      new MessagingError(
+        "OVERLOADED",
+        `Nothing more of "${this.source}" is received for now: ${parked} messages wait behind their ordering keys, or for their next attempt, and no more may.`,
+        {
+          remedy:
+            "Make the handlers of busy keys quicker, `pause` while what they need is away, or raise `prefetchBytes`.",
+        },
+      ),
+    );
   }
 
   #tellOfWait(timeoutMs: number): void {
@@ -474,8 +555,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   /** Waits for the promise, but no longer. */
-  async #within(ms: number, promise: Promise<unknown>): Promise<void> {
+  async #within(ms: number, promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {
     const { clock, driver, onError } = this.#context;
-    await within(clock, ms, promise, { onFailure: (cause) => onError(normalise(driver, cause)) });
+    const onFailure = (cause: unknown) => onError(normalise(driver, cause));
+    await within(clock, ms, promise, signal === undefined ? { onFailure } : { onFailure, signal });
   }
 }

@@ -32,7 +32,7 @@ export const errorCodes = {
 
   // Destinations.
   NOT_FOUND: { retryable: false, title: "The destination does not exist" },
-  TOPOLOGY_MISMATCH: { retryable: false, title: "What exists differs from what was asked for" },
+  TOPOLOGY_MISMATCH: { retryable: false, title: "The topology differs from what was asked for" },
 
   // Publishing and handling.
   PARTIAL_FAILURE: { retryable: false, title: "Some messages of a batch were not stored" },
@@ -57,4 +57,5 @@ export const errorCodes = {
   CLOSED: { retryable: false, title: "The client, subscription or iterator is closed" },
 } as const satisfies Record<string, { retryable: boolean; title: string }>;
 
+/** One of the codes of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes;

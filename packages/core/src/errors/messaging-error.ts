@@ -7,6 +7,7 @@ import { causesOf } from "./render-error.ts";
 /** Names the subclass, so that it is known across copies of this package. */
 const kind = Symbol.for("waybill.MessagingError.kind");
 
+/** What a `MessagingError` carries beside its code and message. */
 export interface MessagingErrorOptions {
   /** What to do about it, as an instruction. Becomes the end of the message. */
   readonly remedy?: string | undefined;
@@ -40,16 +41,17 @@ export class MessagingError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
   readonly [marker] = true;
 
+  /** @throws MessagingError `INVALID_ARGUMENT` for what it cannot be made of */
   constructor(code: ErrorCode, message: string, options: MessagingErrorOptions = {}) {
-    super(
-      options.remedy === undefined ? message : `${message} ${options.remedy}`,
-      "cause" in options ? { cause: options.cause } : undefined,
+    const { text, remedy, retryable, details, underneath } = readArguments(() =>
+      checkedArguments(code, message, options),
     );
+    super(remedy === undefined ? text : `${text} ${remedy}`, underneath);
     this.code = code;
     // Applications write their own codes where no type checks them.
-    this.retryable = options.retryable ?? errorCodes[code]?.retryable ?? false;
-    this.remedy = options.remedy;
-    this.details = options.details ?? {};
+    this.retryable = retryable ?? (Object.hasOwn(errorCodes, code) && errorCodes[code].retryable);
+    this.remedy = remedy;
+    this.details = details ?? {};
   }
 
   /**
@@ -83,6 +85,43 @@ export class MessagingError extends Error {
   }
 }
 
+/** Reads what an error is made of. @throws MessagingError `INVALID_ARGUMENT`, whatever reading it throws */
+export function readArguments<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (MessagingError.isInstance(cause)) throw cause;
+    throw new MessagingError("INVALID_ARGUMENT", `An error cannot be made of this: ${thrownText(cause)}.`, {
+      remedy: "Pass texts, and a plain object of options.",
+    });
+  }
+}
+
+/** @throws MessagingError `INVALID_ARGUMENT` */
+export function checkText(name: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") throw notLegal(name, "a text");
+}
+
+function checkedArguments(code: unknown, message: unknown, options: MessagingErrorOptions) {
+  checkText("code", code);
+  // As every error takes it: `new Error(undefined)` says nothing, and is one.
+  if (message !== undefined) checkText("message", message);
+  if (typeof options !== "object" || options === null) throw notLegal("options", "an object");
+  const { remedy, retryable, details } = options;
+  if (remedy !== undefined) checkText("remedy", remedy);
+  if (retryable !== undefined && typeof retryable !== "boolean") throw notLegal("retryable", "true or false");
+  if (details !== undefined && (typeof details !== "object" || details === null))
+    throw notLegal("details", "an object");
+  const underneath = "cause" in options ? { cause: options.cause } : undefined;
+  return { text: message ?? "", remedy, retryable, details, underneath };
+}
+
+function notLegal(name: string, takes: string): MessagingError {
+  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` of an error takes ${takes}.`, {
+    remedy: `Pass ${takes}.`,
+  });
+}
+
 function isOfClass(value: unknown, asked: unknown): boolean {
   try {
     if (readError(value) === undefined) return false;
@@ -108,7 +147,9 @@ export class UnsupportedError extends MessagingError {
   override readonly name: string = "UnsupportedError";
   readonly [kind]: string = "UnsupportedError";
 
+  /** @throws MessagingError `INVALID_ARGUMENT` for what is no text */
   constructor(feature: string, adapter: string, remedy: string) {
+    for (const [name, value] of Object.entries({ feature, adapter, remedy })) checkText(name, value);
     super("UNSUPPORTED", `${adapter} does not support ${feature}.`, {
       remedy,
       details: { feature, adapter },
@@ -132,7 +173,10 @@ export class PartialFailureError extends MessagingError {
   readonly [kind]: string = "PartialFailureError";
   readonly failures: readonly PublishFailure[];
 
-  constructor(failures: readonly PublishFailure[], total: number) {
+  /** @throws MessagingError `INVALID_ARGUMENT` for what are no failures */
+  constructor(given: readonly PublishFailure[], total: number) {
+    const failures = readArguments(() => given.map(checkedFailure));
+    if (typeof total !== "number") throw notLegal("total", "a number");
     const first = failures[0]?.error.message;
     const why = first === undefined ? "" : ` The first: ${first}`;
     super("PARTIAL_FAILURE", `${failures.length} of ${total} messages were not stored.${why}`, {
@@ -154,6 +198,11 @@ export class PartialFailureError extends MessagingError {
   }
 }
 
+function checkedFailure({ index, error }: PublishFailure): PublishFailure {
+  if (typeof index === "number" && MessagingError.isInstance(error)) return { index, error };
+  throw notLegal("failures", "an array of `index` and `error`, a MessagingError each");
+}
+
 /** Throw this from a handler to send the message to its dead-letter queue at once, without another attempt. */
 export class NonRetryableError extends MessagingError {
   static readonly [kind]: string = "NonRetryableError";
@@ -161,6 +210,10 @@ export class NonRetryableError extends MessagingError {
   readonly [kind]: string = "NonRetryableError";
 
   constructor(message: string, options: Pick<MessagingErrorOptions, "cause" | "details"> = {}) {
-    super("HANDLER_FAILED", message, { ...options, retryable: false });
+    super(
+      "HANDLER_FAILED",
+      message,
+      readArguments(() => ({ ...options, retryable: false })),
+    );
   }
 }

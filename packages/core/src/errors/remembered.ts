@@ -1,5 +1,6 @@
 import { errorText } from "./error-text.ts";
 import { MessagingError } from "./messaging-error.ts";
+import { readError } from "./read-error.ts";
 
 /**
  * What is kept of an error while its message waits: code and text. The object itself may hold a
@@ -8,5 +9,6 @@ import { MessagingError } from "./messaging-error.ts";
 export function remembered(error: unknown): unknown {
   if (error === undefined || typeof error === "string") return error;
   const text = errorText(error);
-  return MessagingError.isInstance(error) ? new MessagingError(error.code, text) : text;
+  const read = readError(error);
+  return read === undefined ? text : new MessagingError(read.code, text);
 }

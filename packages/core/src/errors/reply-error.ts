@@ -1,3 +1,5 @@
+import { checkText, readArguments } from "./messaging-error.ts";
+
 /**
  * Throw this from a responder to tell the requester why there is no reply: `code` and message
  * travel to it. Of any other error only the code travels, unless the error has `expose: true`,
@@ -10,8 +12,16 @@ export class ReplyError extends Error {
   /** The message may be shown to whoever asked. */
   readonly expose = true;
 
+  /** @throws MessagingError `INVALID_ARGUMENT` for what it cannot be made of */
   constructor(code: string, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+    checkText("code", code);
+    if (message !== undefined) checkText("message", message);
+    super(
+      message,
+      readArguments(() =>
+        options !== undefined && "cause" in options ? { cause: options.cause } : undefined,
+      ),
+    );
     this.code = code;
   }
 }

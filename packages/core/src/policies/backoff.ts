@@ -1,9 +1,9 @@
 import type { Backoff, RetryPolicy } from "../api/failure-policy.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
 import { errorText } from "../errors/error-text.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readError } from "../errors/read-error.ts";
-import { shown } from "../errors/shown.ts";
 import { atOnce } from "../runtime/at-once.ts";
 
 /** A retry policy with everything decided. */
@@ -30,14 +30,14 @@ export function exponential(
   backoff: Backoff,
   random: () => number = Math.random,
 ): (attempt: number) => number {
-  checkOptionNames("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
-  const { initialMs = 1_000, factor = 2, maxMs = 300_000, jitter = 0.2 } = backoff;
+  const given = copyOptions("backoff", backoff, ["initialMs", "factor", "maxMs", "jitter"]);
+  const { initialMs = 1_000, factor = 2, maxMs = 300_000, jitter = 0.2 } = given;
   checkAtLeast("backoff.initialMs", initialMs, 0);
   checkAtLeast("backoff.factor", factor, 1);
   checkAtLeast("backoff.maxMs", maxMs, 0);
   checkAtLeast("backoff.jitter", jitter, 0);
   for (const [name, value] of Object.entries({ initialMs, factor, maxMs, jitter }))
-    if (!Number.isFinite(value)) throw notLegal(`backoff.${name}`, value, "a finite number");
+    if (!Number.isFinite(value)) throw invalidArgument(`backoff.${name}`, "a finite number", value);
   return (attempt) => {
     const base = Math.min(maxMs, initialMs * factor ** (attempt - 1));
     return Math.round(base * (1 + jitter * random()));
@@ -45,11 +45,12 @@ export function exponential(
 }
 
 export function decideRetryPolicy(policy: RetryPolicy = {}, longestDelayMs = dayMs): DecidedRetryPolicy {
-  checkOptionNames("retry", policy, ["maxAttempts", "backoff", "isRetryable"]);
-  const { maxAttempts = 5, backoff = {}, isRetryable = isRetryableByDefault } = policy;
+  const given = copyOptions("retry", policy, ["maxAttempts", "backoff", "isRetryable"]);
+  const { maxAttempts = 5, backoff = {}, isRetryable = isRetryableByDefault } = given;
   if (maxAttempts !== Number.POSITIVE_INFINITY) {
     checkAtLeast("retry.maxAttempts", maxAttempts, 1);
-    if (!Number.isInteger(maxAttempts)) throw notLegal("retry.maxAttempts", maxAttempts, "a whole number");
+    if (!Number.isInteger(maxAttempts))
+      throw invalidArgument("retry.maxAttempts", "a whole number", maxAttempts);
   }
   return {
     maxAttempts,
@@ -77,7 +78,7 @@ function delayAfter(
   return (attempt, error, onMistake) => {
     // A policy that throws or answers nonsense must not turn into a tight loop, nor into silence.
     try {
-      return Math.ceil(checkRetryDelay("an answer", atOnce(backoff(attempt, error)), longestMs));
+      return Math.ceil(checkRetryDelay("the result", atOnce(backoff(attempt, error)), longestMs));
     } catch (cause) {
       onMistake?.("retry.backoff", failed("retry.backoff", `${fallbackMs} ms are waited`, cause));
       return fallbackMs;
@@ -91,14 +92,14 @@ function delayAfter(
  */
 export function checkRetryDelay(name: string, value: unknown, longestMs: number): number {
   if (typeof value === "number" && value >= 0 && value <= longestMs) return value;
-  throw notLegal(name, value, `a number from 0 to ${longestMs}`);
+  throw invalidArgument(name, `a number from 0 to ${longestMs}`, value);
 }
 
 function failed(name: string, instead: string, cause: unknown): MessagingError {
   return new MessagingError(
     "INVALID_ARGUMENT",
-    `\`${name}\` gave no answer that can be used, and ${instead}: ${errorText(cause)} This is told once.`,
-    { remedy: "Let it answer at once, and throw nothing.", cause },
+    `\`${name}\` returned nothing that can be used, and ${instead}: ${errorText(cause)} This is told once.`,
+    { remedy: "Let it return at once, and throw nothing.", cause },
   );
 }
 
@@ -112,9 +113,5 @@ function isRetryableByDefault(error: unknown): boolean {
 
 function checkAtLeast(name: string, value: unknown, least: number): void {
   if (typeof value !== "number" || !(value >= least))
-    throw notLegal(name, value, `a number of at least ${least}`);
-}
-
-function notLegal(name: string, value: unknown, takes: string): MessagingError {
-  return new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes ${takes}, not ${shown(value)}.`);
+    throw invalidArgument(name, `a number of at least ${least}`, value);
 }

@@ -5,14 +5,14 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers } from "../spi/message.ts";
-import { derivedSeparator } from "../spi/naming.ts";
+import { checkPortableName, derivedSeparator } from "../spi/naming.ts";
 
 /**
  * The queue that holds the dead-lettered messages of a queue or of a topic's group, to be
  * consumed like any other; bodies come as the bytes that failed.
  */
 export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
-  const parts = readable("What was given to `deadLetterOf`", () => {
+  const parts = readable("The arguments of `deadLetterOf`", () => {
     checkConsumerRef(from);
     return "queue" in from ? [from.queue.name, "dead"] : [from.topic.name, from.group, "dead"];
   });
@@ -28,16 +28,16 @@ export function deadLetterOf(from: ConsumerRef): QueueContract<Uint8Array> {
   }) as QueueContract<Uint8Array>;
 }
 
-/** @throws MessagingError `INVALID_ARGUMENT` when it names neither a queue nor a topic's group */
+/** @throws MessagingError `INVALID_ARGUMENT` when it names neither a queue nor a topic's group; `INVALID_NAME` for a group that cannot be one */
 export function checkConsumerRef(from: unknown): asserts from is ConsumerRef {
   const { queue, topic, group } = (from ?? {}) as Readonly<
     Record<string, { readonly name?: unknown } | null>
   >;
   if (typeof queue?.name === "string") return;
-  if (typeof topic?.name === "string" && typeof group === "string") return;
+  if (typeof topic?.name === "string" && typeof group === "string") return checkPortableName(group, "group");
   throw new MessagingError(
     "INVALID_ARGUMENT",
-    "What was given names neither a queue nor a group of a topic.",
+    "The reference names neither a queue nor a group of a topic.",
     {
       remedy: "Pass `{ queue }`, or `{ topic, group }`.",
     },
@@ -49,7 +49,7 @@ export function deadLetterDetails(deadLettered: {
   readonly id: string;
   readonly headers: Headers;
 }): DeadLetterInfo | undefined {
-  return readable("What was given to `deadLetterDetails`", () => detailsOf(deadLettered));
+  return readable("The arguments of `deadLetterDetails`", () => detailsOf(deadLettered));
 }
 
 function detailsOf(deadLettered: {

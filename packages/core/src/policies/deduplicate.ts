@@ -1,10 +1,12 @@
 import type { Delivery } from "../api/delivery.ts";
 import type { HandleMiddleware } from "../api/middleware.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
+import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { atOnce } from "../runtime/at-once.ts";
+import { BoundedMap } from "../runtime/bounded-map.ts";
 
 /**
  * Remembers which messages were handled. Shared by all members of a group, or each of them only
@@ -16,6 +18,7 @@ export interface DeduplicationStore {
   add(key: string): Promise<void> | void;
 }
 
+/** Where `deduplicate` remembers messages, and by what it knows them. */
 export interface DeduplicateOptions {
   readonly store: DeduplicationStore;
   /**
@@ -33,16 +36,14 @@ export interface DeduplicateOptions {
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
-  checkOptionNames("deduplicate", options, ["store", "key"]);
-  const { store, key = defaultKey } = readable("The options of deduplicate()", () => ({ ...options }));
+  const { store, key = defaultKey } = copyOptions("deduplicate", options, ["store", "key"]);
   const isStore = () => typeof store?.has === "function" && typeof store.add === "function";
   if (!readable("The `store` of deduplicate()", isStore)) {
     throw new MessagingError("INVALID_ARGUMENT", "The `store` of deduplicate() lacks `has` or `add`.", {
       remedy: "Pass memoryDeduplicationStore(), or an object with both.",
     });
   }
-  if (typeof key !== "function")
-    throw new MessagingError("INVALID_ARGUMENT", "The `key` of deduplicate() is not a function.");
+  if (typeof key !== "function") throw invalidArgument("key` of `deduplicate()", "a function", key);
   /** What is being handled now: as many as the subscriptions have handlers. */
   const underWay = new Map<string, Promise<unknown>>();
 
@@ -60,10 +61,15 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
     if (typeof name !== "string" || name === "") {
       throw new MessagingError(
         "INVALID_ARGUMENT",
-        "The `key` of deduplicate() did not return a non-empty string.",
+        `The \`key\` of deduplicate() returned ${shown(name)}, not a non-empty string.`,
+        { remedy: "Return a non-empty string, or leave `key` out." },
       );
     }
-    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
+    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
+      await other;
+      // A time-out around this, say, was over meanwhile.
+      if (delivery.signal.aborted) throw delivery.signal.reason;
+    }
     const handling = handleOnce(name, delivery, next);
     // Whoever waits looks for itself what became of it.
     const over = handling.then(
@@ -79,36 +85,27 @@ function defaultKey({ source, group, id }: Delivery): string {
   return (id === "" ? undefined : `${source}|${group ?? ""}|${id}`) as string;
 }
 
-/** The most bytes of names that a store remembers, whatever senders choose as ids. */
+/** The most bytes that a store takes, whatever senders choose as ids. */
 const mostBytes = 16 * 1024 * 1024;
 
 /**
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
- * their names take more than 16 MiB. For one member, or for tests.
+ * they take more than 16 MiB: for each its name, two bytes a character, and 100 bytes. That is some
+ * 100,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function memoryDeduplicationStore(
   options: { readonly max?: number | undefined } = {},
 ): DeduplicationStore {
-  checkOptionNames("memoryDeduplicationStore", options, ["max"]);
-  const { max = 10_000 } = options;
+  const { max = 10_000 } = copyOptions("memoryDeduplicationStore", options, ["max"]);
   if (typeof max !== "number" || !(max >= 1)) {
-    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
+    throw invalidArgument("max", "a number of at least 1", max);
   }
-  const names = new Set<string>();
-  let bytes = 0;
+  const names = new BoundedMap<true>(mostBytes, max);
   return {
     has: (name) => names.has(name),
-    add(name) {
-      if (names.has(name)) return;
-      names.add(name);
-      // Two for each unit is what a string takes at most.
-      bytes += 2 * name.length;
-      for (const oldest of names) {
-        if (names.size <= max && bytes <= mostBytes) break;
-        names.delete(oldest);
-        bytes -= 2 * oldest.length;
-      }
+    add: (name) => {
+      if (!names.has(name)) names.set(name, true);
     },
   };
 }

@@ -18,8 +18,9 @@ export function bodyCopy(bytes: Uint8Array): Uint8Array {
     shared = new Uint8Array(sharedBytes);
     used = 0;
   }
-  const copy = shared.subarray(used, used + length);
-  copy.set(bytes);
+  // Not by `subarray`, which costs half as much again.
+  shared.set(bytes, used);
+  const copy = new Uint8Array(shared.buffer, used, length);
   used += length;
   return copy;
 }

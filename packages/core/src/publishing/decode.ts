@@ -10,10 +10,25 @@ export const unread: AnyPayload = { schema: undefined, codec: { ...bytes, decode
 const readers = new Set<unknown>([json.decode, text.decode, unread.codec.decode]);
 
 /**
- * The value of a body, which no schema has seen yet. A codec that may change or return the bytes
+ * Makes values of bodies, which no schema has seen yet. A codec that may change or return the bytes
  * gets a copy of its own: they are still needed for a retry, a dead-lettered copy or another group.
- * @throws whatever the codec throws, and a TypeError where it answers with a promise
  */
-export function decodeBody({ codec }: AnyPayload, body: Uint8Array): unknown {
-  return atOnce(codec.decode(readers.has(codec.decode) ? body : bodyCopy(body)));
+export class BodyDecoder {
+  readonly #codec: AnyPayload["codec"];
+  readonly #copies: boolean;
+
+  constructor({ codec }: AnyPayload) {
+    this.#codec = codec;
+    this.#copies = !readers.has(codec.decode);
+  }
+
+  /** @throws whatever the codec throws, and a TypeError where it answers with a promise */
+  decode(body: Uint8Array): unknown {
+    return atOnce(this.#codec.decode(this.#copies ? bodyCopy(body) : body));
+  }
+}
+
+/** As `BodyDecoder`, for a single body. */
+export function decodeBody(payload: AnyPayload, body: Uint8Array): unknown {
+  return new BodyDecoder(payload).decode(body);
 }

@@ -12,7 +12,7 @@ import { InFlightBatch } from "./in-flight-batch.ts";
 import { outOfTime } from "./out-of-time.ts";
 import { Outage } from "./outage.ts";
 import { type SendFailure, withOvertaken } from "./overtaken.ts";
-import { type Entering, type PendingOwner, PendingPublish } from "./pending-publish.ts";
+import { type PendingOwner, PendingPublish } from "./pending-publish.ts";
 import { Preparation } from "./preparation.ts";
 import { SendQueue } from "./send-queue.ts";
 
@@ -45,6 +45,8 @@ export class DestinationSender implements PendingOwner {
   readonly #preparation: Preparation;
   #flushScheduled = false;
   #waitsForTurn = false;
+  /** Of all that is added in this turn, and leaves together: asking for the time costs a tenth of a publish. */
+  #turnDeadline = 0;
   #failuresInARow = 0;
   /** Set while a retry waits for its time: nothing leaves before, so that order is kept. */
   #pause: unknown;
@@ -55,7 +57,7 @@ export class DestinationSender implements PendingOwner {
   constructor(address: Address, context: DestinationSenderContext, owner: SenderOwner) {
     this.address = address;
     this.#context = context;
-    this.#outage = new Outage(context.link, context.onError, context.troubleChanged);
+    this.#outage = new Outage(context.connector, context.onError, context.troubleChanged);
     this.#preparation = new Preparation(address, context);
     this.#owner = owner;
     this.#limit = address.ordered ? 1 : context.driver.capabilities.publishing.inFlight;
@@ -70,22 +72,30 @@ export class DestinationSender implements PendingOwner {
   add(message: WireMessage, size: number, signal?: AbortSignal): Promise<Receipt> {
     if (signal?.aborted) return Promise.reject(aborted(signal));
     return new Promise((resolve, reject) => {
-      const entry = this.enter({ message, size, deadline: undefined, resolve, reject });
+      const entry = this.enter(message, size, false, undefined, resolve, reject);
       if (signal !== undefined) entry?.abortWith(signal);
     });
   }
 
   /** As `add`, for whoever has to know at once, or to give it up. `undefined` when it has been refused. */
-  enter(wanted: Entering): PendingPublish | undefined {
+  enter(
+    message: WireMessage,
+    size: number,
+    isCounted: boolean,
+    givenDeadline: number | undefined,
+    resolve: (receipt: Receipt) => void,
+    reject: (error: MessagingError) => void,
+  ): PendingPublish | undefined {
     const { budget, clock, timeoutMs } = this.#context;
-    const refusal = budget.take(wanted.size);
+    const refusal = isCounted ? undefined : budget.take(size);
     if (refusal !== undefined) {
-      wanted.reject(refusal);
+      reject(refusal);
       return undefined;
     }
     if (!this.kept) this.#owner.returned(this);
-    const deadline = wanted.deadline ?? monotonicNow(clock) + timeoutMs;
-    const entry = new PendingPublish(this, wanted, deadline);
+    if (!this.#flushScheduled) this.#turnDeadline = monotonicNow(clock) + timeoutMs;
+    const deadline = givenDeadline ?? this.#turnDeadline;
+    const entry = new PendingPublish(this, message, size, isCounted, deadline, resolve, reject);
     if (this.#pending++ === 0 && this.#outage.error !== undefined) this.#context.troubleChanged();
     this.#waiting.add(entry);
     if (deadline < this.#watchesUntil) this.#stopWatching();
@@ -97,7 +107,7 @@ export class DestinationSender implements PendingOwner {
   }
 
   finished(entry: PendingPublish): void {
-    this.#context.budget.give(entry.size);
+    if (!entry.isCounted) this.#context.budget.give(entry.size);
     if (--this.#pending > 0) return;
     this.#rest();
     if (this.#outage.error !== undefined) this.#context.troubleChanged();
@@ -112,9 +122,9 @@ export class DestinationSender implements PendingOwner {
   close(): void {
     const error = closed("client");
     this.#preparation.close(error);
-    for (const flight of this.#inFlight) {
-      this.#abandon(flight);
-      for (const entry of flight.entries) entry.fail(error);
+    for (const inFlight of this.#inFlight) {
+      this.#abandon(inFlight);
+      for (const entry of inFlight.entries) entry.fail(error);
     }
     for (const entry of this.#waiting.takeAll()) entry.fail(error);
     this.#rest();
@@ -149,21 +159,20 @@ export class DestinationSender implements PendingOwner {
   };
 
   async #send(entries: readonly PendingPublish[]): Promise<void> {
-    const { driver, link, clock } = this.#context;
-    const flight = new InFlightBatch(entries, monotonicNow(clock));
-    this.#inFlight.add(flight);
+    const { driver, connector, clock, observer } = this.#context;
+    const inFlight = new InFlightBatch(entries, observer?.published === undefined ? 0 : monotonicNow(clock));
+    this.#inFlight.add(inFlight);
     let outcomes: readonly PublishOutcome[] | undefined;
     let cause: unknown;
     try {
-      const connection = link.current ?? (await link.connection(flight.signal));
-      outcomes = await connection.publish(this.address, flight.batch, flight);
+      const connection = connector.current ?? (await connector.connection(inFlight.signal));
+      outcomes = await connection.publish(this.address, inFlight.batch, inFlight);
     } catch (thrown) {
       cause = thrown;
     }
-    if (flight.abandoned) return;
-    this.#inFlight.delete(flight);
-    flight.returned();
-
+    if (inFlight.abandoned) return;
+    this.#inFlight.delete(inFlight);
+    inFlight.returned();
     const refused: SendFailure[] = [];
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as PendingPublish;
@@ -172,7 +181,7 @@ export class DestinationSender implements PendingOwner {
       else refused.push({ entry, error: normalise(driver, outcome?.cause ?? cause), index });
     }
     const failures = withOvertaken(entries, refused);
-    this.#observe(flight, failures);
+    this.#observe(inFlight, failures);
     if (failures.length > 0) this.#failOrKeep(failures);
     else {
       this.#failuresInARow = 0;
@@ -182,11 +191,11 @@ export class DestinationSender implements PendingOwner {
     if (this.#pending === 0) this.#rest();
   }
 
-  #observe(flight: InFlightBatch, failures: readonly SendFailure[]): void {
+  #observe(inFlight: InFlightBatch, failures: readonly SendFailure[]): void {
     const { observer, clock } = this.#context;
     if (observer?.published === undefined) return;
     const errors = new Map(failures.map(({ index, error }) => [index, error]));
-    observer.published(this.address, flight.batch, errors, monotonicNow(clock) - flight.startedAt);
+    observer.published(this.address, inFlight.batch, errors, monotonicNow(clock) - inFlight.startedAt);
   }
 
   /** Rejects what is final or out of time, and puts the rest back at the head, in order. */
@@ -230,7 +239,7 @@ export class DestinationSender implements PendingOwner {
     if (this.#watchdog !== undefined) return;
     const { clock } = this.#context;
     let oldest = this.#waiting.nextDeadline;
-    for (const flight of this.#inFlight) oldest = Math.min(oldest, flight.nextDeadline);
+    for (const inFlight of this.#inFlight) oldest = Math.min(oldest, inFlight.nextDeadline);
     if (oldest === Number.POSITIVE_INFINITY) return;
     this.#watchesUntil = oldest;
     this.#watchdog = clock.setTimeout(
@@ -239,7 +248,8 @@ export class DestinationSender implements PendingOwner {
         this.#expireOverdue();
         this.#watch();
       },
-      Math.max(0, oldest - monotonicNow(clock)),
+      // Runtimes cut off parts of a millisecond: too early, and each length of a timer costs a list of its own.
+      Math.max(0, Math.ceil(oldest - monotonicNow(clock))),
     );
   }
 
@@ -250,15 +260,15 @@ export class DestinationSender implements PendingOwner {
 
   #expireOverdue(): void {
     const now = monotonicNow(this.#context.clock);
-    for (const flight of this.#inFlight) {
+    for (const inFlight of this.#inFlight) {
       const late: SendFailure[] = [];
-      flight.entries.forEach((entry, index) => {
+      inFlight.entries.forEach((entry, index) => {
         if (now >= entry.deadline) late.push({ entry, error: this.#outOfTime(entry), index });
       });
       // A driver that answers nothing must not hold up those who come after.
-      if (now >= flight.lastDeadline) {
-        this.#abandon(flight);
-        this.#observe(flight, late);
+      if (now >= inFlight.lastDeadline) {
+        this.#abandon(inFlight);
+        this.#observe(inFlight, late);
       }
       for (const { entry, error } of late) entry.fail(error);
     }
@@ -267,13 +277,13 @@ export class DestinationSender implements PendingOwner {
   }
 
   #outOfTime(entry: PendingPublish): MessagingError {
-    const { timeoutMs, link } = this.#context;
-    return outOfTime(this.address, timeoutMs, entry.error ?? link.error);
+    const { timeoutMs, connector } = this.#context;
+    return outOfTime(this.address, timeoutMs, entry.error ?? connector.error);
   }
 
-  #abandon(flight: InFlightBatch): void {
-    this.#inFlight.delete(flight);
-    flight.abandon();
+  #abandon(inFlight: InFlightBatch): void {
+    this.#inFlight.delete(inFlight);
+    inFlight.abandon();
   }
 
   /** Nobody waits any more. A call that is still under way keeps its time limit. */

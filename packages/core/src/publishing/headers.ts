@@ -1,6 +1,7 @@
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
+import { isPlainObject } from "../runtime/plain-object.ts";
 import { utf8Length } from "../runtime/utf8-length.ts";
 import type { HeaderRules } from "../spi/capabilities.ts";
 import { type Headers, metadataHeaders, reservedHeaderPrefix } from "../spi/message.ts";
@@ -12,7 +13,7 @@ import { type Headers, metadataHeaders, reservedHeaderPrefix } from "../spi/mess
  * that cannot be carried, and for what breaks the broker's rules
  */
 export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Headers {
-  if (!readable("`headers`", () => isPlain(given))) {
+  if (!readable("`headers`", () => isPlainObject(given))) {
     throw new MessagingError("INVALID_HEADER", `\`headers\` takes a plain object, not ${kindOf(given)}.`, {
       remedy: "Give an object of names and string values; `Object.fromEntries` makes one of a Map.",
     });
@@ -42,13 +43,6 @@ export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Hea
   return headers as Headers;
 }
 
-function isPlain(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // Of another realm, too.
-  return prototype === null || (!Array.isArray(value) && Object.getPrototypeOf(prototype) === null);
-}
-
 function kindOf(value: unknown): string {
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
   const name: unknown = (value.constructor as { readonly name?: unknown } | undefined)?.name;
@@ -59,15 +53,15 @@ function checkHeader(name: string, value: unknown): void {
   if (name === "" || typeof value !== "string") {
     throw refused(
       name,
-      name === "" ? "A header has an empty name." : `The header "${shown(name)}" is not a string.`,
-      "Header names are non-empty strings and values are strings.",
+      name === "" ? "A header has an empty name." : `The header "${shortName(name)}" is not a string.`,
+      "Use a non-empty string as its name, and a string as its value.",
     );
   }
   const lower = name.toLowerCase();
   if (lower.startsWith(reservedHeaderPrefix)) {
     throw refused(
       name,
-      `The header "${shown(name)}" begins with "${reservedHeaderPrefix}", which is reserved.`,
+      `The header "${shortName(name)}" begins with "${reservedHeaderPrefix}", which is reserved.`,
       "Choose another name.",
     );
   }
@@ -81,7 +75,7 @@ function checkHeader(name: string, value: unknown): void {
   if (!name.isWellFormed() || !value.isWellFormed()) {
     throw refused(
       name,
-      `The header "${shown(name)}" holds half a surrogate pair, which UTF-8 cannot carry.`,
+      `The header "${shortName(name)}" holds half a surrogate pair, which UTF-8 cannot carry.`,
       "Use `toWellFormed()`, or encode the value, as Base64 for example.",
     );
   }
@@ -92,21 +86,21 @@ function checkRules(name: string, value: string, rules: HeaderRules): void {
   if (reserved?.some((rule) => isReserved(name.toLowerCase(), rule)) === true) {
     throw refused(
       name,
-      `The broker keeps the header name "${shown(name)}" for itself.`,
+      `The broker keeps the header name "${shortName(name)}" for itself.`,
       "Choose another name.",
     );
   }
   if (nameBytes !== undefined && utf8Length(name) > nameBytes) {
     throw refused(
       name,
-      `The header name "${shown(name)}" is over the broker's limit of ${nameBytes} bytes.`,
+      `The header name "${shortName(name)}" is over the broker's limit of ${nameBytes} bytes.`,
       "Choose a shorter name.",
     );
   }
   if (valueBytes !== undefined && utf8Length(value) > valueBytes) {
     throw refused(
       name,
-      `The value of the header "${shown(name)}" is over the broker's limit of ${valueBytes} bytes.`,
+      `The value of the header "${shortName(name)}" is over the broker's limit of ${valueBytes} bytes.`,
       "Move it into the body.",
     );
   }
@@ -116,10 +110,10 @@ function isReserved(lowerName: string, rule: string): boolean {
   return rule.endsWith("*") ? lowerName.startsWith(rule.slice(0, -1)) : lowerName === rule;
 }
 
-function shown(name: string): string {
+function shortName(name: string): string {
   return name.length > 100 ? `${name.slice(0, 100).toWellFormed()}…` : name;
 }
 
 function refused(name: string, message: string, remedy: string): MessagingError {
-  return new MessagingError("INVALID_HEADER", message, { remedy, details: { header: shown(name) } });
+  return new MessagingError("INVALID_HEADER", message, { remedy, details: { header: shortName(name) } });
 }

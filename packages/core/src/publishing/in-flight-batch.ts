@@ -6,7 +6,7 @@ import type { PendingPublish } from "./pending-publish.ts";
 export class InFlightBatch implements Call {
   readonly entries: readonly PendingPublish[];
   readonly batch: readonly WireMessage[];
-  /** In monotonic milliseconds. */
+  /** In monotonic milliseconds, for the observer. */
   readonly startedAt: number;
   /** Given up: whatever it brings comes too late. */
   abandoned = false;
@@ -14,8 +14,12 @@ export class InFlightBatch implements Call {
 
   constructor(entries: readonly PendingPublish[], startedAt: number) {
     this.entries = entries;
-    for (const entry of entries) entry.inFlight = true;
-    this.batch = entries.map((entry) => entry.message);
+    const batch: WireMessage[] = [];
+    for (const entry of entries) {
+      entry.inFlight = true;
+      batch.push(entry.message);
+    }
+    this.batch = batch;
     this.startedAt = startedAt;
   }
 

@@ -38,7 +38,8 @@ function hasToJson(value: object): boolean {
 function everyMemberSurvives(value: object, undefinedToo: boolean): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && !isPlainPrototype(prototype)) return false;
-  if (hasToJson(value)) return false;
+  // Such as `arguments`, which is no array to JSON.
+  if (hasToJson(value) || Symbol.iterator in value) return false;
   for (const name in value) {
     const member: unknown = (value as Record<string, unknown>)[name];
     // The most frequent kinds first, without a call.
@@ -140,6 +141,8 @@ function lossOf(value: unknown): Pick<JsonLoss, "what" | "remedy"> {
   const what = isNamed ? `an instance of ${name}` : "an object of a class";
   if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function")
     return { what, remedy: "Publish what its `toJSON` returns, and describe that in the schema." };
+  if (!isNamed && Symbol.iterator in value)
+    return { what: "an iterable object", remedy: "Publish an array: `[...value]`." };
   return { what, remedy: "Publish a plain object: `{ ...value }`, or give the contract a schema." };
 }
 

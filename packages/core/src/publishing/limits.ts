@@ -2,7 +2,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { utf8Length } from "../runtime/utf8-length.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { WireMessage } from "../spi/message.ts";
-import { headerBytes, wireSize } from "./wire-size.ts";
+import { headerBytes, wireSize } from "../spi/wire-size.ts";
 
 /**
  * Refuses what is over the broker's limits. Returns the size in bytes.

@@ -6,22 +6,29 @@ import type { Address } from "../spi/address.ts";
 import type { Capabilities } from "../spi/capabilities.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import type { BatchOrder } from "./batch-order.ts";
-import { encodeBody } from "./encode.ts";
+import { type CheckedBody, checkedBody, isAsynchronous } from "./checked-body.ts";
 import { copyHeaders } from "./headers.ts";
 import { idSource, nextPublishToken } from "./ids.ts";
 import { checkLimits } from "./limits.ts";
 import { orderingKey } from "./ordering-key.ts";
-import { checkText } from "./publish-options.ts";
 import type { Reply } from "./reply.ts";
+import { validate } from "./validate.ts";
+
+/** A value as it was at one moment. */
+export interface Snapshot extends CheckedBody {
+  readonly key: string | undefined;
+}
 
 /** What request and reply add to a message. */
 export interface ReplyFields {
   readonly replyTo?: string;
+  /** The value as it was when it was asked with, however late, and however often, it is sent. */
+  readonly snapshot?: Snapshot;
   /** Of core's own, beside the application's. */
   readonly headers?: Headers;
   readonly expiresAt?: number;
-  /** Told of the size before it leaves, in bytes; refuses by throwing. */
-  readonly checkSize?: (size: number) => void;
+  /** Told of the size before it leaves, in bytes. */
+  readonly onSize?: (size: number) => void;
 }
 
 /** One publish as it was asked for, its options checked. */
@@ -39,6 +46,8 @@ export interface Written {
   readonly message: WireMessage;
   /** In bytes, as the limits count them. */
   readonly size: number;
+  /** Rejects if the schema, which takes its time, refuses it. */
+  readonly checked: Promise<void> | undefined;
 }
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
@@ -46,60 +55,89 @@ const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 /** Makes messages of what is to be published, and refuses those that the broker would not take. */
 export class MessageWriter {
   readonly #clock: Clock;
+  readonly #brokerNow: () => number;
   readonly #capabilities: Capabilities;
   readonly #nextId = idSource();
 
-  constructor(clock: Clock, capabilities: Capabilities) {
+  constructor(clock: Clock, brokerNow: () => number, capabilities: Capabilities) {
     this.#clock = clock;
+    this.#brokerNow = brokerNow;
     this.#capabilities = capabilities;
   }
 
-  /** What a middleware sees of it. */
-  outgoing({ contract, value, options }: Wanted): OutgoingMessage {
-    return {
-      kind: contract.kind,
-      destination: contract.name,
-      value,
-      id: options.id ?? this.#nextId(),
-      headers: { ...options.headers },
-    };
+  /** @throws MessagingError for what cannot travel */
+  snapshot(contract: Contract, value: unknown): Snapshot {
+    const { body, checked } = checkedBody(contract, value, contract.name);
+    return { body, checked, key: orderingKey(contract, value) };
   }
 
   /**
-   * What travels, of a value that its schema has passed; with the id and headers that the middleware left.
-   * An id that is made here belongs to this publish alone, so it serves as its token too.
+   * What travels, of a value as it is now. A promise that rejects where the schema takes its time
+   * to say what is wrong with what cannot travel.
+   * @throws MessagingError for what is refused at once
    */
-  write(wanted: Wanted, token?: string, outgoing?: OutgoingMessage): Written {
-    const { contract, value, options, reply } = wanted;
-    const now = this.#clock.now();
-    let { id, headers = noHeaders } = options;
-    if (outgoing !== undefined) {
-      ({ id } = outgoing);
-      checkText("id", id);
-      headers = copyHeaders(outgoing.headers, this.#capabilities.limits.headers);
+  write(wanted: Wanted): Written | Promise<never> {
+    try {
+      return this.#write(wanted);
+    } catch (error) {
+      const { contract, value } = wanted;
+      if (!isAsynchronous(contract)) throw error;
+      const answer = validate(contract, value, contract.name);
+      if (!(answer instanceof Promise)) throw error;
+      const refused = answer.then(() => {
+        throw error;
+      });
+      refused.catch(() => {});
+      return refused;
     }
-    const publishToken = token ?? (id === undefined ? this.#nextId() : nextPublishToken());
-    const written = this.#sized(contract.name, {
-      id: id ?? publishToken,
-      publishToken,
-      body: encodeBody(contract, value, contract.name),
-      contentType: contract.codec.contentType,
-      key: orderingKey(contract, value),
-      // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
-      timestamp: Math.floor(options.timestamp ?? now),
-      headers: reply?.headers === undefined ? headers : { ...headers, ...reply.headers },
-      delayMs: Math.ceil(options.delayMs ?? 0),
-      expiresAt: options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(now + options.ttlMs),
-      replyTo: reply?.replyTo,
-      correlationId: options.correlationId,
-    });
-    reply?.checkSize?.(written.size);
+  }
+
+  /** An id that is made here belongs to this publish alone, so it serves as its token too. */
+  #write({ contract, value, options, reply }: Wanted): Written {
+    const now = this.#clock.now();
+    const { id, headers = noHeaders } = options;
+    const publishToken = id === undefined ? this.#nextId() : nextPublishToken();
+    const taken = reply?.snapshot;
+    const { body, checked } = taken ?? checkedBody(contract, value, contract.name);
+    const written = this.#sized(
+      contract.name,
+      {
+        id: id ?? publishToken,
+        publishToken,
+        body,
+        contentType: contract.codec.contentType,
+        key: taken === undefined ? orderingKey(contract, value) : taken.key,
+        // Whole milliseconds: what has no place for a part of one on the wire must not be misread there.
+        timestamp: Math.floor(options.timestamp ?? now),
+        headers: reply?.headers === undefined ? headers : { ...headers, ...reply.headers },
+        delayMs: Math.ceil(options.delayMs ?? 0),
+        // By the broker's time: a wait for the connection counts, and clocks that differ do not.
+        expiresAt:
+          options.ttlMs === undefined ? reply?.expiresAt : Math.ceil(this.#brokerNow() + options.ttlMs),
+        replyTo: reply?.replyTo,
+        correlationId: options.correlationId,
+      },
+      checked,
+    );
+    reply?.onSize?.(written.size);
     return written;
+  }
+
+  /** The same with the headers that a middleware has left. */
+  withChanges(written: Written, { headers }: OutgoingMessage, name: string, reply?: ReplyFields): Written {
+    const copied = copyHeaders(headers, this.#capabilities.limits.headers);
+    const changed = this.#sized(
+      name,
+      { ...written.message, headers: { ...copied, ...reply?.headers } },
+      written.checked,
+    );
+    reply?.onSize?.(changed.size);
+    return changed;
   }
 
   /** What a responder answers. */
   writeReply(inbox: Address, reply: Reply): Written {
-    return this.#sized(inbox.name, {
+    const message: WireMessage = {
       id: `${reply.correlationId}-reply`,
       publishToken: nextPublishToken(),
       body: reply.body,
@@ -111,10 +149,11 @@ export class MessageWriter {
       expiresAt: undefined,
       replyTo: undefined,
       correlationId: reply.correlationId,
-    });
+    };
+    return this.#sized(inbox.name, message, undefined);
   }
 
-  #sized(destination: string, message: WireMessage): Written {
-    return { message, size: checkLimits(message, this.#capabilities, destination) };
+  #sized(destination: string, message: WireMessage, checked: Promise<void> | undefined): Written {
+    return { message, size: checkLimits(message, this.#capabilities, destination), checked };
   }
 }

@@ -9,8 +9,12 @@ export class Outage {
   readonly #onChange: () => void;
   #error: MessagingError | undefined;
 
-  constructor(link: ReconnectingConnection, onError: (error: MessagingError) => void, onChange: () => void) {
-    this.#connection = link;
+  constructor(
+    connector: ReconnectingConnection,
+    onError: (error: MessagingError) => void,
+    onChange: () => void,
+  ) {
+    this.#connection = connector;
     this.#onError = onError;
     this.#onChange = onChange;
   }
@@ -19,7 +23,7 @@ export class Outage {
     return this.#error;
   }
 
-  /** Of a connection that is down, the link tells. */
+  /** A connection that is down is told of elsewhere. */
   lasts(error: MessagingError): void {
     if (this.#connection.current !== undefined && this.#error?.code !== error.code) this.#onError(error);
     const begins = this.#error === undefined;

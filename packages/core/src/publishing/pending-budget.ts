@@ -27,9 +27,9 @@ export class PendingBudget {
     return undefined;
   }
 
-  /** Room for a message that was let in before, and is not finished yet. */
-  retake(): void {
-    this.#messages++;
+  /** For a message that was let in, and is larger now. */
+  grow(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   give(bytes: number): void {

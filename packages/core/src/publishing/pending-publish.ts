@@ -15,6 +15,8 @@ export interface Entering {
   readonly message: WireMessage;
   /** In bytes, as the limits count them. */
   readonly size: number;
+  /** Whether it is within the bound on what is pending already. */
+  readonly isCounted: boolean;
   /** In monotonic milliseconds. Default: `timeoutMs` from now. */
   readonly deadline: number | undefined;
   /** Called at once, not in a later turn: what comes next may depend on it. */
@@ -27,6 +29,8 @@ export class PendingPublish {
   readonly message: WireMessage;
   /** In bytes, as the limits count them. */
   readonly size: number;
+  /** Whether somebody else counts it as pending. */
+  readonly isCounted: boolean;
   /** When its time is over, in monotonic milliseconds. */
   readonly deadline: number;
   /** Its place among all that waited in its line. */
@@ -43,10 +47,19 @@ export class PendingPublish {
   readonly #reject: (error: MessagingError) => void;
   #stopListening: (() => void) | undefined;
 
-  constructor(owner: PendingOwner, { message, size, resolve, reject }: Entering, deadline: number) {
+  constructor(
+    owner: PendingOwner,
+    message: WireMessage,
+    size: number,
+    isCounted: boolean,
+    deadline: number,
+    resolve: (receipt: Receipt) => void,
+    reject: (error: MessagingError) => void,
+  ) {
     this.#owner = owner;
     this.message = message;
     this.size = size;
+    this.isCounted = isCounted;
     this.deadline = deadline;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -5,7 +5,7 @@ import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Address } from "../spi/address.ts";
 
 export interface PreparationContext {
-  readonly link: ReconnectingConnection;
+  readonly connector: ReconnectingConnection;
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Makes or checks the destination, once for the client, until the signal fires. */
@@ -41,14 +41,14 @@ export class Preparation {
   /** Begins unless it is under way. A broker that does not answer is waited for no longer than for a confirmation. */
   begin(onFailure: (cause: unknown) => void, onEnd: () => void): void {
     if (this.#attempt !== undefined) return;
-    const { clock, timeoutMs, link } = this.#context;
+    const { clock, timeoutMs, connector } = this.#context;
     const attempt = new AbortController();
     this.#attempt = attempt;
     const timer = clock.setTimeout(() => {
       attempt.abort(
         new MessagingError("TIMEOUT", `"${this.#address.name}" was not ready within ${timeoutMs} ms.`, {
           remedy: "Check that the broker answers, or raise `publishTimeoutMs`.",
-          cause: link.error,
+          cause: connector.error,
         }),
       );
     }, timeoutMs);

@@ -3,11 +3,13 @@ import type { Receipt } from "../api/publisher.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { inContextWith } from "../runtime/async-context.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { promised } from "../runtime/thenable.ts";
 import type { Written } from "./message-writer.ts";
 import type { PendingBudget } from "./pending-budget.ts";
 import type { Entering, PendingPublish } from "./pending-publish.ts";
+import { PublishCall } from "./publish-call.ts";
 import type { PublishUnderWay, StepsUnderWay } from "./steps-under-way.ts";
 import type { Turn } from "./turn-chains.ts";
 
@@ -15,10 +17,12 @@ import type { Turn } from "./turn-chains.ts";
 export interface Steps {
   /** The portable name of the destination. */
   readonly name: string;
+  /** In bytes, as the limits count them. */
+  readonly size: number;
   readonly signal: AbortSignal | undefined;
   readonly middleware: ((message: OutgoingMessage, next: () => Promise<Receipt>) => unknown) | undefined;
   readonly outgoing: OutgoingMessage | undefined;
-  /** A place after all that was published before, of the same key. */
+  /** A place after all that was published before, of the same key; at once where there is none. */
   enterTurn(): Turn;
   /** Everything between the middleware and leaving. May throw, or take its time. */
   finish(): Written | Promise<Written>;
@@ -53,15 +57,19 @@ export class PublishInSteps implements PublishUnderWay {
   #leaving = new Set<PendingPublish>();
   /** Of the latest call of `next`. */
   #outcome: { readonly promise: Promise<Receipt>; isSettled: boolean } | undefined;
-  /** Attempts that have left; while there are any, they are what is counted as pending. */
+  /** Attempts that have left. */
   #outside = 0;
+  /** What it has of the bound on what is pending, until it is over and nothing of it is outside. */
+  #room: number;
   #over: MessagingError | "stored" | undefined;
   #stopListening: (() => void) | undefined;
+  #call: PublishCall | undefined;
 
   /** Takes its turn and its room, and begins. Throws when there is no room. */
   constructor(steps: Steps, context: StepsContext) {
-    const refusal = context.budget.take(0);
+    const refusal = context.budget.take(steps.size);
     if (refusal !== undefined) throw refusal;
+    this.#room = steps.size;
     this.#steps = steps;
     this.#context = context;
     this.deadline = monotonicNow(context.clock) + context.timeoutMs;
@@ -112,9 +120,10 @@ export class PublishInSteps implements PublishUnderWay {
 
   #end(how: MessagingError | "stored"): void {
     this.#over = how;
+    if (this.#call !== undefined) this.#call.isOver = true;
     this.#stopListening?.();
     this.#context.underWay.delete(this);
-    if (this.#outside === 0) this.#context.budget.give(0);
+    if (this.#outside === 0) this.#context.budget.give(this.#room);
     for (const turn of this.#turns) turn.release();
   }
 
@@ -132,10 +141,11 @@ export class PublishInSteps implements PublishUnderWay {
     const { middleware, outgoing } = this.#steps;
     let result: unknown;
     try {
-      result =
-        middleware === undefined || outgoing === undefined
-          ? this.#next()
-          : middleware(outgoing, () => this.#next());
+      if (middleware === undefined || outgoing === undefined) result = this.#next();
+      else {
+        this.#call = new PublishCall(this.#context.underWay);
+        result = inContextWith(this.#call, () => middleware(outgoing, () => this.#next()));
+      }
     } catch (thrown) {
       return this.fail(this.#errorOf(thrown));
     }
@@ -169,7 +179,7 @@ export class PublishInSteps implements PublishUnderWay {
     return new MessagingError(
       "HANDLER_FAILED",
       `A publish middleware for "${this.#steps.name}" threw: ${thrownText(thrown)}.`,
-      { cause: thrown },
+      { remedy: "Fix the middleware. Of a message it may change the headers only.", cause: thrown },
     );
   }
 
@@ -220,15 +230,19 @@ export class PublishInSteps implements PublishUnderWay {
     reject: (error: MessagingError) => void,
   ): void {
     const { budget } = this.#context;
-    if (this.#outside++ === 0) budget.give(0);
+    this.#outside++;
+    // It was let in with what it had then: what a middleware has added is counted, and not refused.
+    budget.grow(size - this.#room);
+    this.#room = size;
     let entry: PendingPublish | undefined;
     const back = () => {
-      if (--this.#outside === 0 && this.#over === undefined) budget.retake();
+      if (--this.#outside === 0 && this.#over !== undefined) budget.give(this.#room);
       if (entry !== undefined) this.#leaving.delete(entry);
     };
     entry = this.#steps.leave({
       message,
       size,
+      isCounted: true,
       deadline: this.deadline,
       resolve: (receipt) => {
         back();

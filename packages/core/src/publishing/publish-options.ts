@@ -1,5 +1,7 @@
 import type { PublishOptions } from "../api/publisher.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
+import { checkSignal } from "../errors/check-signal.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError, UnsupportedError } from "../errors/messaging-error.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -48,24 +50,12 @@ export function checkedOptions(given: PublishOptions, address: Address, driver: 
   };
 }
 
-export function checkText(name: string, value: unknown): void {
+function checkText(name: string, value: unknown): void {
   if (value === undefined || (typeof value === "string" && value !== "" && value.isWellFormed())) return;
-  throw new MessagingError("INVALID_ARGUMENT", `\`${name}\` takes a non-empty string.`);
+  throw invalidArgument(name, "a non-empty string", value);
 }
 
 function checkDuration(name: string, value: unknown, most: number): void {
   if (value === undefined || (typeof value === "number" && value >= 0 && value <= most)) return;
-  throw new MessagingError(
-    "INVALID_ARGUMENT",
-    `\`${name}\` takes a number from 0 to ${most}, not ${typeof value === "number" ? value : typeof value}.`,
-  );
-}
-
-function checkSignal(value: unknown): void {
-  if (value === undefined) return;
-  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
-  if (typeof aborted === "boolean" && typeof addEventListener === "function") return;
-  throw new MessagingError("INVALID_ARGUMENT", "`signal` takes an AbortSignal.", {
-    remedy: "Pass the `signal` of an AbortController.",
-  });
+  throw invalidArgument(name, `a number from 0 to ${most}`, value);
 }

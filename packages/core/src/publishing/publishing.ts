@@ -8,20 +8,27 @@ import { MessagingError, PartialFailureError, type PublishFailure } from "../err
 import { readable } from "../errors/readable.ts";
 import type { Address } from "../spi/address.ts";
 import { BatchOrder } from "./batch-order.ts";
-import { bodyCopy } from "./body-copy.ts";
+import { decodeBody } from "./decode.ts";
 import type { DestinationSender } from "./destination-sender.ts";
 import type { DestinationSenderContext } from "./destination-sender-context.ts";
 import { nextPublishToken } from "./ids.ts";
-import { MessageWriter, type ReplyFields, type Wanted } from "./message-writer.ts";
+import {
+  MessageWriter,
+  type ReplyFields,
+  type Snapshot,
+  type Wanted,
+  type Written,
+} from "./message-writer.ts";
 import { orderingKeyIfAny } from "./ordering-key.ts";
+import { Outgoing } from "./outgoing.ts";
 import type { Entering, PendingPublish } from "./pending-publish.ts";
+import { isPartOf } from "./publish-call.ts";
 import { PublishInSteps, type StepsContext } from "./publish-in-steps.ts";
 import { checkedOptions } from "./publish-options.ts";
 import type { Reply } from "./reply.ts";
 import { SenderCache } from "./sender-cache.ts";
 import { StepsUnderWay } from "./steps-under-way.ts";
-import { TurnChains } from "./turn-chains.ts";
-import { type Validated, validate } from "./validate.ts";
+import { Turn, TurnChains } from "./turn-chains.ts";
 
 const noOptions: PublishOptions = {};
 
@@ -41,7 +48,7 @@ export class Publishing {
     this.#middleware = compose(middleware);
     this.#senders = new SenderCache(context);
     const { clock, budget, timeoutMs, driver } = context;
-    this.#writer = new MessageWriter(clock, driver.capabilities);
+    this.#writer = new MessageWriter(clock, () => context.connector.brokerNow(), driver.capabilities);
     this.#steps = { clock, budget, timeoutMs, underWay: new StepsUnderWay(clock) };
   }
 
@@ -59,6 +66,14 @@ export class Publishing {
     } catch (error) {
       return Promise.reject(asMessagingError(error));
     }
+  }
+
+  /**
+   * What is published later, as it is now.
+   * @throws MessagingError for what cannot travel
+   */
+  snapshot(contract: Contract, value: unknown): Snapshot {
+    return this.#writer.snapshot(contract, value);
   }
 
   async publishBatch(
@@ -146,9 +161,19 @@ export class Publishing {
     return this.#senders.trouble;
   }
 
+  /** The running code is part of a publish middleware. */
+  get isInMiddleware(): boolean {
+    return isPartOf(this.#steps.underWay);
+  }
+
   /** Resolves when all that was published is confirmed or has failed. */
   flush(): Promise<void> {
     return this.#context.budget.idle();
+  }
+
+  /** Whether a publish is in its middleware, or its schema takes its time. */
+  get isInSteps(): boolean {
+    return this.#steps.underWay.isBusy;
   }
 
   close(): void {
@@ -156,78 +181,107 @@ export class Publishing {
     for (const sender of this.#senders) sender.close();
   }
 
-  /** Refuses by throwing. */
+  /** Refuses by throwing. What is sent is written here: later, the value may be another. */
   #begin(wanted: Wanted): Promise<Receipt> {
-    const { contract, address, value, options } = wanted;
+    const { address, options, batch } = wanted;
     if (options.signal?.aborted) throw aborted(options.signal);
-    if (this.#middleware !== undefined || this.#turns.isBusy(address)) return this.#inSteps(wanted);
-    const validated = validate(contract, value, contract.name);
-    if (validated instanceof Promise) {
-      // The steps hear of its failure; unless there is no room for them.
-      validated.catch(() => {});
-      return this.#inSteps(wanted, validated);
+    let written: Written | Promise<never>;
+    try {
+      written = this.#writer.write(wanted);
+    } catch (error) {
+      if (this.#middleware === undefined) throw error;
+      // A middleware hears of it.
+      written = Promise.reject(asMessagingError(error));
+      written.catch(() => {});
     }
-    const { message, size } = this.#writer.write(wanted);
-    if (wanted.batch === undefined) return this.sender(address).add(message, size, options.signal);
+    if (this.#middleware !== undefined || written instanceof Promise || written.checked !== undefined)
+      return this.#inSteps(wanted, written);
+    const { message, size } = written;
+    if (message.key !== undefined && this.#turns.isBusy(address, message.key))
+      return this.#inSteps(wanted, written);
+    if (batch === undefined) return this.sender(address).add(message, size, options.signal);
     return new Promise((resolve, reject) => {
-      const entering = { message, size, deadline: undefined, resolve, reject };
+      const entering = { message, size, isCounted: false, deadline: undefined, resolve, reject };
       const entry = this.#enter(wanted, entering);
       if (options.signal !== undefined) entry?.abortWith(options.signal);
     });
   }
 
   /** Into its sender, as one of its batch if there is one. */
-  #enter({ address, batch }: Wanted, entering: Entering): PendingPublish | undefined {
+  #enter(
+    { address, batch }: Pick<Wanted, "address" | "batch">,
+    entering: Entering,
+  ): PendingPublish | undefined {
     const sender = this.sender(address);
-    if (batch === undefined) return sender.enter(entering);
+    const { message, size, isCounted, deadline, resolve, reject } = entering;
+    if (batch === undefined) return sender.enter(message, size, isCounted, deadline, resolve, reject);
     const { order, index } = batch;
-    const { key } = entering.message;
+    const { key } = message;
     const refusal = order.refusal(key, index);
     if (refusal !== undefined) {
-      entering.reject(refusal);
+      reject(refusal);
       return undefined;
     }
-    const entry = sender.enter({
-      ...entering,
-      resolve: (receipt) => {
-        order.stored(key, index);
-        entering.resolve(receipt);
-      },
-      reject: (error) => {
-        order.failed(key, index, error);
-        entering.reject(error);
-      },
-    });
+    const stored = (receipt: Receipt) => {
+      order.stored(key, index);
+      resolve(receipt);
+    };
+    const failed = (error: MessagingError) => {
+      order.failed(key, index, error);
+      reject(error);
+    };
+    const entry = sender.enter(message, size, isCounted, deadline, stored, failed);
     if (entry !== undefined) order.entered(key, index, entry);
     return entry;
   }
 
-  #inSteps(given: Wanted, validated?: Promise<Validated>): Promise<Receipt> {
-    const { contract, address, options, batch, value } = given;
-    // Bytes that the application goes on to use are not what is sent: they are copied.
-    const wanted = value instanceof Uint8Array ? { ...given, value: bodyCopy(value) } : given;
-    const key = orderingKeyIfAny(contract, value);
-    const outgoing = this.#middleware === undefined ? undefined : this.#writer.outgoing(wanted);
-    const token = nextPublishToken();
-    const finish = () => this.#writer.write(wanted, token, outgoing);
+  #inSteps(wanted: Wanted, written: Written | Promise<never>): Promise<Receipt> {
+    const { contract, address, options, batch, reply } = wanted;
+    const ready = written instanceof Promise ? undefined : written;
+    const key = ready === undefined ? orderingKeyIfAny(contract, wanted.value) : ready.message.key;
+    const outgoing = this.#middleware === undefined ? undefined : this.#outgoing(wanted, ready);
     const { receipt } = new PublishInSteps(
       {
         name: contract.name,
+        size: ready?.size ?? 0,
         signal: options.signal,
         middleware: this.#middleware,
-        outgoing,
-        enterTurn: () => this.#turns.enter(address, key === undefined ? "" : `key ${key}`),
+        outgoing: outgoing?.message,
+        // Without a key there is no order to keep, and nobody to wait for.
+        enterTurn: () =>
+          key === undefined ? new Turn(undefined, () => {}) : this.#turns.enter(address, key),
         finish: () => {
-          const checked = validated ?? validate(contract, wanted.value, contract.name);
-          return checked instanceof Promise ? checked.then(finish) : finish();
+          if (written instanceof Promise) return written;
+          outgoing?.check();
+          const finished =
+            outgoing === undefined
+              ? written
+              : this.#writer.withChanges(written, outgoing.message, contract.name, reply);
+          return written.checked === undefined ? finished : written.checked.then(() => finished);
         },
-        leave: (entering) => this.#enter(wanted, entering),
+        leave: (entering) => this.#enter({ address, batch }, entering),
         failed: (error) => batch?.order.failed(key, batch.index, error),
       },
       this.#steps,
     );
     return receipt;
   }
+
+  /** What a middleware is shown: a value of its own, or, of what cannot travel, the application's. */
+  #outgoing({ contract, options, value }: Wanted, ready: Written | undefined): Outgoing {
+    const own = {
+      id: ready?.message.id ?? options.id ?? nextPublishToken(),
+      headers: { ...options.headers },
+    };
+    if (ready === undefined) return new Outgoing(contract, own, returns(value), false);
+    const { body } = ready.message;
+    return new Outgoing(contract, own, () => decodeBody(contract, body), true);
+  }
+}
+
+/** A closure of its own: none but this keeps the value. */
+function returns(value: unknown): () => unknown {
+  return () => value;
 }
 
 /** What an application's own code threw on the way, where nothing else has named it. */

@@ -21,6 +21,10 @@ export class StepsUnderWay {
     this.#clock = clock;
   }
 
+  get isBusy(): boolean {
+    return this.#publishes.size > 0;
+  }
+
   /** Also one that is there already and whose time begins anew. */
   add(publish: PublishUnderWay): void {
     this.#publishes.delete(publish);

@@ -53,9 +53,9 @@ export class TurnChains<Owner extends object> {
   /** The last turn of every chain. */
   readonly #chains = new Map<Owner, Map<string, Turn>>();
 
-  /** Whether anybody is in any chain of this owner. */
-  isBusy(owner: Owner): boolean {
-    return this.#chains.size > 0 && this.#chains.has(owner);
+  /** Whether anybody is in this chain. */
+  isBusy(owner: Owner, name: string): boolean {
+    return this.#chains.size > 0 && this.#chains.get(owner)?.has(name) === true;
   }
 
   enter(owner: Owner, name: string): Turn {

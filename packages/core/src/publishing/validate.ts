@@ -47,10 +47,10 @@ function check(result: unknown, destination: string): Validated {
   let refusal: MessagingError;
   try {
     if ((typeof result !== "object" && typeof result !== "function") || result === null)
-      throw new TypeError("it answered with neither a value nor issues");
+      throw new TypeError("it returned neither a value nor issues");
     const { issues } = result as { readonly issues?: unknown };
     if (issues === undefined) {
-      if (!("value" in result)) throw new TypeError("it answered with neither a value nor issues");
+      if (!("value" in result)) throw new TypeError("it returned neither a value nor issues");
       return { value: (result as Validated).value };
     }
     refusal = validationError(destination, Array.from(issues as Iterable<SchemaIssue>));
@@ -73,7 +73,7 @@ function validationError(destination: string, issues: readonly SchemaIssue[]): M
   const refusal = new MessagingError(
     "VALIDATION_FAILED",
     `The value for "${destination}" does not match its schema: ${shown.join("; ")}${more}.`,
-    { details: { issues: shown } },
+    { remedy: "Give it the form that the schema takes, or change the schema.", details: { issues: shown } },
   );
   refusals.add(refusal);
   return refusal;
@@ -89,6 +89,6 @@ function schemaFailed(destination: string, cause: unknown): MessagingError {
   return new MessagingError(
     "VALIDATION_FAILED",
     `The schema of "${destination}" failed by itself: ${thrownText(cause)}.`,
-    { remedy: "Let it answer with issues for what it does not take.", cause },
+    { remedy: "Let it return issues for what it does not take.", cause },
   );
 }

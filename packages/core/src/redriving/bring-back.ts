@@ -9,13 +9,13 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { nextPublishToken, randomName } from "../publishing/ids.ts";
-import { wireSize } from "../publishing/wire-size.ts";
 import { atOnce } from "../runtime/at-once.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
+import { wireSize } from "../spi/wire-size.ts";
 import { failedElsewhere } from "./failed-elsewhere.ts";
 import { quietTimeFor } from "./quiet-time.ts";
 

@@ -1,10 +1,10 @@
 import { driverGraceMs } from "../connection/driver-grace.ts";
-import { wireSize } from "../publishing/wire-size.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { within } from "../runtime/within.ts";
 import { type Consumer, nothingStarted } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
+import { wireSize } from "../spi/wire-size.ts";
 import { quietTimeFor } from "./quiet-time.ts";
 
 /** So much is held unsettled at once: what is more is not seen, and the report says so. */

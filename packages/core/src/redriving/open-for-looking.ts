@@ -11,13 +11,13 @@ const aheadBytes = 8 * 1024 * 1024;
 
 export interface OpeningContext {
   readonly driver: Driver;
-  readonly link: ReconnectingConnection;
+  readonly connector: ReconnectingConnection;
   readonly clock: Clock;
 }
 
 /** A consumer that nobody handles messages of. Its signal fires, with the error, when the connection is lost. */
 export async function openForLooking(
-  { driver, link, clock }: OpeningContext,
+  { driver, connector, clock }: OpeningContext,
   address: Address,
   prepare: () => Promise<void>,
   options: { readonly timeoutMs: number; readonly signal: AbortSignal },
@@ -26,10 +26,10 @@ export async function openForLooking(
   const timer = clock.setTimeout(() => giveUp.abort(), options.timeoutMs);
   const waiting = AbortSignal.any([options.signal, giveUp.signal]);
   const lost = new AbortController();
-  const forget = link.onLost((error) => lost.abort(error));
+  const forget = connector.onLost((error) => lost.abort(error));
   lost.signal.addEventListener("abort", forget, { once: true });
   try {
-    const connection = await link.connection(waiting);
+    const connection = await connector.connection(waiting);
     await unlessAborted(prepare(), waiting);
     const opening = connection.consume(
       {

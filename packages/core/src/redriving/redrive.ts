@@ -1,10 +1,11 @@
 import type { RedriveOptions, RedriveReport } from "../api/redrive.ts";
 import { runName } from "../consuming/run-marks.ts";
+import { sourceText } from "../consuming/source-text.ts";
 import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
-import { shown } from "../errors/shown.ts";
 import { randomName } from "../publishing/ids.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
@@ -73,6 +74,21 @@ async function dryRunOf(
   return { seen, redriven: 0, ofOthers, complete };
 }
 
+/**
+ * Told where a client redrives that has never consumed the source itself, and so cannot know whether
+ * the source's consumers have a dead-letter queue of their own.
+ */
+export function nothingFound(deadLetterQueue: Address, back: Address): MessagingError {
+  return new MessagingError(
+    "NOT_FOUND",
+    `A redrive into ${sourceText(back)} found nothing in "${deadLetterQueue.name}", where its dead-lettered messages are by default.`,
+    {
+      remedy: "If its consumers name a dead-letter queue of their own, pass that one as `deadLetter`.",
+      details: { source: back.name, group: back.group, deadLetter: deadLetterQueue.name },
+    },
+  );
+}
+
 /** A consumer that has just closed may still be counted: it is asked for once more before that is believed. */
 async function settledState(
   { inspect, clock }: RedriveSource,
@@ -90,7 +106,7 @@ async function settledState(
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function checkedRedriveOptions(given: RedriveOptions): RedriveOptions {
-  return readable("What was given to redrive", () => {
+  return readable("The arguments of redrive", () => {
     checkRedriveOptions(given);
     return { ...given };
   });
@@ -100,11 +116,11 @@ function checkRedriveOptions(options: RedriveOptions): void {
   checkOptionNames("redrive", options, ["max", "filter", "dryRun", "deadLetter", "signal"]);
   const { max, filter, dryRun, signal } = options;
   if (max !== undefined && !(typeof max === "number" && max >= 1))
-    throw new MessagingError("INVALID_ARGUMENT", `\`max\` takes a number of at least 1, not ${shown(max)}.`);
+    throw invalidArgument("max", "a number of at least 1", max);
   if (filter !== undefined && typeof filter !== "function")
-    throw new MessagingError("INVALID_ARGUMENT", "`filter` takes a function.");
+    throw invalidArgument("filter", "a function", filter);
   if (dryRun !== undefined && typeof dryRun !== "boolean")
-    throw new MessagingError("INVALID_ARGUMENT", "`dryRun` takes true or false.");
+    throw invalidArgument("dryRun", "true or false", dryRun);
   checkSignal(signal);
 }
 

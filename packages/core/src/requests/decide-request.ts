@@ -1,8 +1,7 @@
 import type { RequestOptions } from "../api/request-reply.ts";
-import { checkOptionNames } from "../errors/check-option-names.ts";
 import { checkSignal } from "../errors/check-signal.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
-import { shown } from "../errors/shown.ts";
+import { copyOptions } from "../errors/copy-options.ts";
+import { invalidArgument } from "../errors/invalid-argument.ts";
 import { copyHeaders } from "../publishing/headers.ts";
 import type { Headers } from "../spi/message.ts";
 
@@ -14,13 +13,10 @@ export interface DecidedRequest {
 
 /** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `INVALID_HEADER` */
 export function decideRequest(options: RequestOptions): DecidedRequest {
-  checkOptionNames("request", options, ["timeoutMs", "headers", "signal"]);
-  const { timeoutMs = 30_000, headers, signal } = options;
+  const given = copyOptions("request", options, ["timeoutMs", "headers", "signal"]);
+  const { timeoutMs = 30_000, headers, signal } = given;
   if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      `\`timeoutMs\` takes a number above 0, not ${shown(timeoutMs)}.`,
-    );
+    throw invalidArgument("timeoutMs", "a finite number above 0", timeoutMs);
   }
   checkSignal(signal);
   if (headers === undefined) return { timeoutMs, headers, signal };

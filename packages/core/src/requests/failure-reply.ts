@@ -6,7 +6,7 @@ const legalCode = /^[\w.:-]{1,100}$/;
 /** The part of a reply that says why there is no value. Never throws, whatever was thrown. */
 export function failureReply(error: unknown, isExposed: boolean): Readonly<Record<string, string>> {
   return {
-    [replyHeaders.errorCode]: codeOf(error),
+    [replyHeaders.errorCode]: replyCodeOf(error),
     ...(isExposed ? { [replyHeaders.errorMessage]: errorText(error) } : {}),
   };
 }
@@ -17,7 +17,7 @@ export function saysExpose(error: unknown): boolean {
 }
 
 /** An application's own errors may carry a `code`, which then travels with the reply. */
-function codeOf(error: unknown): string {
+function replyCodeOf(error: unknown): string {
   const code = read(error, "code");
   return typeof code === "string" && legalCode.test(code) ? code : "HANDLER_FAILED";
 }

@@ -1,11 +1,3 @@
-/** What a request carries beside its value. */
-export const requestHeaders = {
-  /** How long the requester waits, in milliseconds from the message's timestamp. */
-  timeoutMs: "waybill-request-timeout-ms",
-  /** How far the clock of a responder that refused the request is ahead of the requester's, in milliseconds. */
-  skewMs: "waybill-request-skew-ms",
-} as const;
-
 /** What a reply carries beside its value. */
 export const replyHeaders = {
   /** The broker's name of the queue that was asked. */
@@ -19,17 +11,6 @@ export const replyHeaders = {
    */
   refusedAt: "waybill-reply-refused-at",
 } as const;
-
-const ours = new Set<string>(Object.values(requestHeaders));
-
-/** The headers as the requester's application set them. */
-export function withoutRequestHeaders(
-  headers: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const rest: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(headers)) if (!ours.has(name)) rest[name] = value;
-  return rest;
-}
 
 /** A whole number from a header, which anybody may have written. */
 export function numberIn(text: string | undefined): number | undefined {

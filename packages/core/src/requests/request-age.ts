@@ -1,5 +1,6 @@
+import { requestHeaders } from "../consuming/request-headers.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { numberIn, requestHeaders } from "./reply-headers.ts";
+import { numberIn } from "./reply-headers.ts";
 
 /** So many requesters are remembered: about 1 MB, as their names have one length. */
 const mostRequesters = 10_000;

@@ -1,6 +1,7 @@
 import type { QueueContract } from "../api/contract.ts";
 import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
+import { requestHeaders } from "../consuming/request-headers.ts";
 import { aborted, closed } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { decodeBody } from "../publishing/decode.ts";
@@ -8,7 +9,7 @@ import { randomName } from "../publishing/ids.ts";
 import { validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Headers } from "../spi/message.ts";
-import { isInboxName, numberIn, replyHeaders, requestHeaders } from "./reply-headers.ts";
+import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
 import { withoutReply } from "./responder.ts";
 
 interface Pending {
@@ -25,6 +26,8 @@ export interface AskOptions {
   readonly signal: AbortSignal | undefined;
   /** The broker's name of the queue. */
   readonly brokerName: string;
+  /** Of its body, which is kept from now on. */
+  readonly bytes: number;
 }
 
 export interface RequesterContext {
@@ -37,8 +40,8 @@ export interface RequesterContext {
   openInbox(name: string, onReply: (attempt: Attempt) => void): Promise<Subscription>;
 }
 
-/** Publishes the request with this correlation id and these headers, once `checkSize` has let it pass. */
-type Send = (correlationId: string, headers: Headers, checkSize: (size: number) => void) => Promise<unknown>;
+/** Publishes the request with this correlation id and these headers, telling its size before it leaves. */
+type Send = (correlationId: string, headers: Headers, onSize: (size: number) => void) => Promise<unknown>;
 
 /** So often is a request sent again to responders whose clocks differ from this one's. */
 const mostRefusals = 3;
@@ -47,7 +50,7 @@ const mostRefusals = 3;
  * The asking side: one inbox for the client, opened with its first request, named
  * anew in every process so that no stale reply can reach it.
  */
-export class Requests {
+export class BrokerRequester {
   readonly inbox = `reply-${randomName()}`;
   readonly #context: RequesterContext;
   readonly #pending = new Map<string, Pending>();
@@ -77,6 +80,7 @@ export class Requests {
         remedy: "Await replies before you ask more, or raise `maxPending.messages`.",
       });
     }
+    this.#takeRoom(options.bytes);
     const attempt = await this.#exchange(contract.name, options, send);
     const { headers } = attempt;
     const errorCode = headers[replyHeaders.errorCode];
@@ -87,6 +91,7 @@ export class Requests {
       value = decodeBody(reply, attempt.inFlight.message.body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `The reply from "${contract.name}" cannot be decoded.`, {
+        remedy: "Give the `reply` of its contract the codec of who responds.",
         cause,
       });
     }
@@ -106,10 +111,11 @@ export class Requests {
     const correlationId = randomName();
     const askedAt = clock.now();
     let refusals = 0;
-    let bytes = 0;
-    const checkSize = (size: number) => {
+    let { bytes } = options;
+    const onSize = (size: number) => {
       if (!this.#pending.has(correlationId)) return;
-      this.#takeRoom(size - bytes);
+      // It was let in: what headers add is counted, and not refused.
+      this.#pendingBytes += size - bytes;
       bytes = size;
     };
     return new Promise<Attempt>((resolve, reject) => {
@@ -136,7 +142,7 @@ export class Requests {
         // Between 1 and all of it, wherever the clock has been set in the meantime.
         const leftMs = Math.min(timeoutMs, Math.max(1, Math.ceil(timeoutMs - (clock.now() - askedAt))));
         const skew = skewMs === undefined ? {} : { [requestHeaders.skewMs]: String(skewMs) };
-        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew }, checkSize);
+        return send(correlationId, { [requestHeaders.timeoutMs]: String(leftMs), ...skew }, onSize);
       };
       this.#pending.set(correlationId, {
         queue: options.brokerName,
@@ -224,6 +230,9 @@ function remoteError(queue: string, codeSaid: string, messageSaid: string | unde
   return new MessagingError(
     "REMOTE_ERROR",
     `"${queue}" replied with the error ${code}${message === undefined ? "" : `: ${message}`}.`,
-    { details: { code, ...(message === undefined ? {} : { message }) } },
+    {
+      remedy: "Look for its cause where the queue is responded to.",
+      details: { code, ...(message === undefined ? {} : { message }) },
+    },
   );
 }

@@ -1,21 +1,18 @@
 import type { QueueContract } from "../api/contract.ts";
 import type { Delivery, Handler } from "../api/delivery.ts";
+import type { HandleMiddleware } from "../api/middleware.ts";
 import type { Attempt } from "../consuming/attempt.ts";
+import { requestHeaders } from "../consuming/request-headers.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { checkedBody } from "../publishing/checked-body.ts";
 import { decodeBody } from "../publishing/decode.ts";
-import { encodeBody } from "../publishing/encode.ts";
 import type { Reply } from "../publishing/reply.ts";
 import { isRefusedBySchema, validate } from "../publishing/validate.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { toldRejection } from "../runtime/told-rejection.ts";
 import { failureReply, saysExpose } from "./failure-reply.ts";
 import { Refusals } from "./refusals.ts";
-import {
-  isInboxName,
-  numberIn,
-  replyHeaders,
-  requestHeaders,
-  withoutRequestHeaders,
-} from "./reply-headers.ts";
+import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
 import { RequestAges } from "./request-age.ts";
 
 export interface ResponderContext {
@@ -28,16 +25,25 @@ export interface ResponderContext {
 
 type Answer = Pick<Reply, "body" | "headers">;
 
+/** A request that is being handled, by its delivery. */
+interface RequestCall {
+  /** Handler calls that have not ended. */
+  running: number;
+  /** What the handler has returned. */
+  returned?: { readonly value: unknown };
+}
+
 /**
- * Turns a responder's handler into one that answers: what it returns or throws is
- * sent to the requester's inbox. The request is acked after that, and not retried,
+ * Turns a responder's handler into one that answers: what it returns, or what it or a middleware
+ * throws, is sent to the requester's inbox. The request is acked after that, and not retried,
  * since the requester decides whether to ask again.
  */
-export class Answering<Out, ReplyIn> {
+export class BrokerResponder<Out, ReplyIn> {
   // biome-ignore lint/suspicious/noExplicitAny: the requester's side does not matter here
   readonly #contract: QueueContract<any, Out, ReplyIn, any>;
   readonly #handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>;
   readonly #context: ResponderContext;
+  readonly #calls = new WeakMap<object, RequestCall>();
   readonly #ages = new RequestAges();
   readonly #refusals: Refusals;
 
@@ -59,15 +65,19 @@ export class Answering<Out, ReplyIn> {
     this.#refusals.close();
   }
 
-  readonly handle: Handler<Uint8Array> = async (_body, delivery) => {
+  /** Outermost, so that every middleware sees the request as its handler does, and how the handler ended. */
+  readonly outermost: HandleMiddleware = async (delivery, next) => {
     const attempt = delivery as unknown as Attempt;
     const { message: wire, receivedAt } = attempt.inFlight;
     const { replyTo, correlationId } = wire;
     // Nobody asks for a reply: what the handler says goes nowhere.
-    if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt));
+    if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt, next));
     if (!isInboxName(replyTo)) {
-      this.#warn("asks for its reply at an address that is no inbox. It is handled and not answered.");
-      return void (await this.#answer(attempt));
+      this.#warn(
+        "asks for its reply at an address that is no inbox. It is handled and not answered.",
+        "Ask with `request`.",
+      );
+      return void (await this.#answer(attempt, next));
     }
     if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
     const now = this.#context.clock.now();
@@ -75,24 +85,61 @@ export class Answering<Out, ReplyIn> {
       this.#refusals.refused(correlationId);
       return this.#send(replyTo, correlationId, refusal(this.#contract.name, now));
     }
-    await this.#send(replyTo, correlationId, await this.#answer(attempt));
+    const answer = await this.#answer(attempt, next);
+    if (answer !== undefined) await this.#send(replyTo, correlationId, answer);
   };
 
-  async #answer(attempt: Attempt): Promise<Answer> {
-    let isHandled = false;
+  readonly handle: Handler<unknown> = async (value, delivery) => {
+    const call = this.#calls.get(delivery) as RequestCall;
+    call.running++;
     try {
-      const value = await this.#read(attempt.inFlight.message.body);
-      attempt.value = value;
-      Object.defineProperty(attempt, "headers", { value: withoutRequestHeaders(attempt.headers) });
-      isHandled = true;
-      const result = await this.#handler(value, attempt as unknown as Delivery<Out>);
-      return { body: await this.#encode(result), headers: {} };
+      call.returned = { value: await this.#handler(value as Out, delivery as Delivery<Out>) };
+    } finally {
+      call.running--;
+    }
+  };
+
+  /** `undefined` where a middleware has skipped the handler, as for a request that was handled before. */
+  async #answer(attempt: Attempt, next: () => Promise<void>): Promise<Answer | undefined> {
+    const call: RequestCall = { running: 0 };
+    this.#calls.set(attempt, call);
+    let isRead = false;
+    try {
+      attempt.value = await this.#read(attempt.inFlight.message.body);
+      isRead = true;
+      this.#asRequest(attempt);
+      await next();
+      if (call.returned !== undefined)
+        return { body: await this.#encode(call.returned.value as ReplyIn), headers: {} };
+      if (!attempt.call.handlerCalled) return undefined;
+      throw new MessagingError(
+        "HANDLER_FAILED",
+        "A middleware ended without its handler's reply, or what that threw.",
+        {
+          remedy: "Await `next()`, and let what it throws pass.",
+        },
+      );
     } catch (error) {
+      // A middleware, such as `timeout`, has given up: the requester need not wait for the handler's end.
+      if (call.running > 0) attempt.cancel(error);
       // Its sender's mistake is told in our words: names and rules, never values.
-      const isSaid = isHandled ? saysExpose(error) : isRefusedBySchema(error);
-      if (!isSaid) this.#warn("was answered with an error.", error);
+      const isSaid = isRead ? saysExpose(error) : isRefusedBySchema(error);
+      if (!isSaid)
+        this.#warn(
+          "was answered with an error.",
+          "Fix its cause, or throw a `ReplyError` to say why.",
+          error,
+        );
       return { body: new Uint8Array(), headers: failureReply(error, isSaid) };
     }
+  }
+
+  /** To be answered, whatever becomes of it. */
+  #asRequest(attempt: Attempt): void {
+    const { name } = this.#contract;
+    const unheard = (error: unknown) => this.#context.warn(error as MessagingError);
+    const refuse = { value: () => toldRejection(Promise.reject(notRetried(name)), unheard) };
+    Object.defineProperties(attempt, { retry: refuse, reject: refuse });
   }
 
   async #read(body: Uint8Array): Promise<Out> {
@@ -102,6 +149,7 @@ export class Answering<Out, ReplyIn> {
       decoded = decodeBody(contract, body);
     } catch (cause) {
       throw new MessagingError("DECODE_FAILED", `A request to "${contract.name}" cannot be decoded.`, {
+        remedy: "Give its contract the codec of who asks.",
         cause,
       });
     }
@@ -111,8 +159,9 @@ export class Answering<Out, ReplyIn> {
   async #encode(result: ReplyIn): Promise<Uint8Array> {
     const { reply, name } = this.#contract;
     if (reply === undefined) throw withoutReply(name);
-    await validate(reply, result, `reply of ${name}`);
-    return encodeBody(reply, result, `reply of ${name}`);
+    const { body, checked } = checkedBody(reply, result, `reply of ${name}`);
+    await checked;
+    return body;
   }
 
   async #send(inbox: string, correlationId: string, answer: Answer): Promise<void> {
@@ -137,9 +186,10 @@ export class Answering<Out, ReplyIn> {
     }
   }
 
-  #warn(what: string, cause?: unknown): void {
+  #warn(what: string, remedy: string, cause?: unknown): void {
     this.#context.warn(
       new MessagingError("HANDLER_FAILED", `A request to "${this.#contract.name}" ${what}`, {
+        remedy,
         ...(cause === undefined ? {} : { cause }),
         details: { queue: this.#contract.name },
       }),
@@ -154,8 +204,18 @@ export function withoutReply(name: string): MessagingError {
   });
 }
 
+function notRetried(name: string): MessagingError {
+  return new MessagingError(
+    "INVALID_ARGUMENT",
+    `A request to "${name}" was to be retried or rejected, and is answered once instead.`,
+    { remedy: "Return its reply, or throw a `ReplyError` that says why there is none." },
+  );
+}
+
 function refusal(name: string, now: number): Answer {
-  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`);
+  const error = new MessagingError("REQUEST_TIMEOUT", `The time of a request to "${name}" was over.`, {
+    remedy: "Respond sooner, or ask with a longer `timeoutMs`.",
+  });
   return {
     body: new Uint8Array(),
     headers: { ...failureReply(error, false), [replyHeaders.refusedAt]: String(Math.floor(now)) },

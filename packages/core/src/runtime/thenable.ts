@@ -8,6 +8,18 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   }
 }
 
+/**
+ * Calls back once, as `await` would go on: what is a native promise already needs no other around it.
+ * Throws what reading a strange `constructor` throws, and calls nothing back then.
+ */
+export function whenSettled(
+  value: PromiseLike<unknown>,
+  onFulfilled: () => void,
+  onRejected: (reason: unknown) => void,
+): void {
+  void Promise.prototype.then.call(Promise.resolve(value), onFulfilled, onRejected);
+}
+
 /** A native promise of whatever it is. What a thenable throws is a rejection. */
 export function promised<T>(value: T | PromiseLike<T>): Promise<T> {
   return new Promise((resolve) => resolve(value));

@@ -17,6 +17,7 @@ export interface DelayTierSource<T, B, M> {
   commit(partition: B, last: T): Promise<void>;
 }
 
+/** Where a `DelayForwarder` reads messages that wait, and through what it sends those that are due. */
 export interface DelayForwarderOptions<T extends BufferedItem, B extends PartitionBuffer<T>, M> {
   readonly buffers: PartitionBuffers<T, B>;
   readonly source: DelayTierSource<T, B, M>;

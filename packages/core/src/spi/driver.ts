@@ -47,6 +47,7 @@ export interface ConnectionHooks {
   report(cause: unknown): void;
 }
 
+/** A connection to the broker: publishes, consumes, and knows the topology. Core makes another when it is lost. */
 export interface Connection {
   /** The vendor client, for those who need it. */
   readonly native: unknown;
@@ -64,6 +65,13 @@ export interface Connection {
   /** Starts consuming. The address exists (core saw to it, or the user vouches for it). */
   consume(from: Source, hooks: ConsumerHooks, call: Call): Promise<Consumer>;
   readonly topology: Topology;
+  /**
+   * What the broker's own clock shows now, milliseconds since the epoch, as far as it is known: asked of
+   * the broker when it connected, say, and counted on by a steady clock. Core dates a time to live by it,
+   * on both sides, so that the clocks of publishers and consumers need not agree. Never waits.
+   * `undefined`, or left away where the broker tells nobody its time: then this computer's clock counts.
+   */
+  brokerTime?(): number | undefined;
   /** Closes everything, consumers too, in bounded time. Idempotent, never rejects. */
   close(): Promise<void>;
 }
@@ -82,6 +90,7 @@ export interface ConsumerHooks {
   revoked(partitions: readonly string[]): void;
 }
 
+/** Receives and settles the messages of one source. Core asks for as many as it has room for. */
 export interface Consumer {
   /**
    * Waits for deliveries and resolves with 1 to `max` of them as soon as there is
@@ -110,7 +119,7 @@ export interface Consumer {
   pausePartitions?(partitions: readonly string[]): void;
   /**
    * From now on core holds up to so many unsettled messages: what `Source.prefetch` said, or more
-   * while handlers are quick, and back again when they are not. Fetch ahead accordingly. Leave it
+   * while handlers are quick or as there are more of them, and back again when they are not. Fetch ahead accordingly. Leave it
    * away where the number cannot change while a consumer lives.
    */
   setPrefetch?(prefetch: number): void;

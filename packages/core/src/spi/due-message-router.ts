@@ -27,6 +27,7 @@ export interface DelayStore<M> {
   postponed(message: M, until: number, missingSince: number | undefined): M;
 }
 
+/** Where a `DueMessageRouter` stores messages, and how it tells failures apart. */
 export interface DueMessageRouterOptions<M> {
   readonly store: DelayStore<M>;
   /** The number of tiers. */

@@ -1,3 +1,4 @@
+/** How the pauses of an `ExponentialBackoff` begin and how long they get. */
 export interface ExponentialBackoffOptions {
   /** The first pause in milliseconds. */
   readonly firstMs: number;

@@ -44,6 +44,7 @@ export {
   DueMessageRouter,
   type DueMessageRouterOptions,
 } from "./due-message-router.ts";
+export { errorChain } from "./error-chain.ts";
 export { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
 export { HandBackNotes } from "./hand-back-notes.ts";
 export {
@@ -63,14 +64,18 @@ export {
   type OptionTable,
   type OptionValues,
   option,
+  percentDecoded,
   readOptions,
+  urlText,
 } from "./options.ts";
 export { type BufferedItem, PartitionBuffer } from "./partition-buffer.ts";
 export { PartitionBuffers, type PartitionBuffersOptions } from "./partition-buffers.ts";
+export { PrefetchEstimate } from "./prefetch-estimate.ts";
 export { PushQueue, type PushQueueOptions } from "./push-queue.ts";
 export { ReportThrottle } from "./report-throttle.ts";
-export { type RetryTransientOptions, retryTransient } from "./retry-transient.ts";
+export { isTransientAs, type RetryTransientOptions, retryTransient } from "./retry-transient.ts";
 export { type PublishOutcome, type Settlement, type SettleOutcome, stored } from "./settlement.ts";
 export { SharedDelayForwarder, type SharedDelayForwarderOptions } from "./shared-delay-forwarder.ts";
 export type { Topology, TopologyItem, TopologyState } from "./topology.ts";
 export { givenUp, unlessGivenUp } from "./unless-given-up.ts";
+export { wireSize } from "./wire-size.ts";

@@ -29,7 +29,14 @@ export function normalise(driver: Driver, cause: unknown): MessagingError {
 function classified(driver: Driver, cause: unknown): Classification | undefined {
   try {
     const found = driver.classify(cause);
-    return found !== undefined && Object.hasOwn(errorCodes, found.code) ? found : undefined;
+    if (found === undefined) return undefined;
+    const { code, retryable, remedy } = found;
+    if (!Object.hasOwn(errorCodes, code)) return undefined;
+    return {
+      code,
+      ...(typeof retryable === "boolean" ? { retryable } : {}),
+      ...(typeof remedy === "string" ? { remedy } : {}),
+    };
   } catch {
     return undefined;
   }

@@ -1,5 +1,7 @@
 import { unknownOption } from "../errors/check-option-names.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { readable } from "../errors/readable.ts";
+import { shown } from "../errors/shown.ts";
 
 /** One documented option of an adapter: how it reads as text (URL, environment) and as a value (object). */
 export interface Option<T> {
@@ -17,6 +19,7 @@ export interface Option<T> {
   readonly accept: (value: unknown) => T | undefined;
 }
 
+/** An adapter's options by name: what each takes, its default, and where else it is read from. */
 // biome-ignore lint/suspicious/noExplicitAny: a table holds options of many types; OptionValues recovers them
 export type OptionTable = Readonly<Record<string, Option<any>>>;
 
@@ -99,12 +102,11 @@ export const option = {
     fallback: T,
     common: Common = {},
   ): Option<readonly string[] | T> {
-    const accept = (value: unknown) =>
-      Array.isArray(value) &&
-      value.length > 0 &&
-      value.every((item) => typeof item === "string" && item !== "")
-        ? (value as readonly string[])
-        : undefined;
+    const accept = (value: unknown) => {
+      const items: unknown[] = Array.isArray(value) ? Array.from(value) : [];
+      const areTexts = items.length > 0 && items.every((item) => typeof item === "string" && item !== "");
+      return areTexts ? (items as readonly string[]) : undefined;
+    };
     return {
       describe,
       takes: "a list of non-empty strings",
@@ -127,9 +129,9 @@ export const option = {
 
 /** Where the values of an option table may come from, strongest first: `object`, `query`, `env`. */
 export interface OptionSources {
-  readonly object?: Readonly<Record<string, unknown>>;
-  readonly query?: URLSearchParams;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly object?: Readonly<Record<string, unknown>> | undefined;
+  readonly query?: URLSearchParams | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /**
@@ -141,13 +143,28 @@ export function readOptions<T extends OptionTable>(
   table: T,
   sources: OptionSources,
 ): OptionValues<T> {
-  for (const name of [...Object.keys(sources.object ?? {}), ...(sources.query?.keys() ?? [])]) {
+  const { query, env } = sources;
+  const object = sources.object === undefined ? undefined : copied(adapter, sources.object);
+  for (const name of [...Object.keys(object ?? {}), ...(query?.keys() ?? [])]) {
     if (!Object.hasOwn(table, name)) throw unknownOption(adapter, name, Object.keys(table));
   }
   const values: Record<string, unknown> = {};
   for (const [name, definition] of Object.entries(table))
-    values[name] = readOne(adapter, name, definition, sources);
+    values[name] = readable(`Option "${name}" of ${adapter}`, () =>
+      readOne(adapter, name, definition, { object, query, env }),
+    );
   return values as OptionValues<T>;
+}
+
+/** Each option read once: an application's object may answer differently when it is asked again. */
+function copied(adapter: string, object: unknown): Readonly<Record<string, unknown>> {
+  return readable(`The arguments of ${adapter}`, () => {
+    if (typeof object === "object" && object !== null && !Array.isArray(object)) return { ...object };
+    throw new MessagingError("INVALID_ARGUMENT", `The options of ${adapter} are not an object.`, {
+      remedy: "Pass an object, or leave them out.",
+      details: { adapter },
+    });
+  });
 }
 
 function readOne(
@@ -182,8 +199,8 @@ function checked(
   value: unknown,
 ): unknown {
   if (value !== undefined) return value;
-  const shown = definition.secret || typeof given === "object" ? "the value given" : JSON.stringify(given);
-  throw invalid(adapter, name, definition, `${shown ?? String(given)} is not`);
+  const saying = definition.secret || typeof given === "object" ? "the value given" : shown(given);
+  throw invalid(adapter, name, definition, `${saying} is not`);
 }
 
 function invalid(adapter: string, name: string, definition: Option<unknown>, why: string): MessagingError {
@@ -191,9 +208,41 @@ function invalid(adapter: string, name: string, definition: Option<unknown>, why
     "INVALID_ARGUMENT",
     `Option "${name}" of ${adapter} takes ${definition.takes}; ${why}.`,
     {
+      remedy: `Set it to ${definition.takes}, or leave it out.`,
       details: { adapter, option: name },
     },
   );
+}
+
+/**
+ * The text of a URL that a program without types may have given.
+ * @throws MessagingError `INVALID_ARGUMENT`
+ */
+export function urlText(adapter: string, url: unknown): string {
+  if (typeof url === "string") return url;
+  throw new MessagingError("INVALID_ARGUMENT", `The URL of ${adapter} is no text.`, {
+    remedy: "Pass a string.",
+    details: { adapter },
+  });
+}
+
+/**
+ * A part of a URL without its percent-encoding.
+ * @throws MessagingError `INVALID_ARGUMENT`, without the text, which may be a secret
+ */
+export function percentDecoded(adapter: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `The URL of ${adapter} is not percent-encoded as URLs are.`,
+      {
+        remedy: "Percent-encode what is special in its user name and password.",
+        details: { adapter },
+      },
+    );
+  }
 }
 
 /**

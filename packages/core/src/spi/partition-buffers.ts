@@ -1,5 +1,6 @@
 import type { BufferedItem, PartitionBuffer } from "./partition-buffer.ts";
 
+/** How much `PartitionBuffers` may hold of what core has not taken yet. */
 export interface PartitionBuffersOptions {
   /** The most items that are fetched ahead, as `Source.prefetch`. */
   readonly prefetch: number;

@@ -122,6 +122,7 @@ export class PushQueue<T> {
   }
 }
 
+/** When a `PushQueue` tells that it is full and that there is room again. */
 export interface PushQueueOptions {
   /** The number of items at which `onFull` is called. Default: never. */
   readonly highWater?: number;

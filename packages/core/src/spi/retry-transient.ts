@@ -1,7 +1,9 @@
 import { systemClock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
+import type { Classification } from "./driver.ts";
 import { ExponentialBackoff } from "./exponential-backoff.ts";
 
+/** What `retryTransient` tries again, and for how long. */
 export interface RetryTransientOptions {
   /** When to stop trying again, in milliseconds from now. */
   readonly timeoutMs: number;
@@ -33,4 +35,11 @@ export async function retryTransient<T>(
       if (signal.aborted) throw cause;
     }
   }
+}
+
+/** Whether the same call may succeed later without anybody doing something, by what `classify` has found. */
+export function isTransientAs(found: Classification | undefined): boolean {
+  if (found === undefined) return false;
+  const { code, retryable } = found;
+  return retryable ?? (code === "UNREACHABLE" || code === "CONNECTION_LOST" || code === "TIMEOUT");
 }

@@ -2,6 +2,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
 
+/** How a `SharedDelayForwarder` finds its delay topic and forwards from it. */
 export interface SharedDelayForwarderOptions<P> {
   /** Looks for the delay topic; `undefined` while there is none, since others may make it later. */
   find(): Promise<P | undefined>;

@@ -16,6 +16,7 @@ export function unlessGivenUp<T>(
 /** The error for a call whose signal fired before the broker had answered: a `TIMEOUT`. */
 export function givenUp(signal: AbortSignal): MessagingError {
   return new MessagingError("TIMEOUT", "The broker had not answered when the call was given up.", {
+    remedy: "Try again, or give it more time.",
     cause: signal.reason,
   });
 }

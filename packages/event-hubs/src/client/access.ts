@@ -1,4 +1,4 @@
-import { MessagingError } from "@waybill/core/spi";
+import { MessagingError, percentDecoded } from "@waybill/core/spi";
 import {
   type AzureCredential,
   credentialTokens,
@@ -56,10 +56,10 @@ export function splitUrl(url: string): {
   const parsed = URL.parse(url);
   if (parsed === null || (parsed.pathname !== "" && parsed.pathname !== "/")) {
     throw new MessagingError("INVALID_ARGUMENT", "This is no URL of an Event Hubs namespace.", {
-      remedy: "It looks like eventhubs://<namespace> or eventhubs://<keyName>:<key>@<namespace>.",
+      remedy: "Write it as eventhubs://<namespace> or eventhubs://<keyName>:<key>@<namespace>.",
     });
   }
-  const text = (part: string) => (part === "" ? undefined : decodeURIComponent(part));
+  const text = (part: string) => (part === "" ? undefined : percentDecoded("event-hubs", part));
   return {
     namespace: text(parsed.host),
     keyName: text(parsed.username),
@@ -136,7 +136,7 @@ function parseConnectionString(text: string) {
   if (host === undefined || (signature === undefined && (keyName === undefined || key === undefined))) {
     throw invalid(
       "this is no connection string",
-      "It looks like Endpoint=sb://<namespace>/;SharedAccessKeyName=<name>;SharedAccessKey=<key>.",
+      "Write it as Endpoint=sb://<namespace>/;SharedAccessKeyName=<name>;SharedAccessKey=<key>.",
     );
   }
   const entity = fields.get("entitypath");

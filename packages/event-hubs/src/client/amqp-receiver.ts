@@ -87,7 +87,7 @@ export class AmqpReceiver {
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
-    endSession(this.#link.session);
+    endSession(this.#link.session, this.#link);
     this.#options.onGone();
   }
 

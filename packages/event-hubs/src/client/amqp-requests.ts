@@ -81,7 +81,7 @@ export class Requests {
     this.#failure = failure;
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#waiting.clear();
-    endSession(this.#session);
+    endSession(this.#session, this.#sender, this.#receiver);
   }
 
   #flush(): void {

@@ -104,7 +104,7 @@ export class AmqpSender {
     for (const { reject } of this.#waiting) reject(cause);
     this.#unconfirmed.clear();
     this.#waiting = [];
-    endSession(this.#link.session);
+    endSession(this.#link.session, this.#link);
     this.#onEnd();
   }
 

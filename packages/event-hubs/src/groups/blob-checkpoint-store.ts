@@ -31,7 +31,7 @@ export class BlobStore implements GroupStore {
     if (parsed === null) {
       // Not Node's own error, which shows the URL and so the key in it.
       throw new MessagingError("INVALID_ARGUMENT", "Option checkpoints of event-hubs is no valid URL.", {
-        remedy: "It looks like https://<account>.blob.core.windows.net/<container>.",
+        remedy: "Write it as https://<account>.blob.core.windows.net/<container>.",
       });
     }
     const { username, password } = parsed;

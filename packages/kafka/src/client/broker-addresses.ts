@@ -1,4 +1,4 @@
-import { MessagingError } from "@waybill/core/spi";
+import { MessagingError, percentDecoded } from "@waybill/core/spi";
 
 export interface Host {
   readonly host: string;
@@ -37,7 +37,7 @@ export function splitUrl(url: string): UrlParts {
   if (parts === null) {
     throw new MessagingError("INVALID_ARGUMENT", "The URL of kafka cannot be read.", {
       remedy:
-        "Its form is kafka://user:password@host:port,host:port?option=value; percent-encode what is special in user and password.",
+        "Write it as kafka://user:password@host:port,host:port?option=value; percent-encode what is special in user and password.",
     });
   }
   const [, scheme, credentials, hosts, query] = parts;
@@ -46,20 +46,9 @@ export function splitUrl(url: string): UrlParts {
   const password = colon < 0 ? undefined : credentials?.slice(colon + 1);
   return {
     brokers: hosts ? hosts.split(",") : undefined,
-    username: username ? decode(username) : undefined,
-    password: password ? decode(password) : undefined,
+    username: username ? percentDecoded("kafka", username) : undefined,
+    password: password ? percentDecoded("kafka", password) : undefined,
     tls: scheme === "kafkas",
     query: new URLSearchParams(query ?? ""),
   };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new MessagingError(
-      "INVALID_ARGUMENT",
-      "The credentials in the URL of kafka are not percent-encoded.",
-    );
-  }
 }

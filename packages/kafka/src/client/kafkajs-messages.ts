@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import kafkajs from "kafkajs";
 import { UnsupportedFormatError } from "../errors.ts";
+import { BinaryReader } from "./binary-reader.ts";
 import type { FetchedPartition, PartitionBatch, PartitionResult } from "./kafka-client.ts";
 import { apiKeys, type ProtocolCall, protocolError } from "./kafkajs-internals.ts";
 import { type AbortedTransaction, type Decompress, decodeRecords } from "./record-decoding.ts";
@@ -70,7 +71,7 @@ interface ProduceAnswer {
 
 function decodeProduce(payload: Buffer, version: number): ProduceAnswer {
   const results = new Map<number, PartitionResult>();
-  const reader = new Reader(payload);
+  const reader = new BinaryReader(payload);
   for (let topics = reader.int32(); topics > 0; topics--) {
     reader.string();
     for (let partitions = reader.int32(); partitions > 0; partitions--) {
@@ -113,7 +114,7 @@ async function decodeFetch(
   version: number,
   from: (topic: string, partition: number) => number,
 ): Promise<FetchAnswer> {
-  const reader = new Reader(payload);
+  const reader = new BinaryReader(payload);
   const throttleMs = reader.int32();
   const error = version >= 7 ? protocolError(reader.int16()) : undefined;
   if (version >= 7) reader.skip(4);
@@ -128,7 +129,7 @@ async function decodeFetch(
 }
 
 async function decodePartition(
-  reader: Reader,
+  reader: BinaryReader,
   topic: string,
   version: number,
   from: (topic: string, partition: number) => number,
@@ -162,47 +163,3 @@ const decompress: Decompress = async (codec, packed) => {
   if (make === undefined) throw new UnsupportedFormatError(`Nobody knows compression type ${codec}.`);
   return make().decompress(packed);
 };
-
-class Reader {
-  readonly #data: Buffer;
-  #at = 0;
-
-  constructor(data: Buffer) {
-    this.#data = data;
-  }
-
-  skip(bytes: number): void {
-    this.#at += bytes;
-  }
-
-  int16(): number {
-    this.#at += 2;
-    return this.#data.readInt16BE(this.#at - 2);
-  }
-
-  int32(): number {
-    this.#at += 4;
-    return this.#data.readInt32BE(this.#at - 4);
-  }
-
-  bigint(): bigint {
-    this.#at += 8;
-    return this.#data.readBigInt64BE(this.#at - 8);
-  }
-
-  int64(): number {
-    return Number(this.bigint());
-  }
-
-  string(): string {
-    const length = this.int16();
-    this.#at += length;
-    return this.#data.toString("utf8", this.#at - length, this.#at);
-  }
-
-  bytes(): Buffer {
-    const length = Math.max(0, this.int32());
-    this.#at += length;
-    return this.#data.subarray(this.#at - length, this.#at);
-  }
-}

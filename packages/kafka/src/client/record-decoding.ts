@@ -1,5 +1,6 @@
 import { UnsupportedFormatError } from "../errors.ts";
-import type { IncomingRecord } from "../mapping.ts";
+import { hasRepeatedValues, type IncomingRecord } from "../mapping.ts";
+import { RepeatedTexts } from "./repeated-texts.ts";
 
 /** Bytes of a batch before its first record. */
 const batchHead = 61;
@@ -150,7 +151,22 @@ class Cursor {
     this.at = start + length;
     return this.#data.toString("utf8", start, this.at);
   }
+
+  /** One that has most likely been read before. */
+  repeatedText(): string {
+    const length = this.varint();
+    if (length <= 0) return "";
+    const start = this.at;
+    this.at = start + length;
+    return repeatedTexts.read(this.#data, start, this.at);
+  }
 }
+
+/** What records have at most, nearly always. */
+const usualHeaders = 16;
+
+/** Names of headers, and values of which there are few. */
+const repeatedTexts = new RepeatedTexts();
 
 class Fetched implements IncomingRecord {
   readonly offset: number;
@@ -181,9 +197,14 @@ class Fetched implements IncomingRecord {
 
   headers(): readonly string[] {
     const cursor = new Cursor(this.#data, this.#headersAt);
-    const strings = cursor.varint() * 2;
-    const headers: string[] = [];
-    for (let i = 0; i < strings; i++) headers.push(cursor.text());
+    const count = cursor.varint();
+    // A list that grows has room for seventeen. From the wire: the count may be anything.
+    const headers: string[] = new Array(count > 0 && count <= usualHeaders ? 2 * count : 0);
+    for (let i = 0; i < count; i++) {
+      const name = cursor.repeatedText();
+      headers[2 * i] = name;
+      headers[2 * i + 1] = hasRepeatedValues(name) ? cursor.repeatedText() : cursor.text();
+    }
     return headers;
   }
 

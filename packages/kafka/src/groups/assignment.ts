@@ -1,3 +1,4 @@
+import { BinaryReader } from "../client/binary-reader.ts";
 import type { EncodedAssignment } from "../client/kafka-client.ts";
 
 /** The name members agree on: all that share a group id must assign alike. */
@@ -100,11 +101,11 @@ export function encodeMember(member: Omit<Member, "memberId">): Buffer {
 }
 
 export function decodeMember(memberId: string, metadata: Uint8Array): Member {
-  const reader = new Reader(metadata);
+  const reader = new BinaryReader(metadata);
   reader.int16();
-  const topics = reader.list(() => reader.text());
+  const topics = reader.list(() => reader.string());
   const generation = reader.int32() === 4 ? reader.int32() : -1;
-  return { memberId, topics, generation, owned: reader.partitions() };
+  return { memberId, topics, generation, owned: partitionsIn(reader) };
 }
 
 /** Assignments in the consumer protocol's format, so that Kafka's own tools can show them. */
@@ -119,9 +120,9 @@ export function encodeAssignments(
 
 export function decodeAssignment(assignment: Uint8Array): readonly TopicPartition[] {
   if (assignment.length < 6) return [];
-  const reader = new Reader(assignment);
+  const reader = new BinaryReader(assignment);
   reader.int16();
-  return reader.partitions();
+  return partitionsIn(reader);
 }
 
 function encodePartitions(partitions: readonly TopicPartition[]): Buffer {
@@ -153,38 +154,11 @@ function text(value: string): Buffer {
   return Buffer.concat([int16(bytes.length), bytes]);
 }
 
-class Reader {
-  readonly #data: Buffer;
-  #at = 0;
-
-  constructor(data: Uint8Array) {
-    this.#data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  }
-
-  int16(): number {
-    this.#at += 2;
-    return this.#data.readInt16BE(this.#at - 2);
-  }
-
-  int32(): number {
-    this.#at += 4;
-    return this.#data.readInt32BE(this.#at - 4);
-  }
-
-  text(): string {
-    const length = this.int16();
-    this.#at += length;
-    return this.#data.toString("utf8", this.#at - length, this.#at);
-  }
-
-  list<T>(read: () => T): T[] {
-    return Array.from({ length: Math.max(0, this.int32()) }, read);
-  }
-
-  partitions(): TopicPartition[] {
-    return this.list(() => {
-      const topic = this.text();
-      return this.list(() => ({ topic, partition: this.int32() }));
-    }).flat();
-  }
+function partitionsIn(reader: BinaryReader): TopicPartition[] {
+  return reader
+    .list(() => {
+      const topic = reader.string();
+      return reader.list(() => ({ topic, partition: reader.int32() }));
+    })
+    .flat();
 }

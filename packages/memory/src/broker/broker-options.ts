@@ -44,8 +44,23 @@ export const brokerOptions = {
   ),
 };
 
+/** What `new MemoryBroker()` takes. */
 export type BrokerOptions = OptionInput<typeof brokerOptions>;
 export type BrokerSettings = Omit<OptionValues<typeof brokerOptions>, "clock"> & { readonly clock: Clock };
+
+/** The same without fallbacks, where it counts what was given: the broker may exist already. */
+export const optionalBrokerOptions: typeof brokerOptions = Object.fromEntries(
+  Object.entries(brokerOptions).map(([name, each]) => [name, { ...each, fallback: undefined }]),
+) as unknown as typeof brokerOptions;
+
+/** Those of a broker's options that were given, checked. @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
+export function givenBrokerOptions(options: BrokerOptions): BrokerOptions {
+  return givenOnes(readOptions("memory", optionalBrokerOptions, { object: options }));
+}
+
+export function givenOnes(options: Partial<OptionValues<typeof brokerOptions>>): BrokerOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
 
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
 export function brokerSettings(options: BrokerOptions): BrokerSettings {

@@ -1,6 +1,6 @@
 import { MessagingError } from "@waybill/core/spi";
 import { MemoryBroker } from "./broker.ts";
-import type { BrokerOptions } from "./broker-options.ts";
+import { type BrokerOptions, givenBrokerOptions } from "./broker-options.ts";
 
 const brokers = new Map<string, MemoryBroker>();
 
@@ -10,13 +10,17 @@ const brokers = new Map<string, MemoryBroker>();
  * @throws MessagingError `INVALID_ARGUMENT` when it exists with other options than these
  */
 export function namedBroker(name: string, options: BrokerOptions = {}): MemoryBroker {
+  if (typeof name !== "string")
+    throw new MessagingError("INVALID_ARGUMENT", `An embedded broker was named by a ${typeof name}.`, {
+      remedy: "Pass a string.",
+    });
   const broker = brokers.get(name);
   if (broker === undefined) {
     const made = new MemoryBroker(options);
     brokers.set(name, made);
     return made;
   }
-  for (const [option, value] of Object.entries(options)) {
+  for (const [option, value] of Object.entries(givenBrokerOptions(options))) {
     if (value === broker.settings[option as keyof BrokerOptions]) continue;
     throw new MessagingError(
       "INVALID_ARGUMENT",

@@ -1,4 +1,4 @@
-import type { Clock } from "@waybill/core/spi";
+import { type Clock, MessagingError } from "@waybill/core/spi";
 import { DueHeap, type Timed } from "./due-heap.ts";
 import { turn } from "./turn.ts";
 
@@ -28,10 +28,11 @@ class Timer implements Timed {
  * A clock for tests. Give the same one to the broker and to `connect`, and hours of
  * delays, backoff and leases pass in milliseconds, the same way in every run.
  * @param start where it stands at first, milliseconds since the epoch; by default the present time
+ * @throws MessagingError `INVALID_ARGUMENT`
  */
 export function virtualClock(start = Date.now()): VirtualClock {
   const timers = new DueHeap<Timer>();
-  let now = start;
+  let now = checkedMs("start", start);
   return {
     now: () => now,
     setTimeout(callback, ms) {
@@ -43,7 +44,7 @@ export function virtualClock(start = Date.now()): VirtualClock {
       if (handle instanceof Timer) timers.remove(handle);
     },
     async advance(ms) {
-      const end = now + ms;
+      const end = now + checkedMs("ms", ms);
       await turn();
       for (let { first } = timers; first !== undefined && first.dueAt <= end; { first } = timers) {
         timers.remove(first);
@@ -55,4 +56,13 @@ export function virtualClock(start = Date.now()): VirtualClock {
     },
     nextTimerAt: () => timers.first?.dueAt,
   };
+}
+
+function checkedMs(name: string, ms: unknown): number {
+  if (typeof ms === "number" && ms >= 0 && Number.isFinite(ms)) return ms;
+  throw new MessagingError(
+    "INVALID_ARGUMENT",
+    `\`${name}\` of a virtual clock takes milliseconds from 0 on, not ${typeof ms === "number" ? ms : typeof ms}.`,
+    { remedy: "Pass a finite number of at least 0." },
+  );
 }

@@ -10,6 +10,7 @@ export type Named<T> =
   | string
   | { readonly name: string; readonly key: ((value: T) => string | undefined) | undefined };
 
+/** How long a probe waits. */
 export interface WaitOptions {
   /**
    * How long to wait, in milliseconds of the broker's clock. Default: five seconds;
@@ -18,6 +19,7 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
+/** Which messages a probe waits for, and how many. */
 export interface Expectation<M> extends WaitOptions {
   /**
    * How many there must be: waits for as many, and fails if there are more. 0 waits
@@ -28,6 +30,7 @@ export interface Expectation<M> extends WaitOptions {
   readonly where?: (message: M) => boolean;
 }
 
+/** An `Expectation` of what one group handled or dead-lettered. */
 export interface GroupExpectation<M> extends Expectation<M> {
   /** Only this group's. Default: any group, queue or broadcast. */
   readonly group?: string;

@@ -118,7 +118,10 @@ export class PublishBatch {
   #unroutable(delayed: boolean, exchange: string, routingKey: string): PublishOutcome {
     if (delayed) {
       const why = `The queue behind "${exchange}" is gone; it is made again.`;
-      return { ok: false, cause: new MessagingError("BROKER_ERROR", why, { retryable: true }) };
+      return {
+        ok: false,
+        cause: new MessagingError("BROKER_ERROR", why, { remedy: "Publish it again.", retryable: true }),
+      };
     }
     if (this.#to.kind === "topic") return { ok: true, unrouted: true };
     return {
@@ -147,6 +150,7 @@ export class PublishBatch {
       "BROKER_ERROR",
       "The broker could not take responsibility for the message.",
       {
+        remedy: "Publish it again once the queue has room and its leader is up.",
         retryable: true,
       },
     );

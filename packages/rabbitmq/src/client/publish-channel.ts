@@ -62,7 +62,10 @@ export class PublishChannel {
       if (to.ordered && batch.hasFailed(message.key)) {
         batch.refuse(
           index,
-          new MessagingError("BROKER_ERROR", "An earlier message of this key failed.", { retryable: true }),
+          new MessagingError("BROKER_ERROR", "An earlier message of this key failed.", {
+            remedy: "Publish it again after that one.",
+            retryable: true,
+          }),
         );
         continue;
       }

@@ -106,7 +106,10 @@ export class Backfill {
         failure = error;
       });
       to.on("return", () => {
-        failure ??= new MessagingError("NOT_FOUND", `The queue "${target}" is gone.`, { retryable: true });
+        failure ??= new MessagingError("NOT_FOUND", `The queue "${target}" is gone.`, {
+          remedy: "Subscribe again, which makes it.",
+          retryable: true,
+        });
       });
       const end = new StreamEnd();
       await this.#control.run((behind) =>
@@ -149,7 +152,10 @@ export class Backfill {
             } finally {
               over = true;
             }
-            if (gone) failure ??= new MessagingError("NOT_FOUND", `The stream "${stream}" is gone.`);
+            if (gone)
+              failure ??= new MessagingError("NOT_FOUND", `The stream "${stream}" is gone.`, {
+                remedy: "Publish to its topic or subscribe again, which makes it.",
+              });
           }),
         ),
       );

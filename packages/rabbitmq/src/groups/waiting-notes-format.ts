@@ -21,20 +21,28 @@ const mostRedeliveries = 1_000_000;
 /** What is older is forgotten, in milliseconds: its message is settled, or nobody has consumed for that long. */
 const longestLifeMs = 30 * 86_400_000;
 
-/** Every number is written as it is, and a wait as what is left of it: clocks may differ. */
-export function writeNotes(notes: readonly Note[]): Buffer {
-  const now = performance.now();
+/**
+ * One message or several. Every number is written as it is, and a wait as what is left of it:
+ * clocks may differ.
+ */
+export function writeNotes(notes: readonly Note[]): readonly Buffer[] {
   const at = Date.now();
-  const rows = notes
-    .filter(({ writtenAt }) => at - writtenAt < longestLifeMs)
-    .slice(0, most)
-    .map(({ identity, redeliveries, counted, dueAt, writtenAt }) => [
-      identity,
-      redeliveries,
-      counted,
-      Math.ceil(Math.max(0, dueAt - now)),
-      writtenAt,
-    ]);
+  const fresh = notes.filter(({ writtenAt }) => at - writtenAt < longestLifeMs);
+  const messages: Buffer[] = [];
+  for (let from = 0; from < fresh.length; from += most)
+    messages.push(writeSome(fresh.slice(from, from + most), at));
+  return messages;
+}
+
+function writeSome(notes: readonly Note[], at: number): Buffer {
+  const now = performance.now();
+  const rows = notes.map(({ identity, redeliveries, counted, dueAt, writtenAt }) => [
+    identity,
+    redeliveries,
+    counted,
+    Math.ceil(Math.max(0, dueAt - now)),
+    writtenAt,
+  ]);
   return Buffer.from(JSON.stringify({ version, at, notes: rows }));
 }
 

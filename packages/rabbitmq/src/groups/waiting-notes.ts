@@ -6,8 +6,8 @@ import { countIn, toText } from "../mapping.ts";
 import { type Note, readNotes, writeNotes } from "./waiting-notes-format.ts";
 
 /** How long reading and writing may take each, in milliseconds: what is noted is worth no longer stop. */
-const timeoutMs = 2_000;
-/** The most messages to read: each closing member leaves one, and takes away those it has read. */
+const timeoutMs = 5_000;
+/** The most messages to read and to leave: each closing member leaves one or a few, and takes away those it has read. */
 const mostMessages = 100;
 /** How much of a body names it, in bytes: what is large would hold up everything else. */
 const hashedBytes = 4_096;
@@ -127,16 +127,22 @@ export class WaitingNotes {
     const wasRead = this.#lastTag !== undefined;
     // What was read and has not come yet is still to come.
     const notes = [...fresh, ...this.#known.values()];
-    if (fresh.length > 0 || (wasRead && notes.length > 0)) await this.#publish(writeNotes(notes));
+    if (fresh.length > 0 || (wasRead && notes.length > 0)) await this.#leave(notes);
     const channel = this.#channel;
     if (wasRead) channel?.ack({ fields: { deliveryTag: this.#lastTag } } as ConsumeMessage, true);
     this.#lastTag = undefined;
   }
 
-  async #publish(content: Buffer): Promise<void> {
+  async #leave(notes: readonly Note[]): Promise<void> {
+    const messages = writeNotes(notes);
+    if (messages.length > 0) await this.#publish(messages.slice(0, mostMessages));
+  }
+
+  async #publish(messages: readonly Buffer[]): Promise<void> {
     const { queue, queueType, publishing } = this.#parts;
     const channel = await (await publishing()).createConfirmChannel();
     channel.on("error", () => undefined);
+    let stored = 0;
     try {
       await channel.assertQueue(queue, {
         durable: true,
@@ -144,9 +150,13 @@ export class WaitingNotes {
       });
       await new Promise<void>((resolve, reject) => {
         channel.on("close", () => reject(new Error("The channel was closed before the notes were stored.")));
-        channel.sendToQueue(queue, content, { persistent: true, contentType: "application/json" }, (cause) =>
-          cause === null ? resolve() : reject(cause),
-        );
+        const options = { persistent: true, contentType: "application/json" };
+        for (const content of messages) {
+          channel.sendToQueue(queue, content, options, (cause) => {
+            if (cause !== null) return reject(cause);
+            if (++stored === messages.length) resolve();
+          });
+        }
       });
     } finally {
       await channel.close().catch(() => undefined);

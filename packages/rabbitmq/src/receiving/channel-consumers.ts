@@ -106,7 +106,7 @@ export class ChannelConsumers {
     do {
       await this.#changing;
       await turn();
-    } while (this.#changing !== undefined || this.#mayMoreHaveComeBack);
+    } while (this.#changing !== undefined || (this.#isTakingOn && this.#isNewestFull));
   }
 
   /** Cancels all. What was on its way meanwhile has come when it resolves. */
@@ -122,7 +122,7 @@ export class ChannelConsumers {
       all: this.#unsettled,
       leftover: this.#leftover,
       isNewestFull: this.#isNewestFull,
-      mayMoreHaveComeBack: this.#mayMoreHaveComeBack,
+      isTakingOn: this.#isTakingOn,
     });
     // If it fails, the channel's end will be told.
     if (change !== undefined) void this.#begin(change).catch(() => {});
@@ -179,10 +179,9 @@ export class ChannelConsumers {
     return leftover;
   }
 
-  /** The queue gives what came back before all else, and this member was not offered anything else yet. */
-  get #mayMoreHaveComeBack(): boolean {
-    const { replacement } = this.#options;
-    return this.#cameBack === true && this.#isNewestFull && replacement?.takesAllThatCameBack === true;
+  /** The queue gives what came back before all else: there may be more of it until something else comes. */
+  get #isTakingOn(): boolean {
+    return this.#cameBack === true && this.#options.replacement?.takesAllThatCameBack === true;
   }
 
   /** What is settled and not yet acked is not counted, so this is never said too early. */

@@ -20,8 +20,8 @@ export interface Unsettled {
   readonly leftover: number;
   /** The newest consumer has used up its credit: nothing is on its way to it. */
   readonly isNewestFull: boolean;
-  /** More of what another member gave back may wait in the queue, where this member must be given all of it. */
-  readonly mayMoreHaveComeBack: boolean;
+  /** What came last had been given back by another member, and this one must be given all that was. */
+  readonly isTakingOn: boolean;
 }
 
 /**

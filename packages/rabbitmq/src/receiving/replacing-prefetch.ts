@@ -10,9 +10,9 @@ import {
 const growBy = 1.5;
 const shrinkBy = 0.6;
 
-/** How many more of what came back to take at once: so many times what is held, and so many at least. */
-const stepBy = 3;
-const leastStep = 256;
+/** How many more of what came back to take at first, and so many times that with each step. */
+const firstStep = 64;
+const stepBy = 1.5;
 
 /**
  * For what one consumer reads alone: a stream, or a queue with a single active consumer. The first
@@ -28,8 +28,8 @@ export class ReplacingPrefetch implements PrefetchPolicy {
   #current: number;
   /** There is more to read than the first consumer may. */
   #isBusy = false;
-  /** The consumer that reads now was begun to see whether more has come back. */
-  #isProbe = false;
+  /** How many more of what came back to take next; 0: to see whether there is more. */
+  #step = 0;
 
   constructor(limits: PrefetchLimits) {
     this.#prefetch = limits.prefetch;
@@ -48,7 +48,7 @@ export class ReplacingPrefetch implements PrefetchPolicy {
     this.#sizes.arrived(bodyBytes);
   }
 
-  change({ all, leftover, mayMoreHaveComeBack }: Unsettled): PrefetchChange {
+  change({ all, leftover, isNewestFull, isTakingOn }: Unsettled): PrefetchChange {
     if (!this.#sizes.isKnown) return undefined;
     const wanted = Math.max(1, Math.min(this.#prefetch, this.#sizes.fitting));
     // All that was let in may still come, and what came stays until it is settled.
@@ -56,7 +56,7 @@ export class ReplacingPrefetch implements PrefetchPolicy {
     this.#isBusy ||= all >= this.first;
     const isMuchMore = free > this.#current * growBy && free * 2 >= wanted - this.#current;
     if (this.#isBusy && isMuchMore) return this.#replace(free);
-    if (mayMoreHaveComeBack) return this.#takeMore(all);
+    if (isTakingOn) return isNewestFull ? this.#takeMore() : undefined;
     const isTooMuch = Math.min(this.#most, this.#sizes.fitting) < this.#current * shrinkBy;
     return isTooMuch && Math.max(1, free) < this.#current ? this.#replace(Math.max(1, free)) : undefined;
   }
@@ -64,20 +64,19 @@ export class ReplacingPrefetch implements PrefetchPolicy {
   /**
    * What came back may be more than is wanted, and is taken all the same: whoever gave it back
    * held it within the same bounds. One more shows whether there is more, and only then
-   * many more are let in, up to half of the bytes that are wanted. Few large steps, since each leaves
-   * a consumer behind, and the broker returns what they hold in their order for up to 32 of
-   * them only (the order of a small map in Erlang).
+   * many more are let in, up to half of the bytes that are wanted. Few and growing steps, since each
+   * leaves a consumer behind, and the broker returns what they hold in their order for up to
+   * 32 of them only (the order of a small map in Erlang).
    */
-  #takeMore(all: number): PrefetchChange {
-    const probed = this.#isProbe;
-    const many = Math.min(Math.max(leastStep, all * stepBy), this.#sizes.fitting >> 1);
-    const change = this.#replace(probed ? Math.max(1, many) : 1);
-    this.#isProbe = !probed;
+  #takeMore(): PrefetchChange {
+    const step = this.#step;
+    const change = this.#replace(Math.max(1, Math.min(step, this.#sizes.fitting >> 1)));
+    this.#step = step === 0 ? firstStep : Math.ceil(step * stepBy);
     return change;
   }
 
   #replace(prefetch: number): PrefetchChange {
-    this.#isProbe = false;
+    this.#step = 0;
     this.#current = prefetch;
     return { replace: prefetch };
   }

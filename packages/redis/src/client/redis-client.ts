@@ -39,8 +39,13 @@ function withoutArguments(cause: unknown): unknown {
  * A client that makes one connection and never reconnects by itself: core repeats what
  * is worth repeating, and ioredis repeating it too could store a message twice.
  * `silenceMs`: how long the server may owe an answer before the connection counts as lost.
+ * `isReader`: one of many to a server that another connection has looked at already.
  */
-export function createClient(settings: Settings, silenceMs: number): RedisClient {
+export function createClient(
+  settings: Settings,
+  silenceMs: number,
+  { isReader = false }: { readonly isReader?: boolean } = {},
+): RedisClient {
   const { replyMapping: _, ...given } = settings.client ?? {};
   const common: Omit<VendorOptions, "replyMapping"> = {
     ...given,
@@ -56,6 +61,7 @@ export function createClient(settings: Settings, silenceMs: number): RedisClient
     reconnectOnError: null,
     connectTimeout: settings.connectTimeoutMs,
     socketTimeout: silenceMs,
+    ...(isReader ? { enableReadyCheck: false, disableClientInfo: true } : {}),
     connectionName: settings.connectionName,
     ...(settings.username === undefined ? {} : { username: settings.username }),
     ...(settings.password === undefined ? {} : { password: settings.password }),
@@ -117,6 +123,7 @@ function gaveUp(signal: AbortSignal): MessagingError {
     "UNREACHABLE",
     "Redis did not answer before the attempt to connect was given up.",
     {
+      remedy: "Check its address and the network, or raise `connectTimeoutMs`.",
       cause: signal.reason,
     },
   );

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Argument, command, createClient, open, type RedisClient } from "../client/redis-client.ts";
 import type { RawEntry } from "../client/scripts/claim.ts";
 import type { Settings } from "../options.ts";
+import { openingTurns } from "./opening-turns.ts";
 import { readInTurns } from "./read-in-turns.ts";
 
 /** Beyond this, a read without news returns, so that everything else gets its turn: milliseconds. */
@@ -20,15 +21,13 @@ export class BlockingReader {
 
   static async open(settings: Settings, commands: RedisClient, signal: AbortSignal): Promise<BlockingReader> {
     const blockMs = Math.min(longestBlockMs, Math.ceil(settings.leaseMs / 3));
-    const client = createClient(settings, blockMs + settings.responseTimeoutMs);
-    await open(client, signal);
-    if (client.stream !== undefined) readInTurns(client.stream);
-    return new BlockingReader(
-      client,
-      commands,
-      blockMs,
-      settings.cluster ? undefined : await clientId(client),
-    );
+    return openingTurns.run(async () => {
+      const client = createClient(settings, blockMs + settings.responseTimeoutMs, { isReader: true });
+      await open(client, signal);
+      if (client.stream !== undefined) readInTurns(client.stream);
+      const id = settings.cluster ? undefined : await clientId(client);
+      return new BlockingReader(client, commands, blockMs, id);
+    });
   }
 
   private constructor(client: RedisClient, commands: RedisClient, blockMs: number, id: number | undefined) {

@@ -1,6 +1,7 @@
 import { SNSClient } from "@aws-sdk/client-sns";
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import type { Settings } from "../options.ts";
+import { ServerTime } from "./server-time.ts";
 
 /** Beyond its own wait, how long a long poll may take before it is given up, in milliseconds. */
 const pollGraceMs = 5_000;
@@ -17,6 +18,7 @@ export interface Clients {
   readonly receiving: SQSClient;
   /** What a user may want: the clients for sending. */
   readonly native: { readonly sqs: SQSClient; readonly sns: SNSClient };
+  readonly time: ServerTime;
   destroy(): void;
 }
 
@@ -33,9 +35,12 @@ export function createClients(settings: Settings): Clients {
   const polling = configuration(settings, waitSeconds * 1_000 + pollGraceMs, 3);
   const receiving = sqsClient ?? kept(new SQSClient(polling));
   const sns = snsClient ?? kept(new SNSClient(sending));
+  const time = new ServerTime();
+  for (const client of new Set([sqs, receiving])) time.follow(client);
   return {
     sns,
     sqs,
+    time,
     receiving,
     native: { sqs, sns },
     destroy: () => {

@@ -4,18 +4,20 @@ const assumedMessages = 32;
 const inertia = 15 / 16;
 
 /**
- * How many messages fit into a prefetch in bytes. Pub/Sub tells no sizes beforehand, so it is
- * judged by what came lately: a larger message raises the estimate at once, smaller ones
+ * How many messages fit into a prefetch in bytes. For brokers that tell no sizes beforehand: it is
+ * judged by what came lately. A larger message raises the estimate at once, smaller ones
  * lower it by and by.
  */
 export class PrefetchEstimate {
   readonly #maxBytes: number;
   #messageBytes: number | undefined;
 
+  /** @param maxBytes what may be held */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
+  /** A message has come that takes so many bytes. */
   arrived(bytes: number): void {
     const before = this.#messageBytes ?? bytes;
     this.#messageBytes = bytes >= before ? bytes : before * inertia + bytes * (1 - inertia);

@@ -1,5 +1,5 @@
 import { utf8Length } from "../runtime/utf8-length.ts";
-import type { WireMessage } from "../spi/message.ts";
+import type { WireMessage } from "./message.ts";
 
 /** Names and values of all headers, in bytes, and what the broker adds to each. */
 export function headerBytes(headers: Readonly<Record<string, string>>, overheadBytes = 0): number {
