@@ -18,6 +18,7 @@
 //         +0.5    redrives of shared dead-letter queues, removals while nobody runs, what is put off waits on the broker
 //         +1.0    what was let go comes first in its key, bounds on what waits that grow, watermarks tried again, the broker's time
 //         +0.9    publishes that are what they were at the call, middleware that is refused, bytes from acceptance on
+//         +0.9    a remedy for every error, options that mean nothing refused, reports of one line
 //         +1.0    requests answered outside of middleware, breakers that tell outages from bad messages, closings cut short
 //   spi     5 kB   as it was first measured
 //         +3.0    what log adapters share: partition buffers, delay tiers, the forwarder of due messages
@@ -29,7 +30,7 @@ export default [
     name: "@waybill/core, everything",
     path: "packages/core/dist/index.js",
     import: "*",
-    limit: "48.0 kB",
+    limit: "50.6 kB",
     brotli: true,
   },
   {

@@ -57,4 +57,22 @@ export const knownPrograms: readonly Program[] = [
       { do: "pass", ms: 61_000 },
     ],
   },
+  // A handler puts its message off in the very turn in which its connection is lost.
+  {
+    settings: {
+      ...settings,
+      maxAttempts: 1,
+      destinations: [3],
+      clients: 1,
+      members: 1,
+      middlewareMs: 0,
+      unhurried: false,
+    },
+    commands: [
+      { ...keyed, count: 1, outcomes: [{ is: "postpone", delayMs: 100 }] },
+      { do: "latency", client: 0, ms: 0 },
+      { do: "cut", client: 0 },
+      { do: "pass", ms: 61_000 },
+    ],
+  },
 ];
