@@ -31,8 +31,7 @@ export async function explore({ programs, seed, variant, path, endsAtFirst }: Ex
   const began = Date.now();
   const failed = new Set<Variant>();
   const share = Math.ceil(programs / variants.length);
-  if (path === undefined)
-    for (const each of variants) if (await isKnownFailing(each)) failed.add(each);
+  if (path === undefined) for (const each of variants) if (await isKnownFailing(each)) failed.add(each);
   // In rounds, so that each variant has a turn soon.
   for (let done = 0; done < share; done += roundPrograms) {
     for (const each of variants) {

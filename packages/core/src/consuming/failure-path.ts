@@ -22,6 +22,7 @@ import {
 import type { AttemptMemory } from "./attempt-memory.ts";
 import { copyOf } from "./failed-copy.ts";
 import { decideFailure, type FailureDecision, type FailureFacts } from "./failure-decision.ts";
+import { failureHeaders } from "./failure-headers.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { reducedForm, subjectOf } from "./refused-dead-letter.ts";
 import { sourceText } from "./source-text.ts";
@@ -207,13 +208,13 @@ export class FailurePath {
    * for what it is goes there in a reduced form, or is let go of: see `RefusalSubject`.
    */
   async #deadLetter(delivery: InFlightDelivery, error: unknown, stored: NextStep): Promise<NextStep> {
-    const { deadLetter, clock, signal, driver, onError } = this.#context;
+    const { address, deadLetter, clock, signal, driver, onError } = this.#context;
     if (deadLetter === undefined) return ack;
     // Not to vanish by the original's time to live.
     const whole = copyOf(delivery, {
       delayMs: 0,
       expiresAt: undefined,
-      headers: { ...delivery.headers, ...this.#failureHeaders(delivery, error) },
+      headers: { ...delivery.headers, ...failureHeaders(delivery, error, address, clock.now()) },
     });
     let message = whole;
     let isOwnFault = false;
@@ -231,7 +232,12 @@ export class FailurePath {
         if (subject !== "destination") {
           const { headers, message: original } = delivery;
           const form = { headers, body: original.body };
-          const reduced = reducedForm(form, message, this.#failureHeaders(delivery, error), refusal);
+          const reduced = reducedForm(
+            form,
+            message,
+            failureHeaders(delivery, error, address, clock.now()),
+            refusal,
+          );
           if (reduced !== undefined) {
             message = copyOf(delivery, { delayMs: 0, expiresAt: undefined, ...reduced });
             continue;
@@ -259,23 +265,6 @@ export class FailurePath {
       await sleep(clock, pauseMs, signal);
       if (signal.aborted || delivery.lost) return leave;
     }
-  }
-
-  #failureHeaders(delivery: InFlightDelivery, error: unknown): Record<string, string> {
-    const { address, clock } = this.#context;
-    const now = clock.now();
-    const headers: Record<string, string> = {
-      ...redriveMark(delivery.markedHeaders),
-      [deadLetterHeaders.source]: address.name,
-      [deadLetterHeaders.attempts]: String(delivery.attempt),
-      [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),
-      [deadLetterHeaders.lastFailedAt]: String(now),
-      [deadLetterHeaders.errorCode]: codeOf(error),
-      [deadLetterHeaders.errorMessage]: errorText(error),
-    };
-    if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
-    if (delivery.message.key !== undefined) headers[deadLetterHeaders.key] = delivery.message.key;
-    return headers;
   }
 
   /** Nobody loses a message in silence. */
