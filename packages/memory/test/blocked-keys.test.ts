@@ -1,11 +1,10 @@
 import {
-  type AnyQueue,
   type Client,
-  type ConsumeOptions,
   connect,
   deadLetterOf,
   type Feature,
   NonRetryableError,
+  type QueueContract,
   queue,
   type Subscription,
 } from "@waybill/core";
@@ -44,7 +43,7 @@ function stage() {
     return connect(watched, { clock, logger: false, onError: ({ code }) => warned.push(code) });
   };
   const begin = async (
-    options: Omit<ConsumeOptions, "deadLetter"> & { readonly deadLetter?: AnyQueue } = {},
+    options: { readonly deadLetter?: QueueContract<Job> } = {},
   ): Promise<{ client: Client<Feature>; subscription: Subscription }> => {
     const client = (await connected()) as unknown as Client<Feature>;
     const subscription = await client.consume(

@@ -208,16 +208,13 @@ export class FailurePath {
    * for what it is goes there in a reduced form, or is let go of: see `RefusalSubject`.
    */
   async #deadLetter(delivery: InFlightDelivery, error: unknown, stored: NextStep): Promise<NextStep> {
-    const { deadLetter, clock, signal, driver, onError } = this.#context;
+    const { address, deadLetter, clock, signal, driver, onError } = this.#context;
     if (deadLetter === undefined) return ack;
     // Not to vanish by the original's time to live.
     const whole = copyOf(delivery, {
       delayMs: 0,
       expiresAt: undefined,
-      headers: {
-        ...delivery.headers,
-        ...failureHeaders(this.#context.address, delivery, error, clock.now()),
-      },
+      headers: { ...delivery.headers, ...failureHeaders(delivery, error, address, clock.now()) },
     });
     let message = whole;
     let isOwnFault = false;
@@ -238,7 +235,7 @@ export class FailurePath {
           const reduced = reducedForm(
             form,
             message,
-            failureHeaders(this.#context.address, delivery, error, clock.now()),
+            failureHeaders(delivery, error, address, clock.now()),
             refusal,
           );
           if (reduced !== undefined) {
