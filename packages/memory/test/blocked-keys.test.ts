@@ -1,10 +1,11 @@
 import {
+  type AnyQueue,
   type Client,
+  type ConsumeOptions,
   connect,
   deadLetterOf,
   type Feature,
   NonRetryableError,
-  type QueueContract,
   queue,
   type Subscription,
 } from "@waybill/core";
@@ -43,7 +44,7 @@ function stage() {
     return connect(watched, { clock, logger: false, onError: ({ code }) => warned.push(code) });
   };
   const begin = async (
-    options: { readonly deadLetter?: QueueContract<Job> } = {},
+    options: Omit<ConsumeOptions, "deadLetter"> & { readonly deadLetter?: AnyQueue } = {},
   ): Promise<{ client: Client<Feature>; subscription: Subscription }> => {
     const client = (await connected()) as unknown as Client<Feature>;
     const subscription = await client.consume(

@@ -5,23 +5,23 @@ import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import { redriveMark } from "./attempt-headers.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
-/** Why and where a message was dead-lettered, as its copy is to tell. `now`: milliseconds since the epoch. */
+/** What a dead-lettered message carries to tell of its failure, the same on every broker. `now`: milliseconds since the epoch. */
 export function failureHeaders(
-  { message, attempt, firstFailedAt, markedHeaders }: InFlightDelivery,
+  address: Address,
+  delivery: InFlightDelivery,
   error: unknown,
-  from: Address,
   now: number,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    ...redriveMark(markedHeaders),
-    [deadLetterHeaders.source]: from.name,
-    [deadLetterHeaders.attempts]: String(attempt),
-    [deadLetterHeaders.firstFailedAt]: String(firstFailedAt ?? now),
+    ...redriveMark(delivery.markedHeaders),
+    [deadLetterHeaders.source]: address.name,
+    [deadLetterHeaders.attempts]: String(delivery.attempt),
+    [deadLetterHeaders.firstFailedAt]: String(delivery.firstFailedAt ?? now),
     [deadLetterHeaders.lastFailedAt]: String(now),
     [deadLetterHeaders.errorCode]: codeOf(error),
     [deadLetterHeaders.errorMessage]: errorText(error),
   };
-  if (from.group !== undefined) headers[deadLetterHeaders.group] = from.group;
-  if (message.key !== undefined) headers[deadLetterHeaders.key] = message.key;
+  if (address.group !== undefined) headers[deadLetterHeaders.group] = address.group;
+  if (delivery.message.key !== undefined) headers[deadLetterHeaders.key] = delivery.message.key;
   return headers;
 }

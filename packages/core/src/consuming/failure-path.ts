@@ -1,5 +1,5 @@
 import type { AfterDeadLetter } from "../api/failure-policy.ts";
-import { errorText } from "../errors/error-text.ts";
+import { errorText, sentence } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { codeOf, readError } from "../errors/read-error.ts";
 import { remembered } from "../errors/remembered.ts";
@@ -208,13 +208,16 @@ export class FailurePath {
    * for what it is goes there in a reduced form, or is let go of: see `RefusalSubject`.
    */
   async #deadLetter(delivery: InFlightDelivery, error: unknown, stored: NextStep): Promise<NextStep> {
-    const { address, deadLetter, clock, signal, driver, onError } = this.#context;
+    const { deadLetter, clock, signal, driver, onError } = this.#context;
     if (deadLetter === undefined) return ack;
     // Not to vanish by the original's time to live.
     const whole = copyOf(delivery, {
       delayMs: 0,
       expiresAt: undefined,
-      headers: { ...delivery.headers, ...failureHeaders(delivery, error, address, clock.now()) },
+      headers: {
+        ...delivery.headers,
+        ...failureHeaders(this.#context.address, delivery, error, clock.now()),
+      },
     });
     let message = whole;
     let isOwnFault = false;
@@ -235,7 +238,7 @@ export class FailurePath {
           const reduced = reducedForm(
             form,
             message,
-            failureHeaders(delivery, error, address, clock.now()),
+            failureHeaders(this.#context.address, delivery, error, clock.now()),
             refusal,
           );
           if (reduced !== undefined) {
@@ -293,8 +296,4 @@ export class FailurePath {
       ),
     );
   }
-}
-
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

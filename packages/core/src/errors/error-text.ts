@@ -68,3 +68,8 @@ function sayingOfMembers(value: unknown): string {
   }
   return shown.join(", ");
 }
+
+/** With a full stop, where there is none. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
