@@ -195,7 +195,7 @@ describe("a retry", () => {
     expect(driver.consumer().settled.sort()).toEqual(["ack 1", "retry 2 after 0", "retry 3 after 0"]);
   });
 
-  it("is made as `retryable` says, and a `retryable` that throws says yes", async () => {
+  it("is made as `isRetryable` says, and one that throws says yes", async () => {
     const { client, driver, clock } = await connected();
     const retryable = (error: unknown) => {
       if ((error as Error).message === "3") throw new Error("the policy failed");

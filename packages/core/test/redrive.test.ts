@@ -29,7 +29,7 @@ const backlog = (count: number | undefined): Script => ({
   inspect: () => (count === undefined ? {} : { backlog: count }),
 });
 
-/** A redrive under way, with these deadLettered delivered to it. */
+/** A redrive under way, with these dead-lettered messages delivered to it. */
 async function redriving(
   bench: Workbench,
   options: Parameters<Workbench["client"]["redrive"]>[1],
@@ -314,7 +314,7 @@ describe("a redrive", () => {
     expect(await report).toEqual({ seen: 2, redriven: 2, ofOthers: 0, complete: true });
   });
 
-  it("that cannot bring a deadLettered back says why, and leaves the dead-lettered message", async () => {
+  it("that cannot bring a message back says why, and leaves the dead-lettered message", async () => {
     const bench = await connected({
       ...backlog(2),
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("NOT_FOUND") })),
@@ -366,7 +366,7 @@ describe("a redrive", () => {
     expect(await report).toEqual({ seen: 1, redriven: 1, ofOthers: 0, complete: false });
   });
 
-  it("is not seen by the client's own middleware, whose deduplication would lose deadLettered", async () => {
+  it("is not seen by the client's own middleware, whose deduplication would lose messages", async () => {
     const bench = await connected(backlog(1), {
       middleware: { handle: [deduplicate({ store: memoryDeduplicationStore() })] },
     });

@@ -60,7 +60,7 @@ test("subscriptions and inboxes end with their connection", async () => {
   await expect(publish(topic("t"), "x")).rejects.toSatisfy(MessagingError.isInstance);
 });
 
-test("closing consumers back what was prefetched, uncounted, and twice is as good as once", async () => {
+test("a closing consumer hands back what was prefetched, uncounted, and twice is as good as once", async () => {
   const { ensure, publish, consume, connect, connection } = await workbench();
   await ensure(queue("q"));
   await publish(queue("q"), "1", "2");

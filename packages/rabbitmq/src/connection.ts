@@ -19,7 +19,7 @@ import type { Channel, ChannelModel } from "amqplib";
 import { Control } from "./client/control.ts";
 import { KnownExchanges } from "./client/known-exchanges.ts";
 import { destroySocket, openConnection } from "./client/node-connection.ts";
-import { type ConsumerOptions, RabbitmqConsumer } from "./consumer.ts";
+import { RabbitmqConsumer } from "./consumer.ts";
 import { Delays } from "./delays/delays.ts";
 import { Backfill } from "./groups/backfill.ts";
 import { type HandBack, nackCounts } from "./groups/hand-back.ts";
@@ -30,6 +30,8 @@ import { liveName, pastName, queueName, streamName, waitingName } from "./naming
 import type { Settings } from "./options.ts";
 import { RabbitmqPublisher } from "./publisher.ts";
 import { behindByPriority, hasActivePriorities } from "./receiving/active-consumer.ts";
+import type { ConsumerOptions } from "./receiving/consumer-options.ts";
+import type { GivenBack } from "./receiving/given-back.ts";
 import { streamReading } from "./receiving/stream-reading.ts";
 import { RabbitmqTopology } from "./topology.ts";
 
@@ -39,6 +41,7 @@ const closeTimeoutMs = 5_000;
 /** What outlives a connection. */
 export interface DriverMemory {
   readonly uncounted: UncountedDeliveries;
+  readonly givenBack: GivenBack;
 }
 
 /**
@@ -134,9 +137,8 @@ export class RabbitmqConnection implements Connection {
   async #consume({ address, start, prefetch, prefetchBytes }: Source): Promise<Consumer> {
     const { retained } = address;
     const handBack = this.#handBackTo(address);
-    const { uncounted } = this.#memory;
     const replacement = this.#replaces(address) ? behindByPriority : undefined;
-    const plain = { prefetch, prefetchBytes, consume: {}, replacement, handBack, uncounted, retained };
+    const plain = { prefetch, prefetchBytes, consume: {}, replacement, handBack, retained, ...this.#memory };
     switch (address.kind) {
       case "queue":
         return this.#start({ ...plain, queue: queueName(address), notes: this.#notesOf(address) });

@@ -9,14 +9,13 @@ import {
   systemClock,
   within,
 } from "@waybill/core/spi";
-import type { Channel, ConsumeMessage, Options } from "amqplib";
+import type { Channel, ConsumeMessage } from "amqplib";
 import { byTag } from "./client/by-tag.ts";
 import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
 import { cancelled, channelLost, consumerClosed } from "./errors.ts";
-import { type HandBack, handBackCopies, nackAll } from "./groups/hand-back.ts";
-import type { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
-import type { WaitingNotes } from "./groups/waiting-notes.ts";
-import { ChannelConsumers, type Replacement } from "./receiving/channel-consumers.ts";
+import { handBackCopies, nackAll } from "./groups/hand-back.ts";
+import { ChannelConsumers } from "./receiving/channel-consumers.ts";
+import type { ConsumerOptions } from "./receiving/consumer-options.ts";
 
 /** How long the broker may take to answer while a consumer closes. */
 const closeTimeoutMs = 15_000;
@@ -26,31 +25,6 @@ const closeTimeoutMs = 15_000;
  * of the prefetch: an ack for many costs a quorum queue one entry of its log.
  */
 const ackShare = 8;
-
-export interface ConsumerOptions {
-  readonly queue: string;
-  readonly prefetch: number;
-  /** The most bytes to have the broker push, as far as it can be told. */
-  readonly prefetchBytes: number;
-  readonly consume: Options.Consume;
-  /** For what one consumer reads alone, where another may take its place with another prefetch. */
-  readonly replacement?: Replacement | undefined;
-  /**
-   * How it hands back what is unsettled. Where only one member of the group is active
-   * it must be by closing the channel: what such a member gives back must be in the
-   * queue before the next one becomes active (seen on 4.0: after `basic.cancel` the
-   * next member is given what follows, and what comes back is delivered behind that).
-   */
-  readonly handBack: HandBack;
-  /** What members of an ordered group leave each other to know of retries that wait. */
-  readonly notes?: WaitingNotes | undefined;
-  /** What this process knows of deliveries that do not count. */
-  readonly uncounted: UncountedDeliveries;
-  /** Whether the topic keeps its messages, so that a delivery has a place in it. */
-  readonly retained: boolean;
-  /** For a message that is not to be handed out: `true` acks it here. */
-  readonly skip?: (delivery: RabbitmqDelivery) => boolean;
-}
 
 /** Consumes one queue on a channel of its own. */
 export class RabbitmqConsumer implements Consumer {
@@ -89,6 +63,7 @@ export class RabbitmqConsumer implements Consumer {
     const mayAdd = !(this.#autoAck || exclusive || special || options.handBack.how === "close");
     this.#consumers = new ChannelConsumers(channel, {
       ...options,
+      cameBack: options.replacement?.takesAllThatCameBack ? options.givenBack.of(options.queue) : 0,
       mayAdd,
       onMessage: this.#onMessage,
     });
@@ -214,6 +189,8 @@ export class RabbitmqConsumer implements Consumer {
   #lose(cause: unknown): void {
     if (this.#dead) return;
     this.#dead = true;
+    const { mayHold } = this.#consumers;
+    if (mayHold !== undefined) this.#options.givenBack.note(this.#options.queue, mayHold);
     clearImmediate(this.#ackLater);
     this.#acking?.resolve(false);
     this.#acking = undefined;

@@ -5,6 +5,7 @@ import { classify } from "./errors.ts";
 import { UncountedDeliveries } from "./groups/uncounted-deliveries.ts";
 import { naming } from "./naming.ts";
 import { type RabbitmqOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
+import { GivenBack } from "./receiving/given-back.ts";
 
 export type { RabbitmqOptions } from "./options.ts";
 
@@ -24,7 +25,10 @@ export const adapter: Adapter = {
 };
 
 function driverWith(settings: Settings): Driver<RabbitmqCapabilities> {
-  const memory: DriverMemory = { uncounted: new UncountedDeliveries() };
+  const memory: DriverMemory = {
+    uncounted: new UncountedDeliveries(),
+    givenBack: new GivenBack(),
+  };
   return {
     specVersion: "1",
     name: "rabbitmq",

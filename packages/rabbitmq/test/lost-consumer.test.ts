@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { RabbitmqConsumer } from "../src/consumer.ts";
 import { endOfPast, PastFirst } from "../src/groups/past-first.ts";
 import { UncountedDeliveries } from "../src/groups/uncounted-deliveries.ts";
+import { GivenBack } from "../src/receiving/given-back.ts";
 
 const call: Call = { signal: new AbortController().signal };
 type Deliver = (message: ConsumeMessage | null) => void;
@@ -35,6 +36,7 @@ async function consumer(queue = "jobs") {
     prefetchBytes: 64_000_000,
     handBack: { how: "nack" },
     uncounted: new UncountedDeliveries(),
+    givenBack: new GivenBack(),
     retained: true,
   });
   await amqp.start();

@@ -114,7 +114,7 @@ export const fidelity = suite("fidelity", [
   },
   {
     id: "edge-case-header-values",
-    title: "Eighteen edgeCase header values come back as they were.",
+    title: "Eighteen odd header values come back as they were.",
     guarantee: "G13",
     async run(context) {
       const client = await context.connect();
@@ -131,7 +131,7 @@ export const fidelity = suite("fidelity", [
   {
     id: "edge-case-header-names",
     title:
-      "Eighteen edgeCase header names come back as they were, or are refused as INVALID_HEADER; none is dropped.",
+      "Eighteen odd header names come back as they were, or are refused as INVALID_HEADER; none is dropped.",
     guarantee: "G13",
     async run(context) {
       const client = await context.connect();

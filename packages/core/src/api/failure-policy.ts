@@ -18,14 +18,14 @@ export interface RetryPolicy {
   readonly maxAttempts?: number | undefined;
   /**
    * Or a function of the attempt that failed (1, 2, …) and its error, in milliseconds; 0 is at once. Where
-   * it answers with what cannot be waited (more than a day and than the broker can delay, no number, a promise), 1 s is
+   * it returns what cannot be waited (more than a day and than the broker can delay, no number, a promise), 1 s is
    * waited, and `onError` is told once.
    */
   readonly backoff?: (Backoff | ((attempt: number, error: unknown) => number)) | undefined;
   /**
    * Whether another attempt makes sense. Default: not for a `NonRetryableError` or
    * another MessagingError that says it is not retryable; yes for all else, and where a function of
-   * yours throws or answers with a promise, of which `onError` is told once.
+   * yours throws or returns a promise, of which `onError` is told once.
    */
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
 }

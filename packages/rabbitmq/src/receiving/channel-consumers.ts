@@ -49,6 +49,8 @@ export class ChannelConsumers {
   /** Whether the newest delivery is not the first one of its message. Unknown until one has come. */
   #cameBack: boolean | undefined;
   #replaced = 0;
+  /** The prefetch of the consumer that was begun last. */
+  #newestPrefetch = 0;
   /** At most one change is under way. */
   #changing: Promise<void> | undefined;
   #stopped = false;
@@ -67,6 +69,14 @@ export class ChannelConsumers {
 
   get started(): boolean {
     return this.#live.length > 0;
+  }
+
+  /** How many the broker may have given and has not been told of, at most; `undefined` where this member was given none at all. */
+  get mayHold(): number | undefined {
+    if (!this.#options.replacement?.takesAllThatCameBack || this.#cameBack === undefined) return undefined;
+    const newest = this.#live.at(-1);
+    const came = newest === undefined ? 0 : (this.#unsettledOf.get(newest.tag) ?? 0);
+    return this.#unsettled + Math.max(0, this.#newestPrefetch - came);
   }
 
   start(): Promise<void> {
@@ -162,6 +172,7 @@ export class ChannelConsumers {
   async #add(most: number, consume = this.#options.consume): Promise<void> {
     const { queue, onMessage } = this.#options;
     const prefetch = Math.min(most, mostPrefetch);
+    this.#newestPrefetch = prefetch;
     // Both on their way at once: one round trip.
     const prefetching = consume.noAck === true ? undefined : this.#channel.prefetch(prefetch);
     const consuming = this.#channel.consume(queue, onMessage, consume);

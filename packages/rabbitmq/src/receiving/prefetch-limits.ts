@@ -11,6 +11,8 @@ export interface PrefetchLimits {
   readonly prefetch: number;
   /** In bytes. */
   readonly prefetchBytes: number;
+  /** What came back to the queue, to be taken on at once, in messages. */
+  readonly cameBack?: number | undefined;
 }
 
 /** What there is on the channel, in messages. */

@@ -35,7 +35,7 @@ export class ReplacingPrefetch implements PrefetchPolicy {
     this.#prefetch = limits.prefetch;
     this.#most = limits.prefetch;
     this.#sizes = new SizeEstimate(limits);
-    this.first = this.#sizes.first;
+    this.first = Math.max(this.#sizes.first, limits.cameBack ?? 0);
     this.#current = this.first;
   }
 
