@@ -73,7 +73,7 @@ export class ChannelConsumers {
 
   /** How many the broker may have given and has not been told of, at most; `undefined` where this member was given none at all. */
   get mayHold(): number | undefined {
-    if (!this.#options.replacement?.takesAllThatCameBack || this.#cameBack === undefined) return undefined;
+    if (!this.#takesAllThatCameBack || this.#cameBack === undefined) return undefined;
     const newest = this.#live.at(-1);
     const came = newest === undefined ? 0 : (this.#unsettledOf.get(newest.tag) ?? 0);
     return this.#unsettled + Math.max(0, this.#newestPrefetch - came);
@@ -112,7 +112,7 @@ export class ChannelConsumers {
    * (`returns` of `rabbit_fifo` 4.0). `turn` resolves once all has come that the broker had sent before.
    */
   async takeAllThatCameBack(turn: () => Promise<void>): Promise<void> {
-    if (this.#options.replacement?.takesAllThatCameBack !== true || this.#cameBack === false) return;
+    if (!this.#takesAllThatCameBack || this.#cameBack === false) return;
     do {
       await this.#changing;
       await turn();
@@ -190,9 +190,13 @@ export class ChannelConsumers {
     return leftover;
   }
 
+  get #takesAllThatCameBack(): boolean {
+    return this.#options.replacement?.takesAllThatCameBack === true;
+  }
+
   /** The queue gives what came back before all else: there may be more of it until something else comes. */
   get #isTakingOn(): boolean {
-    return this.#cameBack === true && this.#options.replacement?.takesAllThatCameBack === true;
+    return this.#cameBack === true && this.#takesAllThatCameBack;
   }
 
   /** What is settled and not yet acked is not counted, so this is never said too early. */
