@@ -2,6 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MessagingError, PostponedError, queue } from "../src/index.ts";
+import { redeliveriesOnTrial } from "../src/consuming/handed-back-marks.ts";
+import type { CloseConsumerOptions } from "../src/spi/driver.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, gate, never, values } from "./workbench.ts";
 
@@ -601,6 +603,128 @@ describe("a message whose count has reached the limit", () => {
     expect(running[0]).toBeLessThan(5);
     expect(driver.consumers).toHaveLength(2);
     expect(driver.consumer().prefetches).toEqual([200]);
+  });
+});
+
+describe("a message whose count has reached the limit, where a count that it is handed back with is kept", () => {
+  const capabilities = { handBack: { how: "native", keepsAttempt: true, maxDelayMs: 60_000 } } as const;
+  const retry = { maxAttempts: 3 };
+  const counted = (value: number, redeliveries: number, more: object = {}) =>
+    delivery(value, { id: String(value), redeliveries, ...more });
+  const onTrial = (value: number, losses = 0) => counted(value, redeliveriesOnTrial(losses));
+  const givenWith = (consumer: { closedWith: CloseConsumerOptions | undefined }) =>
+    [...(consumer.closedWith?.delayed ?? [])].map(([message, { redeliveries }]) => [message.id, redeliveries]);
+
+  it.each([3, 8, 20, 1_000])("is marked and run alone, though it came %i times before", async (redeliveries) => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const attempts: number[] = [];
+    await client.consume(Jobs, { retry }, (_value, { attempt }) => void attempts.push(attempt));
+    driver.consumer().deliver(counted(1, redeliveries), delivery(2));
+    await clock.pass(100);
+    expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([
+      ["1", redeliveriesOnTrial(0)],
+    ]);
+    expect(driver.consumer().source.prefetch).toBe(1);
+    driver.consumer().deliver(onTrial(1));
+    await clock.pass(100);
+    expect(attempts).toEqual([3]);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+    expect(driver.consumer().source.prefetch).toBe(100);
+  });
+
+  it("is run alone once more after its process was lost with it, and given up after the second", async () => {
+    for (const losses of [0, 1, 2, 7]) {
+      const { client, driver, clock } = await connected({ capabilities });
+      const seen: number[] = [];
+      await client.consume(Jobs, { retry }, (value) => void seen.push(value));
+      driver.consumer().deliver(onTrial(1, losses));
+      await clock.pass(100);
+      driver.consumer().deliver(onTrial(1, losses));
+      await clock.pass(100);
+      expect(seen).toEqual(losses < 2 ? [1] : []);
+      expect(values(driver.sent("jobs..dead"))).toEqual(losses < 2 ? [] : [1]);
+    }
+  });
+
+  it("is not held to account for connections that were lost here, whoever has it next", async () => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(counted(1, 5));
+    await clock.pass(100);
+    for (let losses = 0; losses < 4; losses++) {
+      driver.consumer().deliver(onTrial(1, losses));
+      await clock.pass(100);
+      expect(handler.began).toHaveLength(losses + 1);
+      driver.connection.hooks.lost(lost);
+      handler.end(1);
+      await clock.pass(10_000);
+    }
+    driver.consumer().deliver(onTrial(1, 4));
+    await clock.pass(100);
+    const closing = client.close({ timeoutMs: 0 });
+    await clock.pass(20_000);
+    await closing;
+    expect(givenWith(driver.consumer())).toEqual([["1", redeliveriesOnTrial(0)]]);
+    expect(driver.sent("jobs..dead")).toEqual([]);
+  });
+
+  it("is handed back as it came when its subscription closes while it runs alone", async () => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(onTrial(1, 1));
+    await clock.pass(100);
+    driver.consumer().deliver(onTrial(1, 1));
+    await clock.pass(100);
+    expect(handler.running).toBe(1);
+    const closing = client.close({ timeoutMs: 10 });
+    await clock.pass(20_000);
+    await closing;
+    expect(givenWith(driver.consumer())).toEqual([["1", redeliveriesOnTrial(1)]]);
+  });
+
+  it("waits for its own mark when another comes in its place", async () => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { retry }, handler.handler);
+    driver.consumer().deliver(counted(1, 3));
+    await clock.pass(100);
+    driver.consumer().deliver(counted(2, 3));
+    await clock.pass(100);
+    expect(handler.began).toEqual([]);
+    expect(driver.consumers.flatMap(givenWith)).toEqual([
+      ["1", redeliveriesOnTrial(0)],
+      ["2", redeliveriesOnTrial(0)],
+    ]);
+    driver.consumer().deliver(onTrial(2));
+    await clock.pass(100);
+    expect(handler.began).toEqual(["2#3"]);
+  });
+
+  it("runs without a mark where that does not stay", async () => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const seen: number[] = [];
+    await client.consume(Keyed, { retry }, (value) => void seen.push(value));
+    for (let life = 0; life < 6; life++) {
+      driver.consumer().deliver(counted(1, 30, { key: "k" }));
+      await clock.pass(100);
+    }
+    expect(seen[0]).toBe(1);
+    expect(driver.sent("keyed..dead")).toEqual([]);
+  });
+
+  it("is waited for longer by what runs, the more often it has come", async () => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { concurrency: 2, retry }, handler.handler);
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    driver.consumer().deliver(counted(2, 8));
+    await clock.pass(55_000);
+    expect(handler.began).toEqual(["1"]);
+    await clock.pass(10_000);
+    expect(handler.began).toEqual(["1", "2#3"]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { givenUpRedeliveries } from "../src/consuming/given-up-mark.ts";
+import { givenUpRedeliveries } from "../src/consuming/handed-back-marks.ts";
 import { NonRetryableError, type Observer, queue, topic } from "../src/index.ts";
 import type { ReceivedMessage } from "../src/spi/message.ts";
 import { redriven, ScriptedDeadLetterQueue } from "./dead-letter-queue.ts";

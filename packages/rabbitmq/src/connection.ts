@@ -203,9 +203,9 @@ export class RabbitmqConnection implements Connection {
   #handBackTo({ kind, ordered }: Address): HandBack {
     const ofMembers = kind === "queue" || kind === "group";
     if (ofMembers && ordered) return { how: "close" };
-    const counts = this.#settings.queueType === "quorum" && nackCounts(this.broker.version);
-    if (!ofMembers || !counts) return { how: "nack" };
-    return { how: "copy", publishing: () => this.#publishingModel() };
+    if (!ofMembers || this.#settings.queueType !== "quorum") return { how: "nack", publishing: undefined };
+    const publishing = () => this.#publishingModel();
+    return { how: nackCounts(this.broker.version) ? "copy" : "nack", publishing };
   }
 
   #notesOf(address: Address): WaitingNotes | undefined {

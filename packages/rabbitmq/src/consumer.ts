@@ -13,7 +13,7 @@ import type { Channel, ConsumeMessage } from "amqplib";
 import { byTag } from "./client/by-tag.ts";
 import { RabbitmqDelivery, UnsettledDeliveries } from "./delivery.ts";
 import { cancelled, channelLost, consumerClosed } from "./errors.ts";
-import { handBackCopies, nackAll } from "./groups/hand-back.ts";
+import { giveBack } from "./groups/hand-back.ts";
 import { ChannelConsumers } from "./receiving/channel-consumers.ts";
 import type { ConsumerOptions } from "./receiving/consumer-options.ts";
 
@@ -209,7 +209,7 @@ export class RabbitmqConsumer implements Consumer {
     await within(systemClock, closeTimeoutMs, this.#channel.close());
   }
 
-  async #handBack({ started, delayed }: CloseConsumerOptions): Promise<void> {
+  async #handBack(options: CloseConsumerOptions): Promise<void> {
     this.#ack();
     const { handBack, queue, notes } = this.#options;
     if (handBack.how === "close") {
@@ -218,7 +218,7 @@ export class RabbitmqConsumer implements Consumer {
         await this.#consumers.takeAllThatCameBack(() => this.#takeTurn());
         await this.#reading;
         newest = this.#newest;
-        await notes?.write(this.#unsettled.all, started, delayed);
+        await notes?.write(this.#unsettled.all, options);
         // Whoever was active may have left only now, and what it left comes to this one.
       } while (newest !== this.#newest && this.#newest?.native.fields.redelivered === true);
       this.#lose(consumerClosed());
@@ -230,11 +230,8 @@ export class RabbitmqConsumer implements Consumer {
     const unsettled = this.#unsettled.all;
     this.#lose(consumerClosed());
     if (this.#autoAck || unsettled.length === 0) return;
-    if (handBack.how === "copy") {
-      await handBackCopies(this.#channel, queue, unsettled, started, handBack.publishing);
-      // A copy's count begins anew.
-      for (const delivery of unsettled) this.#forgetUncounted(delivery);
-    } else nackAll(this.#channel, unsettled, started);
+    const copied = await giveBack(this.#channel, queue, unsettled, options, handBack);
+    for (const delivery of copied) this.#forgetUncounted(delivery);
     this.#returned = [];
   }
 

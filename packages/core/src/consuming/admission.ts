@@ -11,7 +11,7 @@ import {
 } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";
-import { redeliveriesOf } from "./given-up-mark.ts";
+import { lossesOnTrial, redeliveriesOf } from "./handed-back-marks.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
@@ -66,6 +66,7 @@ export class Admission {
     if (known?.suspect) {
       delivery.attempt = settings.retry.maxAttempts;
       delivery.suspect = true;
+      delivery.losses = known.losses;
     } else if (known === undefined || known.unknown > 0) this.#judge(delivery);
     this.#blockedKeys?.admit(delivery, known);
     const { notBefore = 0 } = known ?? {};
@@ -83,16 +84,16 @@ export class Admission {
   #judge(delivery: InFlightDelivery): void {
     const { settings, settles } = this.#context;
     const { maxAttempts } = settings.retry;
-    if (delivery.attempt <= maxAttempts || !settles) return;
-    if (this.#suspects.isGuilty(delivery.message.id, deliveriesOf(delivery.message), maxAttempts)) return;
+    const losses = lossesOnTrial(delivery.message);
+    if (!settles || (losses === undefined && delivery.attempt <= maxAttempts)) return;
+    if (this.#suspects.isGuilty(delivery.message, maxAttempts)) {
+      delivery.attempt = maxAttempts + 1;
+      return;
+    }
     delivery.attempt = maxAttempts;
     delivery.suspect = true;
+    delivery.losses = losses ?? 0;
   }
-}
-
-/** How often the broker has delivered a message, this time included. */
-export function deliveriesOf(message: ReceivedMessage): number {
-  return 1 + redeliveriesOf(message);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
-import { redeliveriesOf } from "./given-up-mark.ts";
+import { redeliveriesOf } from "./handed-back-marks.ts";
 
 /** What is known of a message that left this process unsettled. */
 export interface KnownAttempts {
@@ -12,6 +12,8 @@ export interface KnownAttempts {
   readonly nextAttempt: number;
   /** Not a known number of attempts, but the broker's count: it is to be run alone. */
   readonly suspect: boolean;
+  /** How many consumers were lost with it elsewhere since it was to be run alone. */
+  readonly losses: number;
   /** Its copy is in the dead-letter queue, and its ordering key waits for that. */
   readonly blocks: boolean;
   /** Not to be started earlier, by the client's clock. 0 for at once. */

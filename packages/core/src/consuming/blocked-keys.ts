@@ -8,7 +8,7 @@ import type { ReceivedMessage } from "../spi/message.ts";
 import type { KnownAttempts } from "./attempt-memory.ts";
 import type { DeadLetterWatch } from "./dead-letter-watch.ts";
 import { copyNameOf, DeadLetteredCopies } from "./dead-lettered-copies.ts";
-import { isMarkedAsGivenUp } from "./given-up-mark.ts";
+import { isMarkedAsGivenUp } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { runsOf } from "./run-marks.ts";
 import { sourceText } from "./source-text.ts";

@@ -2,22 +2,20 @@ import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
-import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
+import type { CloseConsumerOptions } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
-import { Admission, deliveriesOf } from "./admission.ts";
-import { writtenAttempt } from "./attempt-headers.ts";
+import { Admission } from "./admission.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
+import { AwaitedKeys } from "./awaited-keys.ts";
 import { BlockedKeys, type BlockedKeysContext, type BlockedKeysHost } from "./blocked-keys.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import { DeliveryRunner, type DeliveryRunnerContext, type RunnerHost } from "./delivery-runner.ts";
-import { givenUpRedeliveries, isGivenUp } from "./given-up-mark.ts";
+import { HandBacks } from "./hand-backs.ts";
 import type { ClosingSubscription, HandlerCall } from "./handler-call.ts";
 import type { DeliveryPartition, InFlightDelivery } from "./in-flight-delivery.ts";
 import { InFlightList } from "./in-flight-list.ts";
-import { Isolation } from "./isolation.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { ManualSettlement } from "./manual-settlement.ts";
 import { ParkedDeliveries } from "./parked-deliveries.ts";
@@ -26,12 +24,16 @@ import { RunningDeliveries } from "./running-deliveries.ts";
 import { StartLoop } from "./start-loop.ts";
 import { Suspects } from "./suspects.ts";
 import type { Demand } from "./takers.ts";
+import { Trials } from "./trials.ts";
+import { withFollowers } from "./with-followers.ts";
 import { WorkUnderWay } from "./work-under-way.ts";
 
 export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly subscription: Subscription & ClosingSubscription;
   readonly attempts: AttemptMemory;
   readonly cumulative: boolean;
+  /** Whether the broker keeps the count that a message is handed back with. */
+  readonly keepsMarks: boolean;
   readonly onWarning: (warning: MessagingError) => void;
   /** Set where a dead-lettered message keeps its ordering key waiting. */
   readonly blockedKeys: BlockedKeysContext | undefined;
@@ -47,9 +49,6 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onWiden: () => boolean;
 }
 
-/** How long a suspect runs, in milliseconds, before others may run beside it. */
-const harmlessMs = 1_000;
-
 /**
  * Holds what was received, decides whose turn it is, and knows when nothing is being worked on.
  * One for the life of a subscription, whatever its consumers do.
@@ -60,9 +59,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   readonly #inFlight = new InFlightList();
   readonly #ready: ReadyDeliveries;
   readonly #admission: Admission;
-  readonly #isolation: Isolation;
-  readonly #suspects = new Suspects();
+  readonly #suspects: Suspects;
+  readonly #trials: Trials;
   readonly #keys = new KeySchedule();
+  readonly #awaited: AwaitedKeys;
   readonly #blockedKeys: BlockedKeys | undefined;
   readonly #loop: StartLoop;
   /** Attempts whose handler has not ended, settled or not. */
@@ -74,13 +74,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #stopped = false;
   /** The drain time is over: nothing that a handler says is settled any more. */
   #cancelled = false;
-  /** Ordering keys that wait for what was let go, and until when. */
-  readonly #awaited = new Map<string, number>();
-  /** Handed back, until its consumer has closed: what a handler had seen, and what has a lease. */
-  #handedBack: InFlightDelivery[] = [];
+  readonly #handBacks: HandBacks;
   readonly #work = new WorkUnderWay();
   readonly #parked = new ParkedDeliveries();
-  #suspectTimer: unknown;
 
   constructor(context: DeliverySchedulerContext) {
     this.#context = context;
@@ -92,17 +88,21 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       onError,
       isCancelled: () => this.#cancelled,
     });
+    this.#handBacks = new HandBacks(context);
+    this.#awaited = new AwaitedKeys(this.#keys, context.clock);
+    this.#suspects = new Suspects(context.keepsMarks);
     this.#ready = new ReadyDeliveries(this.#suspects);
     this.#blockedKeys = context.blockedKeys && new BlockedKeys(context.blockedKeys, this);
     this.#admission = new Admission(context, this.#suspects, this.#blockedKeys);
-    this.#isolation = new Isolation({
+    this.#trials = new Trials(this.#suspects, {
       clock: context.clock,
+      maxAttempts: context.settings.retry.maxAttempts,
+      keepsMarks: context.keepsMarks,
       onIsolate: context.onIsolate,
       onIsolated: context.onIsolated,
-      onGivenUp: () => {
-        this.#suspects.goOnWithout();
-        this.proceed();
-      },
+      onWiden: context.onWiden,
+      onChange: () => this.proceed(),
+      hasRunningSuspect: () => this.#running.all().some(({ suspect }) => suspect),
     });
     this.#runner = new DeliveryRunner(context, this, manual);
     this.#loop = new StartLoop(this.#ready, {
@@ -110,7 +110,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       mayStart: () => this.#mayStart(),
       start: (delivery, now) => this.#start(delivery, now),
       onPause: () => {
-        if (this.#work.size === 0 && !this.#stopped) this.#isolation.idle();
+        if (this.#work.size === 0 && !this.#stopped) this.#trials.idle();
         context.onChange();
       },
     });
@@ -145,11 +145,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
   /** While true, nothing more is to be received but what runs alone. */
   get isIsolating(): boolean {
-    return this.#isolation.isWanted || this.#isolation.isOn;
+    return this.#trials.isWanted || this.#trials.isOn;
   }
   /** While true, one message at a time is to be received. */
   get isIsolated(): boolean {
-    return this.#isolation.isOn;
+    return this.#trials.isOn;
   }
 
   /** What runs keeps others of its ordering key waiting. */
@@ -196,7 +196,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   admit(session: ConsumerSession, batch: readonly ReceivedMessage[]): void {
     this.#context.observer?.received?.(this.#context.address, batch);
-    for (const message of batch) this.#suspects.noteCount(message.id, deliveriesOf(message));
+    for (const message of batch) this.#suspects.noteCount(message);
     const now = this.#context.clock.now();
     for (const message of batch) this.#admitOne(session, message, now);
     this.proceed();
@@ -211,8 +211,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
         delivery.move("delay");
         delivery.dueAt = monotonicNow(clock) + waitMs;
       }
-      this.#noteHandBack(delivery);
-      this.#remember(delivery);
+      this.#handBacks.note(delivery);
+      this.#handBacks.remember(delivery);
     }
   }
 
@@ -243,9 +243,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       if (delivery.isDeadLettered) this.#blockedKeys?.add(delivery);
       return;
     }
-    if (!delivery.suspect || this.#isolation.isOn) return this.#ready.add(delivery);
-    this.#suspects.add(delivery);
-    if (this.#suspects.needsIsolation) this.#isolation.want();
+    if (!delivery.suspect || this.#trials.mayRun(delivery)) this.#ready.add(delivery);
   }
 
   // ── Turns ───────────────────────────────────────────────────────────────────
@@ -255,9 +253,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
 
   #mayStart(): boolean {
-    if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#isolation.isWanted) return false;
+    if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#trials.isWanted) return false;
     if (this.#context.demand?.isOpen === false) return false;
-    return this.#running.size < (this.#isolation.isOn ? 1 : this.#concurrency);
+    return this.#running.size < (this.#trials.isOn ? 1 : this.#concurrency);
   }
 
   #start(delivery: InFlightDelivery, now: number): void {
@@ -265,10 +263,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#running.add(delivery);
     this.#context.demand?.started(delivery);
     this.#work.begins();
-    if (delivery.suspect) {
-      this.#suspects.started();
-      this.#watchSuspects();
-    }
+    if (delivery.suspect) this.#trials.started();
     delivery.partition?.started();
     this.#runner.begin(delivery, now);
   }
@@ -358,7 +353,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   block(delivery: InFlightDelivery): void {
     delivery.isDeadLettered = true;
     if (delivery.state === "orphaned") {
-      this.#remember(delivery);
+      this.#handBacks.remember(delivery);
       return this.#settledTooLate(delivery);
     }
     this.#endRedriven(delivery);
@@ -384,7 +379,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   clear(delivery: InFlightDelivery): void {
     delivery.move("due");
     this.#unparkReady(delivery);
-    if (this.#suspects.needsIsolation) this.#isolation.want();
+    this.#trials.check();
   }
 
   /** The original has kept the place of both: it runs, and settles its copy too. */
@@ -413,25 +408,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (this.#keys.enter(redriven.message.key as string, redriven)) this.#unparkReady(redriven);
   }
 
-  /** While suspects run without harm, more and more of them may. */
-  #watchSuspects(): void {
-    const { clock, onWiden } = this.#context;
-    this.#suspectTimer ??= clock.setTimeout(() => {
-      this.#suspectTimer = undefined;
-      if (this.#stopped || !this.#running.all().some(({ suspect }) => suspect)) return;
-      if (this.#isolation.isOn) {
-        if (!onWiden()) return;
-        this.#isolation.widen();
-      }
-      this.#suspects.grow();
-      this.#watchSuspects();
-      this.proceed();
-    }, harmlessMs);
-  }
-
   /** Nothing came to be run alone: back to many at a time. */
   endIsolation(): void {
-    this.#isolation.end();
+    this.#trials.end();
   }
 
   // ── Out ─────────────────────────────────────────────────────────────────────
@@ -447,10 +426,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   /** Everything of this session that is not settled, to renew its lease: also what is handed back when it closes. */
   leased(session: ConsumerSession): InFlightDelivery[] {
     const isOwn = (delivery: InFlightDelivery) => delivery.session === session && !delivery.lost;
-    return [
-      ...this.#inFlight.filter(isOwn),
-      ...this.#handedBack.filter((each) => !each.listed && isOwn(each)),
-    ];
+    return [...this.#inFlight.filter(isOwn), ...this.#handBacks.of(session)];
   }
 
   /** What a closing consumer is told of those that are not settled, or when partitions go, of those in them. */
@@ -458,24 +434,11 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     session: ConsumerSession,
     partitions?: ReadonlySet<DeliveryPartition | undefined>,
   ): CloseConsumerOptions {
-    const now = monotonicNow(this.#context.clock);
-    const started = new Set<ReceivedMessage>();
-    const delayed = new Map<ReceivedMessage, DelayedHandBack>();
     const goes = (each: InFlightDelivery) =>
       each.session === session && (partitions === undefined || partitions.has(each.partition));
-    for (const delivery of this.leased(session).filter(goes)) {
-      const { message, wasStarted, dueAt, attempt } = delivery;
-      if (wasStarted) started.add(message);
-      if (isGivenUp(delivery)) {
-        delayed.set(message, { delayMs: 0, redeliveries: givenUpRedeliveries });
-        continue;
-      }
-      if (!waitsForAttempt(delivery)) continue;
-      const redeliveries = Math.max(0, attempt - writtenAttempt(message.headers));
-      delayed.set(message, { delayMs: Math.max(0, dueAt - now), redeliveries });
-    }
-    this.#handedBack = this.#handedBack.filter((each) => !goes(each));
-    return { started, delayed };
+    const told = this.#handBacks.tell(this.leased(session).filter(goes));
+    this.#handBacks.forget(goes);
+    return told;
   }
 
   /** The broker has taken these back: what has not started is forgotten, what runs is told. */
@@ -484,7 +447,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (lost.size === 0) return;
     for (const delivery of lost) {
       this.#beginWait(delivery);
-      this.#remember(delivery);
+      this.#handBacks.remember(delivery);
       delivery.lost = true;
       delivery.current?.cancel(reason);
       if (!delivery.isIdle) delivery.move("lose");
@@ -507,22 +470,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
    * not be handled before they come again.
    */
   loseWithFollowers(matching: (delivery: InFlightDelivery) => boolean, reason: MessagingError): void {
-    const lost = this.#withFollowers(matching);
+    const lost = withFollowers(this.#inFlight, this.#context.address.ordered, matching);
     if (lost.size > 0) this.lose((delivery) => lost.has(delivery), reason);
-  }
-
-  #withFollowers(matching: (delivery: InFlightDelivery) => boolean): ReadonlySet<InFlightDelivery> {
-    const { ordered } = this.#context.address;
-    const keys = new Set<string>();
-    // In order of receipt, so that what is found after the first of a key has come after it.
-    const found = this.#inFlight.filter((delivery) => {
-      const key = ordered ? delivery.message.key : undefined;
-      if (key === undefined) return matching(delivery);
-      const goes = keys.has(key) || matching(delivery);
-      if (goes) keys.add(key);
-      return goes;
-    });
-    return new Set(found);
   }
 
   /**
@@ -531,18 +480,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
    * for so long that they must have gone elsewhere.
    */
   letGo(matching: (delivery: InFlightDelivery) => boolean, awaitMs: number, reason: MessagingError): void {
-    const lost = this.#withFollowers(matching);
-    const idsByKey = new Map<string, string[]>();
-    for (const { message } of lost) {
-      if (message.key === undefined || !this.#context.address.ordered) continue;
-      const ids = idsByKey.get(message.key);
-      if (ids === undefined) idsByKey.set(message.key, [message.id]);
-      else ids.push(message.id);
-    }
-    for (const [key, ids] of idsByKey) {
-      this.#keys.await(key, ids);
-      this.#awaited.set(key, monotonicNow(this.#context.clock) + awaitMs);
-    }
+    const { ordered } = this.#context.address;
+    const lost = withFollowers(this.#inFlight, ordered, matching);
+    if (ordered) this.#awaited.await(lost, awaitMs);
     if (lost.size > 0) this.lose((delivery) => lost.has(delivery), reason);
   }
 
@@ -553,12 +493,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** What was awaited until then, by the clock's steady time, has had its chance to come again. */
   stopAwaiting(until: number): void {
-    for (const [key, awaitedUntil] of this.#awaited) {
-      if (awaitedUntil > until) continue;
-      this.#awaited.delete(key);
-      const next = this.#keys.stopAwaiting(key);
-      if (next !== undefined) this.#unparkReady(next);
-    }
+    for (const next of this.#awaited.stop(until)) this.#unparkReady(next);
     this.proceed();
   }
 
@@ -567,7 +502,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
    * settled, its settlement tells.
    */
   loseUnsettled(lost: ReadonlySet<ReceivedMessage>, reason: MessagingError): void {
-    this.#handedBack = this.#handedBack.filter(({ message }) => !lost.has(message));
+    this.#handBacks.forget(({ message }) => lost.has(message));
     this.loseWithFollowers((delivery) => lost.has(delivery.message) && isUnsettled(delivery), reason);
   }
 
@@ -587,8 +522,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#isolation.stop();
-    this.#context.clock.clearTimeout(this.#suspectTimer);
+    this.#trials.stop();
     this.#holds.clear();
     this.#handBackAll(() => true);
   }
@@ -611,9 +545,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   #noteCutOff(delivery: InFlightDelivery): void {
     if (delivery.state !== "running" || !delivery.current?.call.handlerCalled) return;
     this.#beginWait(delivery);
-    this.#remember(delivery);
+    this.#handBacks.remember(delivery);
     if (!delivery.suspect) delivery.attempt++;
-    this.#noteHandBack(delivery);
+    this.#handBacks.note(delivery);
   }
 
   /** A retry in place that was asked for waits from now on, since the end of its handler is not waited for. */
@@ -627,8 +561,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
 
   #handBack(delivery: InFlightDelivery): void {
-    this.#noteHandBack(delivery);
-    this.#remember(delivery);
+    this.#handBacks.note(delivery);
+    this.#handBacks.remember(delivery);
     delivery.move("forget");
     this.#remove(delivery);
   }
@@ -645,8 +579,8 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
         delivery.timer = undefined;
       }
       if (!delivery.lost) {
-        this.#noteHandBack(delivery);
-        this.#remember(delivery);
+        this.#handBacks.note(delivery);
+        this.#handBacks.remember(delivery);
       }
       delivery.move(event);
       this.#remove(delivery);
@@ -654,29 +588,6 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     for (const delivery of gone) this.#freeRedriven(delivery);
     for (const delivery of promoted) this.#unparkReady(delivery);
     this.proceed();
-  }
-
-  /** To tell its consumer when that closes, or lets its partition go; until then it keeps its lease. */
-  #noteHandBack(delivery: InFlightDelivery): void {
-    const isKept = delivery.wasStarted || delivery.dueAt > 0 || this.#context.isLeased;
-    if (isKept || isGivenUp(delivery)) this.#handedBack.push(delivery);
-  }
-
-  /** So that it goes on where it was, should it come here again. */
-  #remember(delivery: InFlightDelivery): void {
-    const { attempts, address, settles } = this.#context;
-    // What was handled is done, should its ack be lost; what was only passed over is as it was.
-    const isDone = delivery.state === "acking" || delivery.state === "finishing";
-    if (!settles || (isDone && delivery.wasStarted)) return;
-    const isOver = delivery.state === "running" && delivery.current?.call.handlerCalled === true;
-    attempts.note(address, delivery.message, {
-      nextAttempt: delivery.attempt + (isOver && !delivery.suspect ? 1 : 0),
-      suspect: delivery.suspect,
-      blocks: delivery.isDeadLettered === true,
-      notBefore: delivery.dueAt,
-      firstFailedAt: delivery.firstFailedAt,
-      lastError: remembered(delivery.lastError),
-    });
   }
 
   /** Its key is free. */
@@ -715,8 +626,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#work.ends();
     delivery.partition?.ended();
     this.#forgetPartitionOf(delivery);
-    if (delivery.suspect) this.#suspects.ended();
-    this.#isolation.ended(delivery.suspect);
+    this.#trials.ended(delivery);
   }
 }
 
@@ -724,12 +634,4 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 function isUnsettled(delivery: InFlightDelivery): boolean {
   if (delivery.lost) return false;
   return delivery.isIdle || (delivery.state === "running" && delivery.current?.settlement === undefined);
-}
-
-/** It has failed and waits for its next attempt: until then, behind its key, or for a free handler. */
-function waitsForAttempt(delivery: InFlightDelivery): boolean {
-  // A handler that does not end has asked for it.
-  if (delivery.state === "running") return delivery.dueAt > 0;
-  const isIdle = delivery.isIdle || delivery.state === "ended";
-  return isIdle && (delivery.dueAt > 0 || (delivery.wasStarted && !delivery.suspect));
 }

@@ -156,6 +156,7 @@ export class FailurePath {
         this.#context.attempts.note(this.#context.address, delivery.message, {
           nextAttempt: delivery.attempt + 1,
           suspect: false,
+          losses: 0,
           blocks: false,
           notBefore: 0,
           firstFailedAt: delivery.firstFailedAt,

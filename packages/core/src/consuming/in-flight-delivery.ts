@@ -46,6 +46,10 @@ export class InFlightDelivery {
   attempt: number;
   /** The broker counts more deliveries than attempts are known of, and as many as the policy allows. */
   suspect = false;
+  /** It is handed back to be run alone, with the mark that says so. */
+  isOnTrial = false;
+  /** How many consumers were lost with it in other processes since it was first to be run alone. */
+  losses = 0;
   /** When the handler of the present attempt was called, by the clock's steady time. */
   startedAt: number | undefined;
   /** A handler has been called with it, and not put it off. */

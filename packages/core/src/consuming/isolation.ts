@@ -1,7 +1,8 @@
 import type { Clock } from "../runtime/clock.ts";
 
-/** How long to wait for the running handlers to end before a suspect runs among them, in milliseconds. */
-const waitMs = 10_000;
+/** How long to wait for the running handlers to end before a suspect runs among them, in milliseconds, at first and at most. */
+const firstWaitMs = 10_000;
+const longestWaitMs = 600_000;
 /** How many messages that are no suspects are run alone before isolation ends without one. */
 const mostOthers = 20;
 
@@ -36,13 +37,31 @@ export class Isolation {
     return this.#state === "on";
   }
 
-  want(): void {
+  /** How long to wait for isolation where the count of what is to run alone is so far above the limit. */
+  static waitMs(excess: number): number {
+    return Math.min(firstWaitMs * Math.max(1, excess), longestWaitMs);
+  }
+
+  want(waitMs: number): void {
     if (this.#state !== "none") return;
-    this.#state = "wanted";
-    this.#timer = this.#context.clock.setTimeout(() => {
-      if (this.#state !== "wanted") return;
+    this.#wait(waitMs, () => {
       this.#state = "none";
       this.#context.onGivenUp();
+    });
+  }
+
+  /** From the beginning, though it is on: what is to run alone has to come again. */
+  again(waitMs: number): void {
+    this.#wait(waitMs, () => {
+      this.#state = "on";
+      this.end();
+    });
+  }
+
+  #wait(waitMs: number, giveUp: () => void): void {
+    this.#state = "wanted";
+    this.#timer = this.#context.clock.setTimeout(() => {
+      if (this.#state === "wanted") giveUp();
     }, waitMs);
   }
 

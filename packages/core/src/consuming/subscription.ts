@@ -79,6 +79,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       settles,
       cumulative: capabilities.settlement === "cumulative",
       isLeased: capabilities.lease !== undefined,
+      keepsMarks: capabilities.handBack?.keepsAttempt === true,
       blockedKeys: this.#blockedKeys(),
       handler: spec.handler,
       middleware: spec.middleware,

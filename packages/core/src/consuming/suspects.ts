@@ -1,9 +1,11 @@
 import { Deque } from "../runtime/deque.ts";
+import type { ReceivedMessage } from "../spi/message.ts";
+import { deliveriesOf, lossesOnTrial } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** How often a suspect is run alone, and takes its process down, before it is given up. */
 const runsAlone = 2;
-/** How many deliveries beyond the allowed attempts end the doubt where the counts of all others are as high. */
+/** Without marks: how many deliveries beyond the allowed attempts end the doubt where the counts of all others are as high. */
 const endOfDoubt = 10;
 
 /**
@@ -12,9 +14,12 @@ const endOfDoubt = 10;
  * alone; while they end well, or run for a while without harm, more run at once, so that what a kill
  * left behind is soon at full speed again.
  *
- * Only the count survives a process, so it must tell the one from the others: what ran alone is
- * counted once more and its neighbours, handed back before, are not. A message is given up when
- * its count is that far above all others, and never more than one before another has ended well.
+ * A message is given up when it took its process down again and again since it was handed back with the mark
+ * that says it is to run alone, and never more than one before another has ended well.
+ *
+ * Where the broker cannot keep a mark, only its count survives a process, and must tell the one from the others:
+ * what ran alone is counted once more, and its neighbours, handed back before, are not. There a message is given up
+ * when its count is that far above all others.
  */
 export class Suspects {
   readonly #waiting = new Deque<InFlightDelivery>();
@@ -22,9 +27,15 @@ export class Suspects {
   #allowed = 0;
   #running = 0;
   #gaveUp = false;
+  readonly #keepsMarks: boolean;
   /** The highest count received, whose it was, and the highest of any other message. */
   #highest = { id: "", count: 0 };
   #highestOfOthers = 0;
+
+  /** `keepsMarks`: whether the broker keeps the count that a message is handed back with. */
+  constructor(keepsMarks: boolean) {
+    this.#keepsMarks = keepsMarks;
+  }
 
   get waiting(): number {
     return this.#waiting.size;
@@ -35,8 +46,15 @@ export class Suspects {
     return this.#waiting.size > 0 && this.#allowed === 0;
   }
 
-  /** Notes how often the broker has delivered a message, this time included. */
-  noteCount(id: string, count: number): void {
+  /** The one that is to run first. */
+  get next(): InFlightDelivery | undefined {
+    return this.#waiting.peek();
+  }
+
+  /** Notes how often the broker has delivered a message. */
+  noteCount(message: ReceivedMessage): void {
+    const { id } = message;
+    const count = deliveriesOf(message);
     // A first delivery tells nothing, and is nearly all there is.
     if (count <= 1) return;
     if (id === this.#highest.id) {
@@ -50,13 +68,19 @@ export class Suspects {
   }
 
   /** True when it has been run alone often enough: once before another suspect has ended well. */
-  isGuilty(id: string, count: number, maxAttempts: number): boolean {
+  isGuilty(message: ReceivedMessage, maxAttempts: number): boolean {
     if (this.#gaveUp) return false;
-    const others = id === this.#highest.id ? this.#highestOfOthers : this.#highest.count;
-    const guilty =
-      count > Math.max(maxAttempts, others) + runsAlone || count > maxAttempts + runsAlone + endOfDoubt;
+    const guilty = this.#keepsMarks
+      ? (lossesOnTrial(message) ?? 0) >= runsAlone
+      : this.#standsOut(message, maxAttempts);
     if (guilty) this.#gaveUp = true;
     return guilty;
+  }
+
+  #standsOut(message: ReceivedMessage, maxAttempts: number): boolean {
+    const count = deliveriesOf(message);
+    const others = message.id === this.#highest.id ? this.#highestOfOthers : this.#highest.count;
+    return count > Math.max(maxAttempts, others) + runsAlone || count > maxAttempts + runsAlone + endOfDoubt;
   }
 
   add(delivery: InFlightDelivery): void {

@@ -161,7 +161,7 @@ export interface DelayedHandBack {
   readonly delayMs: number;
   /**
    * The `ReceivedMessage.redeliveries` that make its next attempt the one that comes next; up to a million, by
-   * which core marks what it has dead-lettered.
+   * which core marks what it has dead-lettered, or what is to run alone. Deliveries from then on count on top of it.
    */
   readonly redeliveries: number;
 }

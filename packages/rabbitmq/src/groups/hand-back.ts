@@ -1,3 +1,4 @@
+import type { CloseConsumerOptions } from "@waybill/core/spi";
 import type { Channel, ChannelModel, ConsumeMessage, Options } from "amqplib";
 import { byTag } from "../client/by-tag.ts";
 import type { RabbitmqDelivery } from "../delivery.ts";
@@ -5,8 +6,11 @@ import { handedBackHeader } from "../mapping.ts";
 
 /** How a queue takes back what no handler has seen without counting a delivery. */
 export type HandBack =
-  /** `basic.nack` does not count: on queues that count nothing, and from RabbitMQ 4.3 on. */
-  | { readonly how: "nack" }
+  /**
+   * `basic.nack` does not count: on queues that count nothing, and from RabbitMQ 4.3 on. A copy is stored only of
+   * what is to come again with a count of its own, where the queue counts.
+   */
+  | { readonly how: "nack"; readonly publishing: (() => Promise<ChannelModel>) | undefined }
   /** Everything counts, so a copy is stored and the original acked. Copies go by the connection that publishes. */
   | { readonly how: "copy"; readonly publishing: () => Promise<ChannelModel> }
   /** Only a channel that closes in one go keeps the order. */
@@ -18,34 +22,69 @@ export function nackCounts(version: string | undefined): boolean {
   return major < 4 || (major === 4 && minor < 3);
 }
 
-/** Hands back those that were started counted, and the others not; where nothing is counted that makes no difference. */
-export function nackAll(
-  channel: Channel,
-  unsettled: readonly RabbitmqDelivery[],
-  started: ReadonlySet<unknown>,
-): void {
-  for (const delivery of unsettled) if (started.has(delivery)) channel.reject(byTag(delivery.tag), true);
-  channel.nackAll(true);
-}
-
 /**
  * The broker passes on at most 32 settlements to a quorum queue at a time, and forgets
  * what waits if the channel closes (`rabbit_fifo_client` of 4.0, its soft limit).
  */
 const mostSettlements = 30;
 
+/** With how many redeliveries a message is to come again. */
+type CountToGive = (delivery: RabbitmqDelivery) => number;
+
 /**
- * Stores copies in the queue, ahead of what waits there, those of `started` counted once
- * more, and acks the originals. What could not be stored goes back with the channel.
+ * Hands all of it back, each with the count that core tells or else the one it had, once more where its handler was
+ * called. Resolves with those of which a copy was stored: its count begins anew.
  */
-export async function handBackCopies(
+export async function giveBack(
   channel: Channel,
   queue: string,
   unsettled: readonly RabbitmqDelivery[],
+  { started, delayed }: CloseConsumerOptions,
+  handBack: Exclude<HandBack, { how: "close" }>,
+): Promise<Iterable<RabbitmqDelivery>> {
+  const countToGive: CountToGive = (delivery) =>
+    delayed.get(delivery)?.redeliveries ?? delivery.redeliveries + (started.has(delivery) ? 1 : 0);
+  if (handBack.how === "copy") {
+    await giveBackCopies(channel, queue, unsettled, countToGive, handBack.publishing);
+    return unsettled;
+  }
+  const toldOf = unsettled.filter((each) => delayed.has(each)).slice(0, mostSettlements);
+  const stored =
+    toldOf.length === 0 || handBack.publishing === undefined
+      ? new Set<RabbitmqDelivery>()
+      : await storeCopies(await handBack.publishing(), queue, toldOf, countToGive);
+  for (const { tag } of stored) channel.ack(byTag(tag));
+  nackAll(
+    channel,
+    unsettled.filter((each) => !stored.has(each)),
+    started,
+  );
+  return stored;
+}
+
+/** Those that were started counted, and the others not; where nothing is counted that makes no difference. */
+function nackAll(
+  channel: Channel,
+  unsettled: readonly RabbitmqDelivery[],
   started: ReadonlySet<unknown>,
+): void {
+  if (unsettled.length === 0) return;
+  for (const delivery of unsettled) if (started.has(delivery)) channel.reject(byTag(delivery.tag), true);
+  channel.nackAll(true);
+}
+
+/**
+ * Stores copies in the queue, ahead of what waits there, and acks the originals. What could not
+ * be stored goes back with the channel.
+ */
+async function giveBackCopies(
+  channel: Channel,
+  queue: string,
+  unsettled: readonly RabbitmqDelivery[],
+  countToGive: CountToGive,
   publishing: () => Promise<ChannelModel>,
 ): Promise<void> {
-  const stored = await storeCopies(await publishing(), queue, unsettled, started);
+  const stored = await storeCopies(await publishing(), queue, unsettled, countToGive);
   const runs = runsOf(unsettled, (delivery) => stored.has(delivery));
   // One settlement in all, unless some could not be stored.
   for (const { isStored, lastTag } of runs.slice(0, mostSettlements)) {
@@ -76,7 +115,7 @@ async function storeCopies(
   model: ChannelModel,
   queue: string,
   deliveries: readonly RabbitmqDelivery[],
-  started: ReadonlySet<unknown>,
+  countToGive: CountToGive,
 ): Promise<ReadonlySet<RabbitmqDelivery>> {
   const stored = new Set<RabbitmqDelivery>();
   const channel = await model.createConfirmChannel();
@@ -101,7 +140,7 @@ async function storeCopies(
         room = channel.sendToQueue(
           queue,
           delivery.native.content,
-          copyOptions(delivery, started.has(delivery)),
+          copyOptions(delivery, countToGive(delivery)),
           (cause) => {
             if (cause === null && !broken) stored.add(delivery);
             resolve();
@@ -124,8 +163,8 @@ async function storeCopies(
   return stored;
 }
 
-/** As it came, with its count so far, and before what waits: quorum queues serve priorities above 4 first. */
-function copyOptions(delivery: RabbitmqDelivery, isStarted: boolean): Options.Publish {
+/** As it came, with that count, and before what waits: quorum queues serve priorities above 4 first. */
+function copyOptions(delivery: RabbitmqDelivery, redeliveries: number): Options.Publish {
   const {
     headers,
     userId: _user,
@@ -136,7 +175,7 @@ function copyOptions(delivery: RabbitmqDelivery, isStarted: boolean): Options.Pu
   const { CC: _copies, "x-delivery-count": _count, "x-acquired-count": _acquired, ...kept } = headers ?? {};
   return {
     ...properties,
-    headers: { ...kept, [handedBackHeader]: delivery.redeliveries + (isStarted ? 1 : 0) },
+    headers: { ...kept, [handedBackHeader]: redeliveries },
     priority: 9,
     persistent: true,
     mandatory: true,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type DelayedHandBack, MessagingError, systemClock, within } from "@waybill/core/spi";
+import { type CloseConsumerOptions, MessagingError, systemClock, within } from "@waybill/core/spi";
 import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import type { RabbitmqDelivery } from "../delivery.ts";
 import { countIn, toText } from "../mapping.ts";
@@ -71,11 +71,10 @@ export class WaitingNotes {
   /** Leaves a message for whoever is active next. Never rejects. */
   async write(
     unsettled: readonly RabbitmqDelivery[],
-    started: ReadonlySet<unknown>,
-    delayed: ReadonlyMap<unknown, DelayedHandBack>,
+    options: CloseConsumerOptions,
   ): Promise<void> {
     const onFailure = (cause: unknown) => this.#parts.report(cause);
-    await within(systemClock, timeoutMs, this.#write(unsettled, started, delayed), { onFailure });
+    await within(systemClock, timeoutMs, this.#write(unsettled, options), { onFailure });
   }
 
   /** What was read and not replaced is for others to read. */
@@ -108,8 +107,7 @@ export class WaitingNotes {
 
   async #write(
     unsettled: readonly RabbitmqDelivery[],
-    started: ReadonlySet<unknown>,
-    delayed: ReadonlyMap<unknown, DelayedHandBack>,
+    { started, delayed }: CloseConsumerOptions,
   ): Promise<void> {
     const now = performance.now();
     const fresh: Note[] = [];
