@@ -1,8 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import { redeliveriesOnTrial } from "../src/consuming/handed-back-marks.ts";
+import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import type { CloseConsumerOptions } from "../src/spi/driver.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, gate, never, values } from "./workbench.ts";
@@ -613,24 +613,30 @@ describe("a message whose count has reached the limit, where a count that it is 
     delivery(value, { id: String(value), redeliveries, ...more });
   const onTrial = (value: number, losses = 0) => counted(value, redeliveriesOnTrial(losses));
   const givenWith = (consumer: { closedWith: CloseConsumerOptions | undefined }) =>
-    [...(consumer.closedWith?.delayed ?? [])].map(([message, { redeliveries }]) => [message.id, redeliveries]);
-
-  it.each([3, 8, 20, 1_000])("is marked and run alone, though it came %i times before", async (redeliveries) => {
-    const { client, driver, clock } = await connected({ capabilities });
-    const attempts: number[] = [];
-    await client.consume(Jobs, { retry }, (_value, { attempt }) => void attempts.push(attempt));
-    driver.consumer().deliver(counted(1, redeliveries), delivery(2));
-    await clock.pass(100);
-    expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([
-      ["1", redeliveriesOnTrial(0)],
+    [...(consumer.closedWith?.delayed ?? [])].map(([message, { redeliveries }]) => [
+      message.id,
+      redeliveries,
     ]);
-    expect(driver.consumer().source.prefetch).toBe(1);
-    driver.consumer().deliver(onTrial(1));
-    await clock.pass(100);
-    expect(attempts).toEqual([3]);
-    expect(driver.sent("jobs..dead")).toEqual([]);
-    expect(driver.consumer().source.prefetch).toBe(100);
-  });
+
+  it.each([3, 8, 20, 1_000])(
+    "is marked and run alone, though it came %i times before",
+    async (redeliveries) => {
+      const { client, driver, clock } = await connected({ capabilities });
+      const attempts: number[] = [];
+      await client.consume(Jobs, { retry }, (_value, { attempt }) => void attempts.push(attempt));
+      driver.consumer().deliver(counted(1, redeliveries), delivery(2));
+      await clock.pass(100);
+      expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([
+        ["1", redeliveriesOnTrial(0)],
+      ]);
+      expect(driver.consumer().source.prefetch).toBe(1);
+      driver.consumer().deliver(onTrial(1));
+      await clock.pass(100);
+      expect(attempts).toEqual([3]);
+      expect(driver.sent("jobs..dead")).toEqual([]);
+      expect(driver.consumer().source.prefetch).toBe(100);
+    },
+  );
 
   it("is run alone once more after its process was lost with it, and given up after the second", async () => {
     for (const losses of [0, 1, 2, 7]) {

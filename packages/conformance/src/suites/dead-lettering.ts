@@ -341,6 +341,41 @@ export const deadLettering: readonly Case[] = suite("dead-lettering", [
     },
   },
   {
+    id: "no-count-is-a-verdict",
+    title: "However often a message was lost before its handler began, it is handled before it is given up.",
+    guarantee: "G5",
+    parts: ["crash"],
+    timeoutMs: 240_000,
+    applies: ({ attempts, handBack }) =>
+      (attempts === "exact" && handBack?.keepsAttempt === true) ||
+      "the broker does not count such deliveries, or keeps no mark of what is to run alone",
+    async run(context) {
+      const jobs = context.queue<number>();
+      const watcher = await context.connect();
+      const deadLettered = await context.collect(watcher, deadLetterOf({ queue: jobs }));
+      await watcher.topology.declare(jobs);
+      await watcher.send(jobs, 1);
+      let started = 0;
+      for (let life = 0; life < unhandledLives; life++) {
+        const crashable = await context.crashable();
+        const victim = await context.connect({ onError: () => undefined }, crashable.driver);
+        const subscription = await victim.consume(jobs, { retry: quickRetry(2) }, async () => {
+          started++;
+          await new Promise(() => undefined);
+        });
+        subscription.pause();
+        await context.eventually("the message is held", () => subscription.held > 0 || started > 0, 60_000);
+        await crashable.die();
+        void victim.close({ timeoutMs: 0 });
+      }
+      assert.equal(started, 0, "no handler began");
+      const healthy = await context.connect();
+      const handled = await context.collect(healthy, jobs, { retry: quickRetry(2) });
+      await context.eventually("it is handled", () => handled.values.length > 0, 60_000);
+      assert.deepEqual(deadLettered.values, []);
+    },
+  },
+  {
     id: "kills-are-no-verdict",
     title: "What was in flight at one kill after the other is dead-lettered by none of them.",
     guarantee: "G5",
@@ -384,6 +419,8 @@ export const deadLettering: readonly Case[] = suite("dead-lettering", [
 const poison = 0;
 const neighbours = Array.from({ length: 30 }, (_, number) => number + 1);
 const mostLives = 15;
+/** More lives than any count was ever a verdict for. */
+const unhandledLives = 18;
 
 function numbersIn(bodies: readonly Uint8Array[]): unknown[] {
   return bodies.map((body) => JSON.parse(new TextDecoder().decode(body)));

@@ -20,7 +20,7 @@ import {
   type HandlerCall,
 } from "./handler-call.ts";
 import { Intake } from "./intake.ts";
-import { openSession } from "./open-session.ts";
+import { SessionKeeper } from "./session-keeper.ts";
 import { checkCount, closeTimeout } from "./settings.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
 
@@ -35,6 +35,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   readonly #spec: SubscriptionSpec;
   readonly #scheduler: DeliveryScheduler;
   readonly #intake: Intake;
+  readonly #sessions: SessionKeeper;
   readonly #closing = new AbortController();
   /** Fires when the drain deadline is over, or whoever was waited for has let go. */
   readonly #cancelling = new AbortController();
@@ -44,10 +45,6 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   /** The state that it has been in since then. */
   #stateSince: SubscriptionState = "running";
   #paused = false;
-  #session: ConsumerSession | undefined;
-  #receiving: Promise<void> = Promise.resolve();
-  /** Consumers that ended since the last one that received. */
-  #failuresInARow = 0;
   #closed: Promise<void> | undefined;
   readonly #drainLimit: TimeLimit;
   #toldOfOwnClose = false;
@@ -111,9 +108,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       onWarning: context.onWarning,
       demand,
       onChange: () => this.#intake.changed(),
-      onIsolate: () => this.#reopen(),
-      onIsolated: () => this.#reopen(),
-      onWiden: () => this.#widen(),
+      onIsolate: () => this.#sessions.reopen(),
+      onIsolated: () => this.#sessions.reopen(),
+      onWiden: () => this.#sessions.widen(),
     });
     this.#intake = new Intake({
       clock,
@@ -122,6 +119,15 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       cumulative: capabilities.settlement === "cumulative",
       ordered: address.ordered,
       onFull: (parked) => this.#tellFull(parked),
+    });
+    this.#sessions = new SessionKeeper({
+      spec,
+      context,
+      scheduler: this.#scheduler,
+      intake: this.#intake,
+      closing: this.#closing.signal,
+      onChange: (to) => this.#enter(to),
+      onFailed: (cause) => this.#fail(cause),
     });
     bindMethods(this);
   }
@@ -192,18 +198,10 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   }
 
   setConcurrency(concurrency: number): void {
-    const consumer = this.#session?.consumer;
-    if (this.#intake.makeRoomFor(checkCount("concurrency", concurrency), consumer)) this.#fetchMore();
+    const consumer = this.#sessions.current?.consumer;
+    if (this.#intake.makeRoomFor(checkCount("concurrency", concurrency), consumer))
+      this.#sessions.fetchMore();
     this.#scheduler.concurrency = concurrency;
-  }
-
-  /** What the driver fetches ahead is to be enough for more handlers than before. */
-  #fetchMore(): void {
-    const { ordered } = this.#spec.address;
-    const isCumulative = this.#context.driver.capabilities.settlement === "cumulative";
-    // What runs alone is followed by a session of its own; where keys wait, much more is fetched anyway.
-    if (this.#scheduler.isIsolating || (ordered && !isCumulative)) return;
-    this.#session?.consumer.setPrefetch?.(this.#intake.prefetch);
   }
 
   /** Resolves when deliveries can come; tries for a while where that may help. */
@@ -216,27 +214,15 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     const timer = clock.setTimeout(() => giveUp.abort(), startTimeoutMs);
     const waiting = AbortSignal.any([this.#closing.signal, giveUp.signal]);
     try {
-      while (!(await this.#opened(waiting))) await sleep(clock, retryInitialMs, waiting);
+      while (!(await this.#sessions.openFirst(waiting))) await sleep(clock, retryInitialMs, waiting);
     } catch (cause) {
-      await this.#closeSession();
+      await this.#sessions.close();
       await this.close({ timeoutMs: 0 });
       throw normalise(driver, cause);
     } finally {
       clock.clearTimeout(timer);
     }
-    this.#receiving = this.#run();
-  }
-
-  /** False when another try may help. */
-  async #opened(waiting: AbortSignal): Promise<boolean> {
-    try {
-      await this.#open(waiting);
-      return true;
-    } catch (cause) {
-      if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
-      if (waiting.aborted || !normalise(this.#context.driver, cause).retryable) throw cause;
-      return false;
-    }
+    this.#sessions.start();
   }
 
   #blockedKeys(): BlockedKeysContext | undefined {
@@ -339,124 +325,9 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     return this.close();
   }
 
-  // ── Receiving ───────────────────────────────────────────────────────────────
-
-  async #open(waiting: AbortSignal): Promise<void> {
-    const closing = this.#closing.signal;
-    this.#session = await openSession(
-      this.#spec,
-      this.#context,
-      this.#scheduler,
-      closing,
-      waiting,
-      this.#intake.prefetch,
-    );
-    if (closing.aborted) throw closing.reason;
-  }
-
-  async #run(): Promise<void> {
-    for (;;) {
-      const session = this.#session as ConsumerSession;
-      const error = await this.#receiveAll(session);
-      if (error !== undefined) {
-        if (!(await this.#recover(error))) return;
-      } else if (!session.reopens || this.#closing.signal.aborted || !(await this.#beginAgain())) return;
-    }
-  }
-
-  /** Receives until closing, or until this session cannot go on; then resolves with why. */
-  async #receiveAll(session: ConsumerSession): Promise<MessagingError | undefined> {
-    const signal = AbortSignal.any([session.signal, this.#closing.signal]);
-    let failure: MessagingError | undefined;
-    try {
-      await this.#intake.run(session, signal, () => {
-        this.#failuresInARow = 0;
-      });
-    } catch (cause) {
-      failure = normalise(this.#context.driver, cause);
-    }
-    return this.#closing.signal.aborted ? undefined : (session.error ?? failure);
-  }
-
-  // ── Recovery ────────────────────────────────────────────────────────────────
-
-  /**
-   * Opens a new session; false when the subscription ended instead. Whatever
-   * ended the old one, only a refusal to open another ends the subscription.
-   */
-  async #recover(cause: MessagingError): Promise<boolean> {
-    const { clock, retryInitialMs, retryMaxMs, onError, driver } = this.#context;
-    await this.#closeSession();
-    let told: string | undefined;
-    for (let error = cause; ; ) {
-      if (this.#closing.signal.aborted) return false;
-      this.#enter("recovering");
-      if (told !== error.code) onError(error);
-      told = error.code;
-      const pauseMs = Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failuresInARow++);
-      await sleep(clock, pauseMs * (0.5 + Math.random() / 2), this.#closing.signal);
-      if (this.#closing.signal.aborted) return false;
-      try {
-        await this.#open(this.#closing.signal);
-        this.#enter("running");
-        return true;
-      } catch (failure) {
-        await this.#closeSession();
-        if (this.#closing.signal.aborted) return false;
-        error = normalise(driver, failure);
-        if (error.retryable) continue;
-        this.#fail(error);
-        return false;
-      }
-    }
-  }
-
-  /** Ends this session in good order, to begin another with a prefetch of its own. */
-  #reopen(): void {
-    const session = this.#session;
-    if (session === undefined) return;
-    session.reopens = true;
-    this.#scheduler.handBackIdle(session);
-    // What has just ended is still to be settled through it.
-    const settled = Promise.resolve().then(() => session.acks.idle());
-    void this.#within(driverGraceMs, settled).then(() => session.end());
-  }
-
-  /** In a queue that keeps order nothing else could run beside it anyway. */
-  #widen(): boolean {
-    const setPrefetch = this.#session?.consumer.setPrefetch?.bind(this.#session.consumer);
-    if (setPrefetch === undefined || this.#spec.address.ordered) return false;
-    setPrefetch(this.#intake.prefetch);
-    return true;
-  }
-
-  /** False when the subscription ended instead. */
-  async #beginAgain(): Promise<boolean> {
-    await this.#closeSession();
-    try {
-      await this.#open(this.#closing.signal);
-      return true;
-    } catch (cause) {
-      await this.#closeSession();
-      if (this.#closing.signal.aborted) return false;
-      return this.#recover(normalise(this.#context.driver, cause));
-    }
-  }
-
   #enter(phase: Phase): void {
     this.#phase = phase;
     this.#noteState();
-  }
-
-  async #closeSession(): Promise<void> {
-    const session = this.#session;
-    if (session === undefined) return;
-    this.#session = undefined;
-    session.end();
-    const unsettled = this.#scheduler.unsettled(session);
-    this.#scheduler.loseAllOf(session);
-    session.acks.abandon();
-    await this.#within(driverGraceMs, session.consumer.close(unsettled));
   }
 
   #fail(cause: MessagingError): void {
@@ -483,7 +354,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
     if (this.#phase === "failed") return this.#drainLimit.end();
     this.#enter("closing");
     this.#closing.abort(closed("subscription"));
-    const session = this.#session;
+    const session = this.#sessions.current;
     this.#scheduler.stop();
     if (session !== undefined) this.#heedLoss(session);
     const stopWaiting = noticeOfWait(this.#context.clock, timeoutMs, () => this.#tellOfWait(timeoutMs));
@@ -498,16 +369,16 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       }),
     );
     if (session !== undefined) {
-      await this.#within(driverGraceMs, session.acks.idle());
-      await this.#within(driverGraceMs, this.#receiving);
+      await this.#sessions.within(driverGraceMs, session.acks.idle());
+      await this.#sessions.within(driverGraceMs, this.#sessions.receiving);
       // Many may close at the same time.
       if (eventLoopTurns.isOver) await eventLoopTurns.next();
-      await this.#within(driverGraceMs, session.consumer.close(this.#scheduler.unsettled(session)));
+      await this.#sessions.within(driverGraceMs, session.consumer.close(this.#scheduler.unsettled(session)));
       session.end();
       session.acks.abandon();
     } else {
       // A recovery that was under way closes what it has opened.
-      await this.#within(driverGraceMs, this.#receiving);
+      await this.#sessions.within(driverGraceMs, this.#sessions.receiving);
     }
     this.#enter("closed");
     this.#end(undefined);
@@ -553,12 +424,5 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
               "Settle them, or leave the loop, before you close.",
             ];
     this.#context.onWarning(draining(`"${this.source}"`, waitsFor, timeoutMs, remedy));
-  }
-
-  /** Waits for the promise, but no longer. */
-  async #within(ms: number, promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {
-    const { clock, driver, onError } = this.#context;
-    const onFailure = (cause: unknown) => onError(normalise(driver, cause));
-    await within(clock, ms, promise, signal === undefined ? { onFailure } : { onFailure, signal });
   }
 }

@@ -69,10 +69,7 @@ export class WaitingNotes {
   }
 
   /** Leaves a message for whoever is active next. Never rejects. */
-  async write(
-    unsettled: readonly RabbitmqDelivery[],
-    options: CloseConsumerOptions,
-  ): Promise<void> {
+  async write(unsettled: readonly RabbitmqDelivery[], options: CloseConsumerOptions): Promise<void> {
     const onFailure = (cause: unknown) => this.#parts.report(cause);
     await within(systemClock, timeoutMs, this.#write(unsettled, options), { onFailure });
   }
