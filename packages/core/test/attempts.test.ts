@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { redeliveriesOnTrial } from "../src/consuming/handed-back-marks.ts";
+import { redeliveriesOf } from "../src/consuming/handed-back-marks.ts";
 import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import type { CloseConsumerOptions } from "../src/spi/driver.ts";
 import { ManualHandler } from "./manual-handler.ts";
@@ -611,7 +611,9 @@ describe("a message whose count has reached the limit, where a count that it is 
   const retry = { maxAttempts: 3 };
   const counted = (value: number, redeliveries: number, more: object = {}) =>
     delivery(value, { id: String(value), redeliveries, ...more });
-  const onTrial = (value: number, losses = 0) => counted(value, redeliveriesOnTrial(losses));
+  const marked = (losses: number, isOnTrial = true) => redeliveriesOf({ losses, isOnTrial });
+  /** As it comes where so many consumers were lost with it since it was handed back to run alone. */
+  const onTrial = (value: number, losses = 0, lostSince = 0) => counted(value, marked(losses) + lostSince);
   const givenWith = (consumer: { closedWith: CloseConsumerOptions | undefined }) =>
     [...(consumer.closedWith?.delayed ?? [])].map(([message, { redeliveries }]) => [
       message.id,
@@ -626,9 +628,7 @@ describe("a message whose count has reached the limit, where a count that it is 
       await client.consume(Jobs, { retry }, (_value, { attempt }) => void attempts.push(attempt));
       driver.consumer().deliver(counted(1, redeliveries), delivery(2));
       await clock.pass(100);
-      expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([
-        ["1", redeliveriesOnTrial(0)],
-      ]);
+      expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([["1", marked(0)]]);
       expect(driver.consumer().source.prefetch).toBe(1);
       driver.consumer().deliver(onTrial(1));
       await clock.pass(100);
@@ -639,17 +639,41 @@ describe("a message whose count has reached the limit, where a count that it is 
   );
 
   it("is run alone once more after its process was lost with it, and given up after the second", async () => {
-    for (const losses of [0, 1, 2, 7]) {
+    for (const [before, since] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+      [2, 0],
+      [3, 7],
+    ] as const) {
+      const losses = before + Math.min(since, 1);
       const { client, driver, clock } = await connected({ capabilities });
       const seen: number[] = [];
       await client.consume(Jobs, { retry }, (value) => void seen.push(value));
-      driver.consumer().deliver(onTrial(1, losses));
+      driver.consumer().deliver(onTrial(1, before, since));
       await clock.pass(100);
       driver.consumer().deliver(onTrial(1, losses));
       await clock.pass(100);
       expect(seen).toEqual(losses < 2 ? [1] : []);
       expect(values(driver.sent("jobs..dead"))).toEqual(losses < 2 ? [] : [1]);
     }
+  });
+
+  it("is not held to account for what it was lost with when it was one of many", async () => {
+    const { client, driver, clock } = await connected({ capabilities });
+    const seen: number[] = [];
+    await client.consume(Jobs, { retry }, (value) => void seen.push(value));
+    // Handed back beside another that was on trial, and lost five times since.
+    driver.consumer().deliver(counted(1, marked(0, false) + 5), counted(2, marked(1)));
+    await clock.pass(100);
+    expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([
+      ["1", marked(0)],
+      ["2", marked(1, false)],
+    ]);
+    driver.consumer().deliver(onTrial(1));
+    await clock.pass(100);
+    expect(seen).toEqual([1]);
   });
 
   it("is not held to account for connections that were lost here, whoever has it next", async () => {
@@ -659,19 +683,19 @@ describe("a message whose count has reached the limit, where a count that it is 
     driver.consumer().deliver(counted(1, 5));
     await clock.pass(100);
     for (let losses = 0; losses < 4; losses++) {
-      driver.consumer().deliver(onTrial(1, losses));
+      driver.consumer().deliver(onTrial(1, 0, losses));
       await clock.pass(100);
       expect(handler.began).toHaveLength(losses + 1);
       driver.connection.hooks.lost(lost);
       handler.end(1);
       await clock.pass(10_000);
     }
-    driver.consumer().deliver(onTrial(1, 4));
+    driver.consumer().deliver(onTrial(1, 0, 4));
     await clock.pass(100);
     const closing = client.close({ timeoutMs: 0 });
     await clock.pass(20_000);
     await closing;
-    expect(givenWith(driver.consumer())).toEqual([["1", redeliveriesOnTrial(0)]]);
+    expect(givenWith(driver.consumer())).toEqual([["1", marked(0, false)]]);
     expect(driver.sent("jobs..dead")).toEqual([]);
   });
 
@@ -687,7 +711,7 @@ describe("a message whose count has reached the limit, where a count that it is 
     const closing = client.close({ timeoutMs: 10 });
     await clock.pass(20_000);
     await closing;
-    expect(givenWith(driver.consumer())).toEqual([["1", redeliveriesOnTrial(1)]]);
+    expect(givenWith(driver.consumer())).toEqual([["1", marked(1, false)]]);
   });
 
   it("waits for its own mark when another comes in its place", async () => {
@@ -700,8 +724,8 @@ describe("a message whose count has reached the limit, where a count that it is 
     await clock.pass(100);
     expect(handler.began).toEqual([]);
     expect(driver.consumers.flatMap(givenWith)).toEqual([
-      ["1", redeliveriesOnTrial(0)],
-      ["2", redeliveriesOnTrial(0)],
+      ["1", marked(0)],
+      ["2", marked(0)],
     ]);
     driver.consumer().deliver(onTrial(2));
     await clock.pass(100);

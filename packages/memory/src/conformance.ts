@@ -114,7 +114,7 @@ async function listen(broker: MemoryBroker, address: Address): Promise<ExternalL
       return key === undefined ? { body, headers } : { body, headers, key };
     },
     async close() {
-      member.close(new Set());
+      member.close(({ redeliveries }) => redeliveries);
       claim.release();
     },
   };

@@ -62,11 +62,18 @@ export class MemoryConsumer implements Consumer {
   }
 
   async close({ started, delayed }: CloseConsumerOptions): Promise<void> {
+    const counts = new Map<ReceivedMessage, number>();
     for (const [message, { delayMs, redeliveries }] of delayed) {
       const delivery = message as MemoryDelivery;
-      if (!this.#ended && this.#holds(delivery)) this.#claim.queue.retry(delivery, delayMs, redeliveries);
+      if (this.#ended || !this.#holds(delivery)) continue;
+      if (delayMs > 0) this.#claim.queue.retry(delivery, delayMs, redeliveries);
+      else counts.set(delivery, redeliveries);
     }
-    this.#end(() => this.#member.close(started));
+    this.#end(() =>
+      this.#member.close(
+        (delivery) => counts.get(delivery) ?? delivery.redeliveries + (started.has(delivery) ? 1 : 0),
+      ),
+    );
   }
 
   /** The connection is lost. */

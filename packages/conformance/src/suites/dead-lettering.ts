@@ -354,20 +354,23 @@ export const deadLettering: readonly Case[] = suite("dead-lettering", [
       const watcher = await context.connect();
       const deadLettered = await context.collect(watcher, deadLetterOf({ queue: jobs }));
       await watcher.topology.declare(jobs);
-      await watcher.send(jobs, 1);
       let started = 0;
+      let dies: (() => Promise<void>) | undefined;
       for (let life = 0; life < unhandledLives; life++) {
         const crashable = await context.crashable();
         const victim = await context.connect({ onError: () => undefined }, crashable.driver);
-        const subscription = await victim.consume(jobs, { retry: quickRetry(2) }, async () => {
-          started++;
-          await new Promise(() => undefined);
-        });
+        const subscription = await victim.consume(jobs, { retry: quickRetry(2) }, () => void started++);
+        // It is paused before anything can come: what there is the one before it holds.
         subscription.pause();
-        await context.eventually("the message is held", () => subscription.held > 0 || started > 0, 60_000);
-        await crashable.die();
-        void victim.close({ timeoutMs: 0 });
+        if (dies === undefined) await watcher.send(jobs, 1);
+        else await dies();
+        await context.eventually("the message is held", () => subscription.held > 0, 60_000);
+        dies = async () => {
+          await crashable.die();
+          void victim.close({ timeoutMs: 0 });
+        };
       }
+      await dies?.();
       assert.equal(started, 0, "no handler began");
       const healthy = await context.connect();
       const handled = await context.collect(healthy, jobs, { retry: quickRetry(2) });

@@ -11,7 +11,7 @@ import {
 } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
 import type { BlockedKeys } from "./blocked-keys.ts";
-import { lossesOnTrial, redeliveriesOf } from "./handed-back-marks.ts";
+import { knownRedeliveries, trialMarkOf } from "./handed-back-marks.ts";
 import { type DeliveryPartition, type DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 import type { ConsumeSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
@@ -84,15 +84,15 @@ export class Admission {
   #judge(delivery: InFlightDelivery): void {
     const { settings, settles } = this.#context;
     const { maxAttempts } = settings.retry;
-    const losses = lossesOnTrial(delivery.message);
-    if (!settles || (losses === undefined && delivery.attempt <= maxAttempts)) return;
+    const mark = trialMarkOf(delivery.message);
+    if (!settles || (mark === undefined && delivery.attempt <= maxAttempts)) return;
     if (this.#suspects.isGuilty(delivery.message, maxAttempts)) {
       delivery.attempt = maxAttempts + 1;
       return;
     }
     delivery.attempt = maxAttempts;
     delivery.suspect = true;
-    delivery.losses = losses ?? 0;
+    delivery.losses = mark?.losses ?? 0;
   }
 }
 
@@ -102,5 +102,5 @@ export class Admission {
  * it never says more than that this attempt is the last.
  */
 function attemptOf(message: ReceivedMessage, written: number, maxAttempts: number): number {
-  return Math.min(written, maxAttempts) + redeliveriesOf(message);
+  return Math.min(written, maxAttempts) + knownRedeliveries(message);
 }

@@ -4,7 +4,7 @@ import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
-import { redeliveriesOf } from "./handed-back-marks.ts";
+import { knownRedeliveries } from "./handed-back-marks.ts";
 
 /** What is known of a message that left this process unsettled. */
 export interface KnownAttempts {
@@ -12,7 +12,7 @@ export interface KnownAttempts {
   readonly nextAttempt: number;
   /** Not a known number of attempts, but the broker's count: it is to be run alone. */
   readonly suspect: boolean;
-  /** How many consumers were lost with it elsewhere since it was to be run alone. */
+  /** How often it took other processes down when it had run alone. */
   readonly losses: number;
   /** Its copy is in the dead-letter queue, and its ordering key waits for that. */
   readonly blocks: boolean;
@@ -41,7 +41,7 @@ export class AttemptMemory {
 
   note(address: Address, message: ReceivedMessage, known: KnownAttempts): void {
     const { timestamp, headers } = message;
-    const redeliveries = redeliveriesOf(message);
+    const redeliveries = knownRedeliveries(message);
     const entry = { ...known, written: writtenAttempt(headers), redeliveries, timestamp };
     this.#entries.set(nameOf(address, message), entry, 2 * errorText(known.lastError).length);
   }
@@ -73,7 +73,7 @@ export class AttemptMemory {
       return undefined;
     // Counted once more for going back, or as many times as the consumer was told when it closed.
     const counted = Math.max(entry.redeliveries + 1, entry.nextAttempt - entry.written);
-    return { ...entry, unknown: Math.max(0, redeliveriesOf(message) - counted) };
+    return { ...entry, unknown: Math.max(0, knownRedeliveries(message) - counted) };
   }
 }
 

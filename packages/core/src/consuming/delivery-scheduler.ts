@@ -110,7 +110,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       mayStart: () => this.#mayStart(),
       start: (delivery, now) => this.#start(delivery, now),
       onPause: () => {
-        if (this.#work.size === 0 && !this.#stopped) this.#trials.idle();
+        if (this.#work.size === 0 && !this.#stopped && !this.#isHeldUp) this.#trials.idle();
         context.onChange();
       },
     });
@@ -252,8 +252,13 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#loop.run();
   }
 
+  /** Whoever takes the process down meanwhile is none of what waits here. */
+  get #isHeldUp(): boolean {
+    return this.#paused || this.#holds.size > 0;
+  }
+
   #mayStart(): boolean {
-    if (this.#paused || this.#stopped || this.#holds.size > 0 || this.#trials.isWanted) return false;
+    if (this.#isHeldUp || this.#stopped || this.#trials.isWanted) return false;
     if (this.#context.demand?.isOpen === false) return false;
     return this.#running.size < (this.#trials.isOn ? 1 : this.#concurrency);
   }

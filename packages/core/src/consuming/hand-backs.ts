@@ -5,7 +5,7 @@ import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { writtenAttempt } from "./attempt-headers.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
-import { givenUpRedeliveries, lossesOnTrial, redeliveriesOnTrial } from "./handed-back-marks.ts";
+import { givenUpRedeliveries, redeliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
 import type { DeliverySession, InFlightDelivery } from "./in-flight-delivery.ts";
 
 export interface HandBacksContext {
@@ -85,7 +85,8 @@ function redeliveriesToGive(delivery: InFlightDelivery): number | undefined {
   const { message, attempt, suspect, isOnTrial, losses } = delivery;
   if (isGivenUp(delivery)) return givenUpRedeliveries;
   // Whatever became of consumers that it had here, it took no process down with it.
-  if (suspect && (isOnTrial || lossesOnTrial(message) !== undefined)) return redeliveriesOnTrial(losses);
+  if (suspect && (isOnTrial || trialMarkOf(message) !== undefined))
+    return redeliveriesOf({ losses, isOnTrial });
   return waitsForAttempt(delivery) ? Math.max(0, attempt - writtenAttempt(message.headers)) : undefined;
 }
 

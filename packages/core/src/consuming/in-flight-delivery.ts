@@ -48,7 +48,7 @@ export class InFlightDelivery {
   suspect = false;
   /** It is handed back to be run alone, with the mark that says so. */
   isOnTrial = false;
-  /** How many consumers were lost with it in other processes since it was first to be run alone. */
+  /** How often it took other processes down when it had run alone. */
   losses = 0;
   /** When the handler of the present attempt was called, by the clock's steady time. */
   startedAt: number | undefined;

@@ -1,6 +1,6 @@
 import { Deque } from "../runtime/deque.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { deliveriesOf, lossesOnTrial } from "./handed-back-marks.ts";
+import { deliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** How often a suspect is run alone, and takes its process down, before it is given up. */
@@ -71,7 +71,7 @@ export class Suspects {
   isGuilty(message: ReceivedMessage, maxAttempts: number): boolean {
     if (this.#gaveUp) return false;
     const guilty = this.#keepsMarks
-      ? (lossesOnTrial(message) ?? 0) >= runsAlone
+      ? (trialMarkOf(message)?.losses ?? 0) >= runsAlone
       : this.#standsOut(message, maxAttempts);
     if (guilty) this.#gaveUp = true;
     return guilty;

@@ -1,5 +1,5 @@
 import type { Clock } from "../runtime/clock.ts";
-import { deliveriesOf, lossesOnTrial } from "./handed-back-marks.ts";
+import { deliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { Isolation } from "./isolation.ts";
 import type { Suspects } from "./suspects.ts";
@@ -63,7 +63,7 @@ export class Trials {
 
   /** True when it may run now. Else it waits until it may. */
   mayRun(suspect: InFlightDelivery): boolean {
-    if (this.isOn && !this.#isToBeMarked(suspect)) return true;
+    if (this.isOn && (!this.#mayMark || isOnTrial(suspect))) return true;
     this.#suspects.add(suspect);
     if (this.isOn) this.#isolation.again(this.#patienceMs());
     else this.check();
@@ -108,16 +108,15 @@ export class Trials {
 
   #isolate(): void {
     const next = this.#suspects.next;
-    if (next !== undefined && this.#isToBeMarked(next)) {
+    if (next !== undefined && this.#mayMark) {
       this.#marksInARow++;
       next.isOnTrial = true;
     }
     this.#context.onIsolate();
   }
 
-  #isToBeMarked({ message, losses }: InFlightDelivery): boolean {
-    if (!this.#context.keepsMarks || this.#marksInARow >= mostMarks) return false;
-    return lossesOnTrial(message) !== losses;
+  get #mayMark(): boolean {
+    return this.#context.keepsMarks && this.#marksInARow < mostMarks;
   }
 
   /** The more often it has come, the longer what runs may take to end before it runs among them. */
@@ -141,4 +140,10 @@ export class Trials {
       onChange();
     }, harmlessMs);
   }
+}
+
+/** It comes with the mark that it was handed back with here. */
+function isOnTrial({ message, losses }: InFlightDelivery): boolean {
+  const mark = trialMarkOf(message);
+  return mark?.isOnTrial === true && mark.losses === losses;
 }

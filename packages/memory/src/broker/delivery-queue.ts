@@ -66,7 +66,9 @@ export class DeliveryQueue {
     this.#settings = settings;
     this.#backlog = nature.ordered ? new KeyedBacklog() : new PlainBacklog();
     this.#due = new DueTimes(settings.clock, (deliveries) => this.#onDue(deliveries));
-    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, () => true));
+    this.#leases = new Leases(settings.clock, (expired) =>
+      this.#takeBack(expired, ({ redeliveries }) => redeliveries + 1),
+    );
   }
 
   /** Messages that no consumer holds, delayed ones included. */
@@ -139,7 +141,7 @@ export class DeliveryQueue {
     const isKeyed = delivery.keyPartition?.key !== undefined;
     if (isKeyed) {
       this.#backlog.park(successor);
-      this.#takeBack(this.#heldBehind([successor]), () => false);
+      this.#takeBack(this.#heldBehind([successor]), (behind) => behind.redeliveries);
     } else if (successor.keyPartition !== undefined) {
       this.#backlog.finish(successor);
       successor.keyPartition = undefined;
@@ -159,13 +161,13 @@ export class DeliveryQueue {
     if (this.ended !== undefined) member.fail(this.ended.cause);
   }
 
-  /** Others get what it held. `isCounted`: whether a delivery was an attempt. */
-  leave(member: QueueMember, isCounted: (delivery: MemoryDelivery) => boolean): void {
+  /** Others get what it held, with these redeliveries. */
+  leave(member: QueueMember, redeliveriesOf: (delivery: MemoryDelivery) => number): void {
     this.#members.delete(member);
     this.#waiting.delete(member);
     this.#takeBack(
       [...this.#leases].filter((delivery) => delivery.holder === member),
-      isCounted,
+      redeliveriesOf,
     );
   }
 
@@ -198,11 +200,12 @@ export class DeliveryQueue {
   }
 
   /** All in one go, so that they come back in their order. */
-  #takeBack(deliveries: readonly MemoryDelivery[], isCounted: (delivery: MemoryDelivery) => boolean): void {
+  #takeBack(
+    deliveries: readonly MemoryDelivery[],
+    redeliveriesOf: (delivery: MemoryDelivery) => number,
+  ): void {
     if (deliveries.length === 0) return;
-    const successors = deliveries.map((delivery) =>
-      this.#endHold(delivery, delivery.redeliveries + (isCounted(delivery) ? 1 : 0)),
-    );
+    const successors = deliveries.map((delivery) => this.#endHold(delivery, redeliveriesOf(delivery)));
     for (const delivery of this.#heldBehind(successors))
       successors.push(this.#endHold(delivery, delivery.redeliveries));
     successors.sort((a, b) => a.sequence - b.sequence);

@@ -68,14 +68,14 @@ export class Member implements QueueMember {
   /** What it held counts as delivered: nobody knows how far its handlers came. */
   fail(cause: unknown): void {
     const reject = this.#reject;
-    this.#end(cause, () => true);
+    this.#end(cause, (delivery) => delivery.redeliveries + 1);
     reject?.(cause);
   }
 
-  /** Wants nothing more. Of what it held, only what is in `started` counts as delivered. */
-  close(started: ReadonlySet<object>): void {
+  /** Wants nothing more. What it held comes again with these redeliveries. */
+  close(redeliveriesOf: (delivery: MemoryDelivery) => number): void {
     const resolve = this.#resolve;
-    this.#end(closed("consumer"), (delivery) => started.has(delivery));
+    this.#end(closed("consumer"), redeliveriesOf);
     resolve?.([]);
   }
 
@@ -87,13 +87,13 @@ export class Member implements QueueMember {
     resolve?.(batch);
   }
 
-  #end(cause: unknown, isCounted: (delivery: MemoryDelivery) => boolean): void {
+  #end(cause: unknown, redeliveriesOf: (delivery: MemoryDelivery) => number): void {
     this.#failure ??= { cause };
     this.#resolve = undefined;
     this.#reject = undefined;
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#clock.clearTimeout(this.#timer);
-    this.#queue.leave(this, isCounted);
+    this.#queue.leave(this, redeliveriesOf);
   }
 
   readonly #onAbort = (): void => this.#answer([]);
