@@ -1,5 +1,5 @@
 import type { Clock } from "../runtime/clock.ts";
-import { deliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
+import { deliveriesOf, redeliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { Isolation } from "./isolation.ts";
 import type { Suspects } from "./suspects.ts";
@@ -23,11 +23,16 @@ export interface TrialsContext {
   /** More may start than before. */
   readonly onChange: () => void;
   readonly hasRunningSuspect: () => boolean;
+  /** Leaves the mark on one that is held. `undefined`: its consumer cannot. Never rejects. */
+  readonly mark: (suspect: InFlightDelivery, redeliveries: number) => Promise<void> | undefined;
+  /** It has its mark, and may run. */
+  readonly onMarked: (suspect: InFlightDelivery) => void;
 }
 
 /**
- * Runs suspects alone. The first is handed back with a mark that outlives this process and comes again as the only
- * one; while it runs well, more of them run at once, and at last all.
+ * Runs suspects alone, each with a mark that outlives this process: it is left on the one that comes alone or, where
+ * that cannot be, the first is handed back with it to come again alone. While they run well, more of them run at
+ * once, and at last all.
  */
 export class Trials {
   readonly #context: TrialsContext;
@@ -64,6 +69,11 @@ export class Trials {
   /** True when it may run now. Else it waits until it may. */
   mayRun(suspect: InFlightDelivery): boolean {
     if (this.isOn && (!this.#mayMark || isOnTrial(suspect))) return true;
+    const marking = this.isOn ? this.#mark(suspect) : undefined;
+    if (marking !== undefined) {
+      void marking.then(() => this.#context.onMarked(suspect));
+      return false;
+    }
     this.#suspects.add(suspect);
     if (this.isOn) this.#isolation.again(this.#patienceMs());
     else this.check();
@@ -108,11 +118,15 @@ export class Trials {
 
   #isolate(): void {
     const next = this.#suspects.next;
-    if (next !== undefined && this.#mayMark) {
+    if (next !== undefined && this.#mayMark && next.session.consumer.setRedeliveries === undefined) {
       this.#marksInARow++;
       next.isOnTrial = true;
     }
     this.#context.onIsolate();
+  }
+
+  #mark(suspect: InFlightDelivery): Promise<void> | undefined {
+    return this.#context.mark(suspect, redeliveriesOf({ losses: suspect.losses, isOnTrial: true }));
   }
 
   get #mayMark(): boolean {
