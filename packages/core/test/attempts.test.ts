@@ -33,6 +33,24 @@ describe("what its handler puts off in the very turn in which its connection is 
     expect(driver.consumer().settled).toEqual(["ack 1"]);
   });
 
+  it("for ever, comes again after a day", async () => {
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, async () => {
+      if (++calls > 1) return;
+      driver.connection.hooks.lost(lost);
+      throw new PostponedError("not now", { delayMs: Number.POSITIVE_INFINITY });
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.pass(10_000);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(86_000_000);
+    expect(calls).toBe(1);
+    await clock.pass(400_000);
+    expect(calls).toBe(2);
+  });
+
   it("uses none either where its handler says so once it is told", async () => {
     const { client, driver, clock } = await connected();
     const handler = new ManualHandler();
