@@ -362,6 +362,28 @@ describe("a forwarder and the clocks of others", () => {
     }
   });
 
+  it.each([-hourMs, hourMs])(
+    "dates what has arrived by the broker's clock of then, set by %i ms since",
+    async (byMs) => {
+      const { arrive, delivered, broker, set, asked, forwarder } = world(0, 5);
+      arrive(waiting("first", { enteredAt: broker(), waitMs: 64_000 }));
+      await pass(2_000);
+      arrive(waiting("second", { enteredAt: broker(), waitMs: 64_000 }));
+      await pass(61_000);
+      set.ms = byMs;
+      arrive(waiting("third", { enteredAt: broker(), waitMs: 64_000 }));
+      await pass(2_980);
+      expect([asked(), delivered]).toEqual([2, ["first"]]);
+      await pass(40);
+      expect(delivered).toEqual(["first", "second"]);
+      await pass(60_960);
+      expect(delivered).toEqual(["first", "second"]);
+      await pass(40);
+      expect(delivered).toEqual(["first", "second", "third"]);
+      await forwarder.close();
+    },
+  );
+
   it("makes no wait longer than it was, from the arrival on, whatever was written beside it", async () => {
     const { arrive, delivered, broker, forwarder } = world(-hourMs);
     arrive(waiting("ahead", { enteredAt: broker() + hourMs, waitMs: 200 }));

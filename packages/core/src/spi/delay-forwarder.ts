@@ -48,9 +48,12 @@ interface TierTime {
 }
 
 interface Rest {
-  readonly untilArrival: boolean;
+  /** Whether what has arrived is worth not resting any longer. */
+  readonly isDisturbed: () => boolean;
   readonly end: () => void;
 }
+
+const undisturbed = () => false;
 
 /**
  * Forwards delayed messages when their time has come: to the next tier, or to where they belong.
@@ -69,7 +72,7 @@ export class DelayForwarder<T extends BufferedItem, B extends PartitionBuffer<T>
     options.buffers.onArrival = (partition) => {
       this.#times.get(partition)?.entries.arrived(partition.buffered);
       const rest = this.#resting.get(partition);
-      if (rest?.untilArrival) rest.end();
+      if (rest?.isDisturbed()) rest.end();
     };
   }
 
@@ -126,10 +129,12 @@ export class DelayForwarder<T extends BufferedItem, B extends PartitionBuffer<T>
           uncommitted = undefined;
         }
         pauses.reset();
-        if (waitMs > 0) await this.#rest(partition, waitMs, waitMs === Number.POSITIVE_INFINITY);
+        const isDisturbed = () =>
+          time.entries.isClockWanted || (waitMs === Number.POSITIVE_INFINITY && partition.buffered > 0);
+        if (waitMs > 0) await this.#rest(partition, waitMs, isDisturbed);
       } catch (cause) {
         report(cause);
-        await this.#rest(partition, pauses.next(), false);
+        await this.#rest(partition, pauses.next(), undisturbed);
       }
     }
   }
@@ -177,14 +182,14 @@ export class DelayForwarder<T extends BufferedItem, B extends PartitionBuffer<T>
       } catch (cause) {
         if (!partition.isOpen) throw cause;
         this.#options.report(cause);
-        await this.#rest(partition, pauses.next(), false);
+        await this.#rest(partition, pauses.next(), undisturbed);
       }
     }
   }
 
-  /** Until the time is over, the tier goes to someone else or, if that is asked, something arrives. */
-  #rest(partition: B, ms: number, untilArrival: boolean): Promise<void> {
-    if (!partition.isOpen || (untilArrival && partition.buffered > 0)) return Promise.resolve();
+  /** Until the time is over, the tier goes to someone else, or something arrives that disturbs. */
+  #rest(partition: B, ms: number, isDisturbed: () => boolean): Promise<void> {
+    if (!partition.isOpen || isDisturbed()) return Promise.resolve();
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
@@ -192,7 +197,7 @@ export class DelayForwarder<T extends BufferedItem, B extends PartitionBuffer<T>
         resolve();
       };
       const timer = setTimeout(end, Math.min(ms, longestRestMs));
-      this.#resting.set(partition, { untilArrival, end });
+      this.#resting.set(partition, { isDisturbed, end });
     });
   }
 }
