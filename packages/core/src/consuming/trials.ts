@@ -75,14 +75,14 @@ export class Trials {
       return false;
     }
     this.#suspects.add(suspect);
-    if (this.isOn) this.#isolation.again(this.#patienceMs());
+    if (this.isOn) this.#isolation.again(this.#waitMs());
     else this.check();
     return false;
   }
 
   /** Something has changed for those that wait. */
   check(): void {
-    if (this.#suspects.needsIsolation) this.#isolation.want(this.#patienceMs());
+    if (this.#suspects.needsIsolation) this.#isolation.want(this.#waitMs());
   }
 
   started(): void {
@@ -134,7 +134,7 @@ export class Trials {
   }
 
   /** The more often it has come, the longer what runs may take to end before it runs among them. */
-  #patienceMs(): number {
+  #waitMs(): number {
     const { next } = this.#suspects;
     return Isolation.waitMs(next === undefined ? 0 : deliveriesOf(next.message) - this.#context.maxAttempts);
   }

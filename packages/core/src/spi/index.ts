@@ -48,7 +48,10 @@ export {
   type DelayStore,
   DueMessageRouter,
   type DueMessageRouterOptions,
+  type LeavingMessage,
+  type WaitingMessage,
 } from "./due-message-router.ts";
+export { durationIn, durationText } from "./duration-text.ts";
 export { errorChain } from "./error-chain.ts";
 export { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
 export { HandBackNotes } from "./hand-back-notes.ts";
