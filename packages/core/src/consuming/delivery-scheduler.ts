@@ -2,7 +2,6 @@ import type { SettleResult } from "../api/delivery.ts";
 import type { Subscription } from "../api/subscription.ts";
 import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
-import { remembered } from "../errors/remembered.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
@@ -675,7 +674,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       blocks: delivery.isDeadLettered === true,
       notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
-      lastError: remembered(delivery.lastError),
+      lastError: delivery.lastError,
     });
   }
 
