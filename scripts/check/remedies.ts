@@ -10,7 +10,7 @@ const withoutRemedy: Readonly<Record<string, string>> = {
     "The text is the handler's own reason; the warning around it says what to do.",
   "packages/core/src/spi/normalise.ts code":
     "The driver names it where it knows one; whoever made the call adds its own otherwise.",
-  "packages/core/src/errors/remembered.ts read.code": "Its text is a whole error's, remedy included.",
+  "packages/core/src/errors/remembered.ts kept.code": "Its text is a whole error's, remedy included.",
 };
 
 export const remedies: Step = {

@@ -364,7 +364,7 @@ describe("deduplicate", () => {
       "in time that does not grow with what is remembered",
     ).toBeLessThan(2_000_000);
     const remembered = short.filter((name) => endless.has(name));
-    expect(remembered.length).toBe(Math.floor((16 * 1024 * 1024) / 110));
+    expect(remembered.length).toBe(Math.floor((16 * 1024 * 1024) / 150));
     expect(remembered).toEqual(short.slice(-remembered.length));
     for (const wrong of [0, Number.NaN, "5"])
       expect(() => memoryDeduplicationStore({ max: wrong as number })).toThrow("`max` takes");

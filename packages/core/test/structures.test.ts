@@ -173,7 +173,7 @@ describe("BoundedMap", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 8 }), (steps, max) => {
         // Room for five.
-        const map = new BoundedMap<number>(5 * 104, max);
+        const map = new BoundedMap<number>(5 * 144, max);
         let model: number[] = [];
         for (const { deletes, key } of steps) {
           if (deletes) expect(map.delete(`${key}`)).toBe(model.includes(key));
@@ -188,7 +188,7 @@ describe("BoundedMap", () => {
   });
 
   it("forgets the oldest when its keys take more bytes than allowed", () => {
-    const map = new BoundedMap<number>(2 * (2 + 100));
+    const map = new BoundedMap<number>(2 * (2 + 140));
     map.set("a", 1);
     map.set("b", 2);
     map.set("a", 3);

@@ -12,6 +12,7 @@ import {
   type Source,
   type WireMessage,
 } from "@waybill/core/spi";
+import type { Leftovers } from "./broadcast/leftovers.ts";
 import { createClients } from "./client/clients.ts";
 import { nativeFilter } from "./client/filters.ts";
 import { Service, type Subscription } from "./client/service.ts";
@@ -29,9 +30,6 @@ const shortestLife = { expirationPolicy: { ttl: { seconds: 86_400 } } };
 const repliesKept = { messageRetentionDuration: { seconds: 600 } };
 /** A reader may be slow or paused, and a message delayed. Shorter than its life, and what it keeps costs nothing yet. */
 const messagesKept = { messageRetentionDuration: { seconds: 23 * 3_600 } };
-
-/** Subscriptions of our own that could not be deleted, since the connection was lost: done on the next one. */
-export type Leftovers = Set<string>;
 
 /** The vendor client and its two channels, until one of them does not answer any more. */
 export class GooglePubsubConnection implements Connection {
@@ -66,10 +64,7 @@ export class GooglePubsubConnection implements Connection {
         { remedy: "Check its address and the network, or raise `connectTimeoutMs`.", cause },
       );
     }
-    for (const name of leftovers) {
-      leftovers.delete(name);
-      service.deleteSubscription(name).catch(() => leftovers.add(name));
-    }
+    leftovers.removeAll((name) => service.deleteSubscription(name));
     return new GooglePubsubConnection(settings, leftovers, hooks, service);
   }
 
@@ -147,11 +142,7 @@ export class GooglePubsubConnection implements Connection {
       ...(isInbox ? repliesKept : messagesKept),
     };
     await service.createSubscription(subscription, signal);
-    const remove = async () => {
-      this.#leftovers.add(name);
-      await service.deleteSubscription(name);
-      this.#leftovers.delete(name);
-    };
+    const remove = () => this.#leftovers.remove(name, () => service.deleteSubscription(name));
     try {
       if (start.from !== "latest") await service.seek(name, timeOf(start), signal);
     } catch (cause) {

@@ -3,6 +3,7 @@ import {
   type CloseConsumerOptions,
   type Consumer,
   type Filter,
+  OutstandingMessages,
   PrefetchEstimate,
   PushQueue,
   type ReceivedMessage,
@@ -19,7 +20,6 @@ import { GooglePubsubDelivery } from "./delivery.ts";
 import { delayed } from "./mapping.ts";
 import type { GooglePubsubPublisher } from "./publisher.ts";
 import { acknowledge, failuresOf, isPermanent } from "./receiving/acknowledge.ts";
-import { OutstandingMessages } from "./receiving/outstanding-messages.ts";
 import { Puller } from "./receiving/puller.ts";
 
 /** How long handing back may take, in milliseconds. */
@@ -52,7 +52,7 @@ export interface ConsumerParts {
 export class GooglePubsubConsumer implements Consumer {
   readonly #parts: ConsumerParts;
   readonly #queue = new PushQueue<GooglePubsubDelivery>();
-  readonly #outstanding = new OutstandingMessages();
+  readonly #outstanding = new OutstandingMessages<GooglePubsubDelivery>();
   readonly #estimate: PrefetchEstimate;
   readonly #pullers: readonly Puller[];
   readonly #deferred: DeferredMessages;
@@ -92,7 +92,7 @@ export class GooglePubsubConsumer implements Consumer {
     const deliveries = queued.every((delivery) => delivery.leasedUntil > now)
       ? queued
       : queued.filter((delivery) => delivery.leasedUntil > now);
-    this.#outstanding.received(deliveries);
+    for (const delivery of deliveries) this.#outstanding.received(delivery);
     // Without settlement there is nothing to wait for.
     if (this.#parts.inbox !== undefined) this.#autoAck(deliveries);
     return deliveries;
@@ -110,11 +110,11 @@ export class GooglePubsubConsumer implements Consumer {
       if (delivery.leasedUntil > now) {
         ours.push(delivery);
         indexes.push(i);
-      } else this.#outstanding.settled(delivery);
+      } else this.#outstanding.drop(delivery);
     }
     await acknowledge(this.#parts.service, ours, indexes, outcomes);
     indexes.forEach((index, at) => {
-      if (typeof outcomes[index] === "string") this.#outstanding.settled(ours[at] as GooglePubsubDelivery);
+      if (typeof outcomes[index] === "string") this.#outstanding.drop(ours[at] as GooglePubsubDelivery);
     });
     this.#pullers.at(-1)?.hurry();
     // What returns may wait for this room too, and a main pull under way would not wake it for a minute.
@@ -223,7 +223,7 @@ export class GooglePubsubConsumer implements Consumer {
   /** Acks what nobody is to see. Where this fails it comes again, to the same end. */
   #autoAck(deliveries: readonly GooglePubsubDelivery[]): void {
     if (deliveries.length === 0) return;
-    for (const delivery of deliveries) this.#outstanding.settled(delivery);
+    for (const delivery of deliveries) this.#outstanding.drop(delivery);
     const outcomes: SettleOutcome[] = [];
     const indexes = deliveries.map((_, index) => index);
     void acknowledge(this.#parts.service, deliveries, indexes, outcomes);

@@ -1,6 +1,7 @@
 import type { Adapter, Driver } from "@waybill/core/spi";
+import { Leftovers } from "./broadcast/leftovers.ts";
 import { capabilitiesOf, type GooglePubsubCapabilities } from "./capabilities.ts";
-import { GooglePubsubConnection, type Leftovers } from "./connection.ts";
+import { GooglePubsubConnection } from "./connection.ts";
 import { classify } from "./errors.ts";
 import { naming } from "./naming.ts";
 import { type GooglePubsubOptions, readSettings, type Settings, settingsFromUrl } from "./options.ts";
@@ -21,7 +22,7 @@ export const adapter: Adapter = {
 };
 
 function driverWith(settings: Settings): Driver<GooglePubsubCapabilities> {
-  const leftovers: Leftovers = new Set();
+  const leftovers = new Leftovers();
   return {
     specVersion: "1",
     name: "google-pubsub",

@@ -1,7 +1,8 @@
 import { type Address, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
 import type { ClusterConnections } from "./client/kafka-client.ts";
-import { partitionOfKey, Spreader } from "./client/partitioner.ts";
+import { partitionOfKey } from "./client/partitioner.ts";
 import { recordOverhead } from "./client/record-encoding.ts";
+import { Spreaders } from "./client/spreaders.ts";
 import { delayed, tierOfRecord } from "./delays/delayed-records.ts";
 import { errorType, isTransient, LeaderMovedError } from "./errors.ts";
 import { type OutgoingRecord, toRecord } from "./mapping.ts";
@@ -30,7 +31,7 @@ const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 export class KafkaPublisher {
   readonly #connections: ClusterConnections;
   readonly #maxBatchBytes: number;
-  readonly #spreaders = new Map<string, Spreader>();
+  readonly #spreaders = new Spreaders();
 
   constructor(connections: ClusterConnections, maxBatchBytes: number) {
     this.#connections = connections;
@@ -81,7 +82,7 @@ export class KafkaPublisher {
       for (const { index } of placed) outcomes[index] = { ok: false, cause };
       return;
     }
-    const spreader = this.#spreader(topic);
+    const spreader = this.#spreaders.of(topic);
     spreader.startBatch();
     const choose =
       partitionOf ??
@@ -214,15 +215,6 @@ export class KafkaPublisher {
       const outcome = outcomes[index] as PublishOutcome;
       if (!outcome.ok && isUnknown(outcome.cause)) outcomes[index] = { ok: false, cause: instead };
     }
-  }
-
-  #spreader(topic: string): Spreader {
-    let spreader = this.#spreaders.get(topic);
-    if (spreader === undefined) {
-      spreader = new Spreader();
-      this.#spreaders.set(topic, spreader);
-    }
-    return spreader;
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type CloseConsumerOptions,
   type Consumer,
   nothingStarted,
+  OutstandingMessages,
   PrefetchEstimate,
   PushQueue,
   type ReceivedMessage,
@@ -17,7 +18,6 @@ import { tens } from "./client/batches.ts";
 import type { Clients } from "./client/clients.ts";
 import { SnsSqsDelivery } from "./delivery.ts";
 import { LongPolls } from "./receiving/long-polls.ts";
-import { OutstandingMessages } from "./receiving/outstanding-messages.ts";
 import { isEarly, putBack } from "./receiving/put-back.ts";
 import { type SettlementRequest, SettlementRequests } from "./receiving/settlement-requests.ts";
 
@@ -52,7 +52,7 @@ export class SnsSqsConsumer implements Consumer {
   readonly #queue = new PushQueue<SnsSqsDelivery>();
   readonly #polls: LongPolls;
   readonly #requests: SettlementRequests;
-  readonly #outstanding = new OutstandingMessages();
+  readonly #outstanding = new OutstandingMessages<SnsSqsDelivery>();
   readonly #estimate: PrefetchEstimate;
   /** What core waits for now. */
   #wanted = 0;

@@ -45,6 +45,7 @@ import {
   redrive,
 } from "../redriving/redrive.ts";
 import { decideRequest } from "../requests/decide-request.ts";
+import { RequestAges } from "../requests/request-age.ts";
 import { BrokerRequester } from "../requests/requester.ts";
 import { BrokerResponder } from "../requests/responder.ts";
 import { bindMethods } from "../runtime/bind-methods.ts";
@@ -56,7 +57,7 @@ import type { Feature } from "../spi/capabilities.ts";
 import type { Driver } from "../spi/driver.ts";
 import { normalise } from "../spi/normalise.ts";
 import { checkConsuming, checkContract, checkPublishing } from "./check-arguments.ts";
-import { DeadLetterQueues, sourceKey } from "./dead-letter-queues.ts";
+import { DeadLetterQueues } from "./dead-letter-queues.ts";
 import type { DecidedOptions } from "./decide-options.ts";
 import { BrokerTopologyClient } from "./topology-client.ts";
 
@@ -78,8 +79,7 @@ export class BrokerClient implements Client<Feature> {
   readonly #subscriptions = new Set<RunningSubscription>();
   readonly topology: BrokerTopologyClient;
   readonly #deadLetters = new DeadLetterQueues();
-  /** What this client has consumed itself, so that it knows where that is dead-lettered to. */
-  readonly #consumed = new Set<string>();
+  readonly #requestAges = new RequestAges();
   #status: Health["status"] = "up";
   #since: { readonly status: Health["status"]; readonly at: number };
   /** Closing, but handlers still run, and what they publish still goes out. */
@@ -296,7 +296,7 @@ export class BrokerClient implements Client<Feature> {
     await subscription.begin();
     if (spec.deadLetter !== undefined && deadLetter !== "discard")
       this.#deadLetters.add(spec.address, deadLetter);
-    if (spec.settles) this.#consumed.add(sourceKey(spec.address));
+    if (spec.settles) this.#deadLetters.consumed(spec.address);
     return subscription;
   }
 
@@ -355,6 +355,7 @@ export class BrokerClient implements Client<Feature> {
     const { clock, reporter } = this.#options;
     const responding = new BrokerResponder(to, handler as Handler<unknown>, {
       clock,
+      ages: this.#requestAges,
       brokerName: this.#names.destination(to).brokerName,
       warn: reporter.warn,
       send: (reply) => this.#publishing.reply(this.#names.inbox(reply.inbox), reply),
@@ -384,7 +385,7 @@ export class BrokerClient implements Client<Feature> {
       queues.map((queue) => this.#redriveSource(back, queue)),
     );
     // Where it looked was only a guess.
-    if (options.deadLetter === undefined && report.seen === 0 && !this.#consumed.has(sourceKey(back)))
+    if (options.deadLetter === undefined && report.seen === 0 && !this.#deadLetters.knows(back))
       this.#options.reporter.warn(nothingFound(this.#names.destination(deadLetterOf(from)), back));
     return report;
   }

@@ -1,5 +1,6 @@
 import type { Contract } from "../api/contract.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import { checkPortableName, derivedSeparator } from "../spi/naming.ts";
@@ -9,8 +10,11 @@ export interface NamesOptions {
   readonly names: Readonly<Record<string, string>>;
 }
 
-/** How many names are remembered against collisions; the oldest are forgotten. */
+/** The most that is remembered against collisions, in bytes and in names; the oldest are forgotten. */
+const maxBytes = 1.25 * 1024 * 1024;
 const mostNames = 10_000;
+/** What an address takes beside its texts, in bytes. */
+const addressBytes = 100;
 
 /**
  * Turns contracts into addresses: portable names into those of the broker. Topics
@@ -21,7 +25,7 @@ export class Names {
   readonly #driver: Driver;
   readonly #options: NamesOptions;
   /** By what the broker would take for the same name. */
-  readonly #taken = new Map<string, Address>();
+  readonly #taken = new BoundedMap<Address>(maxBytes, mostNames);
   readonly #byContract = new WeakMap<Contract, Address>();
 
   constructor(driver: Driver, options: NamesOptions) {
@@ -87,8 +91,7 @@ export class Names {
     const key = naming.collisionKey?.(address.brokerName) ?? address.brokerName;
     const first = this.#taken.get(key);
     if (first === undefined) {
-      if (this.#taken.size >= mostNames) this.#taken.delete(this.#taken.keys().next().value as string);
-      this.#taken.set(key, address);
+      this.#taken.set(key, address, addressBytes + 2 * lengthBeside(key, address));
       return address;
     }
     if (first.name !== address.name || first.kind !== address.kind) {
@@ -114,4 +117,9 @@ export class Names {
       details: { name, kind },
     });
   }
+}
+
+/** How long the texts of an address are that are not its key: those that are equal are mostly one. */
+function lengthBeside(key: string, { name, brokerName }: Address): number {
+  return (brokerName === key ? 0 : brokerName.length) + (name === brokerName ? 0 : name.length);
 }

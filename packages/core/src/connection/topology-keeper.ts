@@ -1,4 +1,5 @@
 import { MessagingError } from "../errors/messaging-error.ts";
+import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Address } from "../spi/address.ts";
@@ -14,16 +15,24 @@ export interface TopologyKeeperOptions {
   readonly signal: AbortSignal;
 }
 
-/** The most names that are known to be there, and the most groups of each; of others it is asked again. */
+/** The most that is known to be there, in bytes and in names, and the most groups of each; of others it is asked again. */
+const maxBytes = 1.5 * 1024 * 1024;
 const mostKnown = 10_000;
 const mostGroups = 100;
+/** What each group takes beside its name, in bytes. */
+const groupBytes = 100;
+/** What there is of most names: one set for all of them. */
+const alone: Readonly<Partial<Record<Address["kind"], ReadonlySet<string>>>> = {
+  topic: new Set(["topic"]),
+  queue: new Set(["queue"]),
+};
 
 /** Sees to it that what a client uses is there, in the way its `topology` option says. */
 export class TopologyKeeper {
   readonly #connection: ReconnectingConnection;
   readonly #options: TopologyKeeperOptions;
   /** What was there when this client last looked, by broker name: kinds and groups. */
-  readonly #known = new Map<string, Set<string>>();
+  readonly #known = new BoundedMap<ReadonlySet<string>>(maxBytes, mostKnown);
 
   constructor(connector: ReconnectingConnection, options: TopologyKeeperOptions) {
     this.#connection = connector;
@@ -140,14 +149,16 @@ export class TopologyKeeper {
   #note(address: Address): void {
     // It is gone with its client, and written to by name.
     if (address.kind === "inbox") return;
-    let known = this.#known.get(address.brokerName);
-    if (known === undefined) {
-      if (this.#known.size >= mostKnown) this.#known.delete(this.#known.keys().next().value as string);
-      known = new Set();
-      this.#known.set(address.brokerName, known);
-    }
-    if (known.size >= mostGroups) known.clear();
-    known.add(idOf(address));
+    const { brokerName, kind } = address;
+    const before = this.#known.get(brokerName);
+    const id = idOf(address);
+    const only = alone[kind];
+    if (before?.has(id)) return;
+    if (before === undefined && only !== undefined) return this.#known.set(brokerName, only);
+    const known = new Set(before !== undefined && before.size < mostGroups ? before : []).add(id);
+    let bytes = 0;
+    for (const each of known) bytes += groupBytes + 2 * each.length;
+    this.#known.set(brokerName, known, bytes);
   }
 }
 

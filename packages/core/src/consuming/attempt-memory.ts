@@ -1,4 +1,4 @@
-import { errorText } from "../errors/error-text.ts";
+import { type RememberedError, recalledError, rememberedError } from "../errors/remembered.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
@@ -22,7 +22,8 @@ export interface KnownAttempts {
   readonly lastError: unknown;
 }
 
-interface Entry extends KnownAttempts {
+interface Entry extends Omit<KnownAttempts, "lastError"> {
+  readonly error: RememberedError | undefined;
   readonly written: number;
   readonly redeliveries: number;
   readonly timestamp: number;
@@ -30,6 +31,8 @@ interface Entry extends KnownAttempts {
 
 /** The most bytes of message ids and error texts that a client remembers attempts by. */
 const maxBytes = 8 * 1024 * 1024;
+/** What an entry takes beside its name and the text of its error. */
+const entryBytes = 250;
 
 /**
  * Which attempts were really made of messages that went back to the broker and may come here
@@ -39,11 +42,12 @@ const maxBytes = 8 * 1024 * 1024;
 export class AttemptMemory {
   readonly #entries = new BoundedMap<Entry>(maxBytes);
 
-  note(address: Address, message: ReceivedMessage, known: KnownAttempts): void {
+  note(address: Address, message: ReceivedMessage, { lastError, ...known }: KnownAttempts): void {
     const { timestamp, headers } = message;
     const redeliveries = knownRedeliveries(message);
-    const entry = { ...known, written: writtenAttempt(headers), redeliveries, timestamp };
-    this.#entries.set(nameOf(address, message), entry, 2 * errorText(known.lastError).length);
+    const written = writtenAttempt(headers);
+    const error = rememberedError(lastError);
+    this.#set(nameOf(address, message), { ...known, error, written, redeliveries, timestamp });
   }
 
   /** Its handler put it off, as was heard only when it had left: that call was no attempt. Nothing where it has come again. */
@@ -51,11 +55,7 @@ export class AttemptMemory {
     const name = nameOf(address, message);
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.timestamp !== message.timestamp || entry.suspect) return;
-    this.#entries.set(
-      name,
-      { ...entry, nextAttempt: attempt, notBefore },
-      2 * errorText(entry.lastError).length,
-    );
+    this.#set(name, { ...entry, nextAttempt: attempt, notBefore });
   }
 
   /** What is known of this delivery, once. `unknown`: how many deliveries there were elsewhere meanwhile. */
@@ -73,7 +73,12 @@ export class AttemptMemory {
       return undefined;
     // Counted once more for going back, or as many times as the consumer was told when it closed.
     const counted = Math.max(entry.redeliveries + 1, entry.nextAttempt - entry.written);
-    return { ...entry, unknown: Math.max(0, knownRedeliveries(message) - counted) };
+    const unknown = Math.max(0, knownRedeliveries(message) - counted);
+    return { ...entry, lastError: recalledError(entry.error), unknown };
+  }
+
+  #set(name: string, entry: Entry): void {
+    this.#entries.set(name, entry, entryBytes + 2 * (entry.error?.text.length ?? 0));
   }
 }
 

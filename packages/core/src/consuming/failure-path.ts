@@ -162,7 +162,7 @@ export class FailurePath {
           blocks: false,
           notBefore: 0,
           firstFailedAt: delivery.firstFailedAt,
-          lastError: remembered(delivery.lastError),
+          lastError: delivery.lastError,
         });
         return { step: "native-retry", delayMs: decision.delayMs };
       case "republished":

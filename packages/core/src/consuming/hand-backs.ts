@@ -1,4 +1,3 @@
-import { remembered } from "../errors/remembered.ts";
 import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import type { Address } from "../spi/address.ts";
 import type { CloseConsumerOptions, DelayedHandBack } from "../spi/driver.ts";
@@ -50,7 +49,7 @@ export class HandBacks {
       blocks: delivery.isDeadLettered === true,
       notBefore: delivery.dueAt,
       firstFailedAt: delivery.firstFailedAt,
-      lastError: remembered(delivery.lastError),
+      lastError: delivery.lastError,
     });
   }
 

@@ -90,8 +90,8 @@ const mostBytes = 16 * 1024 * 1024;
 
 /**
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
- * they take more than 16 MiB: for each its name, two bytes a character, and 100 bytes. That is some
- * 100,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
+ * they take more than 16 MiB: for each its name, two bytes a character, and 140 bytes. That is some
+ * 70,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function memoryDeduplicationStore(

@@ -1,17 +1,18 @@
 import { requestHeaders } from "../consuming/request-headers.ts";
+import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import { numberIn } from "./reply-headers.ts";
 
-/** So many requesters are remembered: about 1 MB, as their names have one length. */
-const mostRequesters = 10_000;
+/** The most that is remembered of requesters, in bytes: of several thousand, as their names have one length. */
+const maxBytes = 512 * 1024;
 
 /**
  * Tells requests that somebody waits for from those that nobody does, whatever the clocks say.
  * How far this clock is ahead of a requester's is learned in two ways: no request is younger than
- * nothing, and a requester that was refused and still waits says so.
+ * nothing, and a requester that was refused and still waits says so. One for a client: clocks are the same whatever is asked.
  */
 export class RequestAges {
-  readonly #skewMs = new Map<string, number>();
+  readonly #skewMs = new BoundedMap<number>(maxBytes);
 
   /** Whether the time that the requester waits is over, as far as can be known. False for a request that does not say. */
   isOver(request: ReceivedMessage, receivedAt: number, now: number): boolean {
@@ -25,17 +26,7 @@ export class RequestAges {
     const { replyTo = "" } = request;
     const known = this.#skewMs.get(replyTo) ?? 0;
     const skewMs = Math.min(apartMs, numberIn(request.headers[requestHeaders.skewMs]) ?? known);
-    if (skewMs !== known) this.#remember(replyTo, skewMs);
+    if (skewMs !== known) this.#skewMs.set(replyTo, skewMs);
     return skewMs;
-  }
-
-  #remember(requester: string, skewMs: number): void {
-    this.#skewMs.delete(requester);
-    this.#skewMs.set(requester, skewMs);
-    if (this.#skewMs.size <= mostRequesters) return;
-    for (const oldest of this.#skewMs.keys()) {
-      this.#skewMs.delete(oldest);
-      break;
-    }
   }
 }

@@ -13,10 +13,12 @@ import { toldRejection } from "../runtime/told-rejection.ts";
 import { failureReply, saysExpose } from "./failure-reply.ts";
 import { Refusals } from "./refusals.ts";
 import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
-import { RequestAges } from "./request-age.ts";
+import type { RequestAges } from "./request-age.ts";
 
 export interface ResponderContext {
   readonly clock: Clock;
+  /** What the client knows of requesters' clocks. */
+  readonly ages: RequestAges;
   /** The broker's name of the queue. */
   readonly brokerName: string;
   readonly warn: (error: MessagingError) => void;
@@ -44,7 +46,6 @@ export class BrokerResponder<Out, ReplyIn> {
   readonly #handler: (value: Out, delivery: Delivery<Out>) => ReplyIn | Promise<ReplyIn>;
   readonly #context: ResponderContext;
   readonly #calls = new WeakMap<object, RequestCall>();
-  readonly #ages = new RequestAges();
   readonly #refusals: Refusals;
 
   constructor(
@@ -81,7 +82,7 @@ export class BrokerResponder<Out, ReplyIn> {
     }
     if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
     const now = this.#context.clock.now();
-    if (this.#ages.isOver(wire, receivedAt, now)) {
+    if (this.#context.ages.isOver(wire, receivedAt, now)) {
       this.#refusals.refused(correlationId);
       return this.#send(replyTo, correlationId, refusal(this.#contract.name, now));
     }

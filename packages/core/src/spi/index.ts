@@ -7,6 +7,7 @@ export {
   type MessagingErrorOptions,
   UnsupportedError,
 } from "../errors/messaging-error.ts";
+export { BoundedMap } from "../runtime/bounded-map.ts";
 export { type Clock, systemClock } from "../runtime/clock.ts";
 export { type EventLoopTurns, eventLoopTurns } from "../runtime/event-loop-turns.ts";
 export { within } from "../runtime/within.ts";
@@ -76,6 +77,7 @@ export {
   readOptions,
   urlText,
 } from "./options.ts";
+export { type OutstandingMessage, OutstandingMessages } from "./outstanding-messages.ts";
 export { type BufferedItem, PartitionBuffer } from "./partition-buffer.ts";
 export { PartitionBuffers, type PartitionBuffersOptions } from "./partition-buffers.ts";
 export { PrefetchEstimate } from "./prefetch-estimate.ts";

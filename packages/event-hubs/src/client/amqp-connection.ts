@@ -4,7 +4,9 @@ import { AmqpError, ownConditions } from "./amqp-error.ts";
 import { AmqpReceiver, type ReceiverOptions } from "./amqp-receiver.ts";
 import { Requests } from "./amqp-requests.ts";
 import { AmqpSender } from "./amqp-sender.ts";
+import { HubGrants } from "./hub-grants.ts";
 import type { HubInfo, PartitionInfo } from "./hub-info.ts";
+import { KnownHubs } from "./known-hubs.ts";
 import { destroySocket, overWebSocket } from "./socket.ts";
 import type { TokenSource } from "./tokens.ts";
 
@@ -26,11 +28,10 @@ export interface AmqpSettings {
   readonly idleTimeoutMs: number;
 }
 
-/** Tokens are renewed this long before they end; a failed renewal is tried again that often. */
-const renewBeforeMs = 600_000;
-const renewAgainMs = 30_000;
-/** No timer beyond what Node can hold. */
-const longestTimerMs = 2 ** 31 - 1;
+/** A link of this connection, which ends with it. */
+interface Link {
+  fail(cause: AmqpError): void;
+}
 
 /**
  * One AMQP connection to a namespace, for all its hubs. It does not heal itself:
@@ -41,12 +42,10 @@ export class AmqpConnection {
   readonly #settings: AmqpSettings;
   readonly #connection: Connection;
   readonly #onLost: (cause: AmqpError) => void;
-  readonly #report: (cause: unknown) => void;
-  readonly #links = new Set<{ fail(cause: AmqpError): void }>();
-  readonly #granted = new Map<string, Promise<void>>();
-  readonly #renewals = new Map<string, NodeJS.Timeout>();
+  readonly #links = new Set<Link>();
+  readonly #grants: HubGrants;
   readonly #nodes = new Map<string, Requests>();
-  readonly #hubs = new Map<string, HubInfo>();
+  readonly #hubs = new KnownHubs();
   #ended = false;
 
   static open(
@@ -115,46 +114,39 @@ export class AmqpConnection {
     this.#settings = settings;
     this.#connection = connection;
     this.#onLost = onLost;
-    this.#report = report;
+    this.#grants = new HubGrants({ put: (hub) => this.#putToken(hub), report });
   }
 
   /** Rejects where the service refuses the credentials; whether `hub` exists does not matter. */
   async authenticate(hub: string): Promise<void> {
     try {
-      await this.#authorise(hub);
+      await this.#grants.use(hub);
     } catch (cause) {
       if (!(cause instanceof AmqpError) || cause.condition !== "amqp:not-found") throw cause;
     }
   }
 
-  async sender(hub: string, address: string, onEnd: () => void): Promise<AmqpSender> {
-    await this.#authorise(hub);
+  sender(hub: string, address: string, onEnd: () => void): Promise<AmqpSender> {
     const name = `${address}-${randomUUID()}`;
-    let sender: AmqpSender | undefined;
-    const onGone = () => {
-      if (sender !== undefined) this.#links.delete(sender);
-      onEnd();
-    };
     const { requestTimeoutMs } = this.#settings;
-    sender = await AmqpSender.open(this.#live(), address, name, requestTimeoutMs, onGone);
-    return this.#track(sender);
+    return this.#link(hub, (onGone) => {
+      const onGoneOrEnded = () => {
+        onGone();
+        onEnd();
+      };
+      return AmqpSender.open(this.#live(), address, name, requestTimeoutMs, onGoneOrEnded);
+    });
   }
 
-  async receiver(
+  receiver(
     hub: string,
     options: Omit<ReceiverOptions, "name" | "timeoutMs" | "onGone">,
   ): Promise<AmqpReceiver> {
-    await this.#authorise(hub);
-    let receiver: AmqpReceiver | undefined;
-    receiver = await AmqpReceiver.open(this.#live(), {
-      ...options,
-      name: `${options.address}-${randomUUID()}`,
-      timeoutMs: this.#settings.requestTimeoutMs,
-      onGone: () => {
-        if (receiver !== undefined) this.#links.delete(receiver);
-      },
-    });
-    return this.#track(receiver);
+    const name = `${options.address}-${randomUUID()}`;
+    const { requestTimeoutMs: timeoutMs } = this.#settings;
+    return this.#link(hub, (onGone) =>
+      AmqpReceiver.open(this.#live(), { ...options, name, timeoutMs, onGone }),
+    );
   }
 
   /** Rejects with `amqp:not-found` for a hub that is not there. */
@@ -169,7 +161,7 @@ export class AmqpConnection {
 
   /** What is known of a hub holds no longer: it was taken away. */
   forgetHub(hub: string): void {
-    this.#hubs.delete(hub);
+    this.#hubs.forget(hub);
   }
 
   async partition(hub: string, partition: string): Promise<PartitionInfo> {
@@ -210,20 +202,35 @@ export class AmqpConnection {
 
   #end(cause: AmqpError): void {
     this.#ended = true;
-    for (const timer of this.#renewals.values()) clearTimeout(timer);
+    this.#grants.close();
     for (const link of [...this.#links]) link.fail(cause);
     for (const node of this.#nodes.values()) node.fail(cause);
     this.#links.clear();
   }
 
-  #track<L extends { fail(cause: AmqpError): void }>(link: L): L {
+  /** Opens a link that needs the hub until `onGone` is called. */
+  async #link<L extends Link>(hub: string, open: (onGone: () => void) => Promise<L>): Promise<L> {
+    const release = await this.#grants.link(hub);
+    let link: L | undefined;
+    let isGone = false;
+    const onGone = () => {
+      isGone = true;
+      release();
+      if (link !== undefined) this.#links.delete(link);
+    };
+    try {
+      link = await open(onGone);
+    } catch (cause) {
+      release();
+      throw cause;
+    }
     if (this.#ended) link.fail(new AmqpError(ownConditions.disconnected, "The connection was lost."));
-    else this.#links.add(link);
+    else if (!isGone) this.#links.add(link);
     return link;
   }
 
   async #read(hub: string, about: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
-    await this.#authorise(hub);
+    await this.#grants.use(hub);
     const { text } = await this.#settings.tokens(this.#audience(hub));
     const properties = { operation: "READ", name: hub, ...about, security_token: text };
     const answer = await this.#node("$management").ask(
@@ -238,17 +245,8 @@ export class AmqpConnection {
     return `${this.#settings.endpoint}${hub}`;
   }
 
-  /** Presents a token for the hub, once; it is renewed from then on. */
-  #authorise(hub: string): Promise<void> {
-    const known = this.#granted.get(hub);
-    if (known !== undefined) return known;
-    const granting = this.#grant(hub);
-    this.#granted.set(hub, granting);
-    granting.catch(() => this.#granted.delete(hub));
-    return granting;
-  }
-
-  async #grant(hub: string): Promise<void> {
+  /** Resolves with when the token ends. */
+  async #putToken(hub: string): Promise<number> {
     const audience = this.#audience(hub);
     const token = await this.#settings.tokens(audience);
     await this.#node("$cbs").ask(
@@ -256,25 +254,7 @@ export class AmqpConnection {
       token.text,
       this.#settings.requestTimeoutMs,
     );
-    const left = token.expiresAt - Date.now();
-    this.#renewIn(hub, Math.max(left / 2, left - renewBeforeMs));
-  }
-
-  #renewIn(hub: string, ms: number): void {
-    if (this.#ended) return;
-    clearTimeout(this.#renewals.get(hub));
-    const timer = setTimeout(
-      () => {
-        this.#grant(hub).catch((cause: unknown) => {
-          if (this.#ended) return;
-          this.#report(cause);
-          this.#renewIn(hub, renewAgainMs);
-        });
-      },
-      Math.min(Math.max(ms, 1_000), longestTimerMs),
-    );
-    timer.unref();
-    this.#renewals.set(hub, timer);
+    return token.expiresAt;
   }
 
   #live(): Connection {

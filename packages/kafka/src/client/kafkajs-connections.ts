@@ -2,6 +2,7 @@ import { ExponentialBackoff } from "@waybill/core/spi";
 import kafkajs, { type Kafka } from "kafkajs";
 import { errorType } from "../errors.ts";
 import type { ClientSettings } from "./client-settings.ts";
+import { Coordinators } from "./coordinators.ts";
 import type {
   ClusterConnections,
   CommittedOffset,
@@ -38,7 +39,7 @@ export class KafkajsConnections implements ClusterConnections {
   readonly #pool: BrokerPool;
   readonly #leaders: LeaderCache;
   readonly #looking = new Map<string, Promise<readonly number[]>>();
-  readonly #coordinators = new Map<string, number>();
+  readonly #coordinators = new Coordinators();
   /** kafkajs's broker list does not bear two refreshes at once. */
   #refreshing: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -376,19 +377,17 @@ export class KafkajsConnections implements ClusterConnections {
   }
 
   async #withCoordinator<T>(groupId: string, work: (broker: Broker) => Promise<T>): Promise<T> {
-    let node = this.#coordinators.get(groupId);
-    if (node === undefined) {
+    const node = await this.#coordinators.of(groupId, async () => {
       const broker = await this.#anyBroker();
       const { coordinator } = await broker.findGroupCoordinator({ groupId, coordinatorType: 0 });
-      node = coordinator.nodeId;
-      this.#coordinators.set(groupId, node);
-    }
+      return coordinator.nodeId;
+    });
     try {
       return await work(await this.#broker(node));
     } catch (error) {
       // A protocol error that names the member or its generation comes from the right coordinator.
       const type = errorType(error);
-      if (type === undefined || coordinatorMoved.has(type)) this.#coordinators.delete(groupId);
+      if (type === undefined || coordinatorMoved.has(type)) this.#coordinators.forget(groupId);
       throw error;
     }
   }

@@ -1,11 +1,20 @@
+import { BoundedMap } from "@waybill/core/spi";
+
 /** How long leaders are taken for granted without an error that says otherwise. */
 const maxAgeMs = 300_000;
-/** The most topics whose leaders are known; the oldest is looked up again. */
+/** The most topics whose leaders are known, and the most bytes of that; the oldest is looked up again. */
 const mostTopics = 10_000;
+const maxBytes = 4 * 1024 * 1024;
+/** What a topic takes beside its name, and what each of its partitions does. */
+const topicBytes = 100;
+const partitionBytes = 8;
 
 /** Which node leads each partition of a topic, as some connection of a client has last heard. */
 export class LeaderCache {
-  readonly #topics = new Map<string, { readonly leaders: readonly number[]; readonly until: number }>();
+  readonly #topics = new BoundedMap<{ readonly leaders: readonly number[]; readonly until: number }>(
+    maxBytes,
+    mostTopics,
+  );
 
   /** By partition; `undefined` when it is to be looked up. */
   get(topic: string): readonly number[] | undefined {
@@ -14,9 +23,8 @@ export class LeaderCache {
   }
 
   set(topic: string, leaders: readonly number[]): void {
-    this.#topics.delete(topic);
-    if (this.#topics.size >= mostTopics) this.#topics.delete(this.#topics.keys().next().value as string);
-    this.#topics.set(topic, { leaders, until: performance.now() + maxAgeMs });
+    const until = performance.now() + maxAgeMs;
+    this.#topics.set(topic, { leaders, until }, topicBytes + partitionBytes * leaders.length);
   }
 
   delete(topic: string): void {

@@ -1,4 +1,4 @@
-import type { Address, WireMessage } from "@waybill/core/spi";
+import { type Address, BoundedMap, type WireMessage } from "@waybill/core/spi";
 import type { Control } from "../client/control.ts";
 import { delayName, dueExchange, queueName, undeliverableName } from "../naming.ts";
 import { tierFor } from "./tiers.ts";
@@ -7,6 +7,9 @@ const day = 86_400_000;
 
 /** How long a binding that was made counts as there: someone may delete and make the queue again. */
 const trustMs = 60_000;
+
+/** The most that is known of bindings, in bytes: of some 10,000 destinations. Of others they are made again, which changes nothing. */
+const maxBytes = 2 * 1024 * 1024;
 
 /** Something declared, and until when (by `performance.now`) that is believed; 0 while it is on its way. */
 interface Made {
@@ -24,8 +27,8 @@ interface Made {
  */
 export class Delays {
   readonly #control: Control;
-  readonly #tiers = new Map<string, Made>();
-  readonly #bound = new Map<string, Made>();
+  readonly #tiers = new BoundedMap<Made>(maxBytes);
+  readonly #bound = new BoundedMap<Made>(maxBytes);
   #base: Promise<void> | undefined;
 
   constructor(control: Control) {
@@ -116,7 +119,7 @@ export class Delays {
 }
 
 function remember(
-  all: Map<string, Made>,
+  all: BoundedMap<Made>,
   name: string,
   done: Promise<void>,
   timeoutMs: number,

@@ -1,5 +1,10 @@
-/** The most messages to remember, all queues together; an id in a property is at most 255 bytes. */
-const most = 20_000;
+import { BoundedMap } from "@waybill/core/spi";
+
+/**
+ * The most bytes of queue names and ids that are remembered, all queues together: some 15,000
+ * messages. What is forgotten has the broker's count, which only makes it run alone.
+ */
+const maxBytes = 4 * 1024 * 1024;
 
 /**
  * Deliveries that the broker counted and no handler saw, because a channel or connection
@@ -7,18 +12,11 @@ const most = 20_000;
  */
 export class UncountedDeliveries {
   /** By queue and message id; the oldest first. */
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new BoundedMap<number>(maxBytes);
 
   add(queue: string, id: string): void {
     const key = keyOf(queue, id);
-    const count = this.#counts.get(key) ?? 0;
-    this.#counts.delete(key);
-    this.#counts.set(key, count + 1);
-    if (this.#counts.size <= most) return;
-    for (const oldest of this.#counts.keys()) {
-      this.#counts.delete(oldest);
-      break;
-    }
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 
   /** A handler had seen it after all. */

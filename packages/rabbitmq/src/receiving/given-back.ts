@@ -1,5 +1,8 @@
-/** The most queues to remember. */
+import { BoundedMap } from "@waybill/core/spi";
+
+/** The most queues to remember, and the most bytes that their names take. */
 const most = 10_000;
+const maxBytes = 2 * 1024 * 1024;
 /** How long it is worth something, in milliseconds: by then another member has it, or sizes are others. */
 const lifeMs = 60_000;
 /** What was acked and had not reached the broker comes back too. */
@@ -11,18 +14,12 @@ const slack = 1.25;
  * and is cut off: the queue would put that part behind the rest.
  */
 export class GivenBack {
-  readonly #counts = new Map<string, { readonly count: number; readonly until: number }>();
+  readonly #counts = new BoundedMap<{ readonly count: number; readonly until: number }>(maxBytes, most);
 
   /** At most so many, and perhaps none. */
   note(queue: string, count: number): void {
-    this.#counts.delete(queue);
-    if (count === 0) return;
-    this.#counts.set(queue, { count: Math.ceil(count * slack), until: performance.now() + lifeMs });
-    if (this.#counts.size <= most) return;
-    for (const oldest of this.#counts.keys()) {
-      this.#counts.delete(oldest);
-      break;
-    }
+    if (count === 0) this.#counts.delete(queue);
+    else this.#counts.set(queue, { count: Math.ceil(count * slack), until: performance.now() + lifeMs });
   }
 
   /** 0 where nothing is known. */

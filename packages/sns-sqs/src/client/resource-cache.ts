@@ -1,12 +1,14 @@
 import { GetTopicAttributesCommand, ListTopicsCommand } from "@aws-sdk/client-sns";
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { type Address, type Call, MessagingError } from "@waybill/core/spi";
+import { type Address, BoundedMap, type Call, MessagingError } from "@waybill/core/spi";
 import { isAwsError } from "../errors.ts";
 import { queueName, topicName } from "../naming.ts";
 import type { Clients } from "./clients.ts";
 
-/** So many queue URLs are kept, and so many topic ARNs: reply paths come and go, and names may be made up. */
-const mostKept = 10_000;
+/** The most queue URLs that are kept, and the most topic ARNs, in bytes: of several thousand. Reply paths come and go, and names may be made up. */
+const maxBytes = 4 * 1024 * 1024;
+/** The most removals that are noted, in bytes. Of a forgotten one SQS is believed. */
+const maxRemovedBytes = 1024 * 1024;
 
 /**
  * For so long, in milliseconds, SQS may answer for a queue that was removed, and lose what it confirms there:
@@ -17,10 +19,10 @@ const removalMs = 60_000;
 /** Where things are: queue URLs and topic ARNs by name, each looked up once until it turns out to be gone. */
 export class ResourceCache {
   readonly #clients: Clients;
-  readonly #queues = new Map<string, string>();
-  readonly #topics = new Map<string, string>();
+  readonly #queues = new BoundedMap<string>(maxBytes);
+  readonly #topics = new BoundedMap<string>(maxBytes);
   /** Queues that were removed here, and until when (by `performance.now`) SQS may not know of it. */
-  readonly #removed = new Map<string, number>();
+  readonly #removed = new BoundedMap<number>(maxRemovedBytes);
   readonly #removalMs: number;
   /** What every ARN of this account and region begins with but for the service: `arn:aws`, `eu-central-1:123456789012`. */
   #partition: string | undefined;
@@ -68,10 +70,8 @@ export class ResourceCache {
 
   /** Until somebody makes it anew, it is gone, also where SQS still says otherwise. */
   noteRemoval(name: string): void {
-    const now = performance.now();
-    for (const [other, until] of this.#removed) if (until <= now) this.#removed.delete(other);
     this.#queues.delete(name);
-    this.#removed.set(name, now + this.#removalMs);
+    if (this.#removalMs > 0) this.#removed.set(name, performance.now() + this.#removalMs);
   }
 
   rememberQueue(name: string, url: string): void {
@@ -143,10 +143,8 @@ export class ResourceCache {
   }
 }
 
-/** The oldest goes where there is no room. */
-function keep(known: Map<string, string>, name: string, value: string): void {
-  if (known.size >= mostKept && !known.has(name)) known.delete(known.keys().next().value as string);
-  known.set(name, value);
+function keep(known: BoundedMap<string>, name: string, value: string): void {
+  known.set(name, value, 2 * value.length);
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */

@@ -7,12 +7,15 @@ import {
   type Subscription,
   UnsubscribeCommand,
 } from "@aws-sdk/client-sns";
-import type { Call, Filter } from "@waybill/core/spi";
+import { BoundedMap, type Call, type Filter } from "@waybill/core/spi";
 import { isAwsError } from "../errors.ts";
 import { isOurs, policyOf } from "./filter-policy.ts";
 
 /** How SNS is told to filter nothing any more. */
 const noPolicy = "{}";
+
+/** The most subscriptions that wait for a consumer, in bytes: some thousand. A consumer's own declaration finds a forgotten one again. */
+const maxBytes = 1024 * 1024;
 
 /** What a subscription is to be for its queue. */
 interface Wanted {
@@ -27,7 +30,7 @@ export class Subscriptions {
   readonly #sns: SNSClient;
   readonly #filters: boolean;
   /** By queue: subscriptions found with a policy of ours by somebody who named no filter, and maybe wants all. */
-  readonly #narrow = new Map<string, string>();
+  readonly #narrow = new BoundedMap<string>(maxBytes);
 
   /** @param filters Whether SNS is to spare what a new subscription's filter cannot let through. */
   constructor(sns: SNSClient, filters: boolean) {
@@ -108,7 +111,7 @@ export class Subscriptions {
     }
     const { FilterPolicy } = Attributes;
     if (FilterPolicy === undefined || FilterPolicy === policy || !isOurs(FilterPolicy)) return;
-    if (filter === undefined) this.#narrow.set(queue, subscription);
+    if (filter === undefined) this.#narrow.set(queue, subscription, 2 * subscription.length);
     else await this.#set(subscription, "FilterPolicy", noPolicy, call);
   }
 
