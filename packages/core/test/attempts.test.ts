@@ -660,6 +660,29 @@ describe("a message whose count has reached the limit, where a count that it is 
     }
   });
 
+  it.each([
+    { others: 4, fate: "run alone once more", isGivenUp: false },
+    { others: 3, fate: "given up", isGivenUp: true },
+    { others: 0, fate: "run alone once more", isGivenUp: false },
+  ])(
+    "is $fate where others had come 3 times when it was put on trial, and have come $others times when its process is lost",
+    async ({ others, isGivenUp }) => {
+      const { client, driver, clock } = await connected({ capabilities });
+      const seen: number[] = [];
+      await client.consume(Jobs, { retry }, (value) => void seen.push(value));
+      const written = redeliveriesOf({ losses: 1, isOnTrial: true, redeliveriesOfOthers: 3 });
+      driver.consumer().deliver(counted(1, written + 1), ...(others === 0 ? [] : [counted(2, others)]));
+      await clock.pass(100);
+      const again = redeliveriesOf({ losses: 1, isOnTrial: true, redeliveriesOfOthers: others });
+      if (!isGivenUp)
+        expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([["1", again]]);
+      driver.consumer().deliver(counted(1, again));
+      await clock.pass(100);
+      expect(seen).toEqual(isGivenUp ? [] : [1]);
+      expect(values(driver.sent("jobs..dead"))).toEqual(isGivenUp ? [1] : []);
+    },
+  );
+
   it("is not held to account for what it was lost with when it was one of many", async () => {
     const { client, driver, clock } = await connected({ capabilities });
     const seen: number[] = [];
@@ -725,7 +748,7 @@ describe("a message whose count has reached the limit, where a count that it is 
     expect(handler.began).toEqual([]);
     expect(driver.consumers.flatMap(givenWith)).toEqual([
       ["1", marked(0)],
-      ["2", marked(0)],
+      ["2", redeliveriesOf({ losses: 0, isOnTrial: true, redeliveriesOfOthers: 3 })],
     ]);
     driver.consumer().deliver(onTrial(2));
     await clock.pass(100);

@@ -111,6 +111,7 @@ export class Trials {
     if (next !== undefined && this.#mayMark) {
       this.#marksInARow++;
       next.isOnTrial = true;
+      next.redeliveriesOfOthers = this.#suspects.redeliveriesOfOthers(next.message);
     }
     this.#context.onIsolate();
   }
