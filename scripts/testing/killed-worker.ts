@@ -83,7 +83,8 @@ async function liveAndBeKilled(
         return running.size >= inFlight;
       },
       fullTimeoutMs,
-      () => `only ${running.size} of ${inFlight} handlers ran at once. ${worker.stderr()}`,
+      () =>
+        `only ${running.size} of ${inFlight} messages were handled at once, in ${worker.reports.length - 1} calls. ${worker.stderr()}`,
     );
     return performance.now() - startedAt;
   } finally {
