@@ -10,6 +10,7 @@
 //         +1.3    every argument of a public call checked
 //         +3.0    keys that wait for a dead-lettered message: looks at its queue, shared and in vain, originals that run anew
 //         +0.2    waiting retries that another process takes over
+//         +1.0    failures that outlast a time to live, a close and a broker that counts prefetches; observers of blocked keys
 //         +0.6    one budget for the event loop, requests bounded in bytes, methods of observers' classes checked
 //         +0.2    first publishes that ask nothing again, one bound in bytes on logs and in looks
 //         +1.5    calls of handlers known by whatever they call, takers, middleware that is heard, closings that say what for

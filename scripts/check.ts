@@ -1,6 +1,7 @@
 // `npm run check`: everything that can be known without running a message through a broker.
 import { styleText } from "node:util";
 import { changesets } from "./check/changesets.ts";
+import { clocks } from "./check/clocks.ts";
 import { lint, size, types, unused } from "./check/commands.ts";
 import { docstrings } from "./check/docstrings.ts";
 import { documents } from "./check/documents.ts";
@@ -9,6 +10,7 @@ import { layout } from "./check/layout.ts";
 import { lockfile } from "./check/lockfile.ts";
 import { published } from "./check/published.ts";
 import { remedies } from "./check/remedies.ts";
+import { reasons } from "./check/size-reasons.ts";
 import { snippets } from "./check/snippets.ts";
 import { words } from "./check/words.ts";
 import { refuse } from "./refuse.ts";
@@ -20,12 +22,14 @@ const all = {
   layout,
   words,
   imports,
+  clocks,
   remedies,
   docstrings,
   lockfile,
   unused,
   published,
   size,
+  reasons,
   changesets,
   documents,
   snippets,

@@ -12,8 +12,12 @@ export function pages(): readonly string[] {
 }
 
 export const documents: Step = {
-  title: "Documents: error codes and links",
-  run: async () => [...errorCodeProblems(), ...pages().flatMap(linkProblems)],
+  title: "Documents: error codes, links, and adapters that bundlers see",
+  run: async () => [
+    ...errorCodeProblems(),
+    ...pages().flatMap(linkProblems),
+    ...files("README.md", "packages/*/README.md").flatMap((path) => adapterProblems(path, read(path))),
+  ],
 };
 
 /** Each code has one heading, and the page opens its section with the code's own title. */
@@ -33,6 +37,18 @@ function errorCodeProblems(): readonly string[] {
     ...problems,
     ...unknown.map((heading) => `${errorPage} describes ${heading}, which is no error code`),
   ];
+}
+
+/** Whoever reads only this page, and uses a bundler or a strict package manager, would be refused by `connect`. */
+export function adapterProblems(page: string, markdown: string): readonly string[] {
+  const blocks = [...markdown.matchAll(/^```ts.*\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
+  const connects = blocks.some((code) => /\bconnect\(/.test(code));
+  const isShown = blocks.some(
+    (code) => /\badapters: \[adapter\]/.test(code) && /\bimport \{[^}]*\badapter\b/.test(code),
+  );
+  return connects && !isShown
+    ? [`${page} connects, and shows no \`adapters: [adapter]\` with its import`]
+    : [];
 }
 
 /** Links within the repository lead to a file, and to a heading where they name one. */

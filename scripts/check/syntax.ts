@@ -99,6 +99,18 @@ export function exportsOf(path: string, source: string): readonly Exported[] {
   );
 }
 
+/** All that a file imports by name, under the name that it has there. */
+export function importedBy(path: string, source: string): readonly Exported[] {
+  const { module } = parsed(path, source);
+  return module.staticImports.flatMap(({ moduleRequest, entries }) =>
+    entries.map(({ importName, localName }) => ({
+      name: localName.value,
+      from: moduleRequest.value,
+      imported: importName.name ?? localName.value,
+    })),
+  );
+}
+
 /** What a file declares at its top, each overload by itself, and whether a docstring stands before it. */
 export function declarationsIn(
   path: string,
@@ -253,7 +265,7 @@ function inParagraphs(pieces: readonly Piece[]): readonly Piece[] {
 }
 
 /** @throws Error where the file is no TypeScript */
-function parsed(path: string, source: string): ParseResult {
+export function parsed(path: string, source: string): ParseResult {
   const result = parseSync(path, source);
   const [error] = result.errors;
   if (error !== undefined) throw new Error(`${path} cannot be parsed: ${error.message}`);

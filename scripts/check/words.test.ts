@@ -44,6 +44,41 @@ describe("the words check", () => {
     ]);
   });
 
+  it("catches the name that an option had, in whatever an application may set", () => {
+    const policy =
+      "export interface RetryPolicy { readonly attempts?: number; retryable(error: unknown): boolean }";
+    expect(problemsIn("a.ts", policy)).toEqual([
+      "a.ts:1: the option attempts of RetryPolicy: use maxAttempts",
+      "a.ts:1: the option retryable of RetryPolicy: use isRetryable",
+    ]);
+    const nested = "\nexport type BreakerOptions = { open?: { 'failures': number } | undefined };";
+    expect(problemsIn("a.ts", nested)).toEqual([
+      "a.ts:2: the option failures of BreakerOptions: use failureThreshold",
+    ]);
+    const table = "export const optionTable = { attempts: option.integer() };";
+    expect(problemsIn("a.ts", table)).toHaveLength(1);
+  });
+
+  it("lets what is no option be called so", () => {
+    const source = `export interface DeadLetterInfo { readonly attempts: number }
+const attempts = failures + counts;
+export interface MessagingErrorOptions { readonly retryable?: boolean }
+export interface RetryPolicy { readonly maxAttempts?: number }`;
+    expect(problemsIn("a.ts", source)).toEqual([]);
+  });
+
+  it("catches what a file of data names and says", () => {
+    expect(problemsIn("a.yaml", "services:\n  outbox:\n    image: x # patiently\n")).toEqual([
+      "a.yaml:2: outbox: use DestinationSender, SendQueue (an outbox is a table)",
+      'a.yaml:3: "patiently": use retrying what is transient',
+    ]);
+    expect(problemsIn("a.json", '{ "closeMs": 1, "why": "nobody answers" }')).toEqual([
+      "a.json:1: closeMs: use closeTimeoutMs",
+      'a.json:1: "nobody answers": use the broker is unreachable',
+    ]);
+    expect(problemsIn("a.json", '{ "name": "link", "url": "https://flight.example" }')).toEqual([]);
+  });
+
   it("catches a phrase in a document, a comment and an error, also over the end of a line", () => {
     expect(problemsIn("docs/a.md", "one\nWhat happens when nobody\nanswers at all.")).toEqual([
       'docs/a.md:2: "nobody answers": use the broker is unreachable',

@@ -1,4 +1,5 @@
 import { files, read } from "../workspace.ts";
+import { optionNamesIn } from "./option-names.ts";
 import retired from "./retired-words.json" with { type: "json" };
 import type { Step } from "./step.ts";
 import { identifiersIn, lines, type Piece, proseIn } from "./syntax.ts";
@@ -17,11 +18,19 @@ export interface Retired {
   readonly fileName?: boolean;
 }
 
+/** The name that an option had. What else is called so may stay. */
+export interface RetiredOption extends Pick<Retired, "retired" | "use"> {
+  /** Interfaces in which it means something else. */
+  readonly exceptOf?: readonly string[];
+}
+
 export interface RetiredWords {
   /** Found as whole camel-case words anywhere in an identifier or a file's name, plurals included. */
   readonly words: readonly Retired[];
   /** Found only as a whole identifier, or a file's whole name. */
   readonly identifiers: readonly Retired[];
+  /** Found as what an interface of options, a policy, settings or an adapter's table of options names. */
+  readonly options: readonly RetiredOption[];
   /** Found in what people read: documents, comments, and the texts of which errors are made. */
   readonly phrases: readonly Retired[];
   /** Beginnings of paths that still hold some, each with its reason. An entry without any left is a problem. */
@@ -33,12 +42,21 @@ export interface RetiredWords {
 export const words: Step = {
   title: "Words: the field's own in names, documents and errors",
   run: async () => {
-    const paths = files("*.{ts,md}", ".changeset/*.md", "{docs,examples,scripts,packages}/**/*.*");
-    // Of files in other languages, the names count alone.
-    const texts = paths.map((path) => [path, /\.(m?[jt]s|md)$/.test(path) ? read(path) : ""] as const);
-    return wordProblems(new Map(texts), retired);
+    const paths = files(
+      "*.{ts,md,json,jsonc,yaml,yml}",
+      ".*.js",
+      ".changeset/*.{md,json}",
+      "{docs,examples,scripts,packages}/**/*.*",
+    );
+    // Of files in other languages, and of what npm writes, the names count alone.
+    const isRead = (path: string) => /\.(m?[jt]s|md|jsonc?|ya?ml)$/.test(path) && !isLockfile(path);
+    return wordProblems(new Map(paths.map((path) => [path, isRead(path) ? read(path) : ""])), retired);
   },
 };
+
+function isLockfile(path: string): boolean {
+  return path.endsWith("package-lock.json");
+}
 
 /** What is wrong in these files, by path. */
 export function wordProblems(
@@ -61,7 +79,7 @@ export function wordProblems(
   ];
 }
 
-type Lists = Pick<RetiredWords, "words" | "identifiers" | "phrases">;
+type Lists = Pick<RetiredWords, "words" | "identifiers" | "options" | "phrases">;
 
 function problemsIn(path: string, text: string, list: Lists): readonly string[] {
   const words = list.words.filter((entry) => isLookedFor(entry, path));
@@ -78,13 +96,20 @@ function problemsIn(path: string, text: string, list: Lists): readonly string[] 
     if (entry !== undefined) problems.push(`${path}: its name says ${entry.retired}; use ${entry.use}`);
   }
   const isMarkdown = path.endsWith(".md");
+  const isData = /\.(jsonc?|ya?ml)$/.test(path);
   // Most files hold none of them anywhere, and need no parsing.
   const joined = joinedName(text);
   const mayName = [...words, ...identifiers].some(({ retired }) => joined.includes(joinedName(retired)));
   const phrases = list.phrases.filter(
     (entry) => isLookedFor(entry, path) && linesWith({ text, line: 1 }, entry.retired).length > 0,
   );
-  const named = !mayName ? [] : isMarkdown ? namesInMarkdown(text) : identifiersIn(path, text);
+  const named = !mayName
+    ? []
+    : isMarkdown
+      ? namesInMarkdown(text)
+      : isData
+        ? keysIn(text)
+        : identifiersIn(path, text);
   const seen = new Set<string>();
   for (const { text: identifier, line } of named) {
     if (seen.has(identifier)) continue;
@@ -94,7 +119,17 @@ function problemsIn(path: string, text: string, list: Lists): readonly string[] 
       words.find((one) => holdsWord(identifier, one));
     if (entry !== undefined) problems.push(`${path}:${line}: ${identifier}: use ${entry.use}`);
   }
-  const prose = isMarkdown ? [{ text, line: 1 }] : phrases.length === 0 ? [] : proseIn(path, text);
+  const isSource = !isMarkdown && !isData;
+  if (isSource && list.options.some(({ retired }) => text.includes(retired))) {
+    for (const { owner, text: option, line } of optionNamesIn(path, text)) {
+      const entry = list.options.find(
+        ({ retired, exceptOf }) => retired === option && exceptOf?.includes(owner) !== true,
+      );
+      if (entry !== undefined)
+        problems.push(`${path}:${line}: the option ${option} of ${owner}: use ${entry.use}`);
+    }
+  }
+  const prose = !isSource ? [{ text, line: 1 }] : phrases.length === 0 ? [] : proseIn(path, text);
   for (const piece of prose) {
     for (const entry of phrases) {
       for (const line of linesWith(piece, entry.retired))
@@ -107,6 +142,16 @@ function problemsIn(path: string, text: string, list: Lists): readonly string[] 
 /** Only what names are made of, so that `hold-back`, `hold_back` and `holdBack` are the same. */
 function joinedName(text: string): string {
   return text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+}
+
+/** What a file of data names: `"key":` of JSON, and `key:` of YAML. */
+function keysIn(text: string): readonly Piece[] {
+  const lineAt = lines(text);
+  const keys = text.matchAll(/"([^"\n]+)"\s*:|(?<![\w$.-])([A-Za-z_$][\w$.-]*)\s*:(?=\s|$)/gm);
+  return [...keys].map(({ index, 1: quoted, 2: plain }) => ({
+    text: quoted ?? plain ?? "",
+    line: lineAt(index),
+  }));
 }
 
 /** What a document shows as code: the names in its TypeScript blocks, and between backticks. */

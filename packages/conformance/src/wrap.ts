@@ -62,6 +62,7 @@ export function wrapConsumer(own: Consumer, replaced: Partial<Consumer>): Consum
       ? {}
       : { pausePartitions: (partitions: readonly string[]) => own.pausePartitions?.(partitions) }),
     ...(own.setPrefetch === undefined ? {} : { setPrefetch: own.setPrefetch.bind(own) }),
+    ...(own.setRedeliveries === undefined ? {} : { setRedeliveries: own.setRedeliveries.bind(own) }),
     close: (options) => own.close(options),
     ...replaced,
   };

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { redeliveriesOf } from "../src/consuming/handed-back-marks.ts";
 import { MessagingError, PostponedError, queue } from "../src/index.ts";
 import type { CloseConsumerOptions } from "../src/spi/driver.ts";
+import type { ReceivedMessage } from "../src/spi/message.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { connected, delivery, gate, never, values } from "./workbench.ts";
 
@@ -30,6 +31,24 @@ describe("what its handler puts off in the very turn in which its connection is 
     await clock.pass(20_000);
     expect(began).toEqual([1, 1]);
     expect(driver.consumer().settled).toEqual(["ack 1"]);
+  });
+
+  it("for ever, comes again after a day", async () => {
+    const { client, driver, clock } = await connected();
+    let calls = 0;
+    await client.consume(Jobs, { retry: { maxAttempts: 1 } }, async () => {
+      if (++calls > 1) return;
+      driver.connection.hooks.lost(lost);
+      throw new PostponedError("not now", { delayMs: Number.POSITIVE_INFINITY });
+    });
+    const message = delivery(1);
+    driver.consumer().deliver(message);
+    await clock.pass(10_000);
+    driver.consumer().deliver({ ...message, redeliveries: 1 });
+    await clock.pass(86_000_000);
+    expect(calls).toBe(1);
+    await clock.pass(400_000);
+    expect(calls).toBe(2);
   });
 
   it("uses none either where its handler says so once it is told", async () => {
@@ -586,6 +605,23 @@ describe("a message whose count has reached the limit", () => {
     expect(errors).toEqual([]);
   });
 
+  it("is not waited for by all that there is while another that came in its place takes long", async () => {
+    const { client, driver, clock } = await connected({ growingPrefetch: true });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { concurrency: 50, retry: { maxAttempts: 3 } }, handler.handler);
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(500);
+    driver.consumer().deliver(delivery(2));
+    await clock.pass(500);
+    driver.consumer().deliver(delivery(3), delivery(4));
+    expect(handler.began).toEqual(["2"]);
+    await clock.pass(600);
+    expect(handler.began).toEqual(["2", "3", "4"]);
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(15_000);
+    expect(handler.began.slice(3)).toEqual(["1#3"]);
+  });
+
   it("that runs for a while without harm lets others run beside it, more and more", async () => {
     const { client, driver, clock } = await connected({ growingPrefetch: true });
     const handler = new ManualHandler();
@@ -765,6 +801,76 @@ describe("a message whose count has reached the limit, where a count that it is 
     }
     expect(seen[0]).toBe(1);
     expect(driver.sent("keyed..dead")).toEqual([]);
+  });
+
+  describe("and that of what is held can be changed", () => {
+    const changing = () => {
+      const marks: [string, number][] = [];
+      const gates: (() => void)[] = [];
+      const recount = async (message: ReceivedMessage, redeliveries: number) => {
+        marks.push([message.id, redeliveries]);
+        await new Promise<void>((resolve) => gates.push(resolve));
+        Object.assign(message, { redeliveries });
+      };
+      return { marks, gates, recount };
+    };
+
+    it("runs once it has its mark, whichever comes to be alone", async () => {
+      const { marks, gates, recount } = changing();
+      const { client, driver, clock } = await connected({ capabilities, recount });
+      const handler = new ManualHandler();
+      await client.consume(Jobs, { retry }, handler.handler);
+      const besideOthers = (losses: number) =>
+        redeliveriesOf({ losses, isOnTrial: true, redeliveriesOfOthers: 30 });
+      driver.consumer().deliver(counted(1, 30), counted(2, besideOthers(1) + 1));
+      await clock.pass(100);
+      // Nothing is marked that is only handed back.
+      expect(driver.consumers.flatMap(givenWith)).toEqual([]);
+      driver.consumer().deliver(counted(3, 8));
+      await clock.pass(100);
+      expect(marks).toEqual([["3", besideOthers(0)]]);
+      expect(handler.began).toEqual([]);
+      gates[0]?.();
+      await clock.pass(100);
+      expect(handler.began).toEqual(["3#3"]);
+      // Should it be cut off, it has taken nothing down with it.
+      const closing = client.close({ timeoutMs: 10 });
+      await clock.pass(20_000);
+      await closing;
+      expect(givenWith(driver.consumer())).toEqual([["3", marked(0, false)]]);
+    });
+
+    it("does not run when it was lost meanwhile", async () => {
+      const { gates, recount } = changing();
+      const { client, driver, clock, errors } = await connected({ capabilities, recount });
+      const handler = new ManualHandler();
+      await client.consume(Jobs, { retry }, handler.handler);
+      driver.consumer().deliver(counted(1, 5));
+      await clock.pass(100);
+      driver.consumer().deliver(counted(1, 5));
+      await clock.pass(100);
+      driver.connection.hooks.lost(lost);
+      await clock.pass(10_000);
+      gates[0]?.();
+      await clock.pass(100);
+      expect(handler.began).toEqual([]);
+      expect(new Set(errors.map(({ code }) => code))).toEqual(new Set(["CONNECTION_LOST"]));
+    });
+
+    it("runs without a mark that could not be left, which is told", async () => {
+      const recount = async () => {
+        throw lost;
+      };
+      const { client, driver, clock, errors } = await connected({ capabilities, recount });
+      const handler = new ManualHandler();
+      await client.consume(Jobs, { retry }, handler.handler);
+      driver.consumer().deliver(counted(1, 5));
+      await clock.pass(100);
+      driver.consumer().deliver(counted(1, 5));
+      await clock.pass(100);
+      expect(handler.began).toEqual(["1#3"]);
+      expect(errors.map(({ code }) => code)).toEqual(["CONNECTION_LOST"]);
+    });
   });
 
   it("is waited for longer by what runs, the more often it has come", async () => {

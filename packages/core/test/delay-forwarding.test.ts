@@ -4,6 +4,7 @@ import {
   type DelayedMessage,
   DelayForwarder,
   DueMessageRouter,
+  type LeavingMessage,
   PartitionBuffer,
   PartitionBuffers,
   type PublishOutcome,
@@ -22,25 +23,35 @@ const unwritable = new Error("unwritable");
 
 interface Waiting extends BufferedItem {
   readonly id: string;
-  readonly dueAt: number;
+  /** From when it entered its tier on. */
+  readonly waitMs: number;
+  readonly enteredAt?: number | undefined;
   readonly to: string;
-  readonly missingSince?: number | undefined;
+  readonly missingMs?: number | undefined;
 }
 
 const waiting = (id: string, fields: Partial<Waiting> = {}): Waiting => ({
   id,
   bytes: 1,
-  dueAt: Date.now(),
+  waitMs: 0,
   to: "orders",
   ...fields,
 });
 
 const delayed = (message: Waiting): DelayedMessage<Waiting> => ({
   message,
-  dueAt: message.dueAt,
-  enteredAt: message.dueAt,
+  waitMs: message.waitMs,
+  enteredAt: message.enteredAt,
   destination: message.to,
-  missingSince: message.missingSince,
+  missingMs: message.missingMs,
+});
+
+/** As its forwarder hands it on, if it has just entered its tier. */
+const leaving = (message: Waiting): LeavingMessage<Waiting> => ({
+  message,
+  dueAt: performance.now() + message.waitMs,
+  destination: message.to,
+  missingMs: message.missingMs,
 });
 
 /** A log whose topics fail as `failures` says, each time for the given reason. */
@@ -58,8 +69,11 @@ function log(failures: Map<string, unknown> = new Map()) {
   const router = new DueMessageRouter<Waiting>({
     store: {
       deliver: store,
-      keep: (tier, messages) => store(`tier ${tier}`, messages),
-      postponed: (message, until, missingSince) => ({ ...message, dueAt: until, missingSince }),
+      keep: (tier, messages) =>
+        store(
+          `tier ${tier}`,
+          messages.map(({ message, waitMs, missingMs }) => ({ ...message, waitMs, missingMs })),
+        ),
     },
     tiers: 9,
     isTransient: (cause) => cause === passing,
@@ -74,77 +88,88 @@ function log(failures: Map<string, unknown> = new Map()) {
 
 describe("what leaves a delay tier", () => {
   it("goes to its destination when it is due, else to the tier its remaining time allows", async () => {
-    const { router, ids } = log();
-    const now = Date.now();
+    const { router, ids, topics } = log();
     await router.route(
       [
         waiting("due"),
         waiting("other", { to: "jobs" }),
-        waiting("soon", { dueAt: now + 1_200 }),
-        waiting("sooner", { dueAt: now + 100 }),
+        waiting("soon", { waitMs: 1_200 }),
+        waiting("sooner", { waitMs: 100 }),
         waiting("also due"),
-      ].map(delayed),
+      ].map(leaving),
     );
     expect(ids("orders")).toEqual(["due", "also due"]);
     expect(ids("jobs")).toEqual(["other"]);
-    expect(ids("tier 2")).toEqual(["soon"]);
-    expect(ids("tier 0")).toEqual(["sooner"]);
+    expect(topics.get("tier 2")).toMatchObject([{ id: "soon", waitMs: 1_200 }]);
+    expect(topics.get("tier 0")).toMatchObject([{ id: "sooner", waitMs: 100 }]);
   });
 
   it("is put back where its destination does not take it, and holds up nobody", async () => {
     const { router, ids, topics, reports } = log(new Map([["orders", passing]]));
-    await router.route([waiting("a"), waiting("b", { to: "jobs" })].map(delayed));
+    await router.route([waiting("a"), waiting("b", { to: "jobs" })].map(leaving));
     expect(ids("jobs")).toEqual(["b"]);
-    expect(topics.get("tier 2")).toMatchObject([{ id: "a", dueAt: Date.now() + 1_000 }]);
+    expect(topics.get("tier 2")).toMatchObject([{ id: "a", waitMs: 1_000 }]);
     expect(reports).toEqual([passing]);
   });
 
   it("waits longer where only a change by somebody can help", async () => {
     const { router, topics } = log(new Map([["orders", refused]]));
-    await router.route([delayed(waiting("a"))]);
-    expect(topics.get("tier 4")).toMatchObject([{ id: "a", dueAt: Date.now() + 16_000 }]);
+    await router.route([leaving(waiting("a"))]);
+    expect(topics.get("tier 4")).toMatchObject([{ id: "a", waitMs: 16_000 }]);
   });
 
   it("is given up once its destination has been missing at every try for a minute, not before", async () => {
     const { router, topics, reports } = log(new Map([["orders", missing]]));
-    const since = Date.now() - 59_000;
-    await router.route([waiting("a", { missingSince: since }), waiting("b")].map(delayed));
+    await router.route([waiting("a", { missingMs: 59_000 }), waiting("b")].map(leaving));
     expect(topics.get("tier 2")).toMatchObject([
-      { id: "a", missingSince: since },
-      { id: "b", missingSince: Date.now() },
+      { id: "a", missingMs: 60_000 },
+      { id: "b", missingMs: 1_000 },
     ]);
     topics.clear();
-    await pass(2_000);
-    await router.route([delayed(waiting("a", { missingSince: since }))]);
+    await router.route([leaving(waiting("a", { missingMs: 60_000 }))]);
     expect([...topics]).toEqual([]);
     expect(reports).toHaveLength(3);
   });
 
+  it("is not given up because a clock was set, or because nobody forwarded for long", async () => {
+    const { router, topics } = log(new Map([["orders", missing]]));
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await pass(3_600_000);
+    await router.route([leaving(waiting("a", { missingMs: 1_000 }))]);
+    expect(topics.get("tier 2")).toMatchObject([{ id: "a", missingMs: 2_000 }]);
+  });
+
   it("is given up where it can be written nowhere again, and takes nothing along", async () => {
     const { router, ids, reports } = log(new Map([["odd", unwritable]]));
-    const early = { dueAt: Date.now() + 1_200 };
-    await router.route([waiting("odd"), waiting("fine")].map(delayed));
-    await router.route([waiting("odd", early), waiting("later", early)].map(delayed));
+    const early = { waitMs: 1_200 };
+    await router.route([waiting("odd"), waiting("fine")].map(leaving));
+    await router.route([waiting("odd", early), waiting("later", early)].map(leaving));
     expect(ids("orders")).toEqual(["fine"]);
     expect(ids("tier 2")).toEqual(["later"]);
     expect(reports).toEqual([unwritable, unwritable]);
   });
 
-  it("is stored in a tier however often it takes, until it is closed", async () => {
-    const { router, ids, failures, stop } = log(new Map([["tier 2", passing]]));
-    const early = waiting("a", { dueAt: Date.now() + 1_200 });
+  it("is stored in a tier however often it takes, with what is left of its wait, until it is closed", async () => {
+    const { router, topics, failures, stop } = log(
+      new Map([
+        ["tier 3", passing],
+        ["tier 2", passing],
+      ]),
+    );
     let isDone = false;
-    const routed = router.route([delayed(early)]).then(() => {
+    const routed = router.route([leaving(waiting("a", { waitMs: 5_000 }))]).then(() => {
       isDone = true;
     });
-    await pass(10_000);
+    await pass(3_500);
     expect(isDone).toBe(false);
     failures.clear();
     await pass(2_000);
     await routed;
-    expect(ids("tier 2").length + ids("tier 0").length).toBe(1);
+    const [kept] = [...topics.values()].flat();
+    expect(kept?.waitMs).toBeLessThanOrEqual(1_500);
+    expect(topics.has("tier 3"), "that is more than is left").toBe(false);
     failures.set("tier 2", passing);
-    const given = router.route([delayed(waiting("b", { dueAt: Date.now() + 1_200 }))]);
+    const given = router.route([leaving(waiting("b", { waitMs: 1_200 }))]);
     const rejected = expect(given).rejects.toThrow("closed");
     stop.abort();
     await rejected;
@@ -152,48 +177,56 @@ describe("what leaves a delay tier", () => {
   });
 });
 
-describe("a forwarder", () => {
-  /** A forwarder with one tier, of which `route` says what becomes of a batch. */
-  function forwarding(route: (ids: readonly string[]) => Promise<void>) {
-    const buffers = new PartitionBuffers<Waiting, PartitionBuffer<Waiting>>({
-      prefetch: 1_000,
-      prefetchBytes: 1_000,
-    });
-    const tier = new PartitionBuffer<Waiting>("delayed-0");
-    const committed: string[] = [];
-    const failures: { open?: unknown; commit?: unknown } = {};
-    const reports: unknown[] = [];
-    const failOnce = (what: "open" | "commit") => {
-      const cause = failures[what];
-      delete failures[what];
-      if (cause !== undefined) throw cause;
-    };
-    const forwarder = new DelayForwarder({
-      buffers,
-      source: {
-        open: async () => failOnce("open"),
-        tierOf: () => 0,
-        read: (_: PartitionBuffer<Waiting>, item: Waiting) => delayed(item),
-        commit: async (_: PartitionBuffer<Waiting>, { id }: Waiting) => {
-          failOnce("commit");
-          committed.push(id);
-        },
+/** A forwarder with one tier, of which `route` says what becomes of a batch, and a broker whose clock is what it is asked for. */
+function forwarding(
+  route: (ids: readonly string[]) => Promise<void>,
+  { tierNumber = 0, brokerTime = async () => Date.now() as number | undefined } = {},
+) {
+  const buffers = new PartitionBuffers<Waiting, PartitionBuffer<Waiting>>({
+    prefetch: 1_000,
+    prefetchBytes: 1_000,
+  });
+  const tier = new PartitionBuffer<Waiting>("delayed-0");
+  const committed: string[] = [];
+  const failures: { open?: unknown; commit?: unknown } = {};
+  const reports: unknown[] = [];
+  let asked = 0;
+  const failOnce = (what: "open" | "commit") => {
+    const cause = failures[what];
+    delete failures[what];
+    if (cause !== undefined) throw cause;
+  };
+  const forwarder = new DelayForwarder({
+    buffers,
+    source: {
+      open: async () => failOnce("open"),
+      tierOf: () => tierNumber,
+      read: (_: PartitionBuffer<Waiting>, item: Waiting) => delayed(item),
+      brokerTime: () => {
+        asked++;
+        return brokerTime();
       },
-      router: { route: (due) => route(due.map(({ message }) => message.id)) },
-      report: (cause) => void reports.push(cause),
-    });
-    const arrive = (...items: readonly Waiting[]) => {
-      for (const item of items) tier.push(item);
-      buffers.arrived(tier);
-    };
-    return { forwarder, tier, committed, failures, reports, arrive };
-  }
+      commit: async (_: PartitionBuffer<Waiting>, { id }: Waiting) => {
+        failOnce("commit");
+        committed.push(id);
+      },
+    },
+    router: { route: (due) => route(due.map(({ message }) => message.id)) },
+    report: (cause) => void reports.push(cause),
+  });
+  const arrive = (...items: readonly Waiting[]) => {
+    for (const item of items) tier.push(item);
+    buffers.arrived(tier);
+  };
+  return { forwarder, tier, committed, failures, reports, arrive, asked: () => asked };
+}
 
+describe("a forwarder", () => {
   it("commits a message once it is stored at its next place, never before", async () => {
     const answer = Promise.withResolvers<void>();
     const { forwarder, tier, committed, arrive } = forwarding(() => answer.promise);
     forwarder.begin(tier);
-    arrive(waiting("a"), waiting("b", { dueAt: Date.now() + 200 }));
+    arrive(waiting("a"), waiting("b", { waitMs: 200 }));
     await pass(50);
     expect(committed).toEqual([]);
     answer.resolve();
@@ -259,6 +292,140 @@ describe("a forwarder", () => {
     await closed;
     expect(stuck.committed).toEqual([]);
     expect(stuck.tier.isAlive).toBe(false);
+  });
+});
+
+describe("a forwarder and the clocks of others", () => {
+  const hourMs = 3_600_000;
+  /** A forwarder whose clock differs from its broker's by so much, and what was delivered. */
+  function world(skewMs: number, tierNumber = 0) {
+    const start = performance.now();
+    const set = { ms: 0 };
+    const broker = () => Math.floor(500_000_000 + performance.now() - start + set.ms);
+    vi.setSystemTime(broker() + skewMs);
+    const delivered: string[] = [];
+    const parts = forwarding(async (ids) => void delivered.push(...ids), {
+      tierNumber,
+      brokerTime: async () => {
+        await pause(2);
+        const told = broker();
+        await pause(2);
+        return told;
+      },
+    });
+    parts.forwarder.begin(parts.tier);
+    return { ...parts, delivered, broker, set };
+  }
+  const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+  it.each([-hourMs, -1_500, 0, 1_500, hourMs])(
+    "forwards a fresh message when it is due, if its own clock is off by %i ms",
+    async (skewMs) => {
+      const { arrive, delivered, broker, forwarder } = world(skewMs);
+      arrive(waiting("a", { enteredAt: broker(), waitMs: 200 }));
+      await pass(190);
+      expect(delivered).toEqual([]);
+      await pass(20);
+      expect(delivered).toEqual(["a"]);
+      await forwarder.close();
+    },
+  );
+
+  it.each([-hourMs, 0, hourMs])(
+    "forwards what has waited when it began, its own clock off by %i ms, neither early nor late",
+    async (skewMs) => {
+      const { arrive, delivered, broker, forwarder } = world(skewMs, 5);
+      const enteredAt = broker() - 50_000;
+      arrive(waiting("a", { enteredAt, waitMs: 64_000 }), waiting("past", { enteredAt, waitMs: 64_100 }));
+      await pass(13_990);
+      expect(delivered).toEqual([]);
+      await pass(120);
+      expect(delivered).toEqual(["a", "past"]);
+      await forwarder.close();
+    },
+  );
+
+  it("keeps to its times when its own clock is set, or the broker's is, while messages wait", async () => {
+    for (const byMs of [-hourMs, hourMs]) {
+      for (const whose of ["its own", "the broker's"]) {
+        const { arrive, delivered, broker, set, forwarder } = world(0);
+        arrive(waiting("a", { enteredAt: broker(), waitMs: 250 }));
+        await pass(100);
+        if (whose === "its own") vi.setSystemTime(Date.now() + byMs);
+        else set.ms = byMs;
+        await pass(140);
+        expect(delivered, `${whose} by ${byMs}`).toEqual([]);
+        await pass(20);
+        expect(delivered, `${whose} by ${byMs}`).toEqual(["a"]);
+        await forwarder.close();
+      }
+    }
+  });
+
+  it.each([-hourMs, hourMs])(
+    "dates what has arrived by the broker's clock of then, set by %i ms since",
+    async (byMs) => {
+      const { arrive, delivered, broker, set, asked, forwarder } = world(0, 5);
+      arrive(waiting("first", { enteredAt: broker(), waitMs: 64_000 }));
+      await pass(2_000);
+      arrive(waiting("second", { enteredAt: broker(), waitMs: 64_000 }));
+      await pass(61_000);
+      set.ms = byMs;
+      arrive(waiting("third", { enteredAt: broker(), waitMs: 64_000 }));
+      await pass(2_980);
+      expect([asked(), delivered]).toEqual([2, ["first"]]);
+      await pass(40);
+      expect(delivered).toEqual(["first", "second"]);
+      await pass(60_960);
+      expect(delivered).toEqual(["first", "second"]);
+      await pass(40);
+      expect(delivered).toEqual(["first", "second", "third"]);
+      await forwarder.close();
+    },
+  );
+
+  it("makes no wait longer than it was, from the arrival on, whatever was written beside it", async () => {
+    const { arrive, delivered, broker, forwarder } = world(-hourMs);
+    arrive(waiting("ahead", { enteredAt: broker() + hourMs, waitMs: 200 }));
+    await pass(215);
+    expect(delivered).toEqual(["ahead"]);
+    arrive(waiting("undated", { waitMs: 200 }));
+    await pass(190);
+    expect(delivered).toEqual(["ahead"]);
+    await pass(20);
+    expect(delivered).toEqual(["ahead", "undated"]);
+    await forwarder.close();
+  });
+
+  it("holds back what it cannot date until the broker has answered", async () => {
+    let fails = true;
+    const delivered: string[] = [];
+    const { forwarder, tier, arrive, reports } = forwarding(async (ids) => void delivered.push(...ids), {
+      brokerTime: async () => {
+        if (fails) throw passing;
+        return Date.now();
+      },
+    });
+    forwarder.begin(tier);
+    arrive(waiting("a", { enteredAt: Date.now() - 1_000, waitMs: 1_000 }));
+    await pass(1_000);
+    expect([delivered.length, reports.length > 0]).toEqual([0, true]);
+    fails = false;
+    await pass(2_000);
+    expect(delivered).toEqual(["a"]);
+    await forwarder.close();
+  });
+
+  it("asks no more often than once a minute, and only where something has come", async () => {
+    const { arrive, broker, asked, forwarder } = world(0);
+    await pass(600_000);
+    expect(asked()).toBe(0);
+    for (let second = 0; second < 119; second++) {
+      arrive(waiting(`${second}`, { enteredAt: broker(), waitMs: 100 }));
+      await pass(1_000);
+    }
+    expect(asked()).toBe(2);
+    await forwarder.close();
   });
 });
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { exportedTypeProblems } from "../../../scripts/check/exported-types.ts";
 
 const source = (path: string) => readFileSync(new URL(`../src/${path}`, import.meta.url), "utf8");
 const exported = new Set([...source("index.ts").matchAll(/\b[A-Za-z]\w*\b/g)].map(([name]) => name));
@@ -27,4 +28,16 @@ describe("what an exported type names", () => {
       expect(names.filter((name) => !exported.has(name) && !forAdapters.has(name))).toEqual([]);
     });
   }
+
+  it("is exported from each of core's entries: whatever anything exported names, policies, errors and the SPI included", () => {
+    const paths = readdirSync(new URL("../src", import.meta.url), { recursive: true, encoding: "utf8" });
+    const texts = new Map(paths.filter((path) => path.endsWith(".ts")).map((path) => [path, source(path)]));
+    // An application can import what its adapter does; an adapter has the SPI alone.
+    const entries = [{ path: "index.ts", beside: ["spi/index.ts"] }, { path: "spi/index.ts" }];
+    expect(
+      exportedTypeProblems(texts, entries, {
+        "errors/codes.ts errorCodes": "Adapters need its keys alone, which are ErrorCode.",
+      }),
+    ).toEqual([]);
+  });
 });

@@ -359,8 +359,8 @@ describe("a body that the handler could not use", () => {
     ],
   };
   for (const [what, [contract, value, code]] of Object.entries(cases)) {
-    it(`${what} is dead-lettered at once, and the handler is not called`, async () => {
-      const { client, driver, clock } = await connected();
+    it(`${what} is dead-lettered at once, told of once, and the handler is not called`, async () => {
+      const { client, driver, clock, errors } = await connected();
       let called = 0;
       await client.consume(contract, () => void called++);
       driver.consumer().deliver(delivery(value));
@@ -368,6 +368,10 @@ describe("a body that the handler could not use", () => {
       expect(called).toBe(0);
       expect(driver.sent("jobs..dead")[0]?.headers["waybill-dead-error-code"]).toBe(code);
       expect(driver.consumer().settled).toEqual([`ack ${value}`]);
+      await clock.pass(60_000);
+      expect(errors).toMatchObject([
+        { code: "DEAD_LETTERED", cause: { code }, details: { source: "jobs", attempt: 1, code } },
+      ]);
     });
   }
 

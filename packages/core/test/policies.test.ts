@@ -141,6 +141,47 @@ describe("circuitBreaker", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("with `pauseMs: Infinity` tries nothing any more: the rest waits, and goes back when it closes", async () => {
+    for (const jobs of [Jobs, Keyed]) {
+      const { client, driver, clock, errors } = await connected();
+      const use = [circuitBreaker({ failureThreshold: 1, pauseMs: Number.POSITIVE_INFINITY })];
+      let calls = 0;
+      const options = { use, concurrency: 1, retry: { maxAttempts: 1 } } as const;
+      const subscription = await client.consume(jobs, options, () => {
+        calls++;
+        down();
+      });
+      for (let n = 1; n <= 5; n++) driver.consumer().deliver(delivery(n, { key: String(n) }));
+      await clock.pass(365 * 24 * 3_600_000);
+      expect(calls).toBe(1);
+      expect(subscription.state).toBe("paused");
+      expect(errors.filter(({ code }) => code === "POSTPONED")).toHaveLength(1);
+      await client.close();
+      expect(driver.consumer().settled).toEqual(["ack 1"]);
+      expect(values(driver.sent(`${jobs.name}..dead`))).toEqual([1]);
+      expect(driver.consumer().startedAtClose).toEqual([]);
+      expect(clock.timers).toBe(0);
+    }
+  });
+
+  it("with `pauseMs: Infinity` lets a handler that fails later wait too, and close ends its wait", async () => {
+    const { client, driver, clock } = await connected();
+    const handler = new ManualHandler();
+    const use = [circuitBreaker({ failureThreshold: 1, pauseMs: Number.POSITIVE_INFINITY })];
+    await client.consume(Jobs, { use, concurrency: 2, retry: { maxAttempts: 1 } }, handler.handler);
+    driver.consumer().deliver(delivery(1), delivery(2));
+    await clock.settle();
+    handler.fail(1);
+    await clock.settle();
+    handler.fail(2);
+    await clock.pass(365 * 24 * 3_600_000);
+    expect(handler.began).toEqual(["1", "2"]);
+    expect(values(driver.sent("jobs..dead"))).toEqual([1]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    await client.close();
+    expect(clock.timers).toBe(0);
+  });
+
   it("of a client is one for each subscription", async () => {
     const { client, driver, clock } = await connected(
       {},
@@ -297,6 +338,24 @@ it("a message that its handler postpones comes again without having used an atte
   expect(attempts).toEqual([1, 1, 1]);
   expect(driver.consumer().settled).toEqual(["ack 1"]);
 });
+
+it.each([Jobs, Keyed])(
+  "what is put off for ever waits as long as may be, and uses no attempt ($name)",
+  async (jobs) => {
+    const { client, driver, clock } = await connected({
+      capabilities: { features: { ordering: { how: "native" } } },
+    });
+    const times: number[] = [];
+    await client.consume(jobs as typeof Jobs, { retry: { maxAttempts: 1 } }, () => {
+      times.push(clock.monotonic());
+      throw new PostponedError("not now", { delayMs: Number.POSITIVE_INFINITY });
+    });
+    driver.consumer().deliver(delivery(1, { key: "k" }));
+    await clock.pass(2 * 86_400_000);
+    expect(times).toEqual([0, 86_400_000, 2 * 86_400_000]);
+    expect(driver.published).toEqual([]);
+  },
+);
 
 it("what is put off for long waits on the broker as the same attempt, and leaves its place to others", async () => {
   const { client, driver, clock } = await connected();

@@ -105,6 +105,113 @@ async function calls(): Promise<Record<string, Call>> {
   return found;
 }
 
+type Throws = () => never;
+
+const codecWith = (changes: object) => ({ ...core.json, ...changes }) as core.Codec<number>;
+const schemaWith = (validate: Throws) => ({ "~standard": { version: 1, vendor: "test", validate } }) as const;
+
+/** The answer to a request, as its contract reads it. */
+async function answeredWith(reply: core.PayloadOptions<number, number>): Promise<unknown> {
+  const { client, driver, clock } = await connected();
+  const asked = client.request(core.queue<number, number, number>("questions", { reply }), 1);
+  asked.catch(() => {});
+  await clock.settle();
+  const { correlationId } = driver.sent("questions")[0] ?? {};
+  driver.consumer().deliver(delivery(1, { correlationId }));
+  return asked;
+}
+
+async function publishedWith(options: core.TopicOptions<number, number>): Promise<unknown> {
+  const { client } = await connected();
+  return client.publish(core.topic<number>("orders", options), 1);
+}
+
+/** Every public call that asks the application something while its caller waits, and what it is told as. */
+const throwingCallbacks: Readonly<
+  Record<string, { readonly code: core.ErrorCode; readonly call: (throws: Throws) => unknown }>
+> = {
+  "the key function of a publish": {
+    code: "INVALID_ARGUMENT",
+    call: (key) => publishedWith({ key }),
+  },
+  "the key function of a batch": {
+    code: "INVALID_ARGUMENT",
+    call: async (key) => (await connected()).client.publishBatch(core.topic<number>("orders", { key }), [1]),
+  },
+  "the schema of a publish": {
+    code: "VALIDATION_FAILED",
+    call: (validate) => publishedWith({ schema: schemaWith(validate) }),
+  },
+  "the codec of a publish": {
+    code: "SERIALIZATION_FAILED",
+    call: (encode) => publishedWith({ codec: codecWith({ encode }) }),
+  },
+  "a getter of what is published": {
+    code: "SERIALIZATION_FAILED",
+    call: async (get) =>
+      (await connected()).client.publish(
+        Orders,
+        Object.defineProperty({}, "a", { get, enumerable: true }) as never,
+      ),
+  },
+  "a `toJSON` of what is published": {
+    code: "SERIALIZATION_FAILED",
+    call: async (toJSON) => (await connected()).client.publish(Orders, { toJSON } as never),
+  },
+  "a publish middleware": {
+    code: "HANDLER_FAILED",
+    call: async (throws) => {
+      const { client } = await connected({}, { middleware: { publish: [throws] } });
+      return client.publish(Orders, 1);
+    },
+  },
+  "a publish middleware, later": {
+    code: "HANDLER_FAILED",
+    call: async (throws) => {
+      const { client } = await connected({}, { middleware: { publish: [async () => throws()] } });
+      return client.publish(Orders, 1);
+    },
+  },
+  "the codec of a request": {
+    code: "SERIALIZATION_FAILED",
+    call: async (encode) => {
+      const contract = core.queue<number, number, number>("q", { codec: codecWith({ encode }), reply: {} });
+      return (await connected()).client.request(contract, 1);
+    },
+  },
+  "the schema of a request": {
+    code: "VALIDATION_FAILED",
+    call: async (validate) => {
+      const contract = core.queue<number, number, number>("q", { schema: schemaWith(validate), reply: {} });
+      return (await connected()).client.request(contract, 1);
+    },
+  },
+  "the codec of a reply": {
+    code: "DECODE_FAILED",
+    call: (decode) => answeredWith({ codec: codecWith({ decode }) }),
+  },
+  "the schema of a reply": {
+    code: "VALIDATION_FAILED",
+    call: (validate) => answeredWith({ schema: schemaWith(validate) }),
+  },
+  "the filter of a redrive": {
+    code: "INVALID_ARGUMENT",
+    call: async (filter) => {
+      const { client, driver, clock } = await connected({ inspect: () => ({ backlog: 1 }) });
+      const report = client.redrive({ queue: Jobs }, { filter });
+      report.catch(() => {});
+      await clock.settle();
+      driver.consumer().deliver(delivery(1));
+      await clock.pass(100);
+      return report;
+    },
+  },
+  "an adapter that makes its driver": {
+    code: "INVALID_ARGUMENT",
+    call: (fromUrl) => core.connect("mine:", { adapters: [{ name: "mine", schemes: ["mine"], fromUrl }] }),
+  },
+};
+
 describe("no public call", () => {
   it("lets a TypeError out, whatever it is given: what is refused is refused as a MessagingError", async () => {
     const all = await calls();
@@ -193,6 +300,27 @@ describe("no public call", () => {
       }
     }
     expect(new core.MessagingError("MINE" as never, "no").retryable).toBe(false);
+  });
+
+  describe("lets out what a callback of the application throws", () => {
+    const thrown = [new TypeError("no"), "text", undefined, Object.create(null), Symbol("x")];
+    for (const [name, { code, call }] of Object.entries(throwingCallbacks)) {
+      it(`${name}: ${code}`, async () => {
+        for (const cause of thrown) {
+          const throws = () => {
+            throw cause;
+          };
+          const error = await new Promise((resolve) => resolve(call(throws))).catch(
+            (failed: unknown) => failed,
+          );
+          expect(core.MessagingError.isInstance(error), String(name)).toBe(true);
+          const { failures: [first] = [] } = error as Partial<core.PartialFailureError>;
+          expect(first?.error ?? error).toMatchObject({ code, remedy: expect.any(String) });
+          // What connecting throws may hold the whole URL, so that it is kept by nobody.
+          if (!name.startsWith("an adapter")) expect((first?.error ?? (error as Error)).cause).toBe(cause);
+        }
+      });
+    }
   });
 
   it("works also when it was taken from its object", async () => {

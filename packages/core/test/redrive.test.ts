@@ -331,29 +331,58 @@ describe("a redrive", () => {
       const bench = await connected(backlog(1));
       const report = failureOf(redriving(bench, { filter: filter as never }, [deadLettered(1)]));
       await bench.clock.pass(100);
-      expect(await report).toMatchObject({ code: "INVALID_ARGUMENT", remedy: expect.any(String) });
+      expect(await report).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        remedy: expect.any(String),
+        details: { seen: 0, redriven: 0 },
+      });
       expect(bench.driver.sent("jobs")).toEqual([]);
       expect(bench.driver.consumer().settled).toEqual([]);
     }
   });
 
-  it("whose filter throws ends with what it threw", async () => {
-    const bench = await connected(backlog(1));
-    const mistake = new Error("the filter failed");
-    const report = failureOf(
-      redriving(
-        bench,
-        {
-          filter: () => {
-            throw mistake;
-          },
-        },
-        [deadLettered(1)],
-      ),
-    );
+  it("whose filter throws ends as INVALID_ARGUMENT, with what it threw and the report so far", async () => {
+    const bench = await connected(backlog(3));
+    const mistake = new TypeError("the filter failed");
+    const filter = ({ headers }: DeadLetterInfo) => {
+      if (headers.pick === "never asked for") throw mistake;
+      return headers.pick === "yes";
+    };
+    const picked = ["yes", "no", "never asked for"].map((pick, n) => deadLettered(n, { headers: { pick } }));
+    const report = failureOf(redriving(bench, { filter }, picked));
     await bench.clock.pass(100);
-    expect(await report).toBe(mistake);
-    expect(bench.driver.consumer().settled).toEqual([]);
+    expect(await report).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      retryable: false,
+      message: expect.stringContaining("the filter failed; 1 of 2 messages were brought back before"),
+      remedy: expect.any(String),
+      cause: mistake,
+      details: { seen: 2, redriven: 1, ofOthers: 0, complete: false },
+    });
+    expect(values(bench.driver.sent("jobs"))).toEqual([0]);
+    expect(values(bench.driver.sent("jobs..dead"))).toEqual([1]);
+    expect(bench.driver.consumer().settled).toEqual(["ack 0", "ack 1"]);
+    expect(bench.driver.consumer().closed).toBe(1);
+    expect(bench.clock.timers).toBe(0);
+  });
+
+  it("whose filter throws in a second dead-letter queue tells of what came back from the first too", async () => {
+    const bench = await connected({
+      inspect: () => ({ backlog: 1 }),
+      consume: (consumer) => consumer.deliver(deadLettered(consumer.source.address.name)),
+    });
+    for (const deadLetter of [queue<number>("first"), queue<number>("second")]) {
+      const consumer = await bench.client.consume(Jobs, { deadLetter }, () => {});
+      await consumer.close();
+    }
+    let asked = 0;
+    const filter = () => {
+      if (asked++ > 0) throw new Error("no");
+      return true;
+    };
+    const report = failureOf(bench.client.redrive({ queue: Jobs }, { filter }));
+    await bench.clock.pass(100);
+    expect(await report).toMatchObject({ details: { seen: 1, redriven: 1 } });
   });
 
   it("ends when its signal fires, with what it has done", async () => {

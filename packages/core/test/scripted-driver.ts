@@ -70,6 +70,8 @@ export interface Script {
   closeConsumer?(): unknown;
   /** True for a broker whose prefetch may change while a consumer lives. */
   readonly growingPrefetch?: boolean;
+  /** For a broker where the count of what is held can be changed: what became of that. */
+  recount?(message: ReceivedMessage, redeliveries: number): Promise<void>;
   /** What the broker's clock shows. */
   brokerTime?(): number | undefined;
   /** False for a broker that cannot pause single partitions. */
@@ -195,6 +197,7 @@ export class ScriptedConsumer implements Consumer {
   startedAtClose: readonly ReceivedMessage[] | undefined;
   readonly pausePartitions?: (partitions: readonly string[]) => void;
   readonly setPrefetch?: (prefetch: number) => void;
+  readonly setRedeliveries?: (message: ReceivedMessage, redeliveries: number) => Promise<void>;
   readonly prefetches: number[] = [];
   readonly #script: Script;
   readonly #arrived = new PushQueue<ReceivedMessage>();
@@ -204,6 +207,7 @@ export class ScriptedConsumer implements Consumer {
     this.call = call;
     this.source = source;
     this.hooks = hooks;
+    if (script.recount !== undefined) this.setRedeliveries = script.recount;
     if (script.growingPrefetch === true) this.setPrefetch = (prefetch) => void this.prefetches.push(prefetch);
     if (script.pausesPartitions !== false)
       this.pausePartitions = (partitions) => void this.pausedPartitions.push(partitions);

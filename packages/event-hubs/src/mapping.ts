@@ -26,15 +26,13 @@ export type MessageFields = Omit<ReceivedMessage, "redeliveries" | "partition" |
 export const ownProperties = {
   /** The one group, queue or inbox that a message is for, where others read the same hub. */
   mark: "waybill-eh-for",
-  /** When to deliver, milliseconds since the epoch; only while it waits. */
-  due: "waybill-eh-due",
+  /** How long it waits, from when it entered its tier on, in milliseconds. */
+  wait: "waybill-eh-wait",
   /** The hub to deliver to; only while it waits. */
   to: "waybill-eh-to",
   /** The header "__proto__", which rhea loses when it decodes. */
   proto: "waybill-eh-proto",
-  /** When to try again what could not be delivered when it was due. */
-  again: "waybill-eh-again",
-  /** Since when its destination has been missing at every try. */
+  /** For how long its destination will have been missing at every try, once its wait is over; in milliseconds. */
   missing: "waybill-eh-missing",
 } as const;
 

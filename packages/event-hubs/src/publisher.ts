@@ -1,6 +1,7 @@
 import {
   type Address,
   delayTierFor,
+  durationText,
   MessagingError,
   type PublishOutcome,
   stored,
@@ -58,14 +59,15 @@ export class EventHubsPublisher {
     const own = mark === undefined ? undefined : { [ownProperties.mark]: mark };
     const encoded: EncodedMessage[] = [];
     const later: { readonly encoded: EncodedMessage; readonly delayMs: number }[] = [];
-    const now = Date.now();
     for (let index = 0; index < batch.length; index++) {
       const message = batch[index] as WireMessage;
       const { key, delayMs } = message;
       if (delayMs > 0) {
-        // One more, since clocks cut off what is below a millisecond.
-        const due = String(Math.ceil(now + delayMs) + 1);
-        const waiting = { ...own, [ownProperties.due]: due, [ownProperties.to]: hub };
+        const waiting = {
+          ...own,
+          [ownProperties.wait]: durationText(delayMs),
+          [ownProperties.to]: hub,
+        };
         later.push({
           encoded: { index, key, payload: encodeMessage(toAmqpMessage(message, waiting)) },
           delayMs,

@@ -110,7 +110,7 @@ class PubsubPeerListener implements ExternalListener {
 
   async next(): Promise<ExternalMessage> {
     const subscription = this.#subscription;
-    for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+    for (const deadline = performance.now() + 10_000; performance.now() < deadline; ) {
       const [response] = await this.#subscriber.pull({
         subscription,
         maxMessages: 1,

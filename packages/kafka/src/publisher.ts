@@ -47,7 +47,7 @@ export class KafkaPublisher {
       const message = batch[index] as WireMessage;
       const record = toRecord(message, time);
       if (message.delayMs > 0) {
-        later.push({ index, record: delayed(record, topic, time + message.delayMs) });
+        later.push({ index, record: delayed(record, topic, message.delayMs) });
       } else now.push({ index, record });
     }
     if (now.length > 0)

@@ -1,4 +1,4 @@
-import { nothingStarted } from "@waybill/core/spi";
+import { type Consumer, nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ack,
@@ -16,6 +16,8 @@ import {
   topicOf,
   until,
 } from "../../../scripts/testing/workbench.ts";
+import type { KafkaNative } from "../src/index.ts";
+import { delayTopic } from "../src/naming.ts";
 import { KafkaPublisher } from "../src/publisher.ts";
 import { KafkaBench } from "./workbench.ts";
 
@@ -55,6 +57,23 @@ describe("a delayed message", () => {
       await ack(consumer, deliveries);
     }
   }, 30_000);
+
+  it("comes when it is due where a delay topic that was made by hand keeps the writers' times", async () => {
+    const connection = await bench.connect();
+    const queue = bench.address("queue");
+    const { admin } = connection.native as KafkaNative;
+    await admin.connect();
+    const configEntries = [{ name: "message.timestamp.type", value: "CreateTime" }];
+    await admin.createTopics({ topics: [{ topic: delayTopic(queue), numPartitions: 9, configEntries }] });
+    await bench.ensure(connection, item(queue));
+    const consumer = await consume(connection, queue);
+    const sentAt = performance.now();
+    await publish(connection, queue, [message({ delayMs: 1_500 })]);
+    await take(consumer, 1);
+    const waited = performance.now() - sentAt;
+    expect(waited).toBeGreaterThanOrEqual(1_499);
+    expect(waited).toBeLessThan(5_000);
+  });
 
   it("reaches every group of its topic, and who reads without a group, once", async () => {
     const connection = await bench.connect();
@@ -154,6 +173,44 @@ describe("a delayed message", () => {
     const seen = await Promise.all(consumers.map((one) => receiveFor(one, 5_000)));
     expect(ids(seen.flat())).toEqual([]);
   }, 30_000);
+});
+
+describe("a clock that is off by an hour", () => {
+  const delayMs = 2_500;
+  const hourMs = 3_600_000;
+  const realNow = Date.now;
+  const skewed = (ms: number) => vi.spyOn(Date, "now").mockImplementation(() => realNow() + ms);
+
+  /** Receives one message, and expects that it has waited as long as it was to. */
+  async function expectOnTime(consumer: Consumer, sentAt: number): Promise<void> {
+    await take(consumer, 1);
+    const waited = performance.now() - sentAt;
+    expect(waited).toBeGreaterThanOrEqual(delayMs - 5);
+    expect(waited).toBeLessThan(delayMs * 1.1 + 2_000);
+  }
+
+  it.each([-hourMs, hourMs])("costs a delay nothing where it is the publisher's (%i ms)", async (ms) => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const consumer = await consume(connection, queue);
+    await publish(connection, queue, [message({ delayMs: 1 })]);
+    await take(consumer, 1);
+    const publisher = await bench.connect();
+    const clock = skewed(ms);
+    const sentAt = performance.now();
+    await publish(publisher, queue, [message({ delayMs })]);
+    clock.mockRestore();
+    await expectOnTime(consumer, sentAt);
+  });
+
+  it.each([-hourMs, hourMs])("costs a delay nothing where it is the forwarder's (%i ms)", async (ms) => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const sentAt = performance.now();
+    await publish(connection, queue, [message({ delayMs })]);
+    skewed(ms);
+    await expectOnTime(await consume(await bench.connect(), queue), sentAt);
+  });
 });
 
 /** What is stored next in a topic is stored, and whoever stores it does not hear of it until it may. */

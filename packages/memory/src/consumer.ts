@@ -56,6 +56,11 @@ export class MemoryConsumer implements Consumer {
   /** It fetches nothing ahead: what core asks for is what it gets. */
   setPrefetch(): void {}
 
+  async setRedeliveries(message: ReceivedMessage, redeliveries: number): Promise<void> {
+    const delivery = message as MemoryDelivery;
+    if (this.#holds(delivery)) delivery.redeliveries = redeliveries;
+  }
+
   pausePartitions(partitions: readonly string[]): void {
     this.#member.pausedPartitions = new Set(partitions);
     this.#claim.queue.wake();

@@ -10,7 +10,7 @@ import type { StoredMessage } from "./mapping.ts";
  */
 export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, Timed {
   readonly message: StoredMessage;
-  readonly redeliveries: number;
+  redeliveries: number;
   /** Its place in the queue's order. */
   sequence = 0;
   state: "delayed" | "waiting" | "held" | "over" = "waiting";

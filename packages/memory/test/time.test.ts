@@ -1,5 +1,6 @@
 import type { ReceivedMessage } from "@waybill/core/spi";
 import { expect, test } from "vitest";
+import { virtualClock } from "../src/index.ts";
 import { message, queue, texts, workbench } from "./workbench.ts";
 
 async function bench(options = {}) {
@@ -132,4 +133,37 @@ test("receive waits for five seconds, then resolves with nothing", async () => {
   expect(resolved).toBeUndefined();
   await clock.advance(1);
   expect(resolved).toEqual([]);
+});
+
+test("a clock that is set ahead or back ends no lease, lets no delayed message out and expires nothing", async () => {
+  const steady = virtualClock(1_000_000);
+  let skew = 0;
+  const clock = {
+    now: () => steady.now() + skew,
+    monotonic: () => steady.now(),
+    setTimeout: steady.setTimeout,
+    clearTimeout: steady.clearTimeout,
+  };
+  for (const ms of [86_400_000, -86_400_000]) {
+    const { publish, consume, ensure, connection } = await workbench({ clock, leaseMs: 10_000 });
+    await ensure(queue("q"));
+    const consumer = await consume(queue("q"));
+    const now = (connection as { brokerTime?(): number | undefined }).brokerTime?.() ?? 0;
+    await publish(queue("q"), "held");
+    const [held] = await consumer.receive();
+    await publish(
+      queue("q"),
+      message("late", { delayMs: 5_000 }),
+      message("short", { expiresAt: now + 20_000 }),
+    );
+    skew += ms;
+    await steady.advance(4_999);
+    expect(texts(await consumer.poll())).toEqual(["short"]);
+    await steady.advance(1);
+    expect(texts(await consumer.poll())).toEqual(["late"]);
+    await steady.advance(4_000);
+    expect(await consumer.extend(held as never)).toEqual([]);
+    await steady.advance(10_001);
+    expect(texts(await consumer.poll())).toContain("held");
+  }
 });

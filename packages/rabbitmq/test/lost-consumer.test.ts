@@ -34,7 +34,7 @@ async function consumer(queue = "jobs") {
     prefetch: 10,
     consume: {},
     prefetchBytes: 64_000_000,
-    handBack: { how: "nack" },
+    handBack: { how: "nack", publishing: undefined },
     uncounted: new UncountedDeliveries(),
     givenBack: new GivenBack(),
     retained: true,

@@ -10,6 +10,7 @@ import type {
 import { command, type RedisClient } from "./client/redis-client.ts";
 import { mostIds } from "./client/script.ts";
 import { ackAndRemove, ackOwned, type Token } from "./client/scripts/ack.ts";
+import { recount } from "./client/scripts/recount.ts";
 import { retry } from "./client/scripts/retry.ts";
 import type { DelayForwarder } from "./delays/delay-forwarder.ts";
 import type { DelayedEntry, RedisDelivery, Side, Unsettled } from "./delivery.ts";
@@ -105,6 +106,15 @@ export class RedisConsumer implements Consumer {
 
   setPrefetch(prefetch: number): void {
     this.#parts.budget.setPrefetch(prefetch);
+  }
+
+  async setRedeliveries(message: ReceivedMessage, redeliveries: number): Promise<void> {
+    const delivery = message as RedisDelivery;
+    const { keys, commands, consumer } = this.#parts;
+    const count = Math.max(1, redeliveries - delivery.carried + 1);
+    if (!(await recount(commands, keys, consumer, delivery, count))) return;
+    delivery.redeliveries = redeliveries;
+    delivery.count = count;
   }
 
   #release(deliveries: readonly RedisDelivery[]): void {

@@ -10,7 +10,10 @@ export type ConsumerRef =
 export interface RedriveOptions {
   /** The most messages to bring back. Default: all that are there at the start. */
   readonly max?: number | undefined;
-  /** Only those for which it returns true. The others stay. */
+  /**
+   * Only those for which it returns true. The others stay. Where it throws, the redrive ends as
+   * `INVALID_ARGUMENT`, with the report so far in `details`; the message that it was asked about stays.
+   */
   readonly filter?: ((deadLettered: DeadLetterInfo) => boolean) | undefined;
   /**
    * Count, bring nothing back and write nothing. What is counted is held meanwhile, up to 5,000

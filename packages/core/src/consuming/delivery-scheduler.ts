@@ -45,6 +45,8 @@ export interface DeliverySchedulerContext extends DeliveryRunnerContext {
   readonly onIsolate: () => void;
   /** What ran alone has ended well: receive as before. */
   readonly onIsolated: () => void;
+  /** Leaves a count on one that is held. `undefined`: its consumer cannot. Never rejects. */
+  readonly mark: (delivery: InFlightDelivery, redeliveries: number) => Promise<void> | undefined;
   /** What runs alone has done so for a while: receive as before beside it. False where its consumer cannot. */
   readonly onWiden: () => boolean;
 }
@@ -103,6 +105,12 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
       onWiden: context.onWiden,
       onChange: () => this.proceed(),
       hasRunningSuspect: () => this.#running.all().some(({ suspect }) => suspect),
+      mark: context.mark,
+      onMarked: (suspect) => {
+        if (suspect.state !== "queued" || suspect.lost) return;
+        this.#ready.add(suspect);
+        this.proceed();
+      },
     });
     this.#runner = new DeliveryRunner(context, this, manual);
     this.#loop = new StartLoop(this.#ready, {
@@ -268,7 +276,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#running.add(delivery);
     this.#context.demand?.started(delivery);
     this.#work.begins();
-    if (delivery.suspect) this.#trials.started();
+    this.#trials.started(delivery);
     delivery.partition?.started();
     this.#runner.begin(delivery, now);
   }

@@ -136,8 +136,10 @@ export class FailurePath {
 
   /** Its failure is heard when the broker has taken it back: whoever gets it again here goes on from what it said. */
   heardTooLate({ message, attempt }: InFlightDelivery, { verdict, delayMs = 0 }: Failure): void {
-    const { attempts, address, clock } = this.#context;
-    if (verdict === "postpone") attempts.postpone(address, message, attempt, monotonicNow(clock) + delayMs);
+    const { attempts, address, clock, retry } = this.#context;
+    if (verdict !== "postpone") return;
+    const notBefore = monotonicNow(clock) + Math.min(delayMs, retry.longestDelayMs);
+    attempts.postpone(address, message, attempt, notBefore);
   }
 
   /** Resolves at once where nothing has to be stored. Never rejects. */

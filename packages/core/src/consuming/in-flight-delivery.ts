@@ -1,4 +1,5 @@
 import type { Delivery, SettleResult } from "../api/delivery.ts";
+import type { Consumer } from "../spi/driver.ts";
 import type { Headers, ReceivedMessage } from "../spi/message.ts";
 import { type DeliveryEvent, type DeliveryState, nextState } from "./delivery-state.ts";
 import type { HandlerCall } from "./handler-call.ts";
@@ -26,6 +27,7 @@ export interface Acks {
 /** The consumer that received it, for as long as it lives. */
 export interface DeliverySession {
   readonly acks: Acks;
+  readonly consumer: Pick<Consumer, "setRedeliveries">;
   forget(partition: DeliveryPartition): void;
 }
 

@@ -5,6 +5,7 @@ import { within } from "../runtime/within.ts";
 import { normalise } from "../spi/normalise.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
 import type { DeliveryScheduler } from "./delivery-scheduler.ts";
+import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import type { Intake } from "./intake.ts";
 import { openSession } from "./open-session.ts";
 import type { SubscriptionContext, SubscriptionSpec } from "./subscription-spec.ts";
@@ -88,6 +89,15 @@ export class SessionKeeper {
     if (setPrefetch === undefined || spec.address.ordered) return false;
     setPrefetch(intake.prefetch);
     return true;
+  }
+
+  /** Leaves a count on a message that is held. `undefined`: its consumer cannot. Never rejects. */
+  mark({ message, session }: InFlightDelivery, redeliveries: number): Promise<void> | undefined {
+    const setRedeliveries = session.consumer.setRedeliveries?.bind(session.consumer);
+    if (setRedeliveries === undefined) return undefined;
+    const call = { signal: this.#parts.closing };
+    const marked = Promise.resolve().then(() => setRedeliveries(message, redeliveries, call));
+    return this.within(driverGraceMs, marked);
   }
 
   /** Hands back what the consumer has, whatever became of it. */

@@ -111,6 +111,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
       onIsolate: () => this.#sessions.reopen(),
       onIsolated: () => this.#sessions.reopen(),
       onWiden: () => this.#sessions.widen(),
+      mark: (delivery, redeliveries) => this.#sessions.mark(delivery, redeliveries),
     });
     this.#intake = new Intake({
       clock,

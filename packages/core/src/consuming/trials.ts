@@ -1,5 +1,5 @@
 import type { Clock } from "../runtime/clock.ts";
-import { deliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
+import { deliveriesOf, redeliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { Isolation } from "./isolation.ts";
 import type { Suspects } from "./suspects.ts";
@@ -23,11 +23,16 @@ export interface TrialsContext {
   /** More may start than before. */
   readonly onChange: () => void;
   readonly hasRunningSuspect: () => boolean;
+  /** Leaves the mark on one that is held. `undefined`: its consumer cannot. Never rejects. */
+  readonly mark: (suspect: InFlightDelivery, redeliveries: number) => Promise<void> | undefined;
+  /** It has its mark, and may run. */
+  readonly onMarked: (suspect: InFlightDelivery) => void;
 }
 
 /**
- * Runs suspects alone. The first is handed back with a mark that outlives this process and comes again as the only
- * one; while it runs well, more of them run at once, and at last all.
+ * Runs suspects alone, each with a mark that outlives this process: it is left on the one that comes alone or, where
+ * that cannot be, the first is handed back with it to come again alone. While they run well, more of them run at
+ * once, and at last all.
  */
 export class Trials {
   readonly #context: TrialsContext;
@@ -64,20 +69,25 @@ export class Trials {
   /** True when it may run now. Else it waits until it may. */
   mayRun(suspect: InFlightDelivery): boolean {
     if (this.isOn && (!this.#mayMark || isOnTrial(suspect))) return true;
+    const marking = this.isOn ? this.#mark(suspect) : undefined;
+    if (marking !== undefined) {
+      void marking.then(() => this.#context.onMarked(suspect));
+      return false;
+    }
     this.#suspects.add(suspect);
-    if (this.isOn) this.#isolation.again(this.#patienceMs());
+    if (this.isOn) this.#isolation.again(this.#waitMs());
     else this.check();
     return false;
   }
 
   /** Something has changed for those that wait. */
   check(): void {
-    if (this.#suspects.needsIsolation) this.#isolation.want(this.#patienceMs());
+    if (this.#suspects.needsIsolation) this.#isolation.want(this.#waitMs());
   }
 
-  started(): void {
-    this.#suspects.started();
-    this.#watch();
+  started({ suspect }: InFlightDelivery): void {
+    if (suspect) this.#suspects.started();
+    if (suspect || this.isOn) this.#watch();
   }
 
   /** Something that was worked on has ended. */
@@ -85,7 +95,7 @@ export class Trials {
     if (suspect) {
       this.#marksInARow = 0;
       this.#suspects.ended();
-    }
+    } else if (this.isOn) this.#stopWatching();
     this.#isolation.ended(suspect);
   }
 
@@ -103,12 +113,13 @@ export class Trials {
   stop(): void {
     this.#isStopped = true;
     this.#isolation.stop();
-    this.#context.clock.clearTimeout(this.#timer);
+    this.#stopWatching();
   }
 
   #isolate(): void {
+    this.#stopWatching();
     const next = this.#suspects.next;
-    if (next !== undefined && this.#mayMark) {
+    if (next !== undefined && this.#mayMark && next.session.consumer.setRedeliveries === undefined) {
       this.#marksInARow++;
       next.isOnTrial = true;
       next.redeliveriesOfOthers = this.#suspects.redeliveriesOfOthers(next.message);
@@ -116,30 +127,44 @@ export class Trials {
     this.#context.onIsolate();
   }
 
+  #mark(suspect: InFlightDelivery): Promise<void> | undefined {
+    const redeliveriesOfOthers = this.#suspects.redeliveriesOfOthers(suspect.message);
+    const { losses } = suspect;
+    return this.#context.mark(suspect, redeliveriesOf({ losses, isOnTrial: true, redeliveriesOfOthers }));
+  }
+
   get #mayMark(): boolean {
     return this.#context.keepsMarks && this.#marksInARow < mostMarks;
   }
 
   /** The more often it has come, the longer what runs may take to end before it runs among them. */
-  #patienceMs(): number {
+  #waitMs(): number {
     const { next } = this.#suspects;
     return Isolation.waitMs(next === undefined ? 0 : deliveriesOf(next.message) - this.#context.maxAttempts);
   }
 
-  /** While suspects run without harm, more and more of them may. */
+  /** While suspects run without harm, more and more of them may. What came in place of one keeps nobody waiting for long. */
   #watch(): void {
     const { clock, onWiden, onChange, hasRunningSuspect } = this.#context;
     this.#timer ??= clock.setTimeout(() => {
       this.#timer = undefined;
-      if (this.#isStopped || !hasRunningSuspect()) return;
+      const isSuspect = hasRunningSuspect();
+      if (this.#isStopped || !(isSuspect || this.isOn)) return;
       if (this.isOn) {
         if (!onWiden()) return;
         this.#isolation.widen();
       }
-      this.#suspects.grow();
-      this.#watch();
+      if (isSuspect) {
+        this.#suspects.grow();
+        this.#watch();
+      }
       onChange();
     }, harmlessMs);
+  }
+
+  #stopWatching(): void {
+    this.#context.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 

@@ -5,17 +5,16 @@ import type { Subscription } from "../api/subscription.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { attemptHeader, expiresHeader, firstFailedHeader } from "../consuming/attempt-headers.ts";
 import { runName, runsOf, withRun } from "../consuming/run-marks.ts";
-import { MessagingError } from "../errors/messaging-error.ts";
 import { deadLetterDetails } from "../policies/dead-letter.ts";
 import type { DestinationSender } from "../publishing/destination-sender.ts";
 import { nextPublishToken, randomName } from "../publishing/ids.ts";
-import { atOnce } from "../runtime/at-once.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
 import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
 import type { Headers, WireMessage } from "../spi/message.ts";
 import { wireSize } from "../spi/wire-size.ts";
+import { chosenBy } from "./chosen-by.ts";
 import { failedElsewhere } from "./failed-elsewhere.ts";
 import { quietTimeFor } from "./quiet-time.ts";
 
@@ -28,6 +27,8 @@ export interface RedriveRun {
   readonly signal: AbortSignal | undefined;
   /** The mark on what is brought back. */
   readonly broughtBy: string;
+  /** What the run has done in the dead-letter queues before this one. */
+  readonly before: RedriveReport;
 }
 
 export interface RedriveContext {
@@ -53,7 +54,7 @@ const roundMs = 100;
  * never one too few.
  */
 export async function bringBack(options: RedriveRun, context: RedriveContext): Promise<RedriveReport> {
-  const { max, filter, known, signal, broughtBy } = options;
+  const { max, filter, known, signal, broughtBy, before } = options;
   /** The mark on what was put back at the end. */
   const keptBy = runName(randomName());
   let seen = 0;
@@ -87,9 +88,16 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
     return publish(context.deadLettered, delivery, headers);
   };
 
+  const soFar = (): RedriveReport => ({
+    seen: before.seen + seen,
+    redriven: before.redriven + redriven,
+    ofOthers: before.ofOthers + ofOthers,
+    complete: false,
+  });
+
   const bring = async (delivery: Delivery, deadLettered: DeadLetterInfo): Promise<void> => {
     const isOfOthers = failedElsewhere(rawHeaders(delivery), context.from);
-    const chosen = !isOfOthers && chosenBy(filter, deadLettered);
+    const chosen = !isOfOthers && chosenBy(filter, deadLettered, soFar);
     if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
     else await putBack(delivery);
     await delivery.ack();
@@ -131,31 +139,43 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
     else if (isNews) waitForMore();
   };
 
-  const subscription = await context.consume(
-    { concurrency: 1, prefetch: 100, retry: { maxAttempts: Number.POSITIVE_INFINITY } },
-    // A dead-lettered message that is not to be touched stays unsettled, and goes back when this ends.
-    async (_body, delivery) => {
-      await handle(delivery);
-      if (delivery.settlement === undefined) await untilAborted(delivery);
-    },
-  );
-  // What has come already while it began has set its own wait, or is still in hand.
-  if (quiet === undefined && !isWorking) waitForMore();
+  const opening = new AbortController();
+  let isOpening = true;
   let isAborted = false;
   const onAbort = () => {
     isAborted = true;
+    // Once it is open it is closed below, which waits for what is in hand.
+    if (isOpening) opening.abort();
     end.resolve();
   };
   signal?.addEventListener("abort", onAbort, { once: true });
-  if (signal?.aborted) onAbort();
+  let subscription: Subscription | undefined;
   try {
+    subscription = await context.consume(
+      {
+        concurrency: 1,
+        prefetch: 100,
+        retry: { maxAttempts: Number.POSITIVE_INFINITY },
+        signal: opening.signal,
+      },
+      // A dead-lettered message that is not to be touched stays unsettled, and goes back when this ends.
+      async (_body, delivery) => {
+        await handle(delivery);
+        if (delivery.settlement === undefined) await untilAborted(delivery);
+      },
+    );
+    isOpening = false;
+    // What has come already while it began has set its own wait, or is still in hand.
+    if (quiet === undefined && !isWorking) waitForMore();
     const failure = await Promise.race([end.promise, subscription.ended]);
     if (failure !== undefined) throw failure;
+  } catch (cause) {
+    if (!(isOpening && isAborted)) throw cause;
   } finally {
     ended = true;
     context.clock.clearTimeout(quiet);
     signal?.removeEventListener("abort", onAbort);
-    await subscription.close({ timeoutMs: 0 });
+    await subscription?.close({ timeoutMs: 0 });
   }
   const isAll = known === undefined ? isQuiet && !isAborted : seen >= known;
   return { seen, redriven, ofOthers, complete: isAll };
@@ -224,17 +244,4 @@ function ownHeaders(delivery: Delivery): Headers {
 function revived(delivery: Delivery, run: string): Headers {
   const own = Object.entries(ownHeaders(delivery)).filter(([name]) => !ours.has(name));
   return { ...Object.fromEntries(own), [deadLetterHeaders.redriveRun]: withRun(rawHeaders(delivery), run) };
-}
-
-/** A promise would pass for true, and bring back what was not to be. */
-function chosenBy(filter: RedriveRun["filter"], deadLettered: DeadLetterInfo): boolean {
-  const answer = filter(deadLettered);
-  try {
-    return atOnce(answer);
-  } catch (cause) {
-    throw new MessagingError("INVALID_ARGUMENT", "The `filter` of a redrive answered with a promise.", {
-      remedy: "Answer with true or false at once.",
-      cause,
-    });
-  }
 }

@@ -8,6 +8,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
 import { randomName } from "../publishing/ids.ts";
 import { sleep } from "../runtime/sleep.ts";
+import { unlessAborted } from "../runtime/unless-aborted.ts";
 import type { Address } from "../spi/address.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
 import type { TopologyState } from "../spi/topology.ts";
@@ -18,6 +19,8 @@ import { isMissing, type LookSource, lookAt } from "./look-at.ts";
 /** How often, and after how many milliseconds, a broker is asked again whether others consume. */
 const mostLooks = 4;
 const betweenLooksMs = 250;
+
+const nothingDone: RedriveReport = { seen: 0, redriven: 0, ofOthers: 0, complete: false };
 
 export interface RedriveSource extends RedriveContext, LookSource {
   /** What runs while nobody of this client looks into this dead-letter queue. */
@@ -37,9 +40,11 @@ async function redriveAll(
   // All first: what fails again may come to one that has still to be looked into.
   const states: (TopologyState | undefined)[] = [];
   for (const source of sources) states.push(await settledState(source, signal));
+  if (signal?.aborted) return nothingDone;
   const broughtBy = runName(randomName());
   const sum = { seen: 0, redriven: 0, ofOthers: 0, complete: true };
   for (const [index, source] of sources.entries()) {
+    if (signal?.aborted) return { ...sum, complete: false };
     const state = states[index];
     // Nothing was ever dead-lettered there. To look into it would make it.
     if (isMissing(state)) continue;
@@ -52,7 +57,7 @@ async function redriveAll(
     const known = (state?.backlog ?? 0) + unsettled || undefined;
     const { seen, redriven, ofOthers, complete } = dryRun
       ? await dryRunOf(source, known, signal)
-      : await bringBack({ max: left, filter, known, signal, broughtBy }, source);
+      : await bringBack({ max: left, filter, known, signal, broughtBy, before: sum }, source);
     sum.seen += seen;
     sum.redriven += redriven;
     sum.ofOthers += ofOthers;
@@ -70,8 +75,14 @@ async function dryRunOf(
   const onMessage = ({ headers }: ReceivedMessage) => {
     if (failedElsewhere(headers, source.from)) ofOthers++;
   };
-  const { seen, complete } = await lookAt(source, { known, signal, onMessage });
-  return { seen, redriven: 0, ofOthers, complete };
+  try {
+    const { seen, complete } = await lookAt(source, { known, signal, onMessage });
+    return { seen, redriven: 0, ofOthers, complete };
+  } catch (cause) {
+    // It had not begun to look.
+    if (signal.aborted) return nothingDone;
+    throw cause;
+  }
 }
 
 /**
@@ -95,9 +106,20 @@ async function settledState(
   signal: AbortSignal | undefined,
 ): Promise<TopologyState | undefined> {
   for (let looks = 1; ; looks++) {
-    const state = await inspect();
+    const state = await unlessEnded(inspect(), signal);
     if (state?.unsettled !== "unknown" || looks === mostLooks || signal?.aborted) return state;
     await sleep(clock, betweenLooksMs, signal);
+  }
+}
+
+/** What comes of the work, or `undefined` as soon as the signal fires. */
+async function unlessEnded<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  if (signal === undefined) return work;
+  try {
+    return await unlessAborted(work, signal);
+  } catch (cause) {
+    if (signal.aborted) return undefined;
+    throw cause;
   }
 }
 

@@ -23,7 +23,7 @@ export function delayTierFor(remainingMs: number, tiers: number = delayTierHolds
   return chosen;
 }
 
-/** When what waits in this tier is to leave it: when it is due, or for a lower tier. All in milliseconds since the epoch. */
+/** When what waits in this tier is to leave it: when it is due, or for a lower tier. All in milliseconds of one clock. */
 export function leavesDelayTierAt(
   { dueAt, enteredAt }: { readonly dueAt: number; readonly enteredAt: number },
   tier: number,

@@ -124,6 +124,13 @@ export interface Consumer {
    */
   setPrefetch?(prefetch: number): void;
   /**
+   * Makes the broker's count of a message that this consumer holds such that, should the consumer be lost, it comes
+   * again with one more than these `redeliveries`; the message's own say so from then on. Core leaves a mark in it
+   * before it runs a message alone that may take its process down. Leave it away where the count of what is held
+   * cannot be changed: such a message is handed back with the mark, and should then be the first to come again.
+   */
+  setRedeliveries?(message: ReceivedMessage, redeliveries: number, call: Call): Promise<void>;
+  /**
    * Stops, and hands back at once all that was delivered and not settled: to other
    * members where there are any. Bounded in time, idempotent, never rejects. For
    * an ephemeral source or an inbox it also leaves nothing behind on the broker.

@@ -1,30 +1,37 @@
-import { systemClock } from "../runtime/clock.ts";
+import { monotonicNow, systemClock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import { delayTierFor } from "./delay-tiers.ts";
 import { ExponentialBackoff } from "./exponential-backoff.ts";
 import type { PublishOutcome } from "./settlement.ts";
 
-/** A message that waits in a delay tier. Times are milliseconds since the epoch. */
+/** A message of a delay tier, as it was stored there: it carries how long it waits, not until when. */
 export interface DelayedMessage<M> {
   readonly message: M;
-  /** When it is to be delivered, or tried once more. */
-  readonly dueAt: number;
-  /** When it entered its tier. */
-  readonly enteredAt: number;
-  /** The topic it is for; `undefined` for what does not say and was never ours. */
+  /** How long it had still to wait when it entered the tier, in milliseconds. */
+  readonly waitMs: number;
+  /** When it entered the tier by the broker's clock, milliseconds since the epoch; `undefined` where nobody wrote it. */
+  readonly enteredAt: number | undefined;
+  /** The topic it is for; `undefined` for what does not say and was never ours: that is dropped. */
   readonly destination: string | undefined;
-  /** Since when its destination has been missing at every try. */
-  readonly missingSince: number | undefined;
+  /** For how long, once its wait is over, its destination will have been missing at every try; in milliseconds. */
+  readonly missingMs: number | undefined;
 }
+
+/** A message that leaves its delay tier. */
+export interface LeavingMessage<M> extends Pick<DelayedMessage<M>, "message" | "destination" | "missingMs"> {
+  /** When it is to be delivered, or tried once more, in milliseconds of `performance.now()`. */
+  readonly dueAt: number;
+}
+
+/** A message on its way to a delay tier, and what it is to carry there. */
+export type WaitingMessage<M> = Pick<DelayedMessage<M>, "message" | "waitMs" | "missingMs">;
 
 /** How an adapter stores messages that leave a delay tier. Both methods answer in bounded time, one outcome each, in order. */
 export interface DelayStore<M> {
   /** Stores messages where they belong, without what they carried while they waited. */
   deliver(destination: string, messages: readonly M[]): Promise<readonly PublishOutcome[]>;
-  /** Stores messages in a tier, to wait there. */
-  keep(tier: number, messages: readonly M[]): Promise<readonly PublishOutcome[]>;
-  /** The message with a note of when to try it again, and since when its destination has been missing. */
-  postponed(message: M, until: number, missingSince: number | undefined): M;
+  /** Stores messages in a tier, each with how long it has still to wait there in place of what it carried before. */
+  keep(tier: number, messages: readonly WaitingMessage<M>[]): Promise<readonly PublishOutcome[]>;
 }
 
 /** Where a `DueMessageRouter` stores messages, and how it tells failures apart. */
@@ -61,71 +68,76 @@ export class DueMessageRouter<M> {
   }
 
   /** Resolves when all of these are stored at their next place, in their order, or are given up and reported. */
-  async route(leaving: readonly DelayedMessage<M>[]): Promise<void> {
-    const now = Date.now();
+  async route(leaving: readonly LeavingMessage<M>[]): Promise<void> {
+    const now = monotonicNow(systemClock);
     const due = leaving.filter(({ dueAt }) => dueAt <= now);
     const early = leaving.filter(({ dueAt }) => dueAt > now);
     const byDestination = Map.groupBy(due, ({ destination }) => destination);
-    const byTier = Map.groupBy(early, ({ dueAt }) => delayTierFor(dueAt - now, this.#options.tiers));
     await Promise.all([
       ...[...byDestination].map(([destination, all]) =>
         destination === undefined ? undefined : this.#deliver(destination, all),
       ),
-      ...[...byTier].map(([tier, all]) =>
-        this.#keep(
-          tier,
-          all.map(({ message }) => message),
-        ),
-      ),
+      this.#keep(early),
     ]);
   }
 
   /** What its destination does not take goes back to a tier, so that nobody waits behind it. */
-  async #deliver(destination: string, all: readonly DelayedMessage<M>[]): Promise<void> {
-    const { store, tiers, isTransient, isMissing, isUnwritable, report } = this.#options;
+  async #deliver(destination: string, all: readonly LeavingMessage<M>[]): Promise<void> {
+    const { store, isTransient, isMissing, isUnwritable, report } = this.#options;
     const outcomes = await store.deliver(
       destination,
       all.map(({ message }) => message),
     );
-    const now = Date.now();
-    const back: { readonly message: M; readonly missingSince: number | undefined }[] = [];
-    let afterMs = againMs;
-    for (const [i, { message, missingSince: before }] of all.entries()) {
+    const now = monotonicNow(systemClock);
+    const back: LeavingMessage<M>[] = [];
+    for (const [i, one] of all.entries()) {
       const outcome = outcomes[i];
       if (outcome?.ok) continue;
       const cause = outcome?.cause;
       report(cause);
       if (isUnwritable(cause)) continue;
-      const missingSince = isMissing(cause) ? (before ?? now) : undefined;
+      const missing = isMissing(cause);
       // A topic or queue that was removed leaves messages without a destination: they go with it.
-      if (missingSince !== undefined && now - missingSince >= missingMs) continue;
-      if (missingSince === undefined && !isTransient(cause)) afterMs = refusedAgainMs;
-      back.push({ message, missingSince });
+      if (missing && one.missingMs !== undefined && one.missingMs >= missingMs) continue;
+      const afterMs = missing || isTransient(cause) ? againMs : refusedAgainMs;
+      // What passes between the tries is not counted, since no two clocks can be trusted with that.
+      const waited = missing ? (one.missingMs ?? 0) + afterMs : undefined;
+      back.push({ ...one, dueAt: now + afterMs, missingMs: waited });
     }
-    if (back.length === 0) return;
-    await this.#keep(
-      delayTierFor(afterMs, tiers),
-      back.map(({ message, missingSince }) => store.postponed(message, now + afterMs, missingSince)),
-    );
+    await this.#keep(back);
   }
 
-  /** Stores these in a tier, however often it takes: they are nowhere else. */
-  async #keep(tier: number, all: readonly M[]): Promise<void> {
-    const { store, isUnwritable, report, signal } = this.#options;
+  /** Stores these in tiers, however often it takes: they are nowhere else. */
+  async #keep(all: readonly LeavingMessage<M>[]): Promise<void> {
+    const { tiers, signal } = this.#options;
     const pauses = new ExponentialBackoff(backoff);
-    for (let left = all; ; ) {
-      const outcomes = await store.keep(tier, left);
-      const failed: M[] = [];
-      for (const [i, message] of left.entries()) {
-        const outcome = outcomes[i];
-        if (outcome?.ok) continue;
-        report(outcome?.cause);
-        if (!isUnwritable(outcome?.cause)) failed.push(message);
-      }
-      if (failed.length === 0) return;
+    for (let left = all; left.length > 0; ) {
+      const now = monotonicNow(systemClock);
+      const byTier = Map.groupBy(left, ({ dueAt }) => delayTierFor(dueAt - now, tiers));
+      const failed = await Promise.all([...byTier].map(([tier, own]) => this.#keepIn(tier, own, now)));
+      left = failed.flat();
+      if (left.length === 0) return;
       if (signal.aborted) throw new Error("The forwarder of delayed messages was closed before it was done.");
-      left = failed;
       await sleep(systemClock, pauses.next(), signal);
     }
+  }
+
+  /** Resolves with those that were not stored. */
+  async #keepIn(
+    tier: number,
+    all: readonly LeavingMessage<M>[],
+    now: number,
+  ): Promise<readonly LeavingMessage<M>[]> {
+    const { store, isUnwritable, report } = this.#options;
+    const outcomes = await store.keep(
+      tier,
+      all.map(({ message, dueAt, missingMs }) => ({ message, waitMs: Math.max(0, dueAt - now), missingMs })),
+    );
+    return all.filter((_, i) => {
+      const outcome = outcomes[i];
+      if (outcome?.ok) return false;
+      report(outcome?.cause);
+      return !isUnwritable(outcome?.cause);
+    });
   }
 }

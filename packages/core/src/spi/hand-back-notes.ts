@@ -21,7 +21,8 @@ interface Note {
  *
  * Every message is named by its offset (or sequence number), and the text by the offset that it was
  * committed with: beside another offset (set by hand, or carried over to another cluster) it
- * says nothing. All clocks may differ: no wait is longer than it was for who wrote it.
+ * says nothing. No two computers' clocks need agree, since none is asked: a wait goes on where it
+ * stood when it was written, and the time until it is read does not count.
  */
 export class HandBackNotes {
   readonly #notes = new Map<number, Note>();
@@ -31,10 +32,9 @@ export class HandBackNotes {
     const notes = new HandBackNotes();
     if (!text?.startsWith(prefix)) return notes;
     const parts = text.length > longestText ? [] : text.slice(prefix.length).split(" ");
-    const [at, writtenAt, list] = parts;
+    const [at, list] = parts;
     const base = numberIn(at);
-    const age = Date.now() - (numberIn(writtenAt) ?? Number.NaN);
-    if (base === undefined || Number.isNaN(age) || list === undefined || parts.length > 3) return undefined;
+    if (base === undefined || list === undefined || parts.length > 2) return undefined;
     if (base !== committed) return notes;
     const now = monotonicNow(systemClock);
     for (const entry of list.split(",")) {
@@ -42,9 +42,7 @@ export class HandBackNotes {
       if (ahead === undefined || redeliveries === undefined || delayMs === undefined || more.length > 0)
         return undefined;
       if (redeliveries > mostRedeliveries) return undefined;
-      // Where this clock is behind the writer's, it would seem to be long until then.
-      const waitMs = Math.min(delayMs, Math.max(0, delayMs - age));
-      notes.#notes.set(committed + ahead, { redeliveries, dueAt: now + waitMs });
+      notes.#notes.set(committed + ahead, { redeliveries, dueAt: now + delayMs });
     }
     return notes;
   }
@@ -84,7 +82,7 @@ export class HandBackNotes {
    */
   write(committed: number, maxLength: number): { readonly text: string; readonly leftOut: number } {
     const now = monotonicNow(systemClock);
-    let text = `${prefix}${textOf(committed)} ${textOf(Date.now())} `;
+    let text = `${prefix}${textOf(committed)} `;
     let written = 0;
     let leftOut = 0;
     for (const [position, { redeliveries, dueAt }] of [...this.#notes].sort(([a], [b]) => a - b)) {

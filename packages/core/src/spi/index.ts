@@ -1,7 +1,12 @@
 /** What an adapter implements, and the pieces it may build on. Applications import `@waybill/core` instead. */
 export { unknownOption } from "../errors/check-option-names.ts";
 export type { ErrorCode } from "../errors/codes.ts";
-export { MessagingError, type MessagingErrorOptions, UnsupportedError } from "../errors/messaging-error.ts";
+export {
+  MessagingError,
+  type MessagingErrorData,
+  type MessagingErrorOptions,
+  UnsupportedError,
+} from "../errors/messaging-error.ts";
 export { type Clock, systemClock } from "../runtime/clock.ts";
 export { type EventLoopTurns, eventLoopTurns } from "../runtime/event-loop-turns.ts";
 export { within } from "../runtime/within.ts";
@@ -43,7 +48,10 @@ export {
   type DelayStore,
   DueMessageRouter,
   type DueMessageRouterOptions,
+  type LeavingMessage,
+  type WaitingMessage,
 } from "./due-message-router.ts";
+export { durationIn, durationText } from "./duration-text.ts";
 export { errorChain } from "./error-chain.ts";
 export { ExponentialBackoff, type ExponentialBackoffOptions } from "./exponential-backoff.ts";
 export { HandBackNotes } from "./hand-back-notes.ts";

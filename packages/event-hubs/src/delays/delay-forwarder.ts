@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { DelayForwarder, type DelayTierSource, DueMessageRouter, PartitionBuffers } from "@waybill/core/spi";
+import { encodeMessage } from "../client/message-encoding.ts";
 import { isMissing, isTransient } from "../errors.ts";
 import type { GroupStore } from "../groups/checkpoint-store.ts";
 import { GroupMember } from "../groups/membership.ts";
@@ -9,7 +11,7 @@ import type { ConsumerContext } from "../receiving/consumer-context.ts";
 import { EventHubsPartition, partitionId, type ReceivedEvent } from "../receiving/partition.ts";
 import { PartitionReceivers } from "../receiving/partition-receivers.ts";
 import { delayStore, UnwritableMessageError } from "./delay-store.ts";
-import { readDelayed } from "./delayed-events.ts";
+import { clockMessage, readDelayed } from "./delayed-events.ts";
 
 export interface DelayForwarderParts {
   readonly store: GroupStore;
@@ -22,6 +24,8 @@ export interface DelayForwarderParts {
 
 /** What waits is kept fetched only this far ahead of its time, for each tier, and this many bytes in all. */
 const fetchAhead = { messages: 500, bytes: 16 * 1024 * 1024 };
+/** How often to look, at increasing intervals, whether a partition tells of what was just stored in it. */
+const looks = { most: 6, firstMs: 10 };
 
 /**
  * Forwards the delayed messages of a namespace. Every process that consumes runs one; a tier
@@ -30,6 +34,7 @@ const fetchAhead = { messages: 500, bytes: 16 * 1024 * 1024 };
 export class EventHubsDelayForwarder {
   readonly #context: ConsumerContext;
   readonly #store: GroupStore;
+  readonly #publisher: EventHubsPublisher;
   readonly #hub: string;
   readonly #tiers: readonly string[];
   readonly #partitions: PartitionBuffers<ReceivedEvent, EventHubsPartition>;
@@ -44,6 +49,7 @@ export class EventHubsDelayForwarder {
     const hub = settings.delayHub;
     this.#context = context;
     this.#store = store;
+    this.#publisher = publisher;
     this.#hub = hub;
     this.#tiers = tiers;
     const report = (cause: unknown) => this.#report(cause);
@@ -126,6 +132,7 @@ export class EventHubsDelayForwarder {
       },
       tierOf: ({ partition }) => this.#tiers.indexOf(partition),
       read: (_, { message }) => readDelayed(message),
+      brokerTime: ({ partition }) => this.#enqueuedTime(partition),
       commit: ({ partition }, { message }) =>
         this.#store.updateCheckpoint({
           fullyQualifiedNamespace: this.#context.settings.namespace,
@@ -145,6 +152,20 @@ export class EventHubsDelayForwarder {
     if (found === undefined) return;
     const { lastSequenceNumber } = await amqp.partition(this.#hub, partition.partition);
     partition.beginBehind(found.sequenceNumber > lastSequenceNumber ? -1 : found.sequenceNumber);
+  }
+
+  /** When the service stores a message in this partition now, by its clock; `undefined` where it is slow to tell. */
+  async #enqueuedTime(partition: string): Promise<number | undefined> {
+    const { amqp } = this.#context;
+    const before = await amqp.partition(this.#hub, partition);
+    const [outcome] = await this.#publisher.storeAt(this.#hub, partition, [encodeMessage(clockMessage)]);
+    if (outcome?.ok === false) throw outcome.cause;
+    for (let look = 0; look < looks.most; look++) {
+      if (look > 0) await sleep(looks.firstMs * 2 ** look);
+      const { lastSequenceNumber, lastEnqueuedAt } = await amqp.partition(this.#hub, partition);
+      if (lastSequenceNumber > before.lastSequenceNumber) return lastEnqueuedAt;
+    }
+    return undefined;
   }
 
   #report(cause: unknown): void {

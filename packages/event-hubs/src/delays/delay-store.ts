@@ -2,7 +2,7 @@ import { type DelayStore, type PublishOutcome, stored } from "@waybill/core/spi"
 import { encodeMessage } from "../client/message-encoding.ts";
 import type { AmqpMessage } from "../mapping.ts";
 import type { EventHubsPublisher } from "../publisher.ts";
-import { forNextPlace, keyOf, postponed, released } from "./delayed-events.ts";
+import { forNextPlace, keptWaiting, keyOf, released } from "./delayed-events.ts";
 
 /** What others have put into the delay hub cannot be written again. */
 export class UnwritableMessageError extends Error {
@@ -30,14 +30,13 @@ export function delayStore(
     deliver: (destination, messages) =>
       storeEncoded(messages.map(released), (encoded) => publisher.deliver(destination, encoded)),
     keep: (tier, messages) =>
-      storeEncoded(messages, (encoded) =>
+      storeEncoded(messages.map(keptWaiting), (encoded) =>
         publisher.storeAt(
           hub,
           tiers[tier] as string,
           encoded.map(({ payload }) => payload),
         ),
       ),
-    postponed,
   };
 }
 

@@ -1,4 +1,10 @@
-import { type DelayedMessage, metadataHeaders } from "@waybill/core/spi";
+import {
+  type DelayedMessage,
+  durationIn,
+  durationText,
+  metadataHeaders,
+  type WaitingMessage,
+} from "@waybill/core/spi";
 import { type AmqpMessage, annotations, enqueuedAtOf, ownProperties } from "../mapping.ts";
 
 /** Reads a message of the delay hub; one that says nothing of its delay is due at once. */
@@ -7,10 +13,10 @@ export function readDelayed(message: AmqpMessage): DelayedMessage<AmqpMessage> {
   const to = properties[ownProperties.to];
   return {
     message,
-    dueAt: Number(properties[ownProperties.again]) || Number(properties[ownProperties.due]) || 0,
-    enteredAt: enqueuedAtOf(message) || Date.now(),
+    waitMs: durationIn(properties[ownProperties.wait]) ?? 0,
+    enteredAt: enqueuedAtOf(message) || undefined,
     destination: typeof to === "string" && to !== "" ? to : undefined,
-    missingSince: Number(properties[ownProperties.missing]) || undefined,
+    missingMs: durationIn(properties[ownProperties.missing]),
   };
 }
 
@@ -24,28 +30,26 @@ export function keyOf(message: AmqpMessage): string | undefined {
 /** As it is to be delivered: without what it carried while it waited. */
 export function released(message: AmqpMessage): AmqpMessage {
   const {
-    [ownProperties.due]: _,
+    [ownProperties.wait]: _,
     [ownProperties.to]: __,
-    [ownProperties.again]: ___,
-    [ownProperties.missing]: ____,
+    [ownProperties.missing]: ___,
     ...properties
   } = message.application_properties ?? {};
   return withProperties(message, properties);
 }
 
-/** To be tried again at this time; with since when its destination is missing, if it is. */
-export function postponed(
-  message: AmqpMessage,
-  until: number,
-  missingSince: number | undefined,
-): AmqpMessage {
+/** To wait on in another tier, so long. */
+export function keptWaiting({ message, waitMs, missingMs }: WaitingMessage<AmqpMessage>): AmqpMessage {
   const { [ownProperties.missing]: _, ...before } = message.application_properties ?? {};
   return withProperties(message, {
     ...before,
-    [ownProperties.again]: String(until),
-    ...(missingSince === undefined ? {} : { [ownProperties.missing]: String(missingSince) }),
+    [ownProperties.wait]: durationText(waitMs),
+    ...(missingMs === undefined ? {} : { [ownProperties.missing]: String(Math.round(missingMs)) }),
   });
 }
+
+/** To be stored only to learn what the service's clock shows: it says nothing, so it is for nobody. */
+export const clockMessage: AmqpMessage = { body: Buffer.alloc(0) };
 
 /** To be stored once more: the service's annotations are of its last place; the key is the message's own. */
 export function forNextPlace(message: AmqpMessage): AmqpMessage {

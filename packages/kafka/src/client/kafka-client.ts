@@ -95,6 +95,8 @@ export interface PartitionBatch {
 export interface PartitionResult {
   /** The offset of the batch's first record. */
   readonly baseOffset: number;
+  /** When the broker stored it, where the topic has its records dated so (`LogAppendTime`); milliseconds since the epoch. */
+  readonly appendedAt?: number | undefined;
   /** Why the batch was not stored. */
   readonly error: unknown;
 }

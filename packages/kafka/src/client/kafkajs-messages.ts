@@ -78,8 +78,9 @@ function decodeProduce(payload: Buffer, version: number): ProduceAnswer {
       const partition = reader.int32();
       const error = protocolError(reader.int16());
       const baseOffset = reader.int64();
-      reader.skip(version >= 5 ? 16 : 8);
-      results.set(partition, { baseOffset, error });
+      const appendedAt = reader.int64();
+      if (version >= 5) reader.skip(8);
+      results.set(partition, { baseOffset, appendedAt: appendedAt < 0 ? undefined : appendedAt, error });
     }
   }
   return { results, clientSideThrottleTime: version >= 6 ? reader.int32() : 0 };

@@ -17,7 +17,7 @@ import type { KafkaPublisher } from "../publisher.ts";
 import type { ConsumerContext } from "../receiving/consumer-context.ts";
 import { Fetcher } from "../receiving/fetcher.ts";
 import { KafkaPartition, partitionId } from "../receiving/partition.ts";
-import { postponed, readDelayed, released } from "./delayed-records.ts";
+import { clockRecord, keptWaiting, readDelayed, released } from "./delayed-records.ts";
 
 export interface DelayTopic {
   readonly groupId: string;
@@ -133,6 +133,7 @@ export class KafkaDelayForwarder {
       },
       tierOf: ({ partition }) => partition,
       read: (_, record) => readDelayed(record, home),
+      brokerTime: ({ topic, partition }) => appendTime(control, topic, partition),
       commit: (from, last) => {
         const { topic, partition } = from;
         return this.#member.commit(
@@ -154,17 +155,30 @@ export class KafkaDelayForwarder {
   }
 }
 
+/** When the broker stores a record in this partition now, by its clock; `undefined` where the topic keeps the writer's times. */
+async function appendTime(
+  connections: ClusterConnections,
+  topic: string,
+  partition: number,
+): Promise<number | undefined> {
+  try {
+    const leader = (await connections.leaders(topic))[partition] ?? -1;
+    const [stored] = await connections.produce(leader, topic, [{ partition, records: [clockRecord()] }]);
+    if (stored?.error !== undefined) throw stored.error;
+    return stored?.appendedAt;
+  } catch (cause) {
+    // Whoever asks will ask again, and then of who leads now.
+    await connections.leaders(topic, true);
+    throw cause;
+  }
+}
+
 function delayStore(publisher: KafkaPublisher, delayTopic: string): DelayStore<OutgoingRecord> {
   return {
     deliver: (topic, records) => publisher.store(topic, records.map(released)),
-    keep: (tier, records) => {
-      const now = Date.now();
-      return publisher.store(
-        delayTopic,
-        records.map((record) => ({ ...record, timestamp: now })),
-        (_, partitions) => Math.min(tier, partitions - 1),
-      );
-    },
-    postponed,
+    keep: (tier, records) =>
+      publisher.store(delayTopic, records.map(keptWaiting), (_, partitions) =>
+        Math.min(tier, partitions - 1),
+      ),
   };
 }

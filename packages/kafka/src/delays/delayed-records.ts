@@ -1,22 +1,29 @@
-import { type DelayedMessage, delayTierFor, metadataHeaders } from "@waybill/core/spi";
+import {
+  type DelayedMessage,
+  delayTierFor,
+  durationIn,
+  durationText,
+  metadataHeaders,
+  type WaitingMessage,
+} from "@waybill/core/spi";
 import type { IncomingRecord, OutgoingRecord } from "../mapping.ts";
 
 export const delayHeaders = {
-  /** When to deliver, milliseconds since the epoch. */
-  due: "waybill-kafka-due",
+  /** How long it waits, from when it entered its tier on, in milliseconds. */
+  wait: "waybill-kafka-wait",
   /** The topic to deliver to. */
   to: "waybill-kafka-to",
-  /** When to try again what its topic did not take when it was due. */
-  again: "waybill-kafka-again",
-  /** Since when its topic has been missing at every try. */
+  /** For how long its topic will have been missing at every try, once its wait is over; in milliseconds. */
   missing: "waybill-kafka-missing",
+  /** Marks a record that was stored only to learn what the broker's clock shows. */
+  clock: "waybill-kafka-clock",
 } as const;
 
-const ofTheWait: ReadonlySet<string> = new Set(Object.values(delayHeaders));
-const ofTheTry: ReadonlySet<string> = new Set([delayHeaders.again, delayHeaders.missing]);
+const ofDelays: ReadonlySet<string> = new Set(Object.values(delayHeaders));
+const ofTheWait: ReadonlySet<string> = new Set([delayHeaders.wait, delayHeaders.missing]);
 
-/** A record made ready to wait until `dueAt`, milliseconds since the epoch. */
-export function delayed(record: OutgoingRecord, to: string, dueAt: number): OutgoingRecord {
+/** A record made ready to wait so many milliseconds. Its own time counts only where the broker does not set one. */
+export function delayed(record: OutgoingRecord, to: string, waitMs: number): OutgoingRecord {
   return {
     ...record,
     timestamp: Date.now(),
@@ -26,13 +33,17 @@ export function delayed(record: OutgoingRecord, to: string, dueAt: number): Outg
       ...(record.headers.some((text, i) => i % 2 === 0 && text === metadataHeaders.timestamp)
         ? []
         : [metadataHeaders.timestamp, String(record.timestamp)]),
-      delayHeaders.due,
-      // One more, since both clocks cut off what is below a millisecond.
-      String(Math.ceil(dueAt) + 1),
+      delayHeaders.wait,
+      durationText(waitMs),
       delayHeaders.to,
       to,
     ],
   };
+}
+
+/** A record to be stored only to learn what the broker's clock shows. */
+export function clockRecord(): OutgoingRecord {
+  return { key: null, value: Buffer.alloc(0), timestamp: Date.now(), headers: [delayHeaders.clock, "1"] };
 }
 
 /**
@@ -41,25 +52,25 @@ export function delayed(record: OutgoingRecord, to: string, dueAt: number): Outg
  * message to any topic there is.
  */
 export function readDelayed(record: IncomingRecord, home: string): DelayedMessage<OutgoingRecord> {
-  let due = 0;
-  let again = 0;
-  let to = home;
-  let missingSince: number | undefined;
+  let waitMs = 0;
+  let to: string | undefined;
+  let missingMs: number | undefined;
+  let isOfClock = false;
   const headers = record.headers();
   for (let i = 0; i < headers.length; i += 2) {
     const value = headers[i + 1] as string;
     switch (headers[i]) {
-      case delayHeaders.due:
-        due = Number(value) || 0;
+      case delayHeaders.wait:
+        waitMs = durationIn(value) ?? 0;
         break;
       case delayHeaders.to:
         to = value;
         break;
-      case delayHeaders.again:
-        again = Number(value) || 0;
-        break;
       case delayHeaders.missing:
-        missingSince = Number(value) || undefined;
+        missingMs = durationIn(value);
+        break;
+      case delayHeaders.clock:
+        isOfClock = true;
         break;
     }
   }
@@ -67,36 +78,44 @@ export function readDelayed(record: IncomingRecord, home: string): DelayedMessag
     message: {
       key: record.key,
       value: record.value ?? Buffer.alloc(0),
-      timestamp: record.timestamp,
+      timestamp: Math.max(0, record.timestamp) + waitMs,
       headers,
     },
-    dueAt: again || due,
-    enteredAt: record.timestamp,
-    destination: to === home || to.startsWith(`${home}..`) ? to : home,
-    missingSince,
+    waitMs,
+    enteredAt: record.timestamp >= 0 ? record.timestamp : undefined,
+    destination:
+      to === undefined && isOfClock
+        ? undefined
+        : to !== undefined && (to === home || to.startsWith(`${home}..`))
+          ? to
+          : home,
+    missingMs,
   };
 }
 
-/** As it is to be delivered: without what it carried while it waited. */
+/**
+ * As it is to be delivered: without what it carried while it waited. Its own time is when it was
+ * due by the broker's clock, never later than by this one's: brokers refuse times in the future.
+ */
 export function released(record: OutgoingRecord): OutgoingRecord {
-  return { ...record, timestamp: Date.now(), headers: without(record.headers, ofTheWait) };
+  return {
+    ...record,
+    timestamp: Math.min(record.timestamp, Date.now()),
+    headers: without(record.headers, ofDelays),
+  };
 }
 
-/** To be tried again at this time; with since when its topic is missing, if it is. */
-export function postponed(
-  record: OutgoingRecord,
-  until: number,
-  missingSince: number | undefined,
-): OutgoingRecord {
-  const headers = [...without(record.headers, ofTheTry), delayHeaders.again, String(until)];
-  if (missingSince !== undefined) headers.push(delayHeaders.missing, String(missingSince));
-  return { ...record, headers };
+/** To wait on in another tier, so long. */
+export function keptWaiting({ message, waitMs, missingMs }: WaitingMessage<OutgoingRecord>): OutgoingRecord {
+  const headers = [...without(message.headers, ofTheWait), delayHeaders.wait, durationText(waitMs)];
+  if (missingMs !== undefined) headers.push(delayHeaders.missing, String(Math.round(missingMs)));
+  return { ...message, timestamp: Date.now(), headers };
 }
 
 /** The tier of a record that `delayed` has made, where there are so many. */
 export function tierOfRecord(record: OutgoingRecord, tiers: number): number {
-  const at = record.headers.lastIndexOf(delayHeaders.due);
-  return delayTierFor(Number(record.headers[at + 1]) - record.timestamp, tiers);
+  const at = record.headers.lastIndexOf(delayHeaders.wait);
+  return delayTierFor(Number(record.headers[at + 1]), tiers);
 }
 
 function without(headers: readonly string[], names: ReadonlySet<string>): string[] {

@@ -6,6 +6,7 @@ import {
   readOptions,
   systemClock,
 } from "@waybill/core/spi";
+import { steadyClock } from "./steady-clock.ts";
 
 const oneMiB = 1_048_576;
 const manyBytes = { min: 1, max: Number.MAX_SAFE_INTEGER };
@@ -65,7 +66,7 @@ export function givenOnes(options: Partial<OptionValues<typeof brokerOptions>>):
 /** @throws MessagingError `UNKNOWN_OPTION` or `INVALID_ARGUMENT` */
 export function brokerSettings(options: BrokerOptions): BrokerSettings {
   const settings = readOptions("memory", brokerOptions, { object: options });
-  return { ...settings, clock: settings.clock ?? systemClock };
+  return { ...settings, clock: steadyClock(settings.clock ?? systemClock) };
 }
 
 function isClock(value: unknown): value is Clock {

@@ -165,10 +165,8 @@ export class DeliveryQueue {
   leave(member: QueueMember, redeliveriesOf: (delivery: MemoryDelivery) => number): void {
     this.#members.delete(member);
     this.#waiting.delete(member);
-    this.#takeBack(
-      [...this.#leases].filter((delivery) => delivery.holder === member),
-      redeliveriesOf,
-    );
+    const held = [...this.#leases].filter(({ holder }) => holder === member);
+    this.#takeBack(held, redeliveriesOf);
   }
 
   await(member: QueueMember): void {

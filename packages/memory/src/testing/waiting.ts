@@ -26,13 +26,13 @@ export function until(
 ): Promise<boolean> {
   return isVirtual(clock)
     ? untilVirtual(clock, condition, isBusy, timeoutMs)
-    : untilReal(condition, Date.now() + timeoutMs);
+    : untilReal(condition, performance.now() + timeoutMs);
 }
 
 async function untilReal(condition: () => boolean, end: number): Promise<boolean> {
   await turn();
   while (!condition()) {
-    if (Date.now() >= end) return false;
+    if (performance.now() >= end) return false;
     await realTime(1);
   }
   return true;
@@ -45,12 +45,12 @@ async function untilVirtual(
   timeoutMs: number,
 ): Promise<boolean> {
   const end = clock.now() + timeoutMs;
-  const realEnd = Date.now() + realGraceMs;
+  const realEnd = performance.now() + realGraceMs;
   await turn();
   while (!condition()) {
     const next = clock.nextTimerAt() ?? Number.POSITIVE_INFINITY;
     const isInTime = next <= end;
-    if (!isInTime && Date.now() >= realEnd) return false;
+    if (!isInTime && performance.now() >= realEnd) return false;
     // A running handler may be waiting for something that no clock of ours moves.
     if (!isInTime || isBusy()) await realTime(1);
     if (isInTime && !condition()) await clock.advance(Math.max(0, next - clock.now()));

@@ -8,7 +8,7 @@ const day = 86_400_000;
 /** How long a binding that was made counts as there: someone may delete and make the queue again. */
 const trustMs = 60_000;
 
-/** Something declared, and until when that is believed; 0 while it is on its way. */
+/** Something declared, and until when (by `performance.now`) that is believed; 0 while it is on its way. */
 interface Made {
   readonly done: Promise<void>;
   until: number;
@@ -38,7 +38,7 @@ export class Delays {
 
   /** Sees to it that all is there for these messages; `undefined` if it is known to be. */
   prepare(to: Address, batch: readonly WireMessage[]): Promise<void> | undefined {
-    const now = Date.now();
+    const now = performance.now();
     const waits: Promise<void>[] = [];
     let last = 0;
     for (const { delayMs } of batch) {
@@ -125,7 +125,7 @@ function remember(
   all.set(name, made);
   done.then(
     () => {
-      made.until = Date.now() + timeoutMs;
+      made.until = performance.now() + timeoutMs;
     },
     () => {
       if (all.get(name) === made) all.delete(name);

@@ -22,19 +22,19 @@ const mostRedeliveries = 1_000_000;
 const longestLifeMs = 30 * 86_400_000;
 
 /**
- * One message or several. Every number is written as it is, and a wait as what is left of it:
- * clocks may differ.
+ * One message or several. Every number is written as it is, and a wait as what is left of it, which
+ * goes on where it stood when this is read: no two computers' clocks need agree on how long that took.
  */
 export function writeNotes(notes: readonly Note[]): readonly Buffer[] {
   const at = Date.now();
   const fresh = notes.filter(({ writtenAt }) => at - writtenAt < longestLifeMs);
   const messages: Buffer[] = [];
   for (let from = 0; from < fresh.length; from += most)
-    messages.push(writeSome(fresh.slice(from, from + most), at));
+    messages.push(writeSome(fresh.slice(from, from + most)));
   return messages;
 }
 
-function writeSome(notes: readonly Note[], at: number): Buffer {
+function writeSome(notes: readonly Note[]): Buffer {
   const now = performance.now();
   const rows = notes.map(({ identity, redeliveries, counted, dueAt, writtenAt }) => [
     identity,
@@ -43,7 +43,7 @@ function writeSome(notes: readonly Note[], at: number): Buffer {
     Math.ceil(Math.max(0, dueAt - now)),
     writtenAt,
   ]);
-  return Buffer.from(JSON.stringify({ version, at, notes: rows }));
+  return Buffer.from(JSON.stringify({ version, notes: rows }));
 }
 
 /** `undefined`: it is damaged, or of another make. */
@@ -55,10 +55,9 @@ export function readNotes(content: Buffer): readonly Note[] | undefined {
   } catch {
     return undefined;
   }
-  const { version: written, at, notes } = (value ?? {}) as Record<string, unknown>;
-  if (written !== version || !isCount(at) || !Array.isArray(notes) || notes.length > most) return undefined;
+  const { version: written, notes } = (value ?? {}) as Record<string, unknown>;
+  if (written !== version || !Array.isArray(notes) || notes.length > most) return undefined;
   const now = performance.now();
-  const age = Math.max(0, Date.now() - at);
   const read: Note[] = [];
   for (const row of notes as unknown[]) {
     if (!Array.isArray(row) || row.length !== 5) return undefined;
@@ -66,8 +65,7 @@ export function readNotes(content: Buffer): readonly Note[] | undefined {
     if (typeof identity !== "string" || identity.length > 64) return undefined;
     if (!isCount(redeliveries) || redeliveries > mostRedeliveries || !isCount(counted)) return undefined;
     if (!isCount(waitMs) || !isCount(writtenAt)) return undefined;
-    // Never longer than it was for who wrote it, whatever the clocks say.
-    read.push({ identity, redeliveries, counted, dueAt: now + Math.max(0, waitMs - age), writtenAt });
+    read.push({ identity, redeliveries, counted, dueAt: now + waitMs, writtenAt });
   }
   return read;
 }

@@ -38,14 +38,14 @@ export class NewQueues {
   ): Promise<string> {
     const input = { QueueName: name, Attributes: { MaximumMessageSize: "1048576", ...attributes } };
     const command = new CreateQueueCommand(tags === undefined ? input : { ...input, tags });
-    const deadline = Date.now() + deletedRecentlyMs;
+    const deadline = performance.now() + deletedRecentlyMs;
     for (;;) {
       try {
         const { QueueUrl = "" } = await this.#sqs.send(command, { abortSignal: signal });
         if (this.#firstUseMs > 0) await sleep(this.#firstUseMs, undefined, { signal });
         return QueueUrl;
       } catch (cause) {
-        if (!isAwsError(cause, "QueueDeletedRecently") || Date.now() > deadline) throw cause;
+        if (!isAwsError(cause, "QueueDeletedRecently") || performance.now() > deadline) throw cause;
       }
       await sleep(betweenTriesMs, undefined, { signal });
     }

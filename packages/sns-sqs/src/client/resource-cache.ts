@@ -19,7 +19,7 @@ export class ResourceCache {
   readonly #clients: Clients;
   readonly #queues = new Map<string, string>();
   readonly #topics = new Map<string, string>();
-  /** Queues that were removed here, and until when SQS may not know of it. */
+  /** Queues that were removed here, and until when (by `performance.now`) SQS may not know of it. */
   readonly #removed = new Map<string, number>();
   readonly #removalMs: number;
   /** What every ARN of this account and region begins with but for the service: `arn:aws`, `eu-central-1:123456789012`. */
@@ -44,7 +44,7 @@ export class ResourceCache {
   async findQueue(name: string, { signal }: Call): Promise<string | undefined> {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    if (Date.now() < (this.#removed.get(name) ?? 0)) return undefined;
+    if (performance.now() < (this.#removed.get(name) ?? 0)) return undefined;
     try {
       const command = new GetQueueUrlCommand({ QueueName: name });
       const { QueueUrl } = await this.#clients.receiving.send(command, { abortSignal: signal });
@@ -68,7 +68,7 @@ export class ResourceCache {
 
   /** Until somebody makes it anew, it is gone, also where SQS still says otherwise. */
   noteRemoval(name: string): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [other, until] of this.#removed) if (until <= now) this.#removed.delete(other);
     this.#queues.delete(name);
     this.#removed.set(name, now + this.#removalMs);
