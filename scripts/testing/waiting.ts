@@ -3,10 +3,14 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** Waits until it is so, and fails if it takes too long. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+  otherwise: () => string = () => String(condition),
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`It did not come true in ${timeoutMs} ms: ${condition}`);
+    if (Date.now() > deadline) throw new Error(`It did not come true in ${timeoutMs} ms: ${otherwise()}`);
     await sleep(20);
   }
 }

@@ -605,6 +605,23 @@ describe("a message whose count has reached the limit", () => {
     expect(errors).toEqual([]);
   });
 
+  it("is not waited for by all that there is while another that came in its place takes long", async () => {
+    const { client, driver, clock } = await connected({ growingPrefetch: true });
+    const handler = new ManualHandler();
+    await client.consume(Jobs, { concurrency: 50, retry: { maxAttempts: 3 } }, handler.handler);
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(500);
+    driver.consumer().deliver(delivery(2));
+    await clock.pass(500);
+    driver.consumer().deliver(delivery(3), delivery(4));
+    expect(handler.began).toEqual(["2"]);
+    await clock.pass(600);
+    expect(handler.began).toEqual(["2", "3", "4"]);
+    driver.consumer().deliver(suspicious(1, 3));
+    await clock.pass(15_000);
+    expect(handler.began.slice(3)).toEqual(["1#3"]);
+  });
+
   it("that runs for a while without harm lets others run beside it, more and more", async () => {
     const { client, driver, clock } = await connected({ growingPrefetch: true });
     const handler = new ManualHandler();
@@ -679,6 +696,29 @@ describe("a message whose count has reached the limit, where a count that it is 
     }
   });
 
+  it.each([
+    { others: 4, fate: "run alone once more", isGivenUp: false },
+    { others: 3, fate: "given up", isGivenUp: true },
+    { others: 0, fate: "run alone once more", isGivenUp: false },
+  ])(
+    "is $fate where others had come 3 times when it was put on trial, and have come $others times when its process is lost",
+    async ({ others, isGivenUp }) => {
+      const { client, driver, clock } = await connected({ capabilities });
+      const seen: number[] = [];
+      await client.consume(Jobs, { retry }, (value) => void seen.push(value));
+      const written = redeliveriesOf({ losses: 1, isOnTrial: true, redeliveriesOfOthers: 3 });
+      driver.consumer().deliver(counted(1, written + 1), ...(others === 0 ? [] : [counted(2, others)]));
+      await clock.pass(100);
+      const again = redeliveriesOf({ losses: 1, isOnTrial: true, redeliveriesOfOthers: others });
+      if (!isGivenUp)
+        expect(givenWith(driver.consumers[0] as (typeof driver.consumers)[0])).toEqual([["1", again]]);
+      driver.consumer().deliver(counted(1, again));
+      await clock.pass(100);
+      expect(seen).toEqual(isGivenUp ? [] : [1]);
+      expect(values(driver.sent("jobs..dead"))).toEqual(isGivenUp ? [1] : []);
+    },
+  );
+
   it("is not held to account for what it was lost with when it was one of many", async () => {
     const { client, driver, clock } = await connected({ capabilities });
     const seen: number[] = [];
@@ -744,7 +784,7 @@ describe("a message whose count has reached the limit, where a count that it is 
     expect(handler.began).toEqual([]);
     expect(driver.consumers.flatMap(givenWith)).toEqual([
       ["1", marked(0)],
-      ["2", marked(0)],
+      ["2", redeliveriesOf({ losses: 0, isOnTrial: true, redeliveriesOfOthers: 3 })],
     ]);
     driver.consumer().deliver(onTrial(2));
     await clock.pass(100);
@@ -780,13 +820,15 @@ describe("a message whose count has reached the limit, where a count that it is 
       const { client, driver, clock } = await connected({ capabilities, recount });
       const handler = new ManualHandler();
       await client.consume(Jobs, { retry }, handler.handler);
-      driver.consumer().deliver(counted(1, 30), counted(2, marked(1) + 1));
+      const besideOthers = (losses: number) =>
+        redeliveriesOf({ losses, isOnTrial: true, redeliveriesOfOthers: 30 });
+      driver.consumer().deliver(counted(1, 30), counted(2, besideOthers(1) + 1));
       await clock.pass(100);
       // Nothing is marked that is only handed back.
       expect(driver.consumers.flatMap(givenWith)).toEqual([]);
       driver.consumer().deliver(counted(3, 8));
       await clock.pass(100);
-      expect(marks).toEqual([["3", marked(0)]]);
+      expect(marks).toEqual([["3", besideOthers(0)]]);
       expect(handler.began).toEqual([]);
       gates[0]?.();
       await clock.pass(100);

@@ -14,8 +14,8 @@ export interface Task {
   readonly handler: { readonly takesMs: number } | "hang" | "die" | "answer";
   readonly concurrency: number;
   readonly prefetch: number;
-  /** Attempts before it is dead-lettered. */
-  readonly attempts: number;
+  /** Attempts before it is dead-lettered, with a short backoff. Default: the default retry policy. */
+  readonly attempts?: number | undefined;
 }
 
 /** What a child process tells its parent. */

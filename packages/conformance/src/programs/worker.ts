@@ -24,8 +24,9 @@ async function main(): Promise<void> {
   if (handler === "answer") await answer(task);
   else {
     const contract = queue<unknown>(task.queue, task.ordered ? { key: keyOf } : {});
-    const retry = { maxAttempts: attempts, backoff: { initialMs: 50, maxMs: 50, jitter: 0 } };
-    await client.consume(contract, { concurrency, prefetch, retry }, async (value, { attempt }) => {
+    const backoff = { initialMs: 50, maxMs: 50, jitter: 0 };
+    const retry = attempts === undefined ? {} : { retry: { maxAttempts: attempts, backoff } };
+    await client.consume(contract, { concurrency, prefetch, ...retry }, async (value, { attempt }) => {
       await report({ event: "started", value, attempt });
       if (handler === "die") process.kill(process.pid, "SIGKILL");
       if (handler === "hang" || handler === "die") await never();

@@ -8,6 +8,7 @@ import {
   queue,
   type Subscription,
 } from "@waybill/core";
+import type { ReceivedMessage } from "@waybill/core/spi";
 import type { AnyClient } from "../any-client.ts";
 import { type Case, suite } from "../case.ts";
 import type { Context } from "../context.ts";
@@ -227,6 +228,59 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
   {
+    id: "followers-do-not-block",
+    title:
+      "More messages of one key than the prefetch, behind one whose handler is slow, do not hold up the other keys.",
+    guarantee: "G11",
+    needs: ["ordering"],
+    timeoutMs: 240_000,
+    async run(context) {
+      const keys = keysNamed(50);
+      const { client, jobs, history, load, free } = await withHotKey(context, keys);
+      await load({ count: 501, keys: [hotKey] }).done;
+      await load({ count: 500, keys }).done;
+      const gate = new Gate();
+      const gauges = new KeyGauges();
+      let others = 0;
+      await client.consume(jobs, { concurrency: 10, prefetch: 400 }, async (message) => {
+        if (message.k === hotKey && message.n === 1) await gate.opened;
+        if (free.has(message.k)) others++;
+        await handled(message, history, gauges);
+      });
+      await context.eventually("all of the other keys are handled", () => others === 10 * free.size, 90_000);
+      gate.open();
+      await context.allDelivered(history, { withinMs: 90_000 });
+      assert.equal(gauges.peak, 1, "messages of one key were handled at the same time");
+    },
+  },
+  {
+    id: "followers-of-a-retry-do-not-block",
+    title:
+      "150 messages of one key behind one that waits for its retry do not hold up the other keys, with the default options.",
+    guarantee: "G11",
+    needs: ["ordering"],
+    timeoutMs: 180_000,
+    async run(context) {
+      const keys = keysNamed(10);
+      const { client, jobs, history, load, free } = await withHotKey(context, keys);
+      await load({ count: 150, keys: [hotKey] }).done;
+      await load({ count: 50, keys }).done;
+      // Long enough that fifty messages come and go meanwhile on any computer.
+      const retry = { backoff: { initialMs: 10_000, jitter: 0 } };
+      let others = 0;
+      let othersBefore = 0;
+      await client.consume(jobs, { retry }, (message, { attempt }) => {
+        const isFirst = message.k === hotKey && message.n === 1;
+        if (isFirst && attempt === 1) throw new Error("later");
+        if (isFirst) othersBefore = others;
+        if (free.has(message.k)) others++;
+        history.deliver(message);
+      });
+      await context.allDelivered(history, { withinMs: 90_000 });
+      assert.equal(othersBefore, 5 * free.size, "the other keys had to wait");
+    },
+  },
+  {
     id: "blocked-until-redriven",
     title:
       "A key can wait for its dead-lettered message: others go on, and it does when that message is redriven.",
@@ -363,6 +417,31 @@ export const ordering: readonly Case[] = suite("ordering", [
     },
   },
 ]);
+
+const hotKey = "hot";
+
+/**
+ * A queue in which one message of each of these keys, and of the hot one, was handled. `free`: the keys that nothing
+ * of the hot one may hold up. A log is not read further where half of the prefetch waits in a partition, so there it
+ * is those of other partitions.
+ */
+async function withHotKey(context: Context, keys: readonly string[]) {
+  const partitions = new Map<string | undefined, string | undefined>();
+  const received = (_: unknown, batch: readonly ReceivedMessage[]) => {
+    for (const { key, partition } of batch) partitions.set(key, partition);
+  };
+  const client = await context.connect({ observer: { received } });
+  const work = await context.jobs({ keyed: true }, client);
+  const first = await client.consume(work.jobs, {}, work.history.record);
+  await work.load({ count: keys.length + 1, keys: [hotKey, ...keys] }).done;
+  await context.allDelivered(work.history);
+  await first.close();
+  const isLog = context.capabilities.settlement === "cumulative";
+  const isFree = (key: string) => !isLog || partitions.get(key) !== partitions.get(hotKey);
+  const free = new Set(keys.filter(isFree));
+  assert.ok(free.size > 0, "some keys are in other partitions");
+  return { ...work, free };
+}
 
 const blocking: Omit<ConsumeOptions, "deadLetter"> & OrderedConsumeOptions = {
   afterDeadLetter: "block",

@@ -92,7 +92,7 @@ export class Admission {
     }
     delivery.attempt = maxAttempts;
     delivery.suspect = true;
-    delivery.losses = mark?.losses ?? 0;
+    delivery.losses = this.#suspects.lossesOf(delivery.message);
   }
 }
 

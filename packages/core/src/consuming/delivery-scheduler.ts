@@ -276,7 +276,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#running.add(delivery);
     this.#context.demand?.started(delivery);
     this.#work.begins();
-    if (delivery.suspect) this.#trials.started();
+    this.#trials.started(delivery);
     delivery.partition?.started();
     this.#runner.begin(delivery, now);
   }

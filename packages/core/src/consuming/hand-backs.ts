@@ -81,11 +81,10 @@ export class HandBacks {
 
 /** The count that it is to come again with; `undefined`: the one that it has. */
 function redeliveriesToGive(delivery: InFlightDelivery): number | undefined {
-  const { message, attempt, suspect, isOnTrial, losses } = delivery;
+  const { message, attempt, suspect, isOnTrial } = delivery;
   if (isGivenUp(delivery)) return givenUpRedeliveries;
   // Whatever became of consumers that it had here, it took no process down with it.
-  if (suspect && (isOnTrial || trialMarkOf(message) !== undefined))
-    return redeliveriesOf({ losses, isOnTrial });
+  if (suspect && (isOnTrial || trialMarkOf(message) !== undefined)) return redeliveriesOf(delivery);
   return waitsForAttempt(delivery) ? Math.max(0, attempt - writtenAttempt(message.headers)) : undefined;
 }
 

@@ -50,6 +50,8 @@ export class InFlightDelivery {
   suspect = false;
   /** It is handed back to be run alone, with the mark that says so. */
   isOnTrial = false;
+  /** The most redeliveries that any other message had then. */
+  redeliveriesOfOthers = 0;
   /** How often it took other processes down when it had run alone. */
   losses = 0;
   /** When the handler of the present attempt was called, by the clock's steady time. */

@@ -1,6 +1,6 @@
 import { Deque } from "../runtime/deque.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
-import { deliveriesOf, trialMarkOf } from "./handed-back-marks.ts";
+import { deliveriesOf, lossesAlone } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 
 /** How often a suspect is run alone, and takes its process down, before it is given up. */
@@ -71,15 +71,29 @@ export class Suspects {
   isGuilty(message: ReceivedMessage, maxAttempts: number): boolean {
     if (this.#gaveUp) return false;
     const guilty = this.#keepsMarks
-      ? (trialMarkOf(message)?.losses ?? 0) >= runsAlone
+      ? this.lossesOf(message) >= runsAlone
       : this.#standsOut(message, maxAttempts);
     if (guilty) this.#gaveUp = true;
     return guilty;
   }
 
+  /** How often it took its process down when it had run alone. */
+  lossesOf(message: ReceivedMessage): number {
+    return lossesAlone(message, this.redeliveriesOfOthers(message));
+  }
+
+  /** The most redeliveries of any other message that was received; 0 where none had come before. */
+  redeliveriesOfOthers({ id }: ReceivedMessage): number {
+    return Math.max(0, this.#countOfOthers(id) - 1);
+  }
+
+  #countOfOthers(id: string): number {
+    return id === this.#highest.id ? this.#highestOfOthers : this.#highest.count;
+  }
+
   #standsOut(message: ReceivedMessage, maxAttempts: number): boolean {
     const count = deliveriesOf(message);
-    const others = message.id === this.#highest.id ? this.#highestOfOthers : this.#highest.count;
+    const others = this.#countOfOthers(message.id);
     return count > Math.max(maxAttempts, others) + runsAlone || count > maxAttempts + runsAlone + endOfDoubt;
   }
 

@@ -85,9 +85,9 @@ export class Trials {
     if (this.#suspects.needsIsolation) this.#isolation.want(this.#waitMs());
   }
 
-  started(): void {
-    this.#suspects.started();
-    this.#watch();
+  started({ suspect }: InFlightDelivery): void {
+    if (suspect) this.#suspects.started();
+    if (suspect || this.isOn) this.#watch();
   }
 
   /** Something that was worked on has ended. */
@@ -95,7 +95,7 @@ export class Trials {
     if (suspect) {
       this.#marksInARow = 0;
       this.#suspects.ended();
-    }
+    } else if (this.isOn) this.#stopWatching();
     this.#isolation.ended(suspect);
   }
 
@@ -113,20 +113,24 @@ export class Trials {
   stop(): void {
     this.#isStopped = true;
     this.#isolation.stop();
-    this.#context.clock.clearTimeout(this.#timer);
+    this.#stopWatching();
   }
 
   #isolate(): void {
+    this.#stopWatching();
     const next = this.#suspects.next;
     if (next !== undefined && this.#mayMark && next.session.consumer.setRedeliveries === undefined) {
       this.#marksInARow++;
       next.isOnTrial = true;
+      next.redeliveriesOfOthers = this.#suspects.redeliveriesOfOthers(next.message);
     }
     this.#context.onIsolate();
   }
 
   #mark(suspect: InFlightDelivery): Promise<void> | undefined {
-    return this.#context.mark(suspect, redeliveriesOf({ losses: suspect.losses, isOnTrial: true }));
+    const redeliveriesOfOthers = this.#suspects.redeliveriesOfOthers(suspect.message);
+    const { losses } = suspect;
+    return this.#context.mark(suspect, redeliveriesOf({ losses, isOnTrial: true, redeliveriesOfOthers }));
   }
 
   get #mayMark(): boolean {
@@ -139,20 +143,28 @@ export class Trials {
     return Isolation.waitMs(next === undefined ? 0 : deliveriesOf(next.message) - this.#context.maxAttempts);
   }
 
-  /** While suspects run without harm, more and more of them may. */
+  /** While suspects run without harm, more and more of them may. What came in place of one keeps nobody waiting for long. */
   #watch(): void {
     const { clock, onWiden, onChange, hasRunningSuspect } = this.#context;
     this.#timer ??= clock.setTimeout(() => {
       this.#timer = undefined;
-      if (this.#isStopped || !hasRunningSuspect()) return;
+      const isSuspect = hasRunningSuspect();
+      if (this.#isStopped || !(isSuspect || this.isOn)) return;
       if (this.isOn) {
         if (!onWiden()) return;
         this.#isolation.widen();
       }
-      this.#suspects.grow();
-      this.#watch();
+      if (isSuspect) {
+        this.#suspects.grow();
+        this.#watch();
+      }
       onChange();
     }, harmlessMs);
+  }
+
+  #stopWatching(): void {
+    this.#context.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 
