@@ -39,7 +39,6 @@ export function testDrainingGroups(driver: () => Driver, { groups, messages }: B
         for (let round = 0; round < rounds; round++) longest.push(await drain());
         longest.sort((a, b) => a - b);
         const seen = `longest turns in ms, of groups that begin ${atOnce ? "at once" : "in turn"}: ${longest}`;
-        if (process.env.DBG_TURNS) console.error(seen);
         expect(longest[rounds >> 1], seen).toBeLessThan(allowedMs);
       }
     } finally {
