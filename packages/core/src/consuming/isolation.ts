@@ -2,7 +2,7 @@ import type { Clock } from "../runtime/clock.ts";
 
 /** How long to wait for the running handlers to end before a suspect runs among them, in milliseconds, at first and at most. */
 const firstWaitMs = 10_000;
-const longestWaitMs = 600_000;
+const longestWaitMs = 60_000;
 /** How many messages that are no suspects are run alone before isolation ends without one. */
 const mostOthers = 20;
 
