@@ -257,7 +257,7 @@ export class AmqpConnection {
       this.#settings.requestTimeoutMs,
     );
     const left = token.expiresAt - Date.now();
-    this.#renewIn(hub, Math.max(left / 2, left - renewBeforeMs));
+    this.#renewIn(hub, token.renewInMs ?? Math.max(left / 2, left - renewBeforeMs));
   }
 
   #renewIn(hub: string, ms: number): void {
