@@ -17,7 +17,10 @@ type CallTransformer = <C extends GrpcCall>(call: C) => C;
 /** The name under which the vendor's clients hand such a function to gRPC. */
 const transformerOption = "grpc.callInvocationTransformer";
 
-/** An option for the vendor's clients: the clock is told the date of every response. Keeps what `config` has of the kind. */
+/**
+ * An option for the vendor's clients: the clock is told the date of every response, which Google's front ends
+ * write and emulators do not. Keeps what `config` has of the kind.
+ */
 export function datedCalls(
   config: object,
   clock: ServiceClock,
