@@ -10,8 +10,8 @@ afterEach(async () => {
 });
 
 const delayMs = 2_500;
-/** Nearly an hour: a token is signed for one, by the clock of who signs it. */
-const hourMs = 3_500_000;
+/** Nearly a day: a token is signed for one, by the clock of who signs it. */
+const hoursMs = 23 * 3_600_000;
 const realNow = Date.now;
 const skewed = (ms: number) => vi.spyOn(Date, "now").mockImplementation(() => realNow() + ms);
 
@@ -23,8 +23,8 @@ async function expectOnTime(consumer: Consumer, sentAt: number): Promise<void> {
   expect(waited).toBeLessThan(delayMs * 1.1 + 3_000);
 }
 
-describe("a clock that is off by nearly an hour", () => {
-  it.each([-hourMs, hourMs])("costs a delay nothing where it is the publisher's (%i ms)", async (ms) => {
+describe("a clock that is off by nearly a day", () => {
+  it.each([-hoursMs, hoursMs])("costs a delay nothing where it is the publisher's (%i ms)", async (ms) => {
     const connection = await bench.connect();
     const queue = await bench.made(connection, "queue");
     const consumer = await consume(connection, queue);
@@ -38,7 +38,7 @@ describe("a clock that is off by nearly an hour", () => {
     await expectOnTime(consumer, sentAt);
   });
 
-  it.each([-hourMs, hourMs])("costs a delay nothing where it is the forwarder's (%i ms)", async (ms) => {
+  it.each([-hoursMs, hoursMs])("costs a delay nothing where it is the forwarder's (%i ms)", async (ms) => {
     const connection = await bench.connect();
     const forwarding = await bench.connect();
     const queue = await bench.made(connection, "queue");

@@ -18,7 +18,7 @@ function granting() {
     put: async (hub) => {
       put.push(hub);
       if (failing.has(hub)) throw new Error("no token");
-      return Date.now() + hourMs;
+      return { expiresAt: Date.now() + hourMs, renewInMs: undefined };
     },
     report: (cause) => void reports.push(cause),
   });

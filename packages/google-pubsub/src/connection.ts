@@ -92,6 +92,10 @@ export class GooglePubsubConnection implements Connection {
     return kind === "topic" || kind === "inbox" ? this.#readAlone(from, signal) : this.#join(from, signal);
   }
 
+  brokerTime(): number | undefined {
+    return this.#service.clients.clock.now();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

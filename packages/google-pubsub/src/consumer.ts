@@ -175,8 +175,8 @@ export class GooglePubsubConsumer implements Consumer {
 
   readonly #take = (messages: readonly PulledMessage[], subscription: string): void => {
     const { leaseMs, timeoutMs, filter, inbox, returns, main } = this.#parts;
-    const leasedUntil = performance.now() + (timeoutMs ?? 10_000) - this.#marginMs;
-    const wallClock = Date.now();
+    const now = performance.now();
+    const leasedUntil = now + (timeoutMs ?? 10_000) - this.#marginMs;
     const taken: GooglePubsubDelivery[] = [];
     const early: GooglePubsubDelivery[] = [];
     const unwanted: GooglePubsubDelivery[] = [];
@@ -184,12 +184,13 @@ export class GooglePubsubConsumer implements Consumer {
       const delivery = new GooglePubsubDelivery(message, subscription);
       this.#estimate.arrived(delivery.bytes);
       delivery.leasedUntil = leasedUntil;
+      if (delivery.dueAt > 0) this.#date(delivery);
       if (
         (inbox !== undefined && delivery.inbox !== inbox) ||
         (filter !== undefined && subscription === main && !matches(filter, delivery.headers))
       )
         unwanted.push(delivery);
-      else if (delivery.dueAt > wallClock) early.push(delivery);
+      else if (delivery.waitsUntil > now) early.push(delivery);
       else taken.push(delivery);
     }
     if (timeoutMs !== leaseMs && taken.length > 0) {
@@ -206,12 +207,19 @@ export class GooglePubsubConsumer implements Consumer {
     }
   };
 
+  /** Says when it is due by the steady clock, so that clocks that are set meanwhile change nothing. */
+  #date(delivery: GooglePubsubDelivery): void {
+    const { clock } = this.#parts.service.clients;
+    clock.noteStored(delivery.storedAt);
+    delivery.waitsUntil = delivery.dueAt - clock.offsetMs;
+  }
+
   /** To where only this group gets it: there it may wait without being in anybody's way. */
   async #move(early: readonly GooglePubsubDelivery[], topic: string): Promise<void> {
-    const now = Date.now();
+    const now = performance.now();
     const { publisher, report, leaseMs } = this.#parts;
     const messages = early.map((delivery) =>
-      delayed(delivery.native.message, delivery, delivery.dueAt - now),
+      delayed(delivery.native.message, delivery, delivery.waitsUntil - now),
     );
     const outcomes = await publisher.forward(topic, messages, AbortSignal.timeout(leaseMs));
     this.#autoAck(early.filter((_, index) => outcomes[index]?.ok));

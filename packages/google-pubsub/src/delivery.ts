@@ -19,7 +19,9 @@ export class GooglePubsubDelivery implements ReceivedMessage {
   /** The message as the vendor client gave it. */
   readonly native: PulledMessage;
 
-  /** When it is due, milliseconds since the epoch; 0: at once. */
+  /** When the service stored it, by its clock, milliseconds since the epoch. */
+  readonly storedAt: number;
+  /** When it is due, by the service's clock, milliseconds since the epoch; 0: at once. */
   readonly dueAt: number;
   /** The inbox it is for. */
   readonly inbox: string | undefined;
@@ -27,6 +29,8 @@ export class GooglePubsubDelivery implements ReceivedMessage {
   readonly subscription: string;
   /** What it takes of a prefetch: body, key and headers. */
   readonly bytes: number;
+  /** When it is due, by `performance.now`; 0: at once. */
+  waitsUntil = 0;
   /** By `performance.now`: from then on it may be someone else's. */
   leasedUntil = 0;
 
@@ -44,6 +48,7 @@ export class GooglePubsubDelivery implements ReceivedMessage {
     this.replyTo = decoded.replyTo;
     this.correlationId = decoded.correlationId;
     this.redeliveries = decoded.redeliveries;
+    this.storedAt = decoded.storedAt;
     this.dueAt = decoded.dueAt;
     this.inbox = decoded.inbox;
     this.bytes = wireSize(decoded);

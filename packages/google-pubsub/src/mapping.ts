@@ -33,7 +33,9 @@ export interface NativeMessage {
 
 /** A message that came, in Waybill's terms. */
 export interface Decoded extends Omit<ReceivedMessage, "native" | "partition" | "position"> {
-  /** When it is due, milliseconds since the epoch; 0: at once. */
+  /** When the service stored it, by its clock, milliseconds since the epoch; 0 where it does not say. */
+  readonly storedAt: number;
+  /** When it is due, by the service's clock, milliseconds since the epoch; 0: at once. */
   readonly dueAt: number;
   /** The inbox it is for. */
   readonly inbox: string | undefined;
@@ -76,6 +78,7 @@ export function decode(message: NativeMessage | null | undefined): Decoded {
   const decoded = nothing();
   if (message == null) return decoded;
   const storedAt = milliseconds(message.publishTime);
+  decoded.storedAt = storedAt;
   if (message.data instanceof Uint8Array) decoded.body = message.data;
   if (message.orderingKey) decoded.key = message.orderingKey;
   const attributes = message.attributes ?? {};
@@ -114,6 +117,7 @@ function nothing(): Filling {
     correlationId: undefined,
     // What the service counts includes what was handed back untried, so it is not taken for attempts.
     redeliveries: 0,
+    storedAt: 0,
     dueAt: 0,
     inbox: undefined,
   };

@@ -1,5 +1,5 @@
 import { nothingStarted } from "@waybill/core/spi";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ack,
   besides,
@@ -17,9 +17,13 @@ import {
 } from "../../../scripts/testing/workbench.ts";
 import { classify } from "../src/errors.ts";
 import { PubsubBench } from "./pubsub-bench.ts";
+import { skewClock } from "./skewed-clock.ts";
 
 const bench = new PubsubBench();
-afterEach(() => bench.end());
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await bench.end();
+});
 
 describe("delays", () => {
   it("hold a queue's message back to the moment, and let the others pass", async () => {
@@ -58,6 +62,52 @@ describe("delays", () => {
     await first.close(nothingStarted);
     const second = await consume(connection, queue);
     expect(texts(await take(second, 1))).toEqual(["later"]);
+  });
+});
+
+describe("a clock that is off by an hour", () => {
+  const hourMs = 3_600_000;
+  const delayMs = 2_500;
+  /** As late as the capability says, and a second for a busy machine. */
+  const lateMs = 3_000 + 1_000;
+
+  it.each([-hourMs, hourMs])("costs a delay nothing where it is the publisher's (%i ms)", async (ms) => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const consumer = await consume(connection, queue);
+    skewClock(ms);
+    const publisher = await bench.connect();
+    const sentAt = performance.now();
+    await publish(publisher, queue, [message({ delayMs })]);
+    vi.unstubAllGlobals();
+    await take(consumer, 1);
+    expect(performance.now() - sentAt).toBeGreaterThanOrEqual(delayMs);
+    expect(performance.now() - sentAt).toBeLessThan(delayMs + lateMs);
+  });
+
+  // The emulator's responses have no dates: a consumer whose clock is ahead is played by a service that has them.
+  it("costs a delay nothing where it is the consumer's, and behind", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const sentAt = performance.now();
+    await publish(connection, queue, [message({ delayMs })]);
+    skewClock(-hourMs);
+    await take(await consume(await bench.connect(), queue), 1);
+    expect(performance.now() - sentAt).toBeGreaterThanOrEqual(delayMs);
+    expect(performance.now() - sentAt).toBeLessThan(delayMs + lateMs);
+  });
+
+  it("costs a delay nothing where the consumer's is set while the message waits", async () => {
+    const connection = await bench.connect();
+    const queue = await bench.made(connection, "queue");
+    const consumer = await consume(connection, queue);
+    const sentAt = performance.now();
+    await publish(connection, queue, [message({ delayMs })]);
+    expect(await receive(consumer, 1, 500)).toEqual([]);
+    skewClock(hourMs);
+    await take(consumer, 1);
+    expect(performance.now() - sentAt).toBeGreaterThanOrEqual(delayMs);
+    expect(performance.now() - sentAt).toBeLessThan(delayMs + lateMs);
   });
 });
 

@@ -16,9 +16,10 @@ import {
 import { longestHiddenMs } from "./capabilities.ts";
 import { tens } from "./client/batches.ts";
 import type { Clients } from "./client/clients.ts";
+import { restOfDelay } from "./delays/rest-of-delay.ts";
 import { SnsSqsDelivery } from "./delivery.ts";
 import { LongPolls } from "./receiving/long-polls.ts";
-import { isEarly, putBack } from "./receiving/put-back.ts";
+import { putBack } from "./receiving/put-back.ts";
 import { type SettlementRequest, SettlementRequests } from "./receiving/settlement-requests.ts";
 
 /** How long closing waits for polls and the hand-back, in milliseconds; what is later still happens, unwaited. */
@@ -182,7 +183,7 @@ export class SnsSqsConsumer implements Consumer {
     const { clients, url, ordered, autoAck } = this.#parts;
     // SQS counted from when it sent them, which was a while ago.
     const leasedUntil = performance.now() + this.#leaseMs * 0.9;
-    const now = Date.now();
+    const serviceTime = clients.time.now();
     const early: SnsSqsDelivery[] = [];
     const arrived: SnsSqsDelivery[] = [];
     for (const message of messages) {
@@ -190,7 +191,8 @@ export class SnsSqsConsumer implements Consumer {
       delivery.leasedUntil = leasedUntil;
       this.#estimate.arrived(delivery.bytes);
       // A queue that keeps order has no delays; what claims one there is not of ours.
-      if (!ordered && isEarly(delivery, now)) early.push(delivery);
+      if (!ordered) delivery.restMs = restOfDelay(delivery, message, serviceTime);
+      if (delivery.restMs > 0) early.push(delivery);
       else arrived.push(delivery);
     }
     // What cannot be put back now comes again when its lease is over, and is early or not.

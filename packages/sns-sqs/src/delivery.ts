@@ -18,12 +18,14 @@ export class SnsSqsDelivery implements ReceivedMessage {
   readonly partition = undefined;
   readonly position = undefined;
   readonly native: Message;
-  /** Not to be handled before this time, milliseconds since the epoch. */
-  readonly due: number | undefined;
+  /** Not to be handled for so long from when SQS stored it, in milliseconds. */
+  readonly waitMs: number | undefined;
   /** Of its redeliveries, those before this copy of it was made. */
   readonly carried: number;
   /** What it takes of a prefetch: key, headers, and the body twice, as SQS gave it and decoded. */
   readonly bytes: number;
+  /** How long it had still to wait when it came, in milliseconds. */
+  restMs = 0;
   /** Until when it is ours, on the clock of `performance.now()`. */
   leasedUntil = 0;
 
@@ -40,7 +42,7 @@ export class SnsSqsDelivery implements ReceivedMessage {
     this.replyTo = decoded.replyTo;
     this.correlationId = decoded.correlationId;
     this.redeliveries = decoded.redeliveries;
-    this.due = decoded.due;
+    this.waitMs = decoded.waitMs;
     this.carried = decoded.carried;
     this.bytes = wireSize(decoded) + (native.Body?.length ?? 0);
   }

@@ -45,15 +45,15 @@ export interface NativeAttribute {
 export interface NativeMessage {
   readonly MessageId?: string | undefined;
   readonly Body?: string | undefined;
-  /** The system's own: `SentTimestamp`, `ApproximateReceiveCount`, `MessageGroupId`. */
+  /** The system's own: `SentTimestamp`, `ApproximateFirstReceiveTimestamp`, `ApproximateReceiveCount`, `MessageGroupId`. */
   readonly Attributes?: { readonly [name: string]: string | undefined } | undefined;
   readonly MessageAttributes?: Readonly<Record<string, NativeAttribute>> | undefined;
 }
 
 /** A message that came, in Waybill's terms. */
 export interface Decoded extends Omit<ReceivedMessage, "native" | "partition" | "position"> {
-  /** Not to be handled before this time, milliseconds since the epoch. */
-  readonly due: number | undefined;
+  /** Not to be handled for so long from when SQS stored it, in milliseconds. */
+  readonly waitMs: number | undefined;
   /** Of its redeliveries, those before this copy of it was made. */
   readonly carried: number;
 }
@@ -66,8 +66,8 @@ export interface Encoded {
   readonly bytes: number;
 }
 
-/** @param due When it may be handled, where the broker's own delay is not enough. */
-export function encode(message: WireMessage, due: number | undefined): Encoded {
+/** @param waitMs How long after SQS has stored it it may be handled, where SQS's own delay is not enough. */
+export function encode(message: WireMessage, waitMs: number | undefined): Encoded {
   const plain = plainText(message.body);
   const attributes: Record<string, StringAttribute> = Object.create(null);
   const metadata: Record<string, unknown> = { id: message.id, timestamp: message.timestamp };
@@ -86,7 +86,7 @@ export function encode(message: WireMessage, due: number | undefined): Encoded {
   if (message.expiresAt !== undefined) metadata.expiresAt = message.expiresAt;
   if (message.replyTo !== undefined) metadata.replyTo = message.replyTo;
   if (message.correlationId !== undefined) metadata.correlationId = message.correlationId;
-  if (due !== undefined) metadata.due = due;
+  if (waitMs !== undefined) metadata.wait = Math.ceil(waitMs);
 
   attachHeaders(message.headers, attributes, room);
   attributes[attribute.metadata] = stringAttribute(json(metadata));
@@ -146,7 +146,7 @@ export function decode(message: NativeMessage, ordered: boolean): Decoded {
     replyTo: nonEmpty(written.replyTo),
     correlationId: nonEmpty(written.correlationId),
     redeliveries: carried + Math.max(0, receipts - 1),
-    due: time(written.due),
+    waitMs: time(written.wait),
     carried,
   };
 }
@@ -160,13 +160,19 @@ export function attributesOfCopy(
   native: NativeMessage,
   { id, timestamp }: Pick<Decoded, "id" | "timestamp">,
   redeliveries: number,
-  due: number | undefined,
+  waitMs: number | undefined,
 ): Record<string, NativeAttribute> | undefined {
   const attributes = { ...native.MessageAttributes };
   const written = attributes[attribute.metadata]?.StringValue;
   if (written === undefined && Object.keys(attributes).length >= mostAttributes) return undefined;
-  const { due: _, ...rest } = parsed(written ?? "") ?? {};
-  const metadata = { id, timestamp, ...rest, redeliveries, ...(due === undefined ? {} : { due }) };
+  const { wait: _, ...rest } = parsed(written ?? "") ?? {};
+  const metadata = {
+    id,
+    timestamp,
+    ...rest,
+    redeliveries,
+    ...(waitMs === undefined ? {} : { wait: Math.ceil(waitMs) }),
+  };
   attributes[attribute.metadata] = stringAttribute(json(metadata));
   return attributes;
 }

@@ -57,14 +57,13 @@ export class SnsSqsPublisher {
   }
 
   #encode(to: Address, batch: readonly WireMessage[], outcomes: PublishOutcome[]): readonly OutgoingEntry[] {
-    const now = Date.now();
     const entries: OutgoingEntry[] = [];
     for (let index = 0; index < batch.length; index++) {
       const message = batch[index] as WireMessage;
       const { delayMs } = message;
       // SNS has no delay, and SQS none beyond a quarter of an hour: the consumer's side waits for the rest.
       const beyond = delayMs > (to.kind === "topic" ? 0 : longestDelay * 1_000);
-      const encoded = encode(message, beyond ? now + delayMs : undefined);
+      const encoded = encode(message, beyond ? delayMs : undefined);
       if (encoded.bytes <= this.#messageBytes) entries.push({ index, message, encoded });
       else outcomes[index] = { ok: false, cause: tooLarge(to, encoded.bytes, this.#messageBytes) };
     }

@@ -82,12 +82,16 @@ export interface Received {
   readonly md5?: string;
   readonly group?: string;
   readonly receipts?: number;
+  /** What SQS says of it besides. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** What the attribute `waybill` says. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /** ReceiveMessage with these. */
 export function received(...messages: readonly Received[]): Answer {
   return json({
-    Messages: messages.map(({ body, md5: checksum = md5(body), group, receipts = 1 }, index) => ({
+    Messages: messages.map(({ body, md5: checksum = md5(body), group, receipts = 1, ...rest }, index) => ({
       MessageId: `message-${body}`,
       ReceiptHandle: `receipt-${body}`,
       Body: body,
@@ -96,7 +100,15 @@ export function received(...messages: readonly Received[]): Answer {
         SentTimestamp: `${1_700_000_000_000 + index}`,
         ApproximateReceiveCount: String(receipts),
         ...(group === undefined ? {} : { MessageGroupId: group }),
+        ...rest.attributes,
       },
+      ...(rest.metadata === undefined
+        ? {}
+        : {
+            MessageAttributes: {
+              waybill: { DataType: "String", StringValue: JSON.stringify(rest.metadata) },
+            },
+          }),
     })),
   });
 }

@@ -1,6 +1,6 @@
 import { GetQueueUrlCommand, ListQueuesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { type Address, nothingStarted, type ReceivedMessage } from "@waybill/core/spi";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import {
   ack,
   consume,
@@ -16,7 +16,10 @@ import { queueName, temporaryPrefix } from "../src/naming.ts";
 import { SnsSqsBench } from "./workbench.ts";
 
 const bench = new SnsSqsBench();
-afterEach(() => bench.end());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await bench.end();
+});
 
 async function temporaryQueues(): Promise<readonly string[]> {
   const { QueueUrls = [] } = await bench.sqs.send(
@@ -134,6 +137,34 @@ it("delays a publish to a topic as for the first time, in every group", async ()
     expect(delivery?.redeliveries).toBe(0);
   }
 });
+
+const hourMs = 3_600_000;
+it.each([
+  ["the publisher's", -hourMs],
+  ["the publisher's", hourMs],
+  ["the consumer's", -hourMs],
+  ["the consumer's", hourMs],
+])(
+  "delays a publish to a topic as long as it was meant to, though %s clock is off by %i ms",
+  async (whose, ms) => {
+    const [publisher, connection] = [await bench.connect(), await bench.connect()];
+    const group = await bench.made(connection, "group");
+    const topic = { ...group, kind: "topic" as const, group: undefined, brokerGroup: undefined };
+    const realNow = Date.now;
+    const skew = () => vi.spyOn(Date, "now").mockImplementation(() => realNow() + ms);
+    const clock = skew();
+    if (whose === "the consumer's") clock.mockRestore();
+    const sentAt = performance.now();
+    await publish(publisher, topic, [message({ delayMs: 1_500 })]);
+    clock.mockRestore();
+    if (whose === "the consumer's") skew();
+    const [delivery] = await take(await consume(connection, group), 1);
+    expect(performance.now() - sentAt).toBeGreaterThanOrEqual(1_490);
+    // As late as the capability says, and a second for a busy machine.
+    expect(performance.now() - sentAt).toBeLessThan(1_500 + 2_000 + 1_000);
+    expect(delivery?.redeliveries).toBe(0);
+  },
+);
 
 it("gives a message to another when the lease is over, and settles it for nobody else", async () => {
   const connection = await bench.connect({ leaseMs: 3_000 });

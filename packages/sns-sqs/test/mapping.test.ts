@@ -143,7 +143,7 @@ const hostile: readonly (readonly [string, Record<string, string>, string])[] = 
   ["null", { waybill: "null", "waybill-headers": "null" }, "x"],
   [
     "values of the wrong kind",
-    { waybill: '{"id":7,"timestamp":"soon","expiresAt":-1,"due":1e999,"key":{},"redeliveries":-3}' },
+    { waybill: '{"id":7,"timestamp":"soon","expiresAt":-1,"wait":1e999,"key":{},"redeliveries":-3}' },
     "x",
   ],
   ["huge numbers", { waybill: '{"redeliveries":1e15,"timestamp":1e300}' }, "x"],

@@ -1,10 +1,12 @@
 import { nothingStarted } from "@waybill/core/spi";
-import { expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { ack, ids, receive, retry, sleep, texts, until } from "../../../scripts/testing/workbench.ts";
 import { address, call } from "./address.ts";
 import { batch, metadataIn, received, sqsError } from "./answers.ts";
 import { opened, queue, queueOf, several } from "./queue-of.ts";
 import { type Asked, Recorded } from "./recorded.ts";
+
+afterEach(() => vi.restoreAllMocks());
 
 const fifo = address("queue", "jobs", { ordered: true });
 
@@ -250,25 +252,46 @@ it("rejects when polling cannot go on", async () => {
   await consumer.close(nothingStarted);
 });
 
-it("puts back what came before its time, as new, and delivers it when it is due", async () => {
-  const due = Date.now() + 3_600_000;
-  const early = new Recorded(async (asked) => {
-    if (asked.action !== "ReceiveMessage") return batch(asked);
-    if (early.of("ReceiveMessage").length > 1) {
-      await sleep(1_000);
-      return received();
-    }
-    const answer = JSON.parse(received({ body: "later", receipts: 2 }).body);
-    const metadata = JSON.stringify({ id: "m", timestamp: 1, due, redeliveries: 4 });
-    answer.Messages[0].MessageAttributes = { waybill: { DataType: "String", StringValue: metadata } };
-    return { body: JSON.stringify(answer) };
+describe("what came before its time", () => {
+  const sentAt = 1_700_000_000_000;
+
+  /** A queue that hands this out once, as SQS does for the first time when it has waited so long; and its copy, once it is put back. */
+  async function copyAfter(waitedMs: number, wait: number) {
+    const aws = queueOf([
+      {
+        body: "later",
+        attributes: {
+          SentTimestamp: `${sentAt}`,
+          ApproximateFirstReceiveTimestamp: `${sentAt + waitedMs}`,
+        },
+        metadata: { id: "m", timestamp: 1, wait, redeliveries: 4 },
+      },
+    ]);
+    const consumer = await opened(aws);
+    const nothing = consumer.receive(10, { signal: AbortSignal.timeout(500) });
+    await until(() => aws.of("DeleteMessageBatch").length === 1);
+    expect(ids(await nothing)).toEqual([]);
+    await consumer.close(nothingStarted);
+    return aws.of("SendMessageBatch")[0]?.input.Entries[0];
+  }
+
+  it("is put back, as new, with what is left of its delay", async () => {
+    const copy = await copyAfter(900_000, 3_600_000);
+    expect(copy.DelaySeconds).toBe(900);
+    expect(metadataIn(copy)).toEqual({ id: "m", timestamp: 1, wait: 2_700_000, redeliveries: 4 });
   });
-  const consumer = await opened(early);
-  const nothing = consumer.receive(10, { signal: AbortSignal.timeout(500) });
-  await until(() => early.of("DeleteMessageBatch").length === 1);
-  expect(ids(await nothing)).toEqual([]);
-  const [copy] = early.of("SendMessageBatch")[0]?.input.Entries ?? [];
-  expect(copy.DelaySeconds).toBe(900);
-  expect(metadataIn(copy)).toEqual({ id: "m", timestamp: 1, due, redeliveries: 4 });
-  await consumer.close(nothingStarted);
+
+  it("waits the last quarter of an hour by SQS's own delay, rounded up", async () => {
+    const copy = await copyAfter(900_000, 999_001);
+    expect(copy.DelaySeconds).toBe(100);
+    expect(metadataIn(copy)).toEqual({ id: "m", timestamp: 1, redeliveries: 4 });
+  });
+
+  it.each([-3_600_000, 3_600_000])("is told by SQS's clock where this one's is off by %i ms", async (ms) => {
+    const realNow = Date.now;
+    vi.spyOn(Date, "now").mockImplementation(() => realNow() + ms);
+    const copy = await copyAfter(900_000, 1_800_000);
+    expect(copy.DelaySeconds).toBe(900);
+    expect(metadataIn(copy)).not.toHaveProperty("wait");
+  });
 });

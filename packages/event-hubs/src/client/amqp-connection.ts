@@ -8,7 +8,7 @@ import { HubGrants } from "./hub-grants.ts";
 import type { HubInfo, PartitionInfo } from "./hub-info.ts";
 import { KnownHubs } from "./known-hubs.ts";
 import { destroySocket, overWebSocket } from "./socket.ts";
-import type { TokenSource } from "./tokens.ts";
+import type { Token, TokenSource } from "./tokens.ts";
 
 export interface AmqpSettings {
   /** Where to connect to. */
@@ -245,8 +245,7 @@ export class AmqpConnection {
     return `${this.#settings.endpoint}${hub}`;
   }
 
-  /** Resolves with when the token ends. */
-  async #putToken(hub: string): Promise<number> {
+  async #putToken(hub: string): Promise<Token> {
     const audience = this.#audience(hub);
     const token = await this.#settings.tokens(audience);
     await this.#node("$cbs").ask(
@@ -254,7 +253,7 @@ export class AmqpConnection {
       token.text,
       this.#settings.requestTimeoutMs,
     );
-    return token.expiresAt;
+    return token;
   }
 
   #live(): Connection {

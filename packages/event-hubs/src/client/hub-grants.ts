@@ -1,6 +1,8 @@
+import type { Token } from "./tokens.ts";
+
 export interface HubGrantsOptions {
-  /** Presents a token for the hub. Resolves with when it ends, in milliseconds since the epoch. */
-  put(hub: string): Promise<number>;
+  /** Presents a token for the hub. */
+  put(hub: string): Promise<Pick<Token, "expiresAt" | "renewInMs">>;
   /** A token could not be renewed; it is tried again. */
   report(cause: unknown): void;
 }
@@ -89,8 +91,9 @@ export class HubGrants {
   }
 
   async #put(hub: string, grant: Grant): Promise<void> {
-    const left = (await this.#options.put(hub)) - Date.now();
-    this.#renewIn(hub, grant, Math.max(left / 2, left - renewBeforeMs));
+    const { expiresAt, renewInMs } = await this.#options.put(hub);
+    const left = expiresAt - Date.now();
+    this.#renewIn(hub, grant, renewInMs ?? Math.max(left / 2, left - renewBeforeMs));
   }
 
   #renewIn(hub: string, grant: Grant, ms: number): void {

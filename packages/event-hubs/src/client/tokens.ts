@@ -1,11 +1,14 @@
 import { createHmac } from "node:crypto";
 
-/** A token and when it ends, in milliseconds since the epoch. */
+/** A token and how long it holds. */
 export interface Token {
   readonly text: string;
   /** As put-token names it. */
   readonly type: "servicebus.windows.net:sastoken" | "jwt";
+  /** When it ends, milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** After how many milliseconds the next one is to be presented; `undefined`: shortly before this one ends. */
+  readonly renewInMs: number | undefined;
 }
 
 /** Makes tokens for an audience such as `sb://name.servicebus.windows.net/hub`. */
@@ -18,7 +21,10 @@ export interface AzureCredential {
   ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>;
 }
 
-const lifetimeMs = 3_600_000;
+/** For how long a token is signed: the service still takes one by a clock that is behind its own by nearly as much. */
+const lifetimeMs = 86_400_000;
+/** Long before that: a clock that was set since would have signed a shorter one. */
+const renewInMs = 3_000_000;
 /** https://learn.microsoft.com/azure/event-hubs/authenticate-application */
 const scope = "https://eventhubs.azure.net/.default";
 
@@ -38,6 +44,7 @@ export function sharedKeyTokens(keyName: string, key: string): TokenSource {
       text: `SharedAccessSignature ${fields.join("&")}`,
       type: "servicebus.windows.net:sastoken",
       expiresAt: expires * 1_000,
+      renewInMs,
     };
   };
 }
@@ -49,6 +56,7 @@ export function givenSignature(signature: string): TokenSource {
     text: signature,
     type: "servicebus.windows.net:sastoken",
     expiresAt: Number.isFinite(expires) ? expires * 1_000 : Date.now() + lifetimeMs,
+    renewInMs: undefined,
   });
 }
 
@@ -57,6 +65,6 @@ export function credentialTokens(credential: () => Promise<AzureCredential>): To
   return async () => {
     const token = await (await credential()).getToken(scope);
     if (token === null) throw new Error("The Azure credential gave no token.");
-    return { text: token.token, type: "jwt", expiresAt: token.expiresOnTimestamp };
+    return { text: token.token, type: "jwt", expiresAt: token.expiresOnTimestamp, renewInMs: undefined };
   };
 }

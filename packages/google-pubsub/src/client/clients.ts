@@ -1,5 +1,7 @@
 import { type ClientConfig, PubSub, v1 } from "@google-cloud/pubsub";
 import type { Settings } from "../options.ts";
+import { datedCalls } from "./dated-calls.ts";
+import { ServiceClock } from "./service-clock.ts";
 
 /** The vendor's objects: the one that users know, and the two generated ones that make single calls. */
 export interface Clients {
@@ -7,6 +9,7 @@ export interface Clients {
   readonly publisher: v1.PublisherClient;
   readonly subscriber: v1.SubscriberClient;
   readonly projectId: string;
+  readonly clock: ServiceClock;
   close(): Promise<void>;
 }
 
@@ -21,7 +24,9 @@ const channel = {
 export async function createClients(settings: Settings): Promise<Clients> {
   const own = settings.client === undefined;
   const pubsub = settings.client ?? new PubSub(configOf(settings));
-  const config = { ...(await pubsub.getClientConfig()), ...channel } as ClientConfig;
+  const clock = new ServiceClock();
+  const given = await pubsub.getClientConfig();
+  const config = { ...given, ...channel, ...datedCalls(given, clock) } as ClientConfig;
   const publisher = new v1.PublisherClient(config as ConstructorParameters<typeof v1.PublisherClient>[0]);
   const subscriber = new v1.SubscriberClient(config as ConstructorParameters<typeof v1.SubscriberClient>[0]);
   const close = async () => {
@@ -34,7 +39,7 @@ export async function createClients(settings: Settings): Promise<Clients> {
     await close();
     throw cause;
   }
-  return { pubsub, publisher, subscriber, projectId: pubsub.projectId, close };
+  return { pubsub, publisher, subscriber, projectId: pubsub.projectId, clock, close };
 }
 
 function configOf(settings: Settings): ClientConfig {

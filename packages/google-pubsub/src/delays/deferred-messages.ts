@@ -14,6 +14,7 @@ const mostRemembered = 50_000;
 
 interface Deferred {
   readonly ackId: string;
+  /** By `performance.now`. */
   readonly dueAt: number;
 }
 
@@ -34,7 +35,7 @@ export class DeferredMessages {
   }
 
   defer(deliveries: readonly GooglePubsubDelivery[]): void {
-    this.#defer(deliveries.map(({ ackId, dueAt }) => ({ ackId, dueAt })));
+    this.#defer(deliveries.map(({ ackId, waitsUntil }) => ({ ackId, dueAt: waitsUntil })));
   }
 
   /** Lets all out, for another consumer to defer. */
@@ -46,7 +47,7 @@ export class DeferredMessages {
   }
 
   #defer(deferred: readonly Deferred[]): void {
-    const now = Date.now();
+    const now = performance.now();
     const bySeconds = new Map<number, string[]>();
     for (const each of deferred) {
       const ms = Math.min(longestMs, each.dueAt - now + graceMs);
@@ -69,7 +70,7 @@ export class DeferredMessages {
     const known = this.#timers.get(at);
     if (known !== undefined) known.deferred.push(message);
     else {
-      const timer = setTimeout(() => this.#wake(at), Math.max(0, at - Date.now()));
+      const timer = setTimeout(() => this.#wake(at), Math.max(0, at - performance.now()));
       this.#timers.set(at, { timer, deferred: [message] });
     }
   }
@@ -78,7 +79,7 @@ export class DeferredMessages {
     const { deferred = [] } = this.#timers.get(at) ?? {};
     this.#timers.delete(at);
     this.#remembered -= deferred.length;
-    const now = Date.now();
+    const now = performance.now();
     void this.#letOut(deferred.filter(({ dueAt }) => dueAt <= now));
     this.#defer(deferred.filter(({ dueAt }) => dueAt > now));
   }

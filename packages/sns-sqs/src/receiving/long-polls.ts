@@ -99,7 +99,12 @@ export class LongPolls {
       WaitTimeSeconds: waitSeconds,
       VisibilityTimeout: leaseSeconds,
       MessageAttributeNames: ["All"],
-      MessageSystemAttributeNames: ["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
+      MessageSystemAttributeNames: [
+        "ApproximateFirstReceiveTimestamp",
+        "ApproximateReceiveCount",
+        "MessageGroupId",
+        "SentTimestamp",
+      ],
     });
     const { Messages = [] } = await sqs.send(command);
     if (Messages.every(isWhole)) return Messages;

@@ -1,5 +1,4 @@
 import { DeleteMessageBatchCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { longestDelayMs } from "../capabilities.ts";
 import { failuresIn, packed, sqsRequestBytes } from "../client/batches.ts";
 import type { SnsSqsDelivery } from "../delivery.ts";
 import { attributesOfCopy } from "../mapping.ts";
@@ -19,11 +18,10 @@ export async function putBack(
   deliveries: readonly SnsSqsDelivery[],
   started: ReadonlySet<object>,
 ): Promise<readonly SnsSqsDelivery[]> {
-  const now = Date.now();
   const left: SnsSqsDelivery[] = [];
   const copies: Copy[] = [];
   for (const delivery of deliveries) {
-    const copy = copyOf(delivery, now, started.has(delivery));
+    const copy = copyOf(delivery, started.has(delivery));
     if (copy === undefined) left.push(delivery);
     else copies.push(copy);
   }
@@ -34,21 +32,15 @@ export async function putBack(
   return left;
 }
 
-/** Whether it is not to be handled yet. A time far beyond the longest delay is nobody's but a forger's. */
-export function isEarly({ due }: SnsSqsDelivery, now: number): boolean {
-  return due !== undefined && due > now && due - now <= 2 * longestDelayMs;
-}
-
 type Copy = NonNullable<ReturnType<typeof copyOf>>;
 
-function copyOf(delivery: SnsSqsDelivery, now: number, started: boolean) {
-  const { native, due, carried, redeliveries } = delivery;
-  const early = isEarly(delivery, now);
-  const seconds = early && due !== undefined ? Math.ceil((due - now) / 1_000) : 0;
-  const stillDue = seconds > longestDelay ? due : undefined;
+function copyOf(delivery: SnsSqsDelivery, started: boolean) {
+  const { native, restMs, carried, redeliveries } = delivery;
+  const seconds = Math.ceil(restMs / 1_000);
+  const beyond = seconds > longestDelay ? restMs : undefined;
   // What came too early was received without being delivered; what a handler was called with was an attempt.
-  const attempts = early ? carried : redeliveries + (started ? 1 : 0);
-  const MessageAttributes = attributesOfCopy(native, delivery, attempts, stillDue);
+  const attempts = restMs > 0 ? carried : redeliveries + (started ? 1 : 0);
+  const MessageAttributes = attributesOfCopy(native, delivery, attempts, beyond);
   if (MessageAttributes === undefined) return undefined;
   const bytes = Buffer.byteLength(native.Body ?? "") + Buffer.byteLength(JSON.stringify(MessageAttributes));
   const entry = {
