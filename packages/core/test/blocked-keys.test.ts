@@ -373,7 +373,7 @@ describe("a blocked key of a log", () => {
     expect(consumer.pausedPartitions.at(-1)).toEqual(["0"]);
     expect(handler.began).toEqual(["a1", "c1"]);
     expect(codes(stage)).toEqual(["DEAD_LETTERED", "KEY_BLOCKED", "KEY_BLOCKED"]);
-    expect(stage.errors.at(-1)?.message).toContain('Nothing more of "keyed" in "0" is received');
+    expect(stage.errors.at(-1)?.message).toContain('Nothing more of "keyed" is received from partition "0"');
     expect(subscription.held).toBeGreaterThan(10);
   });
 });

@@ -137,11 +137,11 @@ export class BlockedKeys {
     if (this.#toldFull || this.#blocking.size === 0) return;
     this.#toldFull = true;
     const { address, deadLetter, onWarning } = this.#context;
-    const where = partitions.length === 0 ? "" : ` in ${shown(partitions.join())}`;
+    const where = partitions.length === 0 ? "" : ` from partition ${shown(partitions.join(", "))}`;
     onWarning(
       new MessagingError(
         "KEY_BLOCKED",
-        `Nothing more of "${address.name}"${where} is received: as much as may be held waits, and ${this.#blocking.size} of its ordering keys are blocked.`,
+        `Nothing more of "${address.name}" is received${where}: as much as may be held waits, and ${this.#blocking.size} of its ordering keys are blocked.`,
         {
           remedy: `Redrive what is in "${deadLetter.name}" by the client that consumes, or remove it; or raise \`prefetch\` and \`prefetchBytes\`.`,
         },
