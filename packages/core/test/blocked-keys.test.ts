@@ -246,6 +246,158 @@ describe("a blocked key goes on", () => {
   });
 });
 
+describe("a redrive by the client that consumes", () => {
+  /** `a1` is redriven, and its copy has not come yet. `run`: the mark on that copy. */
+  async function redrivenHere(options: object = {}) {
+    const stage = await blocked({}, options);
+    const { client, clock, driver, deadLetters, handler } = stage;
+    handler.end("b1");
+    // The same client looks into it, and takes what it finds.
+    deadLetters.told = 1;
+    const redrive = client.redrive({ queue: Keyed });
+    await clock.pass(100);
+    deadLetters.copies = [];
+    deadLetters.told = undefined;
+    expect(await redrive).toMatchObject({ redriven: 1 });
+    const sent = driver.sent("keyed").at(-1);
+    const run = sent?.headers["waybill-redrive-run"] as string;
+    return { ...stage, back: redriven(stage.copy, run) };
+  }
+
+  it("runs the original at once, in its place, however far behind its copy is", async () => {
+    const { handler, consumer, clock, subscription, deliver, back } = await redrivenHere();
+    expect(handler.began).toEqual(["a1", "b1", "a1"]);
+    expect(subscription.blockedKeys).toBe(0);
+    handler.end("a1");
+    await clock.settle();
+    handler.end("a2");
+    await clock.settle();
+    expect(handler.began).toEqual(["a1", "b1", "a1", "a2"]);
+    await deliver(a("a3"), back);
+    handler.end("a3");
+    await clock.settle();
+    // The copy is acked as the original was, without a run.
+    expect(handler.began).toEqual(["a1", "b1", "a1", "a2", "a3"]);
+    expect(consumer.settled.filter((each) => each === 'ack "a1"')).toHaveLength(2);
+    expect(subscription.held).toBe(0);
+  });
+
+  it("a copy that comes meanwhile is done with the original, and not before", async () => {
+    const { handler, consumer, clock, deliver, back } = await redrivenHere();
+    await deliver(back);
+    expect(consumer.settled).toEqual(['ack "b1"']);
+    handler.end("a1");
+    await clock.settle();
+    expect(consumer.settled).toEqual(['ack "b1"', 'ack "a1"', 'ack "a1"']);
+    expect(handler.began).toEqual(["a1", "b1", "a1", "a2"]);
+  });
+
+  it("what fails again is dead-lettered with the mark of the redrive, which does not bring it back twice", async () => {
+    const { handler, consumer, clock, deliver, back, deadLetters, subscription } = await redrivenHere();
+    handler.fail("a1", new NonRetryableError("still"));
+    await clock.settle();
+    const marks = deadLetters.copies.map(({ headers }) => headers["waybill-redrive-run"]);
+    expect(marks).toEqual([back.headers["waybill-redrive-run"]]);
+    expect(subscription.blockedKeys).toBe(1);
+    await deliver(back);
+    expect(handler.began).toEqual(["a1", "b1", "a1"]);
+    expect(consumer.settled).toEqual(['ack "b1"', 'ack "a1"']);
+    expect(subscription.blockedKeys).toBe(1);
+  });
+
+  it("a copy runs for itself where the original was taken back by the broker in the midst of its run", async () => {
+    const { handler, clock, deliver, back, driver } = await redrivenHere();
+    driver.connection.hooks.lost(new Error("cut"));
+    await clock.pass(5_000);
+    handler.end("a1");
+    await clock.settle();
+    driver.consumer("keyed").deliver(back);
+    await clock.settle();
+    expect(handler.began).toEqual(["a1", "b1", "a1", "a1"]);
+    await deliver();
+  });
+
+  it("a copy that was acked by hand is done too", async () => {
+    const { handler, consumer, clock, deliver, back } = await redrivenHere();
+    await deliver(back);
+    expect(await handler.delivery("a1").ack()).toBe("settled");
+    handler.end("a1");
+    await clock.settle();
+    expect(consumer.settled).toEqual(['ack "b1"', 'ack "a1"', 'ack "a1"']);
+  });
+});
+
+describe("a blocked key of a log", () => {
+  const log = { capabilities: { settlement: "cumulative", attempts: "lower-bound" } } as const;
+  const followers = (count: number, size = 1) =>
+    Array.from({ length: count }, (_, i) => a(`a${i + 2}${" ".repeat(size - 1)}`, { partition: "0" }));
+
+  async function blockedOnLog(options: object = {}) {
+    const stage = await staged(log, options);
+    await stage.deliver(a("a1", { partition: "0" }));
+    stage.handler.fail("a1", new NonRetryableError("no"));
+    await stage.clock.settle();
+    return { ...stage, copy: stage.deadLetters.copies[0] as ReceivedMessage };
+  }
+
+  it("has its partition read on to what a redrive brought back behind all that waits for it", async () => {
+    const { handler, consumer, clock, deliver, copy, deadLetters } = await blockedOnLog();
+    await deliver(...followers(600));
+    await clock.settle();
+    expect(consumer.pausedPartitions).toEqual([]);
+    deadLetters.copies = [];
+    await deliver({ ...redriven(copy), partition: "0" });
+    expect(handler.began).toEqual(["a1", "a1"]);
+    handler.end("a1");
+    await clock.settle();
+    expect(handler.began).toEqual(["a1", "a1", "a2"]);
+  });
+
+  it("has it read on past what others of it have ended", async () => {
+    const { handler, consumer, clock, deliver } = await blockedOnLog();
+    for (let n = 0; n < 300; n++) {
+      await deliver(b(`b${n}`, { partition: "0" }));
+      handler.end(`b${n}`);
+    }
+    await clock.settle();
+    expect(consumer.pausedPartitions).toEqual([]);
+    expect(consumer.settled).toEqual([]);
+  });
+
+  it("is read on for as long as bytes allow, other partitions for longer, and that is told of once", async () => {
+    const stage = await blockedOnLog({ prefetchBytes: 400_000 });
+    const { consumer, clock, deliver, handler, subscription } = stage;
+    await deliver(...followers(60, 2_000));
+    await clock.settle();
+    await deliver(delivery("c1", { key: "c", partition: "1" }));
+    expect(consumer.pausedPartitions.at(-1)).toEqual(["0"]);
+    expect(handler.began).toEqual(["a1", "c1"]);
+    expect(codes(stage)).toEqual(["DEAD_LETTERED", "KEY_BLOCKED", "KEY_BLOCKED"]);
+    expect(stage.errors.at(-1)?.message).toContain('Nothing more of "keyed" is received from partition "0"');
+    expect(subscription.held).toBeGreaterThan(10);
+  });
+});
+
+describe("a message that is redriven after its key went on without it", () => {
+  it("is handled, and that its order is lost is told of once", async () => {
+    const stage = await blocked();
+    const { handler, clock, deliver, copy, deadLetters, errors } = stage;
+    handler.end("b1");
+    deadLetters.copies = [];
+    await clock.pass(120_000);
+    expect(handler.began).toEqual(["a1", "b1", "a2"]);
+    await deliver(redriven(copy));
+    handler.end("a2");
+    await clock.settle();
+    expect(handler.began).toEqual(["a1", "b1", "a2", "a1"]);
+    expect(errors.at(-1)?.message).toContain("came when its key had gone on without it");
+    expect(errors.at(-1)?.details).toMatchObject({ id: copy.id, key: "a", source: "keyed" });
+    const { length } = errors;
+    await deliver(redriven(copy));
+    expect(errors).toHaveLength(length);
+  });
+});
+
 describe("a blocked key and its process", () => {
   it("closing waits for no look and for no redrive: the message goes back, and keeps its followers behind it", async () => {
     const { subscription, consumer, clock, handler, client } = await blocked();

@@ -16,6 +16,7 @@ import { AttemptMemory } from "../consuming/attempt-memory.ts";
 import { DeadLetterRoutes } from "../consuming/dead-letter-routes.ts";
 import { DeadLetterWatch } from "../consuming/dead-letter-watch.ts";
 import { DeadLetterWatches } from "../consuming/dead-letter-watches.ts";
+import { copyNameOf } from "../consuming/dead-lettered-copies.ts";
 import { deliveryIterator } from "../consuming/delivery-iterator.ts";
 import { currentHandlerCall } from "../consuming/handler-call.ts";
 import { checkHandler, closeTimeout, optionsAndHandler } from "../consuming/settings.ts";
@@ -403,6 +404,8 @@ export class BrokerClient implements Client<Feature> {
       deadLettered: this.#publishing.sender(deadLetterQueue),
       consume: (consumeOptions, handler) =>
         this.#begin(specifyBytes(specify, deadLettered, consumeOptions, handler as Handler<unknown>)),
+      redriven: (message, run) =>
+        this.#deadLetterWatches.redriven(deadLetterQueue, copyNameOf(back, message), run),
       undisturbed: (work) => this.#deadLetterWatches.without(deadLetterQueue, work),
     };
   }

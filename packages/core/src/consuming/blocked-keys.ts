@@ -4,13 +4,15 @@ import { shown } from "../errors/shown.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { sleep } from "../runtime/sleep.ts";
 import type { Address } from "../spi/address.ts";
-import type { ReceivedMessage } from "../spi/message.ts";
+import { deadLetterHeaders } from "../spi/dead-letter-headers.ts";
+import type { Headers, ReceivedMessage } from "../spi/message.ts";
 import type { KnownAttempts } from "./attempt-memory.ts";
 import type { DeadLetterWatch } from "./dead-letter-watch.ts";
 import { copyNameOf, DeadLetteredCopies } from "./dead-lettered-copies.ts";
 import { isMarkedAsGivenUp } from "./handed-back-marks.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
-import { runsOf } from "./run-marks.ts";
+import { RedrivenCopies } from "./redriven-copies.ts";
+import { runsOf, withRun } from "./run-marks.ts";
 import { sourceText } from "./source-text.ts";
 
 export interface BlockedKeysContext {
@@ -32,6 +34,8 @@ export interface BlockedKeysContext {
 export interface BlockedKeysHost {
   /** Its copy is in the dead-letter queue no more: it is done, and its key goes on. */
   unblock(delivery: InFlightDelivery): void;
+  /** A redrive has brought its copy back, which may be long in coming: it runs in its place. */
+  runAgain(delivery: InFlightDelivery, markedHeaders: Headers): void;
   /** It was never given up: it may run. */
   clear(delivery: InFlightDelivery): void;
   /** Whoever's turn it is now may start, and what there is room for may be received. */
@@ -58,12 +62,14 @@ export class BlockedKeys {
   readonly #toldOf = new WeakSet<InFlightDelivery>();
   /** Where nothing is counted: what was in the dead-letter queue when a partition, or a consumer, began. */
   readonly #atBegin = new WeakMap<object, DeadLetteredCopies>();
+  readonly #copies: RedrivenCopies;
   #asking = false;
   #toldFull = false;
 
   constructor(context: BlockedKeysContext, host: BlockedKeysHost) {
     this.#context = context;
     this.#host = host;
+    this.#copies = new RedrivenCopies(context.address);
   }
 
   /** How many keys wait. */
@@ -99,7 +105,13 @@ export class BlockedKeys {
   /** It has its key's turn, and has been given up. */
   add(delivery: InFlightDelivery): void {
     const { address, watch } = this.#context;
-    const stop = watch.watch(copyNameOf(address, delivery.message), () => this.#host.unblock(delivery));
+    const stop = watch.watch(copyNameOf(address, delivery.message), {
+      onGone: () => {
+        this.#copies.passOver(delivery);
+        this.#host.unblock(delivery);
+      },
+      onRedriven: (run) => this.#redriven(delivery, run),
+    });
     this.#blocking.set(delivery.message.key as string, { delivery, stop });
     if (this.#toldOf.has(delivery)) return;
     this.#context.observer?.keyBlocked?.(address, delivery.message);
@@ -117,16 +129,22 @@ export class BlockedKeys {
     this.#blocking.delete(key as string);
   }
 
-  /** What waits behind blocked keys may be why nothing more is received: that is told of once. */
-  noteFull(): void {
+  /**
+   * What waits behind blocked keys may be why nothing more is received, or nothing more of these partitions: that is
+   * told of once. What another client redrives into them is not seen before.
+   */
+  noteFull(partitions: readonly string[] = []): void {
     if (this.#toldFull || this.#blocking.size === 0) return;
     this.#toldFull = true;
     const { address, deadLetter, onWarning } = this.#context;
+    const where = partitions.length === 0 ? "" : ` from partition ${shown(partitions.join(", "))}`;
     onWarning(
       new MessagingError(
         "KEY_BLOCKED",
-        `Nothing more of "${address.name}" is received: as much as may be held waits, and ${this.#blocking.size} of its ordering keys are blocked.`,
-        { remedy: `Redrive what is in "${deadLetter.name}", or remove it; or raise \`prefetch\`.` },
+        `Nothing more of "${address.name}" is received${where}: as much as may be held waits, and ${this.#blocking.size} of its ordering keys are blocked.`,
+        {
+          remedy: `Redrive what is in "${deadLetter.name}" by the client that consumes, or remove it; or raise \`prefetch\` and \`prefetchBytes\`.`,
+        },
       ),
     );
   }
@@ -137,6 +155,27 @@ export class BlockedKeys {
     if (original === undefined || original.message.id !== message.id) return undefined;
     const runs = runsOf(original.markedHeaders);
     return runsOf(message.headers).some((run) => !runs.includes(run)) ? original : undefined;
+  }
+
+  /** Where this message is a copy that was redriven before it came: its original, or `"done"`. */
+  expectedOriginalOf(message: ReceivedMessage): InFlightDelivery | "done" | undefined {
+    if (this.#copies.comesLate(message)) this.#tellLate(message);
+    return this.#copies.originalOf(message);
+  }
+
+  /** The broker has its settlement, or it was dead-lettered once more. */
+  done(delivery: InFlightDelivery): void {
+    this.#copies.done(delivery);
+  }
+
+  #redriven(delivery: InFlightDelivery, run: string): void {
+    const { markedHeaders } = delivery;
+    this.#copies.expect(delivery, run);
+    this.#host.runAgain(delivery, {
+      ...markedHeaders,
+      [deadLetterHeaders.redriveRun]: withRun(markedHeaders, run),
+    });
+    this.#host.proceed();
   }
 
   /** One look for all that have come until it begins. */
@@ -194,6 +233,20 @@ export class BlockedKeys {
 
   #beginningOf({ partition, session }: InFlightDelivery): object {
     return (this.#context.keepsPartitions ? partition : undefined) ?? session;
+  }
+
+  #tellLate({ id, key }: ReceivedMessage): void {
+    const { address, onWarning } = this.#context;
+    onWarning(
+      new MessagingError(
+        "KEY_BLOCKED",
+        `A redriven message (${shown(id)}) of the ordering key ${shown(key)} of ${sourceText(address)} came when its key had gone on without it.`,
+        {
+          remedy: "Redrive by the client that consumes, so that the message is handled in its place.",
+          details: { id, key, source: address.name, group: address.group },
+        },
+      ),
+    );
   }
 
   #tell({ message }: InFlightDelivery): void {

@@ -24,9 +24,17 @@ export interface DeadLetterWatchContext {
   readonly onWarning: (warning: MessagingError) => void;
 }
 
+/** What may become of a copy. One of the two is called, once. */
+export interface CopyListener {
+  /** It is there no more, and nobody knows why. */
+  readonly onGone: () => void;
+  /** A redrive of this client has brought it back. */
+  readonly onRedriven: (run: string) => void;
+}
+
 interface WatchedCopy {
   readonly name: string;
-  readonly onGone: () => void;
+  readonly listener: CopyListener;
   /** Looks in a row that have not found it. */
   missed: number;
 }
@@ -54,8 +62,8 @@ export class DeadLetterWatch {
   }
 
   /** Calls back once, when the copy is there no more. Returns how to stop. */
-  watch(name: string, onGone: () => void): () => void {
-    const watched: WatchedCopy = { name, onGone, missed: 0 };
+  watch(name: string, listener: CopyListener): () => void {
+    const watched: WatchedCopy = { name, listener, missed: 0 };
     this.#watched.add(watched);
     this.#intervalMs = leastMs;
     this.#schedule();
@@ -63,6 +71,15 @@ export class DeadLetterWatch {
       this.#watched.delete(watched);
       if (this.#watched.size === 0) this.#stopTimer();
     };
+  }
+
+  /** A redrive has published the copy of this name to where it failed. */
+  redriven(name: string, run: string): void {
+    for (const watched of [...this.#watched]) {
+      if (watched.name !== name) continue;
+      this.#watched.delete(watched);
+      watched.listener.onRedriven(run);
+    }
   }
 
   /** What a look that begins from now on sees; `undefined` when it could not be had. */
@@ -162,7 +179,7 @@ export class DeadLetterWatch {
     if (!isMissing || !this.#watched.has(watched)) return;
     if (watched.missed >= looksWithout) {
       this.#watched.delete(watched);
-      watched.onGone();
+      watched.listener.onGone();
     } else {
       // What another process had taken, and the broker does not count, has come back by then.
       const othersMs = copies.isCounted ? 0 : 1.5 * (this.#context.leaseMs ?? 0);

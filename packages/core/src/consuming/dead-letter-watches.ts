@@ -26,6 +26,11 @@ export class DeadLetterWatches {
     void known.watch.close();
   }
 
+  /** A redrive has brought back the copy of this name. */
+  redriven({ brokerName }: Address, name: string, run: string): void {
+    this.#watches.get(brokerName)?.watch.redriven(name, run);
+  }
+
   /** Resolves when nothing is being looked at any more. */
   async close(): Promise<void> {
     await Promise.all([...this.#watches.values()].map(({ watch }) => watch.close()));

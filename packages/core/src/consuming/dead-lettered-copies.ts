@@ -54,6 +54,6 @@ function copyName(source: string, group: string | undefined, id: string): string
 }
 
 /** The same, of a message of this subscription. */
-export function copyNameOf({ name, group }: Address, { id }: ReceivedMessage): string {
+export function copyNameOf({ name, group }: Address, { id }: Pick<ReceivedMessage, "id">): string {
   return copyName(name, group, id);
 }

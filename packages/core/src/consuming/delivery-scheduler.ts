@@ -4,7 +4,7 @@ import { stopHandling } from "../errors/ended.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import type { CloseConsumerOptions } from "../spi/driver.ts";
-import type { ReceivedMessage } from "../spi/message.ts";
+import type { Headers, ReceivedMessage } from "../spi/message.ts";
 import { settledTooLate } from "./ack-batcher.ts";
 import { Admission } from "./admission.ts";
 import type { AttemptMemory } from "./attempt-memory.ts";
@@ -195,9 +195,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     };
   }
 
-  /** All that may be held is held. */
-  noteFull(): void {
-    this.#blockedKeys?.noteFull();
+  /** All that may be held is held, of these partitions or in all. */
+  noteFull(partitions?: readonly string[]): void {
+    this.#blockedKeys?.noteFull(partitions);
   }
 
   // ── In ──────────────────────────────────────────────────────────────────────
@@ -234,7 +234,12 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     if (partition !== undefined) partition.held++;
     if (cumulative) partition?.track(delivery);
     const original = this.#blockedKeys?.originalOf(message);
-    if (original !== undefined) return this.#runAgain(original, delivery);
+    if (original !== undefined) {
+      this.#join(original, delivery);
+      return this.runAgain(original, message.headers);
+    }
+    const expected = this.#blockedKeys?.expectedOriginalOf(message);
+    if (expected !== undefined) return this.#join(expected, delivery);
     if (address.ordered && message.key !== undefined && !this.#keys.enter(message.key, delivery)) {
       // What came before it may be handled once more: whatever is left to wait then, it waits behind that.
       if (waitMs > 0) delivery.dueAt = monotonicNow(this.#context.clock) + waitMs;
@@ -395,30 +400,44 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#trials.check();
   }
 
-  /** The original has kept the place of both: it runs, and settles its copy too. */
-  #runAgain(original: InFlightDelivery, copy: InFlightDelivery): void {
+  /** The original has kept the place of what was redriven: it runs, and its copy is done when it is. */
+  runAgain(original: InFlightDelivery, markedHeaders: Headers): void {
     this.#blockedKeys?.remove(original);
-    this.#blockedKeys?.remove(copy);
-    copy.move("block");
-    this.#parked.add(copy);
-    original.beginAnew(copy);
+    original.beginAnew(markedHeaders);
     this.#parked.remove(original);
     this.#ready.addAgain(original);
   }
 
-  /** What a redrive has brought back is done, or has been dead-lettered once more. */
-  #endRedriven({ redriven }: InFlightDelivery): void {
-    if (redriven?.state !== "blocking") return;
-    redriven.move("ack");
-    redriven.session.acks.ack(redriven);
+  /** What a redrive has brought back waits for its original, or is done with it. */
+  #join(original: InFlightDelivery | "done", copy: InFlightDelivery): void {
+    this.#blockedKeys?.remove(copy);
+    copy.move("block");
+    if (original === "done") return this.#ackCopy(copy);
+    this.#parked.add(copy);
+    original.redriven ??= [];
+    original.redriven.push(copy);
   }
 
-  /** The original is gone from here: its copy is a message like any other. */
-  #freeRedriven({ redriven }: InFlightDelivery): void {
-    if (redriven?.state !== "blocking") return;
-    redriven.isDeadLettered = false;
-    redriven.move("due");
-    if (this.#keys.enter(redriven.message.key as string, redriven)) this.#unparkReady(redriven);
+  #ackCopy(copy: InFlightDelivery): void {
+    copy.move("ack");
+    copy.session.acks.ack(copy);
+  }
+
+  /** What a redrive has brought back is done, or has been dead-lettered once more. */
+  #endRedriven(delivery: InFlightDelivery): void {
+    this.#blockedKeys?.done(delivery);
+    for (const copy of takeRedriven(delivery)) this.#ackCopy(copy);
+  }
+
+  /** The original is gone from here: its copy is a message like any other. True where there is one. */
+  #freeRedriven(delivery: InFlightDelivery): boolean {
+    const copies = takeRedriven(delivery);
+    for (const copy of copies) {
+      copy.isDeadLettered = false;
+      copy.move("due");
+      if (this.#keys.enter(copy.message.key as string, copy)) this.#unparkReady(copy);
+    }
+    return copies.length > 0;
   }
 
   /** Nothing came to be run alone: back to many at a time. */
@@ -432,6 +451,9 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   released(delivery: InFlightDelivery, result: SettleResult): void {
     delivery.move("release");
     this.#remove(delivery);
+    // One that was settled by hand while its handler runs comes by no other way.
+    if (result === "settled" && delivery.ending !== "retry") this.#endRedriven(delivery);
+    else if (this.#freeRedriven(delivery)) this.proceed();
     this.#context.observer?.settled?.(this.#context.address, delivery.message, delivery.ending, result);
     this.#context.onChange();
   }
@@ -578,6 +600,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#handBacks.remember(delivery);
     delivery.move("forget");
     this.#remove(delivery);
+    this.#freeRedriven(delivery);
   }
 
   /** Forgets what is not being worked on; the broker will deliver it again. */
@@ -641,6 +664,15 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
     this.#forgetPartitionOf(delivery);
     this.#trials.ended(delivery);
   }
+}
+
+/** The copies that wait for it, which it gives up. */
+function takeRedriven(delivery: InFlightDelivery): InFlightDelivery[] {
+  const copies = delivery.redriven;
+  if (copies === undefined) return [];
+  delivery.redriven = [];
+  // Others were lost or handed back meanwhile.
+  return copies.filter(({ state }) => state === "blocking");
 }
 
 /** Nothing has been said yet of what is to become of it. */

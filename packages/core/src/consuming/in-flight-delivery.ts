@@ -66,8 +66,12 @@ export class InFlightDelivery {
   parked = false;
   /** Whether a copy of it is in the dead-letter queue, as far as that matters here; `undefined` until it is known. */
   isDeadLettered: boolean | undefined = false;
-  /** The copy that a redrive has brought back: it is done when this one is, which has kept its place. */
-  redriven: InFlightDelivery | undefined;
+  /**
+   * Copies that redrives have brought back: they are done when this one is, which has kept its place. `undefined` until
+   * the first of them has come.
+   */
+  redriven: InFlightDelivery[] | undefined;
+  #markedHeaders: Headers | undefined;
   /** What is being made of it, for the observer. */
   ending: "ack" | "retry" | "dead-letter" = "ack";
   /** Milliseconds since the epoch. A redrive takes it away, as from its copy. */
@@ -122,9 +126,12 @@ export class InFlightDelivery {
     return this.#state === "queued" || this.#state === "delayed" || this.#state === "blocking";
   }
 
-  /** A redrive has brought its copy back: it may run again here, where it has kept its place. */
-  beginAnew(copy: InFlightDelivery): void {
-    this.redriven = copy;
+  /**
+   * A redrive has brought its copy back: it may run again here, where it has kept its place. `markedHeaders`: those
+   * that tell of the redrive.
+   */
+  beginAnew(markedHeaders: Headers): void {
+    this.#markedHeaders = markedHeaders;
     this.isDeadLettered = false;
     this.attempt = 1;
     this.suspect = false;
@@ -135,8 +142,8 @@ export class InFlightDelivery {
     this.move("due");
   }
 
-  /** The headers by which redrives know it: those of the copy that brought it back, if there is one. */
+  /** The headers by which redrives know it: with the mark of the one that brought it back, if there is one. */
   get markedHeaders(): Headers {
-    return (this.redriven ?? this).message.headers;
+    return this.#markedHeaders ?? this.message.headers;
   }
 }

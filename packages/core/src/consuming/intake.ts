@@ -21,7 +21,10 @@ export interface IntakeContext {
   readonly onFull: (parked: number) => void;
 }
 
-/** A partition is read no further while so much of `prefetchBytes` waits in it: a few that are stuck leave room for others. */
+/**
+ * A partition is read no further while so much of `prefetchBytes` waits in it, or where it may hold what frees a blocked
+ * key, so much of what may wait in all: a few that are stuck leave room for others.
+ */
 const stuckShareOfBytes = 1 / 4;
 
 /** Asks consumers for deliveries: never for more than there is room for. */
@@ -149,24 +152,38 @@ export class Intake {
 
   /**
    * A partition of a log is read no further while much of it waits behind its keys, or has ended
-   * behind one that has not; the others go on. False where the broker cannot pause single
+   * behind one that has not; the others go on. While keys are blocked the redriven message may stand
+   * behind all that waits for it, so that only bytes count. False where the broker cannot pause single
    * partitions and one of them is stuck.
    */
   #mayGoOn(session: ConsumerSession): boolean {
     const { consumer } = session;
     const prefetch = this.#window.size;
-    const mostBytes = this.#context.settings.prefetchBytes * stuckShareOfBytes;
+    const { scheduler, settings } = this.#context;
+    const mostBytes = settings.prefetchBytes * stuckShareOfBytes;
+    const mostOpenBytes = this.#mostOpenBytes(session);
     const stuck: string[] = [];
-    for (const { name, blocked, parked, parkedBytes } of session.partitions) {
-      if (blocked >= 2 * prefetch || parked >= Math.max(1, prefetch / 2) || parkedBytes >= mostBytes)
-        stuck.push(name);
+    for (const { name, blocked, parked, parkedBytes, openBytes } of session.partitions) {
+      const isStuck =
+        blocked >= 2 * prefetch || parked >= Math.max(1, prefetch / 2) || parkedBytes >= mostBytes;
+      if (isStuck && openBytes >= mostOpenBytes) stuck.push(name);
     }
+    if (stuck.length > 0) scheduler.noteFull(stuck);
     if (consumer.pausePartitions === undefined) return stuck.length === 0;
     if (stuck.join() !== session.pausedPartitions.join()) {
       session.pausedPartitions = stuck;
       consumer.pausePartitions(stuck);
     }
     return true;
+  }
+
+  /** How much a partition of which much waits may keep before it is read no further. */
+  #mostOpenBytes({ partitions }: ConsumerSession): number {
+    const { scheduler, settings } = this.#context;
+    if (scheduler.blockedKeys === 0) return 0;
+    let bytes = 0;
+    for (const { openBytes } of partitions) bytes += openBytes;
+    return bytes < settings.maxParkedBytes ? settings.maxParkedBytes * stuckShareOfBytes : 0;
   }
 
   #change(signal: AbortSignal): Promise<void> {

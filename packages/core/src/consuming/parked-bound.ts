@@ -1,5 +1,5 @@
 /** What a held message takes beside its body, headers and key, in bytes, or somewhat more. */
-const overheadBytes = 1_024;
+export const overheadBytes = 1_024;
 
 /**
  * How many messages may wait behind their keys, or for their next attempt. A driver reads so many ahead, so it

@@ -1,10 +1,11 @@
 import { Deque } from "../runtime/deque.ts";
+import { overheadBytes } from "./parked-bound.ts";
 
 /**
  * What moves from member to member as one (a partition, a message group), and
  * under cumulative settlement the keeper of its watermark.
  */
-export class Partition<T extends { done: boolean }> {
+export class Partition<T extends { done: boolean; readonly size: number }> {
   readonly name: string;
   /** It is going: nothing of it is started any more. */
   revoking = false;
@@ -17,6 +18,7 @@ export class Partition<T extends { done: boolean }> {
   working = 0;
   /** Under cumulative settlement: all that the watermark has not passed, in order of receipt. */
   readonly #open = new Deque<T>();
+  #openBytes = 0;
   /** Ended, but behind one that has not. */
   #blocked = 0;
   #idle: (() => void)[] = [];
@@ -30,6 +32,11 @@ export class Partition<T extends { done: boolean }> {
     return this.#blocked;
   }
 
+  /** What the watermark has not passed takes so many bytes, all told. */
+  get openBytes(): number {
+    return this.#openBytes + overheadBytes * this.#open.size;
+  }
+
   /** Nothing speaks of it any more; should more of it come, another partition will do as well. */
   get isOver(): boolean {
     return this.held === 0 && this.working === 0 && this.#open.size === 0 && !this.revoking;
@@ -37,6 +44,7 @@ export class Partition<T extends { done: boolean }> {
 
   track(delivery: T): void {
     this.#open.push(delivery);
+    this.#openBytes += delivery.size;
   }
 
   /** Marks one as done; returns the last one that the watermark has now passed, if it moved. */
@@ -46,6 +54,7 @@ export class Partition<T extends { done: boolean }> {
     let passed: T | undefined;
     for (let head = this.#open.peek(); head?.done; head = this.#open.peek()) {
       passed = this.#open.shift();
+      this.#openBytes -= head.size;
       this.#blocked--;
     }
     return passed;

@@ -37,6 +37,8 @@ export interface RedriveContext {
   readonly clock: Clock;
   /** To where the messages failed. */
   readonly back: DestinationSender;
+  /** This message was published to where it failed, marked with this run. */
+  redriven(message: Pick<Delivery, "id">, run: string): void;
   /** To the dead-letter queue, for those that stay. */
   readonly deadLettered: DestinationSender;
   consume(
@@ -98,8 +100,10 @@ export async function bringBack(options: RedriveRun, context: RedriveContext): P
   const bring = async (delivery: Delivery, deadLettered: DeadLetterInfo): Promise<void> => {
     const isOfOthers = failedElsewhere(rawHeaders(delivery), context.from);
     const chosen = !isOfOthers && chosenBy(filter, deadLettered, soFar);
-    if (chosen) await publish(context.back, delivery, revived(delivery, broughtBy));
-    else await putBack(delivery);
+    if (chosen) {
+      await publish(context.back, delivery, revived(delivery, broughtBy));
+      context.redriven(delivery, broughtBy);
+    } else await putBack(delivery);
     await delivery.ack();
     seen++;
     met = 0;
