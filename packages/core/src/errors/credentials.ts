@@ -14,7 +14,7 @@ const cookies =
   /(cookie["']?\s{0,5}[=:]\s{0,5}["']?)[^\s=;,"']{1,80}=[^\s;,"']*(?:;\s{0,5}[^\s=;,"']{1,80}=[^\s;,"']*)*/gi;
 /** `--password abc` and `X-Api-Key abc`, but not what a sentence says about either. */
 const secretArgument =
-  /((?<![\w-])(?:--|X-)(?:[a-z0-9]{1,20}-){0,4}(?:password|passphrase|pwd|secret|token|key|auth)\s{1,5})(?!(?:is|are|was|were|has|had|may|must|should|can|cannot|could|did|does|not|no|and|or|but|nor|to|of|for|from|in|on|at|by|with|without|if|when|as|needs?|requires?|expects?|takes?|option|flag|header|value|argument|missing|given|set|file)\b)(?:"[^"]*"?|'[^']*'?|[^\s"'<[-][^\s"']*)/gi;
+  /((?<![\w-])(?:--|X-)(?:[a-z0-9]{1,20}-){0,4}(?:password|passphrase|pwd|secret|token|key|auth)\s{1,5})(?!(?:is|are|was|has|must|may|can|cannot|not|and|or|to|of|for|in|on|with|without|needs?|requires?|expects?|option|flag|header|missing)\b)(?:"[^"]*"?|'[^']*'?|[^\s"'<[-][^\s"']*)/gi;
 /** JSON Web Tokens, and those that say by their first letters whose they are. */
 const knownToken =
   /(?<![\w-])(?:eyJ[\w-]{10,}\.[\w-]{4,}(?:\.[\w-]*)?|(?:[rs]k_(?:live|test)_|whsec_|gh[opsru]_|github_pat_|glpat-|xox[a-z]-|xapp-|sk-(?:ant|proj)-|AIza)[\w-]{10,}|(?:npm_|sk-)[a-z\d]{30,})/gi;
