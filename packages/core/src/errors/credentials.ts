@@ -5,6 +5,8 @@
  */
 const namedSecret =
   /((?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signature|credentials?|(?:\b|_)(?:pass|pw)(?=["']?\s{0,5}[=:])|[?&;\s](?:sig|key)(?==)|^sig(?==))[\w.-]{0,40}\\{0,3}["']?\s{0,5}(?:[=:]|%3d)\s{0,5})(\\{0,3}"[^"]*"?|'[^']*'?|[^\s;&,"']+)/gi;
+/** Those of a URL that is part of another, or of a form. */
+const encodedUserInfo = /(%3a%2f%2f)[^\s"'&]{1,512}?(?=%40)/gi;
 /** What an `Authorization` header holds, with its scheme; of `Digest` all that follows it. */
 const authorization =
   /(authorization["']?\s{0,5}[=:]\s{0,5}["']?)(?:Digest\s[^\r\n]*|(?:[\w-]{1,40}\s{1,5})?[^\s"',;]+)/gi;
@@ -30,6 +32,7 @@ const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [
  */
 export function withoutCredentials(text: string): string {
   return withoutUserInfo(text)
+    .replace(encodedUserInfo, "$1***")
     .replace(word, withoutLogin)
     .replace(privateKey, "***")
     .replace(knownToken, "***")
