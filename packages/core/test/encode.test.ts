@@ -7,6 +7,8 @@ import { connected, failureOf, values } from "./workbench.ts";
 
 const Bytes = topic<Uint8Array>("bytes", { codec: bytes });
 const Anything = topic("anything");
+const cycle: Record<string, unknown> = {};
+cycle.self = cycle;
 const limits = (limits: object) => ({ capabilities: { limits: { messageBytes: 100, ...limits } } });
 
 describe("limits", () => {
@@ -153,6 +155,11 @@ describe("a value that JSON would change", () => {
     [{ tag: Symbol("a") }, "tag", "a symbol"],
     [{ data: Uint8Array.of(1) }, "data", "binary data"],
     [{ error: new Error("no") }, "error", "an instance of Error"],
+    [{ at: new Date(Number.NaN) }, "at", "an invalid Date"],
+    [{ a: 1, [Symbol("more")]: 1 }, "Symbol(more)", "a member named by a symbol"],
+    [{ a: ["x", /y/.exec("y")] }, "a.1.index", "a member of an array beside its items"],
+    [{ a: [{ n: 1n }] }, "a.0.n", "a bigint"],
+    [{ a: [cycle] }, "a.0.self", "an object inside itself"],
     [{ link: new URL("https://example.com") }, "link", "an instance of URL"],
     [{ text: new String("boxed") }, "text", "an instance of String"],
     [{ a: { toJSON: () => 1 } }, "a.toJSON", "a function"],
@@ -174,6 +181,99 @@ describe("a value that JSON would change", () => {
       expect(driver.published).toEqual([]);
     });
   }
+
+  for (const [kind, value, remedy] of [
+    ["an error", new RangeError("no"), "error.message"],
+    ["a regular expression", /x/, "regexp.source"],
+    ["a promise", Promise.resolve(1), "Await it"],
+    ["a boxed text", new String("x"), "valueOf()"],
+    ["a collection", new URLSearchParams("a=b").entries(), "[...value]"],
+    ["an object without members of its own", new WeakMap(), "what a consumer needs"],
+    ["an instance with members", new Order(), "{ ...value }"],
+  ] as const) {
+    it(`comes with a remedy that fits ${kind}`, async () => {
+      const { client } = await connected();
+      const error = await failureOf(client.publish(Anything, { value }));
+      expect(error?.remedy).toContain(remedy);
+      expect(error?.message).not.toContain("\n");
+    });
+  }
+
+  it("is refused in one sentence also where only the runtime knows why", async () => {
+    const { client } = await connected();
+    const Wrapped = topic("wrapped", { codec: { ...json, encode: (value) => json.encode(value) } });
+    const error = await failureOf(client.publish(Wrapped, cycle));
+    expect(error?.code).toBe("SERIALIZATION_FAILED");
+    expect(error?.message).not.toContain("\n");
+  });
+
+  it("by the names of members is left alone where the schema takes what becomes of it, or nobody sees them", async () => {
+    const { client, driver } = await connected();
+    const named = { a: 1, [Symbol("more")]: 1 };
+    for (const answer of [(value: unknown) => ({ value }), async (value: unknown) => ({ value })])
+      await client.publish(topic("t", { schema: schema(answer) }), named);
+    const hidden = Object.defineProperty({ a: 1 }, Symbol("more"), { value: 1 });
+    await client.publish(Anything, hidden);
+    const picky = schema((value) =>
+      Object.getOwnPropertySymbols(value).length > 0 ? { value } : { issues: [{ message: "no" }] },
+    );
+    const error = await failureOf(client.publish(topic("picky", { schema: picky }), named));
+    expect(error).toMatchObject({ code: "SERIALIZATION_FAILED", details: { path: "Symbol(more)" } });
+    expect(values(driver.sent("t"))).toEqual([{ a: 1 }, { a: 1 }]);
+  });
+
+  for (const [how, answering] of [
+    ["at once", (answer: Validate): Validate => answer],
+    [
+      "later",
+      (answer: Validate): Validate =>
+        async (value) =>
+          answer(value),
+    ],
+  ] as const) {
+    it(`is refused as often as it is published where a codec of one's own is JSON, which the schema says ${how}`, async () => {
+      const { client, driver } = await connected();
+      const codec: Codec<unknown> = {
+        contentType: "application/x",
+        encode: (value) => json.encode(value),
+        decode: (body) => json.decode(body),
+      };
+      const date: Validate = (value) =>
+        (value as { at: unknown }).at instanceof Date ? { value } : { issues: [{ message: "no date" }] };
+      const Dated = topic("dated", { codec, schema: schema(answering(date)) });
+      for (let n = 0; n < 30; n++) {
+        const error = await failureOf(client.publish(Dated, { at: new Date() }));
+        expect(error?.code).toBe(how === "later" ? "VALIDATION_FAILED" : "SERIALIZATION_FAILED");
+        expect(error?.message).toContain("schema");
+      }
+      expect(driver.published).toEqual([]);
+    });
+  }
+
+  it("is read back where a codec is one's own, for the first values only", async () => {
+    const { client, driver } = await connected();
+    let decoded = 0;
+    const codec: Codec<unknown> = {
+      contentType: "application/x",
+      encode: json.encode.bind(json),
+      decode: (body) => {
+        decoded++;
+        return json.decode(body);
+      },
+    };
+    const Own = topic("own", { codec, schema: schema((value) => ({ value })) });
+    for (let n = 0; n < 50; n++) await client.publish(Own, n);
+    expect(driver.sent("own")).toHaveLength(50);
+    expect(decoded).toBe(20);
+    const broken: Codec<unknown> = {
+      ...codec,
+      decode: () => {
+        throw new TypeError("no");
+      },
+    };
+    const Broken = topic("broken", { codec: broken, schema: schema((value) => ({ value })) });
+    expect((await failureOf(client.publish(Broken, 1)))?.message).toContain("does not decode");
+  });
 
   it("names what to do about a date", async () => {
     const { client } = await connected();
@@ -215,12 +315,29 @@ describe("a value that JSON would change", () => {
     const error = await failureOf(client.publish(strict, { b: { c: 1 }, a: undefined }));
     expect(error).toMatchObject({ code: "SERIALIZATION_FAILED", details: { path: "a", what: "undefined" } });
     expect(driver.published).toEqual([]);
-    // What it takes once it takes again, without a second look.
+    // Once for the value as it is, and once for what is stored.
     calls = 0;
     for (let n = 0; n < 5; n++) await client.publish(strict, { a: [{ b: undefined }, { b: undefined }] });
-    expect(calls).toBe(6);
+    expect(calls).toBe(10);
     const later = topic("later", { schema: schema(async (value) => ({ value })) });
     await client.publish(later, { a: undefined });
+  });
+
+  it("is refused by what else is in it, whatever was published before", async () => {
+    const { client, driver } = await connected();
+    const union = (value: { kind?: string }) =>
+      value.kind === "a" || "x" in value ? { value } : { issues: [{ message: "x is missing" }] };
+    const laterWithoutIt = (value: object) => ("x" in value ? { value } : Promise.resolve(union(value)));
+    for (const answer of [union, laterWithoutIt]) {
+      const Either = topic("either", { schema: schema((value) => answer(value as object)) });
+      await client.publish(Either, { kind: "a", x: undefined });
+      const error = await failureOf(client.publish(Either, { kind: "b", x: undefined }));
+      expect(error).toMatchObject({
+        code: "SERIALIZATION_FAILED",
+        details: { path: "x", what: "undefined" },
+      });
+    }
+    expect(values(driver.sent("either"))).toEqual([{ kind: "a" }, { kind: "a" }]);
   });
 
   for (const [how, answering] of [
@@ -286,9 +403,13 @@ describe("a value", () => {
     expect(text.decode(text.encode("\ufeffwith a mark"))).toBe("\ufeffwith a mark");
   });
 
-  const cycle: Record<string, unknown> = {};
-  cycle.self = cycle;
   const halfBaked = { contentType: "x", encode: () => "text" as unknown as Uint8Array, decode: () => 0 };
+  it("is asked of a codec without types in vain, clearly", () => {
+    for (const nothing of [null, undefined, "text"] as never[])
+      for (const codec of [json, text])
+        expect(() => codec.decode(nothing)).toThrow(/^(json|text) reads a Uint8Array, not /);
+  });
+
   const refused: [string, Codec<never> | typeof json, unknown][] = [
     ["undefined as JSON", json, undefined],
     ["a function as JSON", json, () => {}],

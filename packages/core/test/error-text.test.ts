@@ -25,6 +25,7 @@ describe("the text of anything thrown", () => {
     [{ message: "of another realm" }, "of another realm"],
     [{ code: 7, why: "no stock", more: {} }, 'code: 7, why: "no stock"'],
     [{ password: "secret", user: "me" }, 'password: ***, user: "me"'],
+    [{ db_pw: "abc", cookie: "abc" }, "db_pw: ***, cookie: ***"],
     [Object.assign(new Error("x"), { message: { code: 42 } }), "code: 42"],
     [Object.create(null), "an object without a message"],
     [new Error(""), ""],
@@ -91,10 +92,41 @@ describe("credentials", () => {
     ["sent Bearer abc.def", "sent Bearer ***"],
     ["https://h/?X-Amz-Signature=abc&key=abc", "https://h/?X-Amz-Signature=***&key=***"],
     ["-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----.", "***."],
-    ["a bypass of the keyboard: 5", "a bypass of the keyboard: 5"],
+    ["user app, pw=abc, db_pass: abc", "user app, pw=***, db_pass: ***"],
+    ["ran with --password abc --force", "ran with --password *** --force"],
+    ["sent X-Api-Key abc", "sent X-Api-Key ***"],
+    ["Cookie: session=abc; id=abc was refused", "Cookie: *** was refused"],
+    ["Set-Cookie: sid=abc; Path=/; HttpOnly", "Set-Cookie: ***; HttpOnly"],
+    ['{"cookie":"sid=abc"}', '{"cookie":"***"}'],
+    ['Authorization: Digest username="me", response="abc"', "Authorization: ***"],
+    ["no answer from app:abc@broker:5672, giving up", "no answer from ***@broker:5672, giving up"],
+    [":abc@[::1]:6379 a:b@c@h:1", "***@[::1]:6379 ***@h:1"],
+    ["sent eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.abc-def, refused", "sent ***, refused"],
+    ["sk_live_abcdefghij, ghp_abcdefghij, xoxb-1234-abcdef", "***, ***, ***"],
+    ["AKIAIOSFODNN7EXAMPLE/abc", "AKIAIOSFODNN7EXAMPLE/***"],
   ];
   for (const [text, expected] of cases) {
     it(`are taken out of ${text}`, () => expect(withoutCredentials(text)).toBe(expected));
+  }
+
+  for (const text of [
+    "a bypass of the keyboard: 5",
+    "--token is missing, and the option --key needs a value",
+    "X-Api-Key header missing",
+    "usage: waybill --token <token>",
+    "--password --verbose",
+    "Contact ada@example.com:443 before 12:30",
+    "git@github.com:22: Permission denied",
+    "connect ECONNREFUSED 127.0.0.1:5672",
+    "at run (file:///app/node_modules/.pnpm/x@1.0.0/node_modules/x/index.js:12:5)",
+    "at run (/app/node_modules/.pnpm/x@1.0.0/node_modules/x/index.js:12:5)",
+    "npm_config_registry and npm_lifecycle_event_of_some_more_length",
+    "sk-learn-pipelines-of-some-more-length",
+    "no cookie: retry later",
+    "AKIAIOSFODNN7EXAMPLE has no access",
+    "Unexpected token } in JSON at position 5",
+  ]) {
+    it(`are not seen in ${text}`, () => expect(withoutCredentials(text)).toBe(text));
   }
 
   it("take time in proportion to the text", () => {
@@ -105,6 +137,13 @@ describe("credentials", () => {
       "-----BEGIN PRIVATE KEY-----",
       "key: ",
       "token ",
+      "eyJaaaaaaaaaaa.",
+      "a:b@",
+      "@h:1",
+      "--a-a-a-",
+      "--key ",
+      "cookie: a=b;",
+      "Digest authorization: Digest ",
     ]) {
       const before = performance.now();
       withoutCredentials(part.repeat(80_000));
@@ -115,7 +154,7 @@ describe("credentials", () => {
 
   it("are in no part of an error as plain data", () => {
     const error = new MessagingError("HANDLER_FAILED", "cannot reach redis://u:abc@h", {
-      details: { password: "abc", nested: { apiKey: "abc" }, url: "redis://u:abc@h" },
+      details: { password: "abc", nested: { apiKey: "abc", db_pw: "abc" }, url: "redis://u:abc@h" },
       remedy: "Use redis://u:abc@h.",
     });
     expect(JSON.stringify(error)).not.toContain("abc");
@@ -125,5 +164,6 @@ describe("credentials", () => {
     const text = `${"x ".repeat(2_040)}amqp://user:s3cret${"y".repeat(100)}@host`;
     expect(thrownText(text)).not.toContain("s3cret");
     expect(thrownText(`amqp://user:s3cret${"y".repeat(5_000)}@host`)).not.toContain("s3cret");
+    expect(thrownText(`${"x ".repeat(2_040)}user:s3cret${"y".repeat(100)}@host:1`)).not.toContain("s3cret");
   });
 });

@@ -369,6 +369,10 @@ describe("deduplicate", () => {
     for (const wrong of [0, Number.NaN, "5"])
       expect(() => memoryDeduplicationStore({ max: wrong as number })).toThrow("`max` takes");
     expect(() => memoryDeduplicationStore(5 as never)).toThrow("not an object");
+    for (const key of [undefined, null, 5] as never[]) {
+      expect(() => endless.add(key)).toThrow("`key` takes a string");
+      expect(() => endless.has(key)).toThrow("`key` takes a string");
+    }
   });
 
   it("tells groups apart, unless `key` says otherwise", async () => {

@@ -107,4 +107,27 @@ describe("options of an adapter", () => {
     expect(inspect(errorOf({ object: { password: secret } }), { depth: 5 })).not.toContain("s3cr3t");
     expect(inspect(errorOf(query("password=s3cr3t&password=s3cr3t")), { depth: 5 })).not.toContain("s3cr3t");
   });
+
+  it("never show a text that may hold credentials, wherever it comes from", () => {
+    const url = "u:s3cr3t@h";
+    const given: Parameters<typeof readOptions>[2][] = [
+      { object: { port: url } },
+      { object: { acks: "s3cr3t" } },
+      { env: { PORT: url } },
+      query(`port=${url}`),
+      query("tls=s3cr3t"),
+      // What is left of a URL whose password has a question mark.
+      query("s3cr3t@h"),
+      query("pass.s3cr3t"),
+      query("s3cr3t=rd@h"),
+    ];
+    for (const sources of given)
+      expect(inspect(errorOf(sources), { depth: 5 }), inspect(sources)).not.toContain("s3cr3t");
+  });
+
+  it("show a number that is out of range, and the name of an option that does not exist", () => {
+    expect(errorOf(query("port=99999")).message).toContain('"99999" is not');
+    expect(errorOf({ object: { port: 0 } }).message).toContain("0 is not");
+    expect(errorOf(query("hosts=a")).message).toContain('"hosts"');
+  });
 });

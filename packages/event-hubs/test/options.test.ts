@@ -89,6 +89,8 @@ describe("options", () => {
       "INVALID_ARGUMENT",
     );
     expect(failure(() => adapter.fromUrl("eventhubs://shop/orders", {})).code).toBe("INVALID_ARGUMENT");
+    for (const url of ["eventhubs://name:12?s3cret@shop", "eventhubs://shop?partitions=s3cret"])
+      expect(failure(() => adapter.fromUrl(url, {})).message).not.toContain("s3cret");
   });
 });
 

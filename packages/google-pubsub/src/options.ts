@@ -123,13 +123,16 @@ function checked(settings: Settings): Settings {
     throw new MessagingError("INVALID_ARGUMENT", why, { remedy, details: { adapter: "google-pubsub" } });
   };
   if (settings.emulatorHost !== undefined && !/^[^\s/@]+:\d{1,5}$/.test(settings.emulatorHost)) {
-    refuse(`"${settings.emulatorHost}" is not host:port.`, "Give `emulatorHost` as 127.0.0.1:8085.");
+    refuse("`emulatorHost` is not host:port.", "Give `emulatorHost` as 127.0.0.1:8085.");
   }
   if (settings.projectId !== undefined && !/^[a-z0-9.:-]+$/i.test(settings.projectId)) {
     refuse("This is not the id of a Google Cloud project.", "Write it as my-project-123.");
   }
   if (!/^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(settings.replyTopic)) {
-    refuse(`"${settings.replyTopic}" is not a legal topic id.`, "Choose another `replyTopic`.");
+    refuse(
+      "`replyTopic` is not a legal topic id.",
+      "Write it as waybill..replies: 3 to 255 letters, digits and - _ . ~ + %.",
+    );
   }
   return settings;
 }

@@ -43,6 +43,11 @@ it("shows no credentials in an error", () => {
   const credentials = "private-key-text" as never;
   expect(() => readSettings({ credentials })).toThrow(/credentials/);
   expect(() => readSettings({ credentials })).not.toThrow(/private-key-text/);
+  const url = "https://user:s3cret@host";
+  for (const option of ["emulatorHost", "replyTopic", "leaseMs"]) {
+    expect(() => adapter.fromUrl(`pubsub://project?${option}=${url}`, {})).toThrow(option);
+    expect(() => adapter.fromUrl(`pubsub://project?${option}=${url}`, {})).not.toThrow(/s3cret/);
+  }
 });
 
 it("declares the lease that it is given", () => {

@@ -41,6 +41,7 @@ describe("options from a URL", () => {
       "amqp://u:hunter2@h/%zz",
       "amqp://u:hunter2@h@i",
       "http://u:hunter2@h",
+      "amqp://h?heartbeatSeconds=u:hunter2@h",
     ]) {
       let error: Error | undefined;
       try {

@@ -110,9 +110,10 @@ export function endpoints(list: readonly string[]): { readonly host: string; rea
     const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
     const port = Number(parts?.[3]);
     if (parts === null || port < 1 || port > 65_535) {
-      throw new MessagingError("INVALID_ARGUMENT", `"${text}" is not host:port.`, {
+      // It may be a URL with a password, so it is not repeated here.
+      throw new MessagingError("INVALID_ARGUMENT", "A node or sentinel of redis is not host:port.", {
         remedy: 'Write it as "localhost:6379".',
-        details: { given: text },
+        details: { adapter: "redis" },
       });
     }
     return { host: parts[1] ?? (parts[2] as string), port };

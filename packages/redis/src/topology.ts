@@ -2,6 +2,7 @@ import {
   type Address,
   MessagingError,
   type StartPosition,
+  shownText,
   type Topology,
   type TopologyItem,
   type TopologyState,
@@ -154,7 +155,7 @@ export function startId(start: StartPosition): string {
       if (id !== undefined) return id;
       throw new MessagingError(
         "INVALID_ARGUMENT",
-        `"${start.position.slice(0, 60)}" is no position on Redis.`,
+        `"${shownText(start.position)}" is no position on Redis.`,
         {
           remedy: "Positions are entry ids such as 1526919030474-55, as deliveries carry them.",
         },

@@ -32,6 +32,11 @@ it.each([
   ["redis://host?cluster=true&confirm=fsync", "INVALID_ARGUMENT"],
   ["redis://host?cluster=true&nodes=a", "INVALID_ARGUMENT"],
   ["redis://:topsecret@host:port", "INVALID_ARGUMENT"],
+  ["redis:/user:topsecret@host", "INVALID_ARGUMENT"],
+  ["redis:user:topsecret@host", "INVALID_ARGUMENT"],
+  ["redis://user:12/topsecret@host", "INVALID_ARGUMENT"],
+  ["redis://user:12?topsecret@host", "UNKNOWN_OPTION"],
+  ["redis://host?cluster=true&nodes=user:topsecret@host:1", "INVALID_ARGUMENT"],
 ])("refuses %s", (url, code) => {
   let refusal: unknown;
   try {

@@ -41,6 +41,8 @@ it("never shows a secret", () => {
     `aws://AKIA:${secret}@eu-central-1?nonsense=1`,
     `aws://AKIA:${secret}@eu central 1`,
     `aws://:${secret}@x`,
+    `aws://AKIA:12?${secret}@eu-central-1`,
+    `aws://eu-central-1?leaseMs=${secret}`,
   ]) {
     expect(() => adapter.fromUrl(url, {})).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining(secret) }),

@@ -1,11 +1,15 @@
-/** Turns values into bytes and back. */
+/**
+ * Turns values into bytes and back. It knows of no destination: what it throws (a `TypeError` for a value
+ * of another type, in this package) is the cause of the `MessagingError` with which a call is refused.
+ */
 export interface Codec<T> {
   /** The media type that travels with the body. */
   readonly contentType: string;
+  /** @throws anything for a value that it cannot hold; the publish is then refused as `SERIALIZATION_FAILED`. */
   encode(value: T): Uint8Array;
   /**
    * Reads the bytes, which are its own: it may change them, and keep them in what it returns.
-   * @throws anything when the bytes are not of this codec; the message is then dead-lettered as undecodable.
+   * @throws anything when the bytes are not of this codec; the message is then dead-lettered as `DECODE_FAILED`.
    */
   decode(body: Uint8Array): T;
 }
@@ -31,7 +35,7 @@ export const json: Codec<unknown> = {
     if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`);
     return encoder.encode(text);
   },
-  decode: (body) => JSON.parse(decoder.decode(body)),
+  decode: (body) => JSON.parse(decodedText("json", body)),
 };
 
 /** UTF-8 text. Half a surrogate pair is refused: `toWellFormed()` replaces it. */
@@ -43,7 +47,7 @@ export const text: Codec<string> = {
     if (!value.isWellFormed()) throw new TypeError("it holds half a surrogate pair, which UTF-8 cannot");
     return encoder.encode(value);
   },
-  decode: (body) => decoder.decode(body),
+  decode: (body) => decodedText("text", body),
 };
 
 /** Bytes as they are. They are copied when they are published and when they are received. */
@@ -55,3 +59,10 @@ export const bytes: Codec<Uint8Array> = {
   },
   decode: (body) => body,
 };
+
+/** Refuses also what a program without types hands a codec: of nothing at all the decoder makes an empty text. */
+function decodedText(codec: string, body: Uint8Array): string {
+  if (!ArrayBuffer.isView(body))
+    throw new TypeError(`${codec} reads a Uint8Array, not ${body === null ? "null" : typeof body}`);
+  return decoder.decode(body);
+}

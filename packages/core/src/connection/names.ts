@@ -1,5 +1,6 @@
 import type { Contract } from "../api/contract.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { shownText } from "../errors/shown.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
@@ -112,10 +113,14 @@ export class Names {
   }
 
   #illegal(name: string, kind: string): MessagingError {
-    return new MessagingError("INVALID_NAME", `${this.#driver.name} cannot have a ${kind} named "${name}".`, {
-      remedy: `Its rule: ${this.#driver.naming.rule} Rename it, or map it with the \`names\` option.`,
-      details: { name, kind },
-    });
+    return new MessagingError(
+      "INVALID_NAME",
+      `${this.#driver.name} cannot have a ${kind} named "${shownText(name)}".`,
+      {
+        remedy: `Its rule: ${this.#driver.naming.rule} Rename it, or map it with the \`names\` option.`,
+        details: { name, kind },
+      },
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { MessagingError } from "./messaging-error.ts";
 import { readable } from "./readable.ts";
+import { shownText } from "./shown.ts";
 
 /**
  * Refuses options that do not exist.
@@ -20,7 +21,7 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
 
 /** The error for an option that does not exist. */
 export function unknownOption(owner: string, name: string, known: readonly string[]): MessagingError {
-  return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${name}".`, {
+  return new MessagingError("UNKNOWN_OPTION", `${owner} has no option "${shownText(name)}".`, {
     remedy:
       known.length === 0 ? "Leave it out: it takes none." : `Use one of: ${[...known].sort().join(", ")}.`,
     details: { owner, option: name, known },

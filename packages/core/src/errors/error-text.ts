@@ -8,7 +8,7 @@ const longestInHeader = 1_000;
 /** The most members shown of a thrown object that is no error, and the longest value of each. */
 const mostMembers = 10;
 const longestMember = 200;
-const secretName = /pass|pwd|secret|token|key|auth|cred|^pin$|signature/i;
+const secretName = /pass|pwd|(?:^|_)pw$|secret|token|key|auth|cred|cookie|session|^pin$|signature/i;
 
 /**
  * What anything thrown says: at most 4 KiB, well-formed and without credentials. Never throws,
@@ -31,13 +31,13 @@ export function errorText(error: unknown): string {
   return text;
 }
 
-/** The beginning of a long text. A word that is cut in two goes: it may be a URL without the `@` that gives it away. */
+/** The beginning of a long text. A word that is cut in two goes: it may have lost the `@` that gives its password away. */
 function shortened(text: string): string {
   if (text.length <= longest) return text;
   const cut = text.slice(0, longest);
   const lastSpace = Math.max(cut.lastIndexOf(" "), cut.lastIndexOf("\n"));
   const lastWord = cut.slice(lastSpace + 1);
-  return /:\/\/|=/.test(lastWord) ? `${cut.slice(0, lastSpace + 1)}…` : cut;
+  return /[:=]/.test(lastWord) ? `${cut.slice(0, lastSpace + 1)}…` : cut;
 }
 
 function sayingOf(thrown: unknown): string {
@@ -61,7 +61,7 @@ function sayingOfMembers(value: unknown): string {
     const member: unknown = (value as Record<string, unknown>)[name];
     if (typeof member === "string")
       shown.push(
-        `${name}: ${secretName.test(name) ? "***" : JSON.stringify(member.slice(0, longestMember))}`,
+        `${name}: ${secretName.test(name) ? "***" : JSON.stringify(withoutCredentials(shortened(member)).slice(0, longestMember))}`,
       );
     else if (typeof member === "number" || typeof member === "boolean") shown.push(`${name}: ${member}`);
     if (shown.length === mostMembers) break;

@@ -2,7 +2,7 @@ import { errorText } from "./error-text.ts";
 
 /** What is called like this is not shown, whatever it holds. */
 const secretName =
-  /pass(word|wd|phrase)|pwd|secret|token|credential|(api|access|account|private)[_-]?key|authorization/i;
+  /pass(word|wd|phrase)|(^|_)(pass|pw)$|pwd|secret|token|cookie|credential|(api|access|account|private)[_-]?key|authorization/i;
 
 /** What is deeper, longer or more than this is left out: plain data is for a log line. */
 const most = { depth: 4, entries: 100 };

@@ -92,7 +92,7 @@ const mostBytes = 16 * 1024 * 1024;
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
  * they take more than 16 MiB: for each its name, two bytes a character, and 140 bytes. That is some
  * 70,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
- * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
+ * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`; its methods the latter for a key that is no string
  */
 export function memoryDeduplicationStore(
   options: { readonly max?: number | undefined } = {},
@@ -103,9 +103,15 @@ export function memoryDeduplicationStore(
   }
   const names = new BoundedMap<true>(mostBytes, max);
   return {
-    has: (name) => names.has(name),
-    add: (name) => {
-      if (!names.has(name)) names.set(name, true);
+    has: (key) => names.has(checkedKey(key)),
+    add: (key) => {
+      if (!names.has(checkedKey(key))) names.set(key, true);
     },
   };
+}
+
+/** Also of a store that is called without types: what is no string would be remembered as nothing. */
+function checkedKey(key: unknown): string {
+  if (typeof key !== "string") throw invalidArgument("key", "a string", key);
+  return key;
 }

@@ -1,6 +1,7 @@
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
+import { shownText } from "../errors/shown.ts";
 import { isPlainObject } from "../runtime/plain-object.ts";
 import { utf8Length } from "../runtime/utf8-length.ts";
 import type { HeaderRules } from "../spi/capabilities.ts";
@@ -53,7 +54,7 @@ function checkHeader(name: string, value: unknown): void {
   if (name === "" || typeof value !== "string") {
     throw refused(
       name,
-      name === "" ? "A header has an empty name." : `The header "${shortName(name)}" is not a string.`,
+      name === "" ? "A header has an empty name." : `The header "${shownText(name)}" is not a string.`,
       "Use a non-empty string as its name, and a string as its value.",
     );
   }
@@ -61,21 +62,21 @@ function checkHeader(name: string, value: unknown): void {
   if (lower.startsWith(reservedHeaderPrefix)) {
     throw refused(
       name,
-      `The header "${shortName(name)}" begins with "${reservedHeaderPrefix}", which is reserved.`,
+      `The header "${shownText(name)}" begins with "${reservedHeaderPrefix}", which is reserved.`,
       "Choose another name.",
     );
   }
   if (lower === metadataHeaders.contentType) {
     throw refused(
       name,
-      `The header "${name}" is what the contract's codec says.`,
+      `The header "${shownText(name)}" is what the contract's codec says.`,
       "Give the contract a codec with this content type.",
     );
   }
   if (!name.isWellFormed() || !value.isWellFormed()) {
     throw refused(
       name,
-      `The header "${shortName(name)}" holds half a surrogate pair, which UTF-8 cannot carry.`,
+      `The header "${shownText(name)}" holds half a surrogate pair, which UTF-8 cannot carry.`,
       "Use `toWellFormed()`, or encode the value, as Base64 for example.",
     );
   }
@@ -86,21 +87,21 @@ function checkRules(name: string, value: string, rules: HeaderRules): void {
   if (reserved?.some((rule) => isReserved(name.toLowerCase(), rule)) === true) {
     throw refused(
       name,
-      `The broker keeps the header name "${shortName(name)}" for itself.`,
+      `The broker keeps the header name "${shownText(name)}" for itself.`,
       "Choose another name.",
     );
   }
   if (nameBytes !== undefined && utf8Length(name) > nameBytes) {
     throw refused(
       name,
-      `The header name "${shortName(name)}" is over the broker's limit of ${nameBytes} bytes.`,
+      `The header name "${shownText(name)}" is over the broker's limit of ${nameBytes} bytes.`,
       "Choose a shorter name.",
     );
   }
   if (valueBytes !== undefined && utf8Length(value) > valueBytes) {
     throw refused(
       name,
-      `The value of the header "${shortName(name)}" is over the broker's limit of ${valueBytes} bytes.`,
+      `The value of the header "${shownText(name)}" is over the broker's limit of ${valueBytes} bytes.`,
       "Move it into the body.",
     );
   }
@@ -110,10 +111,6 @@ function isReserved(lowerName: string, rule: string): boolean {
   return rule.endsWith("*") ? lowerName.startsWith(rule.slice(0, -1)) : lowerName === rule;
 }
 
-function shortName(name: string): string {
-  return name.length > 100 ? `${name.slice(0, 100).toWellFormed()}…` : name;
-}
-
 function refused(name: string, message: string, remedy: string): MessagingError {
-  return new MessagingError("INVALID_HEADER", message, { remedy, details: { header: shortName(name) } });
+  return new MessagingError("INVALID_HEADER", message, { remedy, details: { header: shownText(name) } });
 }

@@ -68,85 +68,10 @@ export function holdsUnencodable(value: unknown): boolean {
   return isPlainPrototype(prototype) && Object.values(value).some(holdsUnencodable);
 }
 
-/** What does not survive, where it is and what is to be done. */
-export interface JsonLoss {
-  /** Such as `order.lines.3.price`; empty for the value itself. */
-  readonly path: string;
-  /** Such as `a Date`. */
-  readonly what: string;
-  readonly remedy: string;
-}
-
-/** The first part of a value that does not survive JSON. Slow; for the error. */
-export function findJsonLoss(
-  value: unknown,
-  undefinedToo = false,
-  path: readonly string[] = [],
-): JsonLoss | undefined {
-  if (survivesJson(value, undefinedToo)) return undefined;
-  if (typeof value === "object" && value !== null) {
-    const isArray = Array.isArray(value);
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (isArray || prototype === Object.prototype || isPlainPrototype(prototype)) {
-      const names = isArray ? Array.from(value, (_, index) => String(index)) : Object.keys(value);
-      for (const name of names) {
-        const member: unknown = (value as Record<string, unknown>)[name];
-        if (member === undefined && !isArray) {
-          if (undefinedToo) return { path: pathText([...path, name]), ...undefinedMember };
-          continue;
-        }
-        const found = findJsonLoss(member, undefinedToo, [...path, name]);
-        if (found !== undefined) return found;
-      }
-    }
-  }
-  return { path: pathText(path), ...lossOf(value) };
-}
-
 /** Also the prototype of plain objects of another realm. */
-function isPlainPrototype(prototype: unknown): boolean {
+export function isPlainPrototype(prototype: unknown): boolean {
   return (
     prototype === null ||
     (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, "isPrototypeOf"))
   );
-}
-
-const undefinedMember = {
-  what: "undefined",
-  remedy: "Leave the member out, or let the schema take one that is not there.",
-} as const;
-
-function lossOf(value: unknown): Pick<JsonLoss, "what" | "remedy"> {
-  if (typeof value === "number") {
-    return { what: String(value), remedy: "Publish a finite number, a string or null." };
-  }
-  if (value === undefined) return { what: "undefined in an array", remedy: "Publish null in its place." };
-  if (typeof value === "function") return { what: "a function", remedy: "Publish data only." };
-  if (typeof value !== "object" || value === null)
-    return { what: `a ${typeof value}`, remedy: "Publish a string." };
-  if (value instanceof Date) {
-    return {
-      what: "a Date",
-      remedy: "Publish an ISO string: `z.iso.datetime()` in the schema, and `date.toISOString()`.",
-    };
-  }
-  if (value instanceof Map)
-    return { what: "a Map", remedy: "Publish `Object.fromEntries(map)`, or an array of its entries." };
-  if (value instanceof Set) return { what: "a Set", remedy: "Publish an array: `[...set]`." };
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    return { what: "binary data", remedy: "Publish Base64 text, or give the contract the `bytes` codec." };
-  }
-  const name: unknown = value.constructor?.name;
-  const isNamed = typeof name === "string" && name !== "" && name !== "Object";
-  const what = isNamed ? `an instance of ${name}` : "an object of a class";
-  if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function")
-    return { what, remedy: "Publish what its `toJSON` returns, and describe that in the schema." };
-  if (!isNamed && Symbol.iterator in value)
-    return { what: "an iterable object", remedy: "Publish an array: `[...value]`." };
-  return { what, remedy: "Publish a plain object: `{ ...value }`, or give the contract a schema." };
-}
-
-function pathText(path: readonly string[]): string {
-  const text = path.join(".");
-  return text.length > 200 ? `${text.slice(0, 200).toWellFormed()}…` : text;
 }

@@ -7,6 +7,7 @@ export {
   type MessagingErrorOptions,
   UnsupportedError,
 } from "../errors/messaging-error.ts";
+export { shownText } from "../errors/shown.ts";
 export { BoundedMap } from "../runtime/bounded-map.ts";
 export { type Clock, systemClock } from "../runtime/clock.ts";
 export { type EventLoopTurns, eventLoopTurns } from "../runtime/event-loop-turns.ts";

@@ -31,8 +31,7 @@ const longest = 150;
 /** Checks that a name is portable: segments of letters, digits, `_` and `-`, joined by single dots, at most 150 long. */
 export function checkPortableName(name: unknown, what: string): asserts name is string {
   if (typeof name === "string" && name.length <= longest && portable.test(name)) return;
-  const given = typeof name === "string" ? JSON.stringify(name.slice(0, longest + 10)) : shown(name);
-  throw new MessagingError("INVALID_NAME", `${given} is not a legal ${what} name.`, {
+  throw new MessagingError("INVALID_NAME", `${shown(name)} is not a legal ${what} name.`, {
     remedy: `Use 1 to ${longest} of letters, digits, "_" and "-", in parts joined by single dots, such as "orders.placed".`,
     details: { what },
   });

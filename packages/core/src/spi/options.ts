@@ -145,8 +145,12 @@ export function readOptions<T extends OptionTable>(
 ): OptionValues<T> {
   const { query, env } = sources;
   const object = sources.object === undefined ? undefined : copied(adapter, sources.object);
-  for (const name of [...Object.keys(object ?? {}), ...(query?.keys() ?? [])]) {
+  for (const name of Object.keys(object ?? {})) {
     if (!Object.hasOwn(table, name)) throw unknownOption(adapter, name, Object.keys(table));
+  }
+  for (const [name, text] of query ?? []) {
+    if (Object.hasOwn(table, name)) continue;
+    throw unknownOption(adapter, isName(name) && !text.includes("@") ? name : "…", Object.keys(table));
   }
   const values: Record<string, unknown> = {};
   for (const [name, definition] of Object.entries(table))
@@ -199,8 +203,21 @@ function checked(
   value: unknown,
 ): unknown {
   if (value !== undefined) return value;
-  const saying = definition.secret || typeof given === "object" ? "the value given" : shown(given);
+  const saying = definition.secret || !isHarmless(given) ? "the value given" : shown(given);
   throw invalid(adapter, name, definition, `${saying} is not`);
+}
+
+/**
+ * Whether an error may show a value. A URL with a sign too few, or a `?` in its password, has credentials
+ * where an option is expected, so of texts only numbers are shown.
+ */
+function isHarmless(value: unknown): boolean {
+  return typeof value === "string" ? /^[+-]?[\d.]{0,16}$/.test(value) : typeof value !== "object";
+}
+
+/** Whether what stands before a `=` of a URL is the name of an option, and no part of a password with an `@` after it. */
+function isName(text: string): boolean {
+  return /^[a-z]\w{0,39}$/i.test(text);
 }
 
 function invalid(adapter: string, name: string, definition: Option<unknown>, why: string): MessagingError {

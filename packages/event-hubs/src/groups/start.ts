@@ -1,4 +1,4 @@
-import { MessagingError, type StartPosition } from "@waybill/core/spi";
+import { MessagingError, type StartPosition, shownText } from "@waybill/core/spi";
 import type { AmqpConnection } from "../client/amqp-connection.ts";
 import { AmqpError, ownConditions } from "../client/amqp-error.ts";
 import type { PartitionInfo } from "../client/hub-info.ts";
@@ -48,7 +48,7 @@ export async function startsOf(amqp: AmqpConnection, query: StartQuery): Promise
 function positionOf(text: string) {
   const position = parsePosition(text);
   if (position !== undefined) return position;
-  throw new MessagingError("INVALID_ARGUMENT", `"${text.slice(0, 60)}" is not a position of event-hubs.`, {
+  throw new MessagingError("INVALID_ARGUMENT", `"${shownText(text)}" is not a position of event-hubs.`, {
     remedy: "Give back the `position` of a delivery as it was.",
   });
 }

@@ -1,5 +1,5 @@
 import type { StartPosition } from "@waybill/core/spi";
-import { MessagingError } from "@waybill/core/spi";
+import { MessagingError, shownText } from "@waybill/core/spi";
 import type { ClusterConnections } from "../client/kafka-client.ts";
 import { errorType } from "../errors.ts";
 import { parsePosition } from "../mapping.ts";
@@ -22,7 +22,7 @@ export async function startOffsets(
       if (position === undefined) {
         throw new MessagingError(
           "INVALID_ARGUMENT",
-          `"${start.position.slice(0, 60)}" is not a position of kafka.`,
+          `"${shownText(start.position)}" is not a position of kafka.`,
           {
             remedy: "Give back the `position` of a delivery as it was.",
           },

@@ -1,4 +1,4 @@
-import { MessagingError, type StartPosition } from "@waybill/core/spi";
+import { MessagingError, type StartPosition, shownText } from "@waybill/core/spi";
 import type { StoredMessage } from "../mapping.ts";
 
 export interface Retention {
@@ -60,7 +60,7 @@ function after(start: StartPosition): (message: StoredMessage) => boolean {
 
 function toNumber(position: string): number {
   if (/^\d{1,15}$/.test(position)) return Number(position);
-  throw new MessagingError("INVALID_ARGUMENT", `${JSON.stringify(position)} is no position of this broker.`, {
+  throw new MessagingError("INVALID_ARGUMENT", `"${shownText(position)}" is no position of this broker.`, {
     remedy: "Use the `position` of a receipt or a delivery.",
   });
 }
