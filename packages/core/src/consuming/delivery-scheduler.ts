@@ -670,10 +670,12 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
 }
 
+const none: readonly InFlightDelivery[] = [];
+
 /** The copies that wait for it, which it gives up. */
-function takeRedriven(delivery: InFlightDelivery): InFlightDelivery[] {
+function takeRedriven(delivery: InFlightDelivery): readonly InFlightDelivery[] {
   const copies = delivery.redriven;
-  if (copies === undefined) return [];
+  if (copies === undefined) return none;
   delivery.redriven = [];
   // Others were lost or handed back meanwhile.
   return copies.filter(({ state }) => state === "blocking");
