@@ -168,6 +168,11 @@ export class BlockedKeys {
     this.#copies.done(delivery);
   }
 
+  /** It is gone from here unsettled. */
+  forget(delivery: InFlightDelivery): void {
+    this.#copies.forget(delivery);
+  }
+
   #redriven(delivery: InFlightDelivery, run: string): void {
     const { markedHeaders } = delivery;
     this.#copies.expect(delivery, run);

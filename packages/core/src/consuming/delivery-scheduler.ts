@@ -324,7 +324,10 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   finish(delivery: InFlightDelivery): void {
     this.#workEnds(delivery, "finish");
     // What the broker has been asked to settle is held until it answers.
-    if (delivery.state === "ended") this.#remove(delivery);
+    if (delivery.state === "ended") {
+      this.#remove(delivery);
+      this.#freeRedriven(delivery);
+    }
     this.#leaveKey(delivery);
   }
 
@@ -431,6 +434,7 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
 
   /** The original is gone from here: its copy is a message like any other. True where there is one. */
   #freeRedriven(delivery: InFlightDelivery): boolean {
+    this.#blockedKeys?.forget(delivery);
     const copies = takeRedriven(delivery);
     for (const copy of copies) {
       copy.isDeadLettered = false;
@@ -666,10 +670,12 @@ export class DeliveryScheduler implements RunnerHost, BlockedKeysHost {
   }
 }
 
+const none: readonly InFlightDelivery[] = [];
+
 /** The copies that wait for it, which it gives up. */
-function takeRedriven(delivery: InFlightDelivery): InFlightDelivery[] {
+function takeRedriven(delivery: InFlightDelivery): readonly InFlightDelivery[] {
   const copies = delivery.redriven;
-  if (copies === undefined) return [];
+  if (copies === undefined) return none;
   delivery.redriven = [];
   // Others were lost or handed back meanwhile.
   return copies.filter(({ state }) => state === "blocking");

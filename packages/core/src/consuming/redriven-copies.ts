@@ -39,9 +39,13 @@ export class RedrivenCopies {
 
   /** The original is done, and its copy with it. */
   done(original: InFlightDelivery): void {
-    if (this.#expected.size === 0) return;
-    const expected = this.#expected.get(this.#nameOf(original.message));
-    if (expected?.original === original) expected.original = undefined;
+    const expected = this.#of(original);
+    if (expected !== undefined) expected.original = undefined;
+  }
+
+  /** The broker has the original back, and delivers it again: its copy is a message like any other. */
+  forget(original: InFlightDelivery): void {
+    if (this.#of(original) !== undefined) this.#expected.delete(this.#nameOf(original.message));
   }
 
   /** Its copy seemed to be removed, and its key went on. */
@@ -56,10 +60,7 @@ export class RedrivenCopies {
     const expected = this.#expected.get(this.#nameOf(message));
     const run = runsOf(message.headers).at(-1);
     if (expected === undefined || run === undefined || !expected.runs.includes(run)) return undefined;
-    const { original } = expected;
-    if (original === undefined) return "done";
-    // The broker has taken it back, and delivers it again: nobody knows what becomes of it.
-    return original.lost || original.state === "ended" ? undefined : original;
+    return expected.original ?? "done";
   }
 
   /** Whether a redrive has brought this message back after its key had gone on without it. Says so once. */
@@ -69,6 +70,12 @@ export class RedrivenCopies {
     const before = this.#passedOver.get(name);
     if (before === undefined || runsOf(message.headers).every((run) => before.includes(run))) return false;
     return this.#passedOver.delete(name);
+  }
+
+  #of(original: InFlightDelivery): Expected | undefined {
+    if (this.#expected.size === 0) return undefined;
+    const expected = this.#expected.get(this.#nameOf(original.message));
+    return expected?.original === original ? expected : undefined;
   }
 
   #nameOf(message: ReceivedMessage): string {
