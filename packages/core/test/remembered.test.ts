@@ -131,7 +131,7 @@ describe("what a client remembers by texts that others chose", () => {
           keeper.made(addressOf("orders", "group", name));
           keeper.made(addressOf(name, "group", name));
           const headers = { [requestHeaders.timeoutMs]: "1000" };
-          ages.isOver(delivery(1, { replyTo: name, headers }), 1e12 + n, 1e12 + n);
+          ages.leftMs(delivery(1, { replyTo: name, headers }), 1e12 + n, 1e12 + n);
           deadLetters.consumed(addressOf(name));
           deadLetters.add(addressOf(`${name}..own`), queue("dead"));
         }
