@@ -610,6 +610,34 @@ describe("a responder", () => {
     expect(driver.consumer().settled).toHaveLength(hostile.length + 2);
   });
 
+  it("retries and dead-letters what nobody waits for like any other message", async () => {
+    const { client, driver, clock, errors } = await connected();
+    let calls = 0;
+    await client.respond(Questions, { retry: { maxAttempts: 2, backoff: () => 10 } }, () => {
+      calls++;
+      throw new Error("down");
+    });
+    driver.consumer().deliver(delivery(1), asking(2, { replyTo: "orders" }));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 10", "retry 2 after 10"]);
+    driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
+    await clock.settle();
+    expect(calls).toBe(3);
+    expect(driver.sent("questions..dead")).toHaveLength(1);
+    expect(errors.map(({ code }) => code)).toEqual(["HANDLER_FAILED", "DEAD_LETTERED"]);
+    expect(errors[0]?.message).toContain("asks for its reply at an address that is no inbox");
+  });
+
+  it("dead-letters at once what nobody waits for and nobody can read", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.respond(Questions, { retry: { isRetryable: () => true } }, () => "yes");
+    driver.consumer().deliver(delivery(1, { body: new TextEncoder().encode("{no json") }));
+    await clock.settle();
+    expect(driver.sent("questions..dead")).toHaveLength(1);
+    expect(driver.consumer().settled).toHaveLength(1);
+    expect(errors).toMatchObject([{ code: "DEAD_LETTERED", details: { code: "DECODE_FAILED" } }]);
+  });
+
   it("does not mind that whoever asked is gone", async () => {
     const { client, driver, clock, errors } = await connected({
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("NOT_FOUND") })),

@@ -83,6 +83,13 @@ export function waitedTooLong(error: unknown): boolean {
   return readError(error)?.code === "HANDLER_TIMEOUT";
 }
 
+/** What a broadcast had can be brought back to nobody. */
+function remedyAt({ kind }: Address): string {
+  return kind === "topic"
+    ? "Fix the cause and consume it from there: a broadcast is nothing to redrive to."
+    : "Fix the cause and `redrive` it.";
+}
+
 /**
  * The one way of a failed message, whoever says that it failed: a handler, a middleware, a
  * schema, a settlement by hand, core itself. It carries out what `decideFailure` decides.
@@ -280,10 +287,7 @@ export class FailurePath {
         code,
         `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,
         {
-          remedy:
-            code === "DEAD_LETTERED"
-              ? "Fix the cause and `redrive` it."
-              : "Give it a dead-letter queue to keep it.",
+          remedy: code === "DROPPED" ? "Give it a dead-letter queue to keep it." : remedyAt(address),
           cause: error,
           details: {
             id: delivery.message.id,

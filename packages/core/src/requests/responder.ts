@@ -76,14 +76,13 @@ export class BrokerResponder<Out, ReplyIn> {
     const attempt = delivery as unknown as Attempt;
     const { message: wire, receivedAt } = attempt.inFlight;
     const { replyTo, correlationId } = wire;
-    // Nobody asks for a reply: what the handler says goes nowhere.
-    if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt, next));
+    if (replyTo === undefined || correlationId === undefined) return this.#unasked(attempt, next);
     if (!isInboxName(replyTo)) {
       this.#warn(
         "asks for its reply at an address that is no inbox. It is handled and not answered.",
         "Ask with `request`.",
       );
-      return void (await this.#answer(attempt, next));
+      return this.#unasked(attempt, next);
     }
     if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
     const { clock, ages } = this.#context;
@@ -124,6 +123,17 @@ export class BrokerResponder<Out, ReplyIn> {
       call.running--;
     }
   };
+
+  /** Nobody waits for a reply: a message like any other, which is retried and dead-lettered when it fails. */
+  async #unasked(attempt: Attempt, next: () => Promise<void>): Promise<void> {
+    this.#calls.set(attempt, { running: 0 });
+    try {
+      attempt.value = await this.#read(attempt.inFlight.message.body);
+    } catch (error) {
+      return void (await attempt.reject(error));
+    }
+    await next();
+  }
 
   /** `undefined` where a middleware has skipped the handler, as for a request that was handled before. */
   async #answer(attempt: Attempt, next: () => Promise<void>): Promise<Answer | undefined> {
