@@ -25,7 +25,7 @@ import { decideFailure, type FailureDecision, type FailureFacts } from "./failur
 import { failureHeaders } from "./failure-headers.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { reducedForm, subjectOf } from "./refused-dead-letter.ts";
-import { sourceText } from "./source-text.ts";
+import { remedyOfDeadLettered, sourceText } from "./source-text.ts";
 
 export interface FailurePathContext {
   readonly driver: Driver;
@@ -81,13 +81,6 @@ export function failureOf(error: unknown, handlerCalled: boolean): Failure {
 /** The `timeout` around a handler, or around what should have called it, was over. */
 export function waitedTooLong(error: unknown): boolean {
   return readError(error)?.code === "HANDLER_TIMEOUT";
-}
-
-/** What a broadcast had can be brought back to nobody. */
-function remedyAt({ kind }: Address): string {
-  return kind === "topic"
-    ? "Fix the cause and consume it from there: a broadcast is nothing to redrive to."
-    : "Fix the cause and `redrive` it.";
 }
 
 /**
@@ -287,7 +280,8 @@ export class FailurePath {
         code,
         `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,
         {
-          remedy: code === "DROPPED" ? "Give it a dead-letter queue to keep it." : remedyAt(address),
+          remedy:
+            code === "DROPPED" ? "Give it a dead-letter queue to keep it." : remedyOfDeadLettered(address),
           cause: error,
           details: {
             id: delivery.message.id,
