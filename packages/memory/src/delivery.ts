@@ -87,3 +87,8 @@ export class MemoryDelivery implements ReceivedMessage, Linked<MemoryDelivery>, 
     return this.message;
   }
 }
+
+/** The redeliveries of what comes again after nobody knows how far its handler came. */
+export function countedOnceMore({ redeliveries }: MemoryDelivery): number {
+  return redeliveries + 1;
+}

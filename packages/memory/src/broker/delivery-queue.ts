@@ -1,5 +1,5 @@
 import { type Clock, type Filter, type PublishOutcome, stored, type WireMessage } from "@waybill/core/spi";
-import { MemoryDelivery } from "../delivery.ts";
+import { countedOnceMore, MemoryDelivery } from "../delivery.ts";
 import { overloaded } from "../errors.ts";
 import { encode, type StoredMessage } from "../mapping.ts";
 import { type Backlog, PlainBacklog } from "./backlog.ts";
@@ -66,9 +66,7 @@ export class DeliveryQueue {
     this.#settings = settings;
     this.#backlog = nature.ordered ? new KeyedBacklog() : new PlainBacklog();
     this.#due = new DueTimes(settings.clock, (deliveries) => this.#onDue(deliveries));
-    this.#leases = new Leases(settings.clock, (expired) =>
-      this.#takeBack(expired, ({ redeliveries }) => redeliveries + 1),
-    );
+    this.#leases = new Leases(settings.clock, (expired) => this.#takeBack(expired, countedOnceMore));
   }
 
   /** Messages that no consumer holds, delayed ones included. */

@@ -1,5 +1,5 @@
 import type { Clock } from "@waybill/core/spi";
-import type { MemoryDelivery } from "../delivery.ts";
+import { countedOnceMore, type MemoryDelivery } from "../delivery.ts";
 import { closed } from "../errors.ts";
 import type { DeliveryQueue, QueueMember } from "./delivery-queue.ts";
 import { LinkedList } from "./linked-list.ts";
@@ -68,7 +68,7 @@ export class Member implements QueueMember {
   /** What it held counts as delivered: nobody knows how far its handlers came. */
   fail(cause: unknown): void {
     const reject = this.#reject;
-    this.#end(cause, (delivery) => delivery.redeliveries + 1);
+    this.#end(cause, countedOnceMore);
     reject?.(cause);
   }
 
