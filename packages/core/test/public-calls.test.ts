@@ -247,8 +247,8 @@ describe("no public call", () => {
       { get: refuse, ownKeys: refuse, has: refuse, getPrototypeOf: refuse },
     ) as never;
     // Nothing is in it, and looking for something throws.
-    const hiding = new Proxy({}, { get: refuse }) as never;
-    const read = await failureOf(Promise.race([client.messages(Jobs, hiding).next(), Promise.resolve()]));
+    const unreadable = new Proxy({}, { get: refuse }) as never;
+    const read = await failureOf(Promise.race([client.messages(Jobs, unreadable).next(), Promise.resolve()]));
     expect(read === undefined || core.MessagingError.isInstance(read), String(read)).toBe(true);
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();

@@ -47,7 +47,7 @@ export type DelayByOrder<Ordered extends boolean> = [Ordered] extends [true]
 /** The broker has the message. */
 export interface Receipt {
   readonly id: string;
-  /** Where the broker put it, where it tells. For replay. */
+  /** Where the broker put it, for replay, where the adapter is told at no cost: the embedded broker in a retained topic. Else a delivery has it. */
   readonly position: string | undefined;
   /** True when nobody was there to keep it: no group, and a broker that keeps nothing without one. */
   readonly unrouted: boolean;

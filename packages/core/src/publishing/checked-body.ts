@@ -6,7 +6,7 @@ import { findJsonLoss, holdsUnencodable, survivesJson } from "./json-survival.ts
 import { refusesAbsence } from "./undefined-members.ts";
 import { type Validated, validate } from "./validate.ts";
 
-/** Schemas that have answered with a promise. */
+/** Schemas that have returned a promise. */
 const asynchronous = new WeakSet<object>();
 
 /** The bytes of a value as it was when it was published. */
