@@ -15,10 +15,16 @@ describe("the words check", () => {
     ]);
   });
 
+  it("catches a retired word within a longer name", () => {
+    for (const name of ["flightOf", "allFlights", "holdingsOf", "isHiding", "patientMs", "theGreeter"])
+      expect(problemsIn("packages/core/src/a.ts", `const ${name} = 1;`), name).toHaveLength(1);
+    expect(problemsIn("packages/core/src/a.ts", "const inFlightOf = impatience;")).toEqual([]);
+  });
+
   it("catches the small letters of a variable that is named for a retired word", () => {
     const source = "for (const flight of this.#inFlight) send(flight, { link: context.link });";
     expect(problemsIn("packages/core/src/a.ts", source)).toEqual([
-      "packages/core/src/a.ts:1: flight: use inFlight",
+      "packages/core/src/a.ts:1: flight: use InFlightBatch, inFlight",
       "packages/core/src/a.ts:1: link: use connector, connection",
     ]);
     expect(problemsIn("packages/core/src/a.ts", "const inFlight = preflight; // in flight, a link")).toEqual(

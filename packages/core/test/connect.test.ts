@@ -100,7 +100,7 @@ describe("connect with a driver", () => {
     const error = await failureOf(connect(url, { adapters, connectTimeoutMs: 50 }));
     expect(error).toMatchObject({
       retryable: true,
-      remedy: expect.stringContaining("Check that a scripted broker listens there"),
+      remedy: expect.stringContaining("Check that the broker (scripted) listens there"),
       details: { adapter: "scripted", endpoint: "a.example:80,b.example:81", triedMs: 50 },
     });
     expect(error?.message).toContain(

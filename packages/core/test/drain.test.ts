@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type Client, type Delivery, queue, type Subscription, topic } from "../src/index.ts";
+import {
+  type Client,
+  type Delivery,
+  type HandleMiddleware,
+  queue,
+  type Subscription,
+  timeout,
+  topic,
+} from "../src/index.ts";
 import { ManualHandler } from "./manual-handler.ts";
 import { VendorError } from "./scripted-driver.ts";
 import { connected, delivery, failureOf, gate, never, values, type Workbench } from "./workbench.ts";
@@ -524,6 +532,64 @@ describe("closing from within the body of a loop", () => {
       }
     },
   );
+
+  it.each(Object.entries(closes))(
+    "%s: a body that has settled its message is told nothing",
+    async (_, close) => {
+      const passing: HandleMiddleware = async (_delivery, next) => {
+        await next();
+      };
+      const closing = gate();
+      const slow: HandleMiddleware = async (_delivery, next) => {
+        await next();
+        await closing.opened;
+      };
+      for (const use of [[], [passing], [passing, timeout(5_000)], [slow]]) {
+        const { client, driver, clock, errors } = await connected();
+        const messages = client.messages(Jobs, { use });
+        await messages.ready();
+        driver.consumer().deliver(delivery(1));
+        const loop = async () => {
+          for await (const each of messages) {
+            await each.ack();
+            await close(client, each);
+          }
+        };
+        const looped = watch(loop());
+        await clock.pass(500);
+        expect(looped.over).toBe(!use.includes(slow));
+        if (use.includes(slow)) closing.open();
+        await clock.pass(500);
+        expect(looped.over).toBe(true);
+        expect(driver.consumer().settled).toEqual(["ack 1"]);
+        expect(errors).toEqual([]);
+        expect(clock.timers).toBe(0);
+      }
+    },
+  );
+
+  it("is not what closing is beside workers that hold several of its messages", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const messages = client.messages(Jobs);
+    await messages.ready();
+    const works = gate();
+    driver.consumer().deliver(delivery(1), delivery(2), delivery(3));
+    const program = async () => {
+      for (let n = 0; n < 3; n++) {
+        const { value } = await messages.next();
+        void works.opened.then(() => value?.ack());
+      }
+      await client.close();
+    };
+    const ended = watch(program());
+    await clock.pass(500);
+    expect(ended.over).toBe(false);
+    works.open();
+    await clock.pass(500);
+    expect(ended.over).toBe(true);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 2", "ack 3"]);
+    expect(errors).toEqual([]);
+  });
 
   it("is one thing, and closing beside it is another: that waits for the body", async () => {
     const { client, driver, clock, errors } = await connected();

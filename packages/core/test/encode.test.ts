@@ -92,6 +92,34 @@ describe("headers", () => {
   }
 });
 
+describe("what is refused as headers", () => {
+  const given: readonly [unknown, string][] = [
+    [["a"], "an array"],
+    ["hunter2", "a string"],
+    [5, "5"],
+    [null, "null"],
+    [new Map(), "an object of the class Map"],
+    [new (class Envelope {})(), "an object of the class Envelope"],
+    [Object.create({ a: "b" }), "an object with a prototype of its own"],
+  ];
+  it.each(given)("%s is named for what it is", async (headers, named) => {
+    const { client } = await connected();
+    const error = await failureOf(client.publish(Anything, 1, { headers: headers as never }));
+    expect(error?.message).toContain(`\`headers\` takes a plain object, not ${named}. `);
+  });
+});
+
+describe("a timestamp", () => {
+  it("is at most the last that a Date holds", async () => {
+    const { client, driver } = await connected();
+    const last = 8_640_000_000_000_000;
+    for (const timestamp of [0, last]) await client.publish(Anything, 1, { timestamp });
+    expect(driver.sent("anything").map(({ timestamp }) => timestamp)).toEqual([0, last]);
+    for (const timestamp of [last + 1, -1, Number.NaN])
+      expect((await failureOf(client.publish(Anything, 1, { timestamp })))?.code).toBe("INVALID_ARGUMENT");
+  });
+});
+
 describe("the broker's rules of headers", () => {
   const rules = { maxCount: 2, nameBytes: 6, valueBytes: 8, reserved: ["amqp", "x-a*"] };
   const broken: Record<string, string>[] = [

@@ -393,6 +393,13 @@ describe("deduplicate", () => {
     expect(seen).toEqual(["a", "b", "c"]);
   });
 
+  it("remembers nothing by what is no string", () => {
+    const store = memoryDeduplicationStore();
+    for (const name of [5, undefined, null, {}, 5n, ["a"]])
+      for (const method of ["add", "has"] as const)
+        expect(codeOf(() => store[method](name as string))).toBe("INVALID_ARGUMENT");
+  });
+
   it("remembers only so many", () => {
     const store = memoryDeduplicationStore({ max: 2 });
     for (const name of ["a", "b", "c"]) void store.add(name);

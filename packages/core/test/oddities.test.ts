@@ -141,6 +141,19 @@ describe("nothing is lost in silence", () => {
     expect(errors).toMatchObject([{ code: "DROPPED", details: { source: "events", attempt: 1 } }]);
   });
 
+  it("a broadcast's own dead-letter queue is named, and no redrive, which has nobody to bring it back to", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const deadLetter = queue("own");
+    await client.subscribe(Events, { broadcast: true, deadLetter }, () => {
+      throw new NonRetryableError("no");
+    });
+    driver.consumer().deliver(delivery(1));
+    await clock.settle();
+    expect(driver.sent("own")).toHaveLength(1);
+    expect(errors).toMatchObject([{ code: "DEAD_LETTERED", details: { source: "events" } }]);
+    expect(errors[0]?.remedy).not.toContain("`redrive` it");
+  });
+
   it("a dead-lettered message is told of with source, group, attempt, code and cause", async () => {
     const { client, driver, clock, errors } = await connected();
     const cause = new NonRetryableError("no");
@@ -149,6 +162,7 @@ describe("nothing is lost in silence", () => {
     await clock.settle();
     const told = { id: "m", source: "events", group: "g", attempt: 1, code: "HANDLER_FAILED" };
     expect(errors).toMatchObject([{ code: "DEAD_LETTERED", details: told, cause }]);
+    expect(errors[0]?.remedy).toContain("`redrive` it");
   });
 
   it("a dead-letter queue that does not exist is refused where topology is verified", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as core from "../src/index.ts";
-import { connected, delivery } from "./workbench.ts";
+import { connected, delivery, failureOf } from "./workbench.ts";
 
 const Jobs = core.queue<number>("jobs");
 const Orders = core.topic<number>("orders");
@@ -246,6 +246,10 @@ describe("no public call", () => {
       {},
       { get: refuse, ownKeys: refuse, has: refuse, getPrototypeOf: refuse },
     ) as never;
+    // Nothing is in it, and looking for something throws.
+    const unreadable = new Proxy({}, { get: refuse }) as never;
+    const read = await failureOf(Promise.race([client.messages(Jobs, unreadable).next(), Promise.resolve()]));
+    expect(read === undefined || core.MessagingError.isInstance(read), String(read)).toBe(true);
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     const subscription = await client.consume(Jobs, () => {});

@@ -411,7 +411,8 @@ describe("a redrive", () => {
     const wrong = (value: unknown) => value as { queue: typeof Jobs };
     expect((await failureOf(client.redrive(wrong({ queue: topic("t") }))))?.code).toBe("INVALID_ARGUMENT");
     expect((await failureOf(client.redrive(wrong({ queue: Jobs, x: 1 }))))?.code).toBe("UNKNOWN_OPTION");
-    expect((await failureOf(client.redrive({ queue: Jobs }, { max: 0 })))?.code).toBe("INVALID_ARGUMENT");
+    for (const max of [0, 2.5, Number.NaN])
+      expect((await failureOf(client.redrive({ queue: Jobs }, { max })))?.code).toBe("INVALID_ARGUMENT");
   });
 
   it("takes what another run has marked for what it is, and adds its own mark", async () => {

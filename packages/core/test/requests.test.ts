@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import {
   circuitBreaker,
   type Delivery,
+  deduplicate,
   type HandleMiddleware,
+  memoryDeduplicationStore,
   PostponedError,
   queue,
   ReplyError,
@@ -608,6 +610,34 @@ describe("a responder", () => {
     expect(driver.consumer().settled).toHaveLength(hostile.length + 2);
   });
 
+  it("retries and dead-letters what nobody waits for like any other message", async () => {
+    const { client, driver, clock, errors } = await connected();
+    let calls = 0;
+    await client.respond(Questions, { retry: { maxAttempts: 2, backoff: () => 10 } }, () => {
+      calls++;
+      throw new Error("down");
+    });
+    driver.consumer().deliver(delivery(1), asking(2, { replyTo: "orders" }));
+    await clock.settle();
+    expect(driver.consumer().settled).toEqual(["retry 1 after 10", "retry 2 after 10"]);
+    driver.consumer().deliver(delivery(1, { redeliveries: 1 }));
+    await clock.settle();
+    expect(calls).toBe(3);
+    expect(driver.sent("questions..dead")).toHaveLength(1);
+    expect(errors.map(({ code }) => code)).toEqual(["HANDLER_FAILED", "DEAD_LETTERED"]);
+    expect(errors[0]?.message).toContain("asks for its reply at an address that is no inbox");
+  });
+
+  it("dead-letters at once what nobody waits for and nobody can read", async () => {
+    const { client, driver, clock, errors } = await connected();
+    await client.respond(Questions, { retry: { isRetryable: () => true } }, () => "yes");
+    driver.consumer().deliver(delivery(1, { body: new TextEncoder().encode("{no json") }));
+    await clock.settle();
+    expect(driver.sent("questions..dead")).toHaveLength(1);
+    expect(driver.consumer().settled).toHaveLength(1);
+    expect(errors).toMatchObject([{ code: "DEAD_LETTERED", details: { code: "DECODE_FAILED" } }]);
+  });
+
   it("does not mind that whoever asked is gone", async () => {
     const { client, driver, clock, errors } = await connected({
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("NOT_FOUND") })),
@@ -619,14 +649,125 @@ describe("a responder", () => {
     expect(errors).toEqual([]);
   });
 
-  it("whose reply cannot be sent now leaves it to the retry policy", async () => {
-    const { client, driver, clock } = await connected({
+  it("tells once of a reply that the broker refuses for good, and calls nobody again", async () => {
+    const { client, driver, clock, errors } = await connected({
       publish: (batch) => batch.map(() => ({ ok: false, cause: new VendorError("PERMISSION_DENIED") })),
     });
-    await client.respond(Questions, { retry: { backoff: () => 10, isRetryable: () => true } }, () => "yes");
+    let calls = 0;
+    await client.respond(Questions, { retry: { backoff: () => 10, isRetryable: () => true } }, () => {
+      calls++;
+      return "yes";
+    });
     driver.consumer().deliver(asking(1));
+    await clock.pass(60_000);
+    expect(calls).toBe(1);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toMatchObject([{ code: "PERMISSION_DENIED", details: { queue: "questions" } }]);
+    expect(errors[0]?.message).toContain("The reply to a request");
+  });
+
+  /** A responder whose client has no room for its reply until `audited` opens. */
+  async function crowded(use: HandleMiddleware[] = []) {
+    const audited = gate();
+    const bench = await connected(
+      {
+        publish: (_batch, { name }) => (name === "audit" ? audited.opened.then(() => undefined) : undefined),
+      },
+      { maxPending: { messages: 1 }, publishTimeoutMs: 3_600_000 },
+    );
+    let calls = 0;
+    const responder = await bench.client.respond(Questions, { use }, () => {
+      if (calls++ === 0) void failureOf(bench.client.send(queue("audit"), 1));
+      return `yes ${calls}`;
+    });
+    const ask = async (id = "request") => {
+      const headers = { "waybill-request-timeout-ms": "10000" };
+      bench.driver.consumer("questions").deliver(asking(1, { id, headers, timestamp: bench.clock.now() }));
+      await bench.clock.settle();
+    };
+    return { ...bench, responder, audited, ask, calls: () => calls };
+  }
+
+  it("tries the reply alone again where there is no room for it", async () => {
+    const { driver, clock, errors, audited, ask, calls } = await crowded();
+    await ask();
+    await clock.pass(5_000);
+    expect(driver.sent(someInbox)).toEqual([]);
+    expect(driver.consumer().settled).toEqual([]);
+    audited.open();
+    await clock.pass(1_000);
+    expect(values(driver.sent(someInbox))).toEqual(["yes 1"]);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(calls()).toBe(1);
+    expect(errors).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("gives a reply up when nobody waits for it any more, and tells of it once", async () => {
+    const { driver, clock, errors, ask, calls } = await crowded();
+    await ask();
+    await clock.pass(12_000);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(calls()).toBe(1);
+    expect(errors).toMatchObject([{ code: "OVERLOADED", details: { queue: "questions" } }]);
+  });
+
+  it("waits no longer for a reply to be confirmed than whoever asked waits for it", async () => {
+    const { client, driver, clock, errors } = await connected({ publish: () => never });
+    await client.respond(Questions, () => "yes");
+    const headers = { "waybill-request-timeout-ms": "2000" };
+    driver.consumer().deliver(asking(1, { headers, timestamp: clock.now() }));
+    await clock.pass(1_900);
+    expect(driver.consumer().settled).toEqual([]);
+    await clock.pass(100);
+    expect(driver.consumer().settled).toEqual(["ack 1"]);
+    expect(errors).toMatchObject([{ code: "REQUEST_TIMEOUT", details: { queue: "questions" } }]);
+  });
+
+  it("closes no later for a reply that finds no room, acks nothing, and leaves no timer of its own", async () => {
+    const { driver, clock, errors, ask, responder, audited } = await crowded();
+    await ask();
+    const closed = responder.close({ timeoutMs: 500 });
+    await clock.pass(500);
+    await closed;
     await clock.settle();
-    expect(driver.consumer().settled).toEqual(["retry 1 after 10"]);
+    expect(driver.consumer().settled).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual(["OVERLOADED"]);
+    audited.open();
+    await clock.settle();
+    expect(clock.timers).toBe(0);
+  });
+
+  it("counts as handled for `deduplicate` only when its reply is on its way", async () => {
+    const { driver, clock, errors, audited, ask, calls } = await crowded([
+      deduplicate({ store: memoryDeduplicationStore() }),
+    ]);
+    await ask();
+    await clock.pass(5_000);
+    // The second waits for what becomes of the first.
+    await ask();
+    await clock.pass(6_000);
+    expect(errors.map(({ code }) => code)).toEqual(["OVERLOADED"]);
+    expect(calls()).toBe(2);
+    audited.open();
+    await clock.pass(1_000);
+    expect(values(driver.sent(someInbox))).toEqual(["yes 2"]);
+    await ask();
+    expect(calls()).toBe(2);
+    expect(driver.consumer("questions").settled).toEqual(["ack 1", "ack 1", "ack 1"]);
+    expect(errors).toHaveLength(2);
+    expect(errors[1]?.message).toContain("was skipped by a middleware, and is not answered");
+  });
+
+  it("is answered though it could not be remembered, and that is told of", async () => {
+    const { client, driver, clock, errors } = await connected();
+    const store = { has: () => false, add: () => Promise.reject(new Error("away")) };
+    await client.respond(Questions, { use: [deduplicate({ store })] }, () => "yes");
+    driver.consumer().deliver(asking(1), asking(1, { id: "other" }));
+    await clock.settle();
+    expect(values(driver.sent(someInbox))).toEqual(["yes", "yes"]);
+    expect(driver.consumer().settled).toEqual(["ack 1", "ack 1"]);
+    expect(errors.map(({ message }) => message.includes("could not be remembered"))).toEqual([true, true]);
   });
 
   const codes = (driver: ScriptedDriver) =>
@@ -697,14 +838,14 @@ describe("a responder", () => {
     }
   });
 
-  it("leaves unanswered what a middleware skips", async () => {
+  it("leaves unanswered what a middleware skips, and tells of it", async () => {
     const { client, driver, clock, errors } = await connected();
     await client.respond(Questions, { use: [async () => {}] }, () => "yes");
     driver.consumer().deliver(asking(1));
     await clock.settle();
     expect(driver.published).toEqual([]);
     expect(driver.consumer().settled).toEqual(["ack 1"]);
-    expect(errors).toEqual([]);
+    expect(errors).toMatchObject([{ code: "HANDLER_FAILED", details: { queue: "questions" } }]);
   });
 
   it("is asked once for what it postpones: that it did is the answer", async () => {

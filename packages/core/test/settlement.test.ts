@@ -250,6 +250,7 @@ describe("by hand", () => {
     await clock.settle();
     expect(driver.consumer().settled).toEqual(["ack 1"]);
     expect(errors).toMatchObject([{ code: "HANDLER_FAILED", cause }]);
+    expect(errors[0]?.remedy).not.toContain("again");
   });
 
   it("one that comes late from an earlier attempt in place does not reach the next", async () => {

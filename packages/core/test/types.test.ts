@@ -9,6 +9,8 @@ import {
   type FeaturesOf,
   MessagingError,
   memoryDeduplicationStore,
+  type Observer,
+  type PublishBatchOptions,
   type Publisher,
   type PublishOptions,
   queue,
@@ -292,6 +294,32 @@ describe("the compiler", () => {
       deduplicate({ store: memoryDeduplicationStore({ max: n }), key: undefined });
       const without = await connect("memory:");
       await without.publish(Orders, { id: "o", placed: "now" }, { delayMs: undefined, signal });
+      const observer: Observer = {
+        published: undefined,
+        received: undefined,
+        handled: async () => {},
+        settled: undefined,
+        keyBlocked: undefined,
+        connection: undefined,
+      };
+      await connect("memory:", { observer });
+    });
+  });
+
+  it("lets options be handed on to a contract with an ordering key, where the client has no delays", () => {
+    compiles(async () => {
+      const publisher: Publisher = await connect("memory:");
+      const delaying: Publisher<"delay"> = await connect("memory:", { requires: ["delay"] });
+      const Keyed = topic("keyed", { key: (value: { id: string }) => value.id });
+      const handOn = (options: PublishOptions<never>) => publisher.publish(Keyed, { id: "a" }, options);
+      const handOnAll = (options: PublishBatchOptions<never>) =>
+        publisher.publishBatch(Keyed, [{ id: "a" }], options);
+      const handOnDelay = (options: PublishOptions<"delay">) =>
+        // @ts-expect-error a delay would break its order
+        delaying.publish(Keyed, { id: "a" }, options);
+      // @ts-expect-error the same, named
+      await delaying.publish(Keyed, { id: "a" }, { delayMs: 5 });
+      return [handOn, handOnAll, handOnDelay];
     });
   });
 

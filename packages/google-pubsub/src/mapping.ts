@@ -95,11 +95,13 @@ export function decode(message: NativeMessage | null | undefined): Decoded {
   }
   if (headers !== undefined) decoded.headers = headers;
   if (decoded.id === "") decoded.id = message.messageId ?? "";
-  if (decoded.timestamp === 0) decoded.timestamp = storedAt;
+  if (decoded.timestamp === unknownTime) decoded.timestamp = storedAt;
   return decoded;
 }
 
 const empty = new Uint8Array(0);
+/** Until a message says when it was published: 0 is a time like any other. */
+const unknownTime = -1;
 const noHeaders: Headers = Object.freeze(Object.create(null) as Record<string, string>);
 
 type Filling = { -readonly [Field in keyof Decoded]: Decoded[Field] };
@@ -110,7 +112,7 @@ function nothing(): Filling {
     body: empty,
     contentType: "",
     key: undefined,
-    timestamp: 0,
+    timestamp: unknownTime,
     headers: noHeaders,
     expiresAt: undefined,
     replyTo: undefined,
@@ -173,7 +175,8 @@ function readMetadata(delivery: Filling, name: string, value: string, storedAt: 
 }
 
 function wholeNumber(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 function milliseconds(time: NativeMessage["publishTime"]): number {

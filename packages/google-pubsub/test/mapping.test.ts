@@ -44,6 +44,11 @@ describe("a message", () => {
     expect({ ...headers }).toEqual(sentHeaders);
   });
 
+  it("has the time that it was given, whichever that is", () => {
+    for (const timestamp of [0, 1, 8_640_000_000_000_000])
+      expect(back(encode(message({ timestamp }), undefined)).timestamp).toBe(timestamp);
+  });
+
   it("is plain to others: its headers are attributes, and its body is its data", () => {
     const encoded = encode(message({ body: "plain", headers: { tenant: "a" } }), undefined);
     expect(Buffer.from(encoded.data as Uint8Array).toString()).toBe("plain");

@@ -31,7 +31,8 @@ export class RedisDelivery implements ReceivedMessage {
   body: Uint8Array = empty;
   contentType = "";
   key: string | undefined = undefined;
-  timestamp = 0;
+  /** Below 0 until a message says when it was published: 0 is a time like any other. */
+  timestamp = -1;
   headers: Headers = noHeaders;
   expiresAt: number | undefined = undefined;
   replyTo: string | undefined = undefined;

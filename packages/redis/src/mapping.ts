@@ -92,7 +92,7 @@ export class EntryMapping {
     }
     delivery.bytes = bytes;
     if (delivery.id === "") delivery.id = delivery.origin ?? entry;
-    if (delivery.timestamp === 0) delivery.timestamp = timeOf(delivery.origin ?? entry);
+    if (delivery.timestamp < 0) delivery.timestamp = timeOf(delivery.origin ?? entry);
     return delivery;
   }
 
@@ -165,16 +165,16 @@ function readMetadata(delivery: RedisDelivery, name: string, value: Buffer): boo
   }
 }
 
-/** The decimal number in the first `length` bytes; `undefined` unless it is a plain one of at most 15 digits. */
+/** The decimal number in the first `length` bytes; `undefined` unless it is a plain one of at most 16 digits. */
 function wholeNumber(bytes: Buffer, length: number): number | undefined {
-  if (length === 0 || length > 15) return undefined;
+  if (length === 0 || length > 16) return undefined;
   let number = 0;
   for (let i = 0; i < length; i++) {
     const digit = (bytes[i] as number) - 0x30;
     if (digit < 0 || digit > 9) return undefined;
     number = number * 10 + digit;
   }
-  return number;
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** Compares in place: for names this short a call into native code would cost more. */

@@ -41,6 +41,11 @@ describe("a message in a stream entry", () => {
     expect(received.position).toBe(entryId);
   });
 
+  it("has the time that it was given, whichever that is", () => {
+    for (const timestamp of [0, 1, 8_640_000_000_000_000])
+      for (const id of ["x", "with space"]) expect(through({ id, timestamp }).timestamp).toBe(timestamp);
+  });
+
   it("has one field for the body and one for what every message has", () => {
     const fields = fieldsOf({
       id: "x",

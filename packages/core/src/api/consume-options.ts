@@ -8,14 +8,15 @@ export interface ConsumeOptions {
   /** The most handlers at once. Default 10. */
   readonly concurrency?: number | undefined;
   /**
-   * The most messages held, running ones included. At least `concurrency`. Default: the larger of 100 and
-   * 4 × `concurrency`, growing up to 1000 while handlers are quick, where the adapter can change it.
+   * The most messages held that run or could. At least `concurrency`. Default: the larger of 100 and
+   * 4 × `concurrency`, growing up to 1000 while handlers are quick, where the adapter can change it. What
+   * waits behind its ordering key, or in place for its next attempt, is held beside them: see `prefetchBytes`.
    */
   readonly prefetch?: number | undefined;
   /**
-   * The most bytes held (bodies, keys and headers), running ones included; one message always fits.
-   * Twice as many again may wait behind their ordering key, or in place for their next attempt.
-   * Default 64 MiB.
+   * The most bytes held (bodies, keys and headers) of messages that run or could; one message always fits.
+   * Twice as many again may wait behind their ordering key, or in place for their next attempt: some 100,000
+   * small messages by default, as each counts with 1 KiB beside its body. Default 64 MiB.
    */
   readonly prefetchBytes?: number | undefined;
   /** What happens after a failure. Default: 5 attempts, exponential backoff from 1 s to 5 min with jitter. */

@@ -10,23 +10,31 @@ import type { SettleResult } from "./delivery.ts";
  */
 export interface Observer {
   /** A batch was confirmed or failed; `errors` holds one entry per failed message, by index. */
-  published?(
-    to: Address,
-    batch: readonly WireMessage[],
-    errors: ReadonlyMap<number, MessagingError>,
-    ms: number,
-  ): void;
-  received?(from: Address, batch: readonly ReceivedMessage[]): void;
+  readonly published?:
+    | ((
+        to: Address,
+        batch: readonly WireMessage[],
+        errors: ReadonlyMap<number, MessagingError>,
+        ms: number,
+      ) => void)
+    | undefined;
+  readonly received?: ((from: Address, batch: readonly ReceivedMessage[]) => void) | undefined;
   /** A handler ended. `error` is what it threw. */
-  handled?(from: Address, delivery: ReceivedMessage, error: unknown, ms: number): void;
-  settled?(
-    from: Address,
-    delivery: ReceivedMessage,
-    outcome: "ack" | "retry" | "dead-letter",
-    result: SettleResult,
-  ): void;
+  readonly handled?:
+    | ((from: Address, delivery: ReceivedMessage, error: unknown, ms: number) => void)
+    | undefined;
+  readonly settled?:
+    | ((
+        from: Address,
+        delivery: ReceivedMessage,
+        outcome: "ack" | "retry" | "dead-letter",
+        result: SettleResult,
+      ) => void)
+    | undefined;
   /** An ordering key begins to wait for this dead-lettered message, see `afterDeadLetter`. That it waits no more, `settled` tells. */
-  keyBlocked?(from: Address, delivery: ReceivedMessage): void;
+  readonly keyBlocked?: ((from: Address, delivery: ReceivedMessage) => void) | undefined;
   /** The client's connection came up, went down or ended. */
-  connection?(status: "up" | "recovering" | "closed", cause: MessagingError | undefined): void;
+  readonly connection?:
+    | ((status: "up" | "recovering" | "closed", cause: MessagingError | undefined) => void)
+    | undefined;
 }

@@ -1,7 +1,7 @@
 import type { Feature } from "../spi/capabilities.ts";
 import type { Headers } from "../spi/message.ts";
 import type { TopicContract } from "./contract.ts";
-import type { Gated, HasFeatures } from "./gated.ts";
+import type { Gated, Has, HasFeatures } from "./gated.ts";
 
 /** What a message can be given beside its value, on every broker. */
 export interface MessageOptions {
@@ -36,15 +36,18 @@ export interface DelayWithoutAKey {
   readonly [withKey]: never;
 }
 
-/** What a contract that has an ordering key for sure takes of a delay: none. */
+/**
+ * What a contract that has an ordering key for sure takes of a delay: none. The options of a client
+ * that has no delays name none, so that they may be handed on.
+ */
 export type DelayByOrder<Ordered extends boolean> = [Ordered] extends [true]
-  ? { readonly delayMs?: 0 | DelayWithoutAKey | undefined }
+  ? { readonly delayMs?: 0 | DelayWithoutAKey | Has<never, "delay"> | undefined }
   : unknown;
 
 /** The broker has the message. */
 export interface Receipt {
   readonly id: string;
-  /** Where the broker put it, where it tells. For replay. */
+  /** Where the broker put it, for replay, where the adapter is told at no cost: the embedded broker in a retained topic. Else a delivery has it. */
   readonly position: string | undefined;
   /** True when nobody was there to keep it: no group, and a broker that keeps nothing without one. */
   readonly unrouted: boolean;

@@ -55,9 +55,13 @@ export interface Responder<F extends Feature = never> extends HasFeatures<F> {
    * requester, and the message too where it is a `ReplyError` or has `expose: true`; anything else
    * is reported here. A request is answered once and not retried: the requester decides. So a
    * `PostponedError`, a `timeout` or a middleware that throws is an answer like any other, and `retry`
-   * and `reject` of its delivery are refused as `INVALID_ARGUMENT`. Only where the reply cannot be stored, or the
-   * responder dies, does it come again, as `options.retry` and `options.deadLetter` say. A middleware that does not call
-   * `next` leaves it unanswered. One that nobody waits for any more is not handled, and is reported.
+   * and `reject` of its delivery are refused as `INVALID_ARGUMENT`. A reply that cannot be sent at once, as when
+   * the client has no room for it, is tried again for as long as the requester waits, then given up and reported; only
+   * where the responder dies does the request come again. A middleware that does not call `next` leaves it unanswered,
+   * which is reported. One that nobody waits for any more is not handled, and is reported.
+   *
+   * What asks for no reply, as by `send`, is a message like any other: `options.retry` and `options.deadLetter` say
+   * what becomes of it when the handler throws.
    */
   respond<Out, ReplyIn>(
     // biome-ignore lint/suspicious/noExplicitAny: the other direction does not matter here

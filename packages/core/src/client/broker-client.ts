@@ -246,13 +246,14 @@ export class BrokerClient implements Client<Feature> {
     const subscribe = async (handler: Handler<T>, demand: Demand) => {
       this.#check(from, readable("The contract", () => from?.kind) === "topic" ? "topic" : "queue");
       checkConsuming(options);
+      const given = readable("The options of `messages`", () => ({ ...options }));
       // What the loop has taken and not settled is its own choice: the prefetch bounds it.
-      const pulled = { ...options, concurrency: options.concurrency ?? options.prefetch ?? 100 };
+      const pulled = { ...given, concurrency: given.concurrency ?? given.prefetch ?? 100 };
       const spec =
         from.kind === "topic"
           ? specifyTopic(this.#specify, from, pulled as SubscribeOptions, handler as Handler<unknown>)
           : specifyQueue(this.#specify, from, pulled, handler as Handler<unknown>);
-      return this.#begin({ ...spec, demand }, options.deadLetter);
+      return this.#begin({ ...spec, demand }, given.deadLetter);
     };
     return deliveryIterator<T>(subscribe, { clock, onError: reporter.error });
   }

@@ -84,7 +84,7 @@ export class ReconnectingConnection {
     const { remedy } = error;
     const said = remedy === undefined ? error.message : error.message.slice(0, -remedy.length).trimEnd();
     const isAbsent = !["AUTHENTICATION_FAILED", "PERMISSION_DENIED"].includes(error.code);
-    const check = `Check that a ${name} broker listens there, and the URL's scheme, host and port.`;
+    const check = `Check that the broker (${name}) listens there, and the URL's scheme, host and port.`;
     return new MessagingError(error.code, `Could not connect to ${name}${where}${time}: ${said}`, {
       retryable: error.retryable,
       remedy: remedy ?? (isAbsent ? check : undefined),

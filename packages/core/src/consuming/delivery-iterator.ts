@@ -59,7 +59,11 @@ export function deliveryIterator<T>(
       // Its middleware asks once more, or it was taken back on the way: there is nothing left to settle.
       if (delivery.settlement !== undefined || delivery.signal.aborted) return resolve();
       const attempt = delivery as unknown as Attempt;
-      attempt.outcome.onSettled = resolve;
+      attempt.outcome.onSettled = () => {
+        // Whatever its middleware still does: whoever goes on from here holds nothing that closing waits for.
+        attempt.call.isOver = true;
+        resolve();
+      };
       // Taken back or drained: nobody will settle it any more.
       delivery.signal.addEventListener("abort", () => resolve(), { once: true });
       if (!takers.give(delivery, attempt.inFlight)) reject(nobodyAsks());
@@ -122,6 +126,7 @@ export function deliveryIterator<T>(
       stopWatching();
       if (!result.done) {
         latest = (result.value as unknown as Attempt).call;
+        latest.isOneOfSeveral = holdsSeveral;
         return handedOut(result.value, latest);
       }
       if (failure !== undefined) throw failure;

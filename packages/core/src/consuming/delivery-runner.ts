@@ -177,11 +177,15 @@ export class DeliveryRunner {
     observer?.handled?.(address, delivery.message, error, monotonicNow(clock) - startedAt);
     this.#ended(delivery, () => {
       if (!settles) {
-        this.#report(error, "A reply could not be handled.");
+        this.#report(error, "A reply could not be handled.", "See its cause; the reply is lost.");
         this.#host.finish(delivery);
       } else if (attempt.claim("retry")) this.#failed(delivery, failureOf(error, attempt.call.handlerCalled));
       else {
-        this.#report(error, "A handler threw after it had settled its message; the settlement stands.");
+        this.#report(
+          error,
+          "A handler threw after it had settled its message; the settlement stands.",
+          "Settle last, or leave it to what the handler throws.",
+        );
         this.#settledManually(delivery, attempt);
       }
     });
@@ -247,7 +251,11 @@ export class DeliveryRunner {
       this.#host.proceed();
     };
     step.then(goOn, (cause) => {
-      this.#report(cause, "A failed message could not be put anywhere.");
+      this.#report(
+        cause,
+        "A failed message could not be put anywhere.",
+        "See its cause; the broker delivers it again.",
+      );
       goOn({ step: "leave" });
     });
   }
@@ -260,13 +268,8 @@ export class DeliveryRunner {
     else this.#host.finish(delivery);
   }
 
-  #report(cause: unknown, message: string): void {
-    this.#context.onError(
-      new MessagingError("HANDLER_FAILED", message, {
-        remedy: "See its cause; the broker delivers it again.",
-        cause,
-      }),
-    );
+  #report(cause: unknown, message: string, remedy: string): void {
+    this.#context.onError(new MessagingError("HANDLER_FAILED", message, { remedy, cause }));
   }
 }
 

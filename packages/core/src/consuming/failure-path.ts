@@ -25,7 +25,7 @@ import { decideFailure, type FailureDecision, type FailureFacts } from "./failur
 import { failureHeaders } from "./failure-headers.ts";
 import type { InFlightDelivery } from "./in-flight-delivery.ts";
 import { reducedForm, subjectOf } from "./refused-dead-letter.ts";
-import { sourceText } from "./source-text.ts";
+import { remedyOfDeadLettered, sourceText } from "./source-text.ts";
 
 export interface FailurePathContext {
   readonly driver: Driver;
@@ -281,9 +281,7 @@ export class FailurePath {
         `A message of ${from} ${where} after attempt ${delivery.attempt}: ${sentence(errorText(error))}${note}`,
         {
           remedy:
-            code === "DEAD_LETTERED"
-              ? "Fix the cause and `redrive` it."
-              : "Give it a dead-letter queue to keep it.",
+            code === "DROPPED" ? "Give it a dead-letter queue to keep it." : remedyOfDeadLettered(address),
           cause: error,
           details: {
             id: delivery.message.id,

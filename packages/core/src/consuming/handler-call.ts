@@ -19,6 +19,8 @@ export class HandlerCall implements ContextOwner {
   handlerCalled = false;
   /** It has ended: what it left behind is code like any other. */
   isOver = false;
+  /** A loop that asked for it held others then: it is not known which of them the running code works on. */
+  isOneOfSeveral = false;
   outer: ContextOwner | undefined;
   /** Those whose end it waits for. */
   waitsFor: Set<ClosingSubscription> | undefined;

@@ -52,7 +52,7 @@ export class ManualSettlement implements AttemptOwner {
       MessagingError.isInstance(error)
         ? error
         : new MessagingError("HANDLER_FAILED", `A settlement was refused: ${errorText(error)}`, {
-            remedy: "See its cause; the broker delivers the message again.",
+            remedy: "See its cause; what becomes of the message is what its handler says otherwise.",
             cause: error,
           }),
     );

@@ -277,7 +277,7 @@ export class RunningSubscription implements Subscription, ClosingSubscription {
   async closedBut(call: HandlerCall): Promise<boolean> {
     const closed = this.#closed ?? this.drained();
     const behind = callsBehind(call, this);
-    if (behind > 0) this.#tellOfOwnClose(call);
+    if (behind > 0 && !call.isOneOfSeveral) this.#tellOfOwnClose(call);
     if (call.subscription === this) this.#closedBy = call;
     call.waitsFor ??= new Set();
     call.waitsFor.add(this);

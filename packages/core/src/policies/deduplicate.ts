@@ -7,6 +7,7 @@ import { readable } from "../errors/readable.ts";
 import { shown } from "../errors/shown.ts";
 import { atOnce } from "../runtime/at-once.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
+import { afterReply } from "./reply-under-way.ts";
 
 /**
  * Remembers which messages were handled. Shared by all members of a group, or each of them only
@@ -30,8 +31,8 @@ export interface DeduplicateOptions {
 
 /**
  * Skips what was handled before. A message is remembered only after its handler
- * succeeded, so a crash in between means twice, never not at all. The window is
- * the store's. Of two deliveries of one message at once, in one process, the second
+ * succeeded, and a request only when its reply is on its way too, so a crash in between means
+ * twice, never not at all. The window is the store's. Of two deliveries of one message at once, in one process, the second
  * waits for the first.
  * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
@@ -47,12 +48,24 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
   /** What is being handled now: as many as the subscriptions have handlers. */
   const underWay = new Map<string, Promise<unknown>>();
 
-  const handleOnce = async (name: string, delivery: Delivery, next: () => Promise<void>): Promise<void> => {
-    if (await store.has(name)) return;
+  /** Resolves with what is still to be waited for until the message is remembered. */
+  const handleOnce = async (name: string, delivery: Delivery, next: () => Promise<void>) => {
+    if (await store.has(name)) return {};
     await next();
     // What the handler put off or gave up comes again, or may be redriven: it is not done.
-    if (delivery.settlement === "retry" || delivery.settlement === "reject") return;
+    if (delivery.settlement === "retry" || delivery.settlement === "reject") return {};
+    // Nor is a request whose reply did not get away: whoever asks again would wait in vain.
+    const { promise: remembered, resolve } = Promise.withResolvers<void>();
+    const isRequest = afterReply(delivery, async (isOnItsWay) => {
+      try {
+        if (isOnItsWay) await store.add(name);
+      } finally {
+        resolve();
+      }
+    });
+    if (isRequest) return { remembered };
     await store.add(name);
+    return {};
   };
 
   return async (delivery, next) => {
@@ -71,13 +84,11 @@ export function deduplicate(options: DeduplicateOptions): HandleMiddleware {
       if (delivery.signal.aborted) throw delivery.signal.reason;
     }
     const handling = handleOnce(name, delivery, next);
+    const release = () => underWay.delete(name);
     // Whoever waits looks for itself what became of it.
-    const over = handling.then(
-      () => underWay.delete(name),
-      () => underWay.delete(name),
-    );
+    const over = handling.then(({ remembered }) => remembered).then(release, release);
     underWay.set(name, over);
-    return handling;
+    await handling;
   };
 }
 
@@ -91,8 +102,9 @@ const mostBytes = 16 * 1024 * 1024;
 /**
  * A store in this process that remembers the last `max` messages (default 10,000), or fewer where
  * they take more than 16 MiB: for each its name, two bytes a character, and 140 bytes. That is some
- * 70,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests.
- * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`; its methods the latter for a key that is no string
+ * 70,000 of the usual ids, also where `max` is `Infinity`. For one member, or for tests. Its methods
+ * throw `INVALID_ARGUMENT` for what is no string.
+ * @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`
  */
 export function memoryDeduplicationStore(
   options: { readonly max?: number | undefined } = {},

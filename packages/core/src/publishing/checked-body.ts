@@ -8,7 +8,7 @@ import { findJsonLoss, findUnnamed, type JsonLoss } from "./json-loss.ts";
 import { holdsUnencodable, survivesJson } from "./json-survival.ts";
 import { type Validated, validate } from "./validate.ts";
 
-/** Schemas that have answered with a promise. */
+/** Schemas that have returned a promise. */
 const asynchronous = new WeakSet<object>();
 
 /** The bytes of a value as it was when it was published. */

@@ -1,7 +1,7 @@
 import { thrownText } from "../errors/error-text.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
 import { readable } from "../errors/readable.ts";
-import { shownText } from "../errors/shown.ts";
+import { shown, shownText } from "../errors/shown.ts";
 import { isPlainObject } from "../runtime/plain-object.ts";
 import { utf8Length } from "../runtime/utf8-length.ts";
 import type { HeaderRules } from "../spi/capabilities.ts";
@@ -44,10 +44,13 @@ export function copyHeaders(given: unknown, rules: HeaderRules | undefined): Hea
   return headers as Headers;
 }
 
+/** Its type only: what was given as headers may hold what no error shows. */
 function kindOf(value: unknown): string {
-  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return typeof value === "string" ? "a string" : shown(value);
   const name: unknown = (value.constructor as { readonly name?: unknown } | undefined)?.name;
-  return typeof name === "string" && name !== "" ? `a ${name}` : "an object of a class";
+  const isNamed = typeof name === "string" && name !== "" && name !== "Object";
+  return isNamed ? `an object of the class ${name}` : "an object with a prototype of its own";
 }
 
 function checkHeader(name: string, value: unknown): void {

@@ -7,6 +7,9 @@ import type { Address } from "../spi/address.ts";
 import type { Driver } from "../spi/driver.ts";
 import { copyHeaders } from "./headers.ts";
 
+/** The last moment that a `Date` holds, in milliseconds since the epoch: brokers and consumers need not know a later one. */
+const latestTime = 8_640_000_000_000_000;
+
 const known = ["headers", "id", "timestamp", "correlationId", "signal", "delayMs", "ttlMs"];
 
 /**
@@ -20,7 +23,7 @@ export function checkedOptions(given: PublishOptions, address: Address, driver: 
   const { delayMs, ttlMs, headers, id, timestamp, correlationId, signal } = given;
   checkText("id", id);
   checkText("correlationId", correlationId);
-  checkDuration("timestamp", timestamp, Number.MAX_SAFE_INTEGER);
+  checkDuration("timestamp", timestamp, latestTime);
   checkSignal(signal);
   if (delayMs !== undefined) {
     if (features.delay === undefined)

@@ -27,7 +27,7 @@ export function chosenBy(
   try {
     return atOnce(answer);
   } catch (cause) {
-    throw filterFailed("answered with a promise", "Answer with true or false at once.", cause, soFar());
+    throw filterFailed("returned a promise", "Return true or false at once.", cause, soFar());
   }
 }
 

@@ -33,7 +33,7 @@ export async function lookAt(
 }
 
 /** How long a look that nobody waits for holds what others may want, in milliseconds, before it gives up. */
-const patientMs = 3_000;
+const missingTimeoutMs = 3_000;
 
 /** Whose copies are there. `trustsNone`: where the broker tells of no message, that is enough. */
 export async function lookForCopies(
@@ -51,6 +51,6 @@ export async function lookForCopies(
   // As in a redrive, none is not taken for an answer.
   const known = backlog || undefined;
   const onMessage = copies.add.bind(copies);
-  const { complete } = await lookAt(source, { known, signal, patientMs, onMessage });
+  const { complete } = await lookAt(source, { known, signal, missingTimeoutMs, onMessage });
   return copies.end(complete);
 }

@@ -22,7 +22,7 @@ export interface LookContext {
   readonly signal: AbortSignal;
   readonly consumer: Consumer;
   /** How long to wait for more while the broker has told of more, in milliseconds. */
-  readonly patientMs?: number;
+  readonly missingTimeoutMs?: number;
   readonly onMessage?: (message: ReceivedMessage) => void;
 }
 
@@ -37,7 +37,7 @@ export interface LookReport {
  * at the end, as no handler has seen them, so that it costs them no attempt.
  */
 export async function look(context: LookContext): Promise<LookReport> {
-  const { clock, consumer, known, signal, patientMs, onMessage } = context;
+  const { clock, consumer, known, signal, missingTimeoutMs, onMessage } = context;
   const held: ReceivedMessage[] = [];
   const stopRenewing = renew(context, held);
   let bytes = 0;
@@ -48,7 +48,7 @@ export async function look(context: LookContext): Promise<LookReport> {
       isAll = known !== undefined && held.length >= known;
       const room = lookBounds.messages - held.length;
       if (isAll || room <= 0 || bytes >= lookBounds.bytes || signal.aborted) break;
-      const batch = await next(context, room, quietTimeFor(held.length, known, patientMs));
+      const batch = await next(context, room, quietTimeFor(held.length, known, missingTimeoutMs));
       if (batch.length === 0) {
         // A driver keeps to the same bound: there may be more, which it does not fetch for want of room.
         isAll = known === undefined && !signal.aborted && bytes + largest <= lookBounds.bytes;

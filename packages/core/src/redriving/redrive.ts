@@ -137,8 +137,9 @@ export function checkedRedriveOptions(given: RedriveOptions): RedriveOptions {
 function checkRedriveOptions(options: RedriveOptions): void {
   checkOptionNames("redrive", options, ["max", "filter", "dryRun", "deadLetter", "signal"]);
   const { max, filter, dryRun, signal } = options;
-  if (max !== undefined && !(typeof max === "number" && max >= 1))
-    throw invalidArgument("max", "a number of at least 1", max);
+  const isCount = max === Number.POSITIVE_INFINITY || (Number.isInteger(max) && (max as number) >= 1);
+  if (max !== undefined && !isCount)
+    throw invalidArgument("max", "a whole number of at least 1, or `Infinity`", max);
   if (filter !== undefined && typeof filter !== "function")
     throw invalidArgument("filter", "a function", filter);
   if (dryRun !== undefined && typeof dryRun !== "boolean")

@@ -11,10 +11,13 @@ export interface DecidedRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+/** How long a request waits for its reply unless it says otherwise, in milliseconds. */
+export const defaultTimeoutMs = 30_000;
+
 /** @throws MessagingError `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `INVALID_HEADER` */
 export function decideRequest(options: RequestOptions): DecidedRequest {
   const given = copyOptions("request", options, ["timeoutMs", "headers", "signal"]);
-  const { timeoutMs = 30_000, headers, signal } = given;
+  const { timeoutMs = defaultTimeoutMs, headers, signal } = given;
   if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
     throw invalidArgument("timeoutMs", "a finite number above 0", timeoutMs);
   }

@@ -2,7 +2,7 @@ import { MessagingError } from "../errors/messaging-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 /** How long a requester that still waits has to ask again before its request counts as dropped, in milliseconds. */
-const graceMs = 5_000;
+export const graceMs = 5_000;
 /** So many are waited for; those beyond are told of at once. */
 const mostWaiting = 1_000;
 

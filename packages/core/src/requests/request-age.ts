@@ -1,6 +1,7 @@
 import { requestHeaders } from "../consuming/request-headers.ts";
 import { BoundedMap } from "../runtime/bounded-map.ts";
 import type { ReceivedMessage } from "../spi/message.ts";
+import { defaultTimeoutMs } from "./decide-request.ts";
 import { numberIn } from "./reply-headers.ts";
 
 /** The most that is remembered of requesters, in bytes: of several thousand, as their names have one length. */
@@ -14,12 +15,12 @@ const maxBytes = 512 * 1024;
 export class RequestAges {
   readonly #skewMs = new BoundedMap<number>(maxBytes);
 
-  /** Whether the time that the requester waits is over, as far as can be known. False for a request that does not say. */
-  isOver(request: ReceivedMessage, receivedAt: number, now: number): boolean {
+  /** How much longer the requester waits, in milliseconds, as far as can be known: as long as by default for one that does not say. */
+  leftMs(request: ReceivedMessage, receivedAt: number, now: number): number {
     const timeoutMs = numberIn(request.headers[requestHeaders.timeoutMs]);
-    if (timeoutMs === undefined) return false;
+    if (timeoutMs === undefined) return defaultTimeoutMs;
     const skewMs = this.#learn(request, receivedAt - request.timestamp);
-    return now - request.timestamp - skewMs >= timeoutMs;
+    return request.timestamp + skewMs + timeoutMs - now;
   }
 
   #learn(request: ReceivedMessage, apartMs: number): number {

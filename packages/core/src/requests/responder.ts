@@ -4,15 +4,17 @@ import type { HandleMiddleware } from "../api/middleware.ts";
 import type { Attempt } from "../consuming/attempt.ts";
 import { requestHeaders } from "../consuming/request-headers.ts";
 import { MessagingError } from "../errors/messaging-error.ts";
+import { expectReply, replyEnded } from "../policies/reply-under-way.ts";
 import { checkedBody } from "../publishing/checked-body.ts";
 import { decodeBody } from "../publishing/decode.ts";
 import type { Reply } from "../publishing/reply.ts";
 import { isRefusedBySchema, validate } from "../publishing/validate.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, monotonicNow } from "../runtime/clock.ts";
 import { toldRejection } from "../runtime/told-rejection.ts";
 import { failureReply, saysExpose } from "./failure-reply.ts";
-import { Refusals } from "./refusals.ts";
+import { graceMs, Refusals } from "./refusals.ts";
 import { isInboxName, numberIn, replyHeaders } from "./reply-headers.ts";
+import { ReplySender } from "./reply-sender.ts";
 import type { RequestAges } from "./request-age.ts";
 
 export interface ResponderContext {
@@ -37,8 +39,8 @@ interface RequestCall {
 
 /**
  * Turns a responder's handler into one that answers: what it returns, or what it or a middleware
- * throws, is sent to the requester's inbox. The request is acked after that, and not retried,
- * since the requester decides whether to ask again.
+ * throws, is sent to the requester's inbox. The request is acked after that, whether or not its reply
+ * could be sent, and not retried: its handler has ended, and the requester decides whether to ask again.
  */
 export class BrokerResponder<Out, ReplyIn> {
   // biome-ignore lint/suspicious/noExplicitAny: the requester's side does not matter here
@@ -47,6 +49,7 @@ export class BrokerResponder<Out, ReplyIn> {
   readonly #context: ResponderContext;
   readonly #calls = new WeakMap<object, RequestCall>();
   readonly #refusals: Refusals;
+  readonly #replies: ReplySender;
 
   constructor(
     // biome-ignore lint/suspicious/noExplicitAny: as above
@@ -59,11 +62,13 @@ export class BrokerResponder<Out, ReplyIn> {
     this.#handler = handler;
     this.#context = context;
     this.#refusals = new Refusals(contract.name, context.clock, context.warn);
+    this.#replies = new ReplySender(contract.name, context);
   }
 
   /** The responder has ended. */
   close(): void {
     this.#refusals.close();
+    this.#replies.close();
   }
 
   /** Outermost, so that every middleware sees the request as its handler does, and how the handler ended. */
@@ -71,23 +76,42 @@ export class BrokerResponder<Out, ReplyIn> {
     const attempt = delivery as unknown as Attempt;
     const { message: wire, receivedAt } = attempt.inFlight;
     const { replyTo, correlationId } = wire;
-    // Nobody asks for a reply: what the handler says goes nowhere.
-    if (replyTo === undefined || correlationId === undefined) return void (await this.#answer(attempt, next));
+    if (replyTo === undefined || correlationId === undefined) return this.#unasked(attempt, next);
     if (!isInboxName(replyTo)) {
       this.#warn(
         "asks for its reply at an address that is no inbox. It is handled and not answered.",
         "Ask with `request`.",
       );
-      return void (await this.#answer(attempt, next));
+      return this.#unasked(attempt, next);
     }
     if (numberIn(wire.headers[requestHeaders.skewMs]) !== undefined) this.#refusals.askedAgain(correlationId);
-    const now = this.#context.clock.now();
-    if (this.#context.ages.isOver(wire, receivedAt, now)) {
+    const { clock, ages } = this.#context;
+    const now = clock.now();
+    const startedAt = monotonicNow(clock);
+    const leftMs = ages.leftMs(wire, receivedAt, now);
+    if (leftMs <= 0) {
       this.#refusals.refused(correlationId);
-      return this.#send(replyTo, correlationId, refusal(this.#contract.name, now));
+      const answer = refusal(this.#contract.name, now);
+      // That it was dropped is told of unless it is asked again, whatever becomes of this.
+      return void (await this.#replies.send(
+        this.#reply(replyTo, correlationId, answer),
+        startedAt + graceMs,
+      ));
     }
-    const answer = await this.#answer(attempt, next);
-    if (answer !== undefined) await this.#send(replyTo, correlationId, answer);
+    expectReply(attempt);
+    let isOnItsWay = false;
+    try {
+      const answer = await this.#answer(attempt, next);
+      if (answer === undefined) this.#skipped();
+      else {
+        const reply = this.#reply(replyTo, correlationId, answer);
+        const failure = await this.#replies.send(reply, startedAt + leftMs);
+        if (failure === undefined) isOnItsWay = true;
+        else this.#context.warn(failure);
+      }
+    } finally {
+      await replyEnded(attempt, isOnItsWay, this.#unheard);
+    }
   };
 
   readonly handle: Handler<unknown> = async (value, delivery) => {
@@ -99,6 +123,17 @@ export class BrokerResponder<Out, ReplyIn> {
       call.running--;
     }
   };
+
+  /** Nobody waits for a reply: a message like any other, which is retried and dead-lettered when it fails. */
+  async #unasked(attempt: Attempt, next: () => Promise<void>): Promise<void> {
+    this.#calls.set(attempt, { running: 0 });
+    try {
+      attempt.value = await this.#read(attempt.inFlight.message.body);
+    } catch (error) {
+      return void (await attempt.reject(error));
+    }
+    await next();
+  }
 
   /** `undefined` where a middleware has skipped the handler, as for a request that was handled before. */
   async #answer(attempt: Attempt, next: () => Promise<void>): Promise<Answer | undefined> {
@@ -165,27 +200,30 @@ export class BrokerResponder<Out, ReplyIn> {
     return body;
   }
 
-  async #send(inbox: string, correlationId: string, answer: Answer): Promise<void> {
-    const { send, brokerName } = this.#context;
+  #reply(inbox: string, correlationId: string, { body, headers }: Answer): Reply {
     const { contentType } = this.#contract.reply?.codec ?? { contentType: "" };
-    const reply = ({ body, headers }: Answer): Reply => ({
+    return {
       inbox,
       correlationId,
       contentType,
       body,
-      headers: { ...headers, [replyHeaders.from]: brokerName },
-    });
-    try {
-      await send(reply(answer));
-    } catch (error) {
-      if (!MessagingError.isInstance(error)) throw error;
-      if (error.code === "MESSAGE_TOO_LARGE") {
-        await send(reply({ body: new Uint8Array(), headers: failureReply(error, true) }));
-      }
-      // Whoever asked is gone: there is nobody left to tell.
-      else if (error.code !== "NOT_FOUND") throw error;
-    }
+      headers: { ...headers, [replyHeaders.from]: this.#context.brokerName },
+    };
   }
+
+  #skipped(): void {
+    this.#warn(
+      "was skipped by a middleware, and is not answered.",
+      "Throw a `ReplyError` in that middleware, unless the request was answered before.",
+    );
+  }
+
+  readonly #unheard = (cause: unknown): void =>
+    this.#warn(
+      "was answered, and could not be remembered.",
+      "See its cause; should the request come again, it is handled again.",
+      cause,
+    );
 
   #warn(what: string, remedy: string, cause?: unknown): void {
     this.#context.warn(

@@ -61,6 +61,6 @@ function after(start: StartPosition): (message: StoredMessage) => boolean {
 function toNumber(position: string): number {
   if (/^\d{1,15}$/.test(position)) return Number(position);
   throw new MessagingError("INVALID_ARGUMENT", `"${shownText(position)}" is no position of this broker.`, {
-    remedy: "Use the `position` of a receipt or a delivery.",
+    remedy: "Use the `position` of a delivery, or of a receipt.",
   });
 }

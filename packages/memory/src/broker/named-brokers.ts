@@ -11,9 +11,13 @@ const brokers = new Map<string, MemoryBroker>();
  */
 export function namedBroker(name: string, options: BrokerOptions = {}): MemoryBroker {
   if (typeof name !== "string")
-    throw new MessagingError("INVALID_ARGUMENT", `An embedded broker was named by a ${typeof name}.`, {
-      remedy: "Pass a string.",
-    });
+    throw new MessagingError(
+      "INVALID_ARGUMENT",
+      `The name of an embedded broker is a string, not of the type ${typeof name}.`,
+      {
+        remedy: "Pass a string.",
+      },
+    );
   const broker = brokers.get(name);
   if (broker === undefined) {
     const made = new MemoryBroker(options);
