@@ -1,5 +1,6 @@
-import { type Consumer, nothingStarted } from "@waybill/core/spi";
+import { nothingStarted } from "@waybill/core/spi";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { testSkewedDelays } from "../../../scripts/testing/skewed-delays.ts";
 import {
   ack,
   besides,
@@ -176,41 +177,7 @@ describe("a delayed message", () => {
 });
 
 describe("a clock that is off by an hour", () => {
-  const delayMs = 2_500;
-  const hourMs = 3_600_000;
-  const realNow = Date.now;
-  const skewed = (ms: number) => vi.spyOn(Date, "now").mockImplementation(() => realNow() + ms);
-
-  /** Receives one message, and expects that it has waited as long as it was to. */
-  async function expectOnTime(consumer: Consumer, sentAt: number): Promise<void> {
-    await take(consumer, 1);
-    const waited = performance.now() - sentAt;
-    expect(waited).toBeGreaterThanOrEqual(delayMs - 5);
-    expect(waited).toBeLessThan(delayMs * 1.1 + 2_000);
-  }
-
-  it.each([-hourMs, hourMs])("costs a delay nothing where it is the publisher's (%i ms)", async (ms) => {
-    const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue");
-    const consumer = await consume(connection, queue);
-    await publish(connection, queue, [message({ delayMs: 1 })]);
-    await take(consumer, 1);
-    const publisher = await bench.connect();
-    const clock = skewed(ms);
-    const sentAt = performance.now();
-    await publish(publisher, queue, [message({ delayMs })]);
-    clock.mockRestore();
-    await expectOnTime(consumer, sentAt);
-  });
-
-  it.each([-hourMs, hourMs])("costs a delay nothing where it is the forwarder's (%i ms)", async (ms) => {
-    const connection = await bench.connect();
-    const queue = await bench.made(connection, "queue");
-    const sentAt = performance.now();
-    await publish(connection, queue, [message({ delayMs })]);
-    skewed(ms);
-    await expectOnTime(await consume(await bench.connect(), queue), sentAt);
-  });
+  testSkewedDelays(bench, { skewMs: 3_600_000, lateMs: 2_000 });
 });
 
 /** What is stored next in a topic is stored, and whoever stores it does not hear of it until it may. */
